@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# berth. `make`, `make unit`, `make integration`, `make test`, `make demo`, `make bench`,
+# `make fuzz`, `make lint`, `make install`. BUILD=release|debug|asan; O= moves the objects.
+
+BUILD  ?= release
+O      ?= build/$(BUILD)
+PREFIX ?= /usr/local
+CC     ?= cc
+VERSION := 0.1.0
+
+# The one list of Debian packages: to build, and what the tests and the demo need besides.
+BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libnl-3-dev \
+	libnl-route-3-dev libsystemd-dev libiptc-dev libip4tc-dev libip6tc-dev libxtables-dev \
+	libnftables-dev libseccomp-dev libcap-dev libarchive-dev
+DEMO_PACKAGES := curl ca-certificates
+TEST_PACKAGES := libcriterion-dev busybox-static iproute2 iptables nftables valgrind python3 jq \
+	skopeo socat tmux procps util-linux
+
+# A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.
+ROOMS := common volumes netmgr runtime/container runtime/image compose/tree compose/model \
+	compose/load compose/plan compose/control compose/supervisor compose/cli
+below_common             :=
+below_volumes            := common
+below_netmgr             := common
+below_runtime/container  := common
+below_runtime/image      := common
+below_compose/tree       := common
+below_compose/model      := compose/tree common
+below_compose/load       := compose/model compose/tree common
+below_compose/plan       := compose/model compose/tree common
+below_compose/control    := common
+below_compose/supervisor := compose/plan compose/model compose/tree compose/control \
+	runtime/container runtime/image volumes netmgr common
+below_compose/cli        := compose/load compose/plan compose/model compose/tree compose/control \
+	runtime/image volumes common
+
+LIBRARIES := yaml-0.1 jansson libnl-3.0 libnl-route-3.0 libsystemd libip4tc libip6tc libseccomp \
+	libcap
+# Opened at run time where they are needed (libarchive, libnftables): headers only.
+HEADERS_ONLY := libarchive libnftables
+
+CPPFLAGS += -I. -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"'
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wno-unused-parameter \
+	-Wformat=2 -Wundef -Wno-missing-field-initializers
+CFLAGS_release := -O2 -g -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_debug   := -Og -g3 -fPIE
+CFLAGS_asan    := -O1 -g3 -fPIE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS_release := -pie -Wl,-z,relro -Wl,--as-needed -Wl,-O1
+LDFLAGS_debug   := -pie -Wl,--as-needed
+LDFLAGS_asan    := -pie -fsanitize=address,undefined
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) \
+	$(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY) 2>/dev/null) $(CFLAGS)
+ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl
+
+sources_of  = $(shell find $(1) -name '*.c' 2>/dev/null | sort)
+objects_of  = $(patsubst %.c,$(O)/%.o,$(call sources_of,$(1)))
+archive_of  = $(O)/$(subst /,-,$(1)).a
+
+all: $(O)/berth
+
+define room
+$(call archive_of,$(1)): $(call objects_of,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(if $$^,ar rcs $$@ $$^,ar rcs $$@)
+
+# The room's unit tests link the room and what stands below it.
+$(O)/test/$(subst /,-,$(1)): $(call objects_of,tests/unit/$(1)) $(call archive_of,$(1)) $(foreach b,$(below_$(1)),$(call archive_of,$(b))) $(O)/tests-support.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS_$$(BUILD)) $$(LDFLAGS) -o $$@ $(call objects_of,tests/unit/$(1)) $(O)/tests-support.a $(call archive_of,$(1)) $(foreach b,$(below_$(1)),$(call archive_of,$(b))) $$(ALL_LIBS) -lcriterion
+endef
+# compose/* rooms are siblings, runtime has two archives: no folder contains another room.
+$(foreach r,$(ROOMS),$(eval $(call room,$(r))))
+
+$(O)/tests-support.a: $(call objects_of,tests/support)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+# Link order: a room before what it calls.
+LINK_ORDER := compose/cli compose/supervisor compose/load compose/plan compose/model compose/tree \
+	compose/control runtime/container runtime/image volumes netmgr common
+
+$(O)/berth: $(O)/compose/main.o $(foreach r,$(LINK_ORDER),$(call archive_of,$(r)))
+	$(CC) $(LDFLAGS_$(BUILD)) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Unit tests need no privileges. ROOMS_UNDER_TEST="netmgr common" runs some.
+ROOMS_UNDER_TEST ?= $(foreach r,$(ROOMS),$(if $(call sources_of,tests/unit/$(r)),$(r)))
+unit: $(foreach r,$(ROOMS_UNDER_TEST),$(O)/test/$(subst /,-,$(r)))
+	@set -e; for t in $^; do echo "== $$t"; $$t --short-filename $(UNIT_FLAGS); done
+
+install: all
+	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
+
+clean:
+	rm -rf build
+
+.PHONY: all unit install clean
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

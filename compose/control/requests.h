@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CONTROL_REQUESTS_H
+#define COMPOSE_CONTROL_REQUESTS_H
+
+/*
+ * requests.h - what a client may ask a project's supervisor, and where it finds it.
+ *
+ * The socket is BERTH_RUNTIME_DIR/projects/NAME/control.sock. One request a connection; then
+ * events, each {"event": NAME, ...}; the last message is {"reply": "done", ...} or
+ * {"reply": "error", "code": errno, "where": "", "message": "...", "exit": 1}.
+ *
+ * Every request has "request" and "id" (32 hex, the client's). A client whose connection breaks
+ * (the supervisor was killed; the keeper is starting it again) connects anew and sends the same
+ * request with the same id: everything here converges or is remembered by its id, so that twice
+ * is once.
+ *
+ *   ping       -> done {version, pid, keeper_pid}
+ *   converge   {options: struct plan_options as JSON, project: canonical internal form or absent,
+ *               dry_run: bool}
+ *              -> progress*, warning*, done {} | error {exit}
+ *              dry_run: -> plan {text, operations: [...]}, done
+ *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
+ *                         text: "Starting", details: ""}
+ *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
+ *   events     {since?: nsec} -> container {time, action, service, container, container_id,
+ *              attributes{}}* (until the client leaves)
+ *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
+ *               detach, rows, columns} + [stdin, stdout, stderr] unless tty
+ *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after started
+ *              A failed start: error {exit: 126|127}
+ *   exec_wait  {exec} -> done {exit_code}
+ *   attach     {container} -> done {tty} + [stdin: a pipe's write end, or the pty master]
+ *   wait       {services[], containers[]} -> exited {service, container, exit_code}*, done
+ *   logs_sync  {} -> done, once all that containers wrote before the request is in their files
+ *   reexec     {} -> done; the supervisor replaces its own program
+ *   shutdown   {} -> done; supervisor and keeper end if no container runs
+ *
+ * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
+ *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code, output}],
+ *   exit_code, oom_killed, restart_count, error, pid, tty,
+ *   publishers: [{url, target, published, protocol}], networks: [{name, ipv4, ipv6, mac}],
+ *   mounts: [{type, name, source, destination, rw}], labels{}, log: {path, driver}, cgroup}
+ *
+ * Log files: log.path is a directory with "current" and rotated "1", "2", ... (newest first), in
+ * the CRI form "TIME stdout|stderr F|P text".
+ */
+
+#define REQUEST_PING	  "ping"
+#define REQUEST_CONVERGE  "converge"
+#define REQUEST_PS	  "ps"
+#define REQUEST_EVENTS	  "events"
+#define REQUEST_EXEC	  "exec"
+#define REQUEST_EXEC_WAIT "exec_wait"
+#define REQUEST_ATTACH	  "attach"
+#define REQUEST_WAIT	  "wait"
+#define REQUEST_LOGS_SYNC "logs_sync"
+#define REQUEST_REEXEC	  "reexec"
+#define REQUEST_SHUTDOWN  "shutdown"
+
+/*
+ * How a project's processes are started: argv of the same binary. `berth __keeper PROJECT` is the
+ * client's child (double-forked, in a session of its own, stdio on /dev/null and
+ * BERTH_RUNTIME_DIR/projects/NAME/supervisor.log); it starts `berth __supervisor PROJECT` with its
+ * end of the socket pair in fd 3. The client waits for control.sock to accept.
+ */
+#define KEEPER_COMMAND	   "__keeper"
+#define SUPERVISOR_COMMAND "__supervisor"
+#define KEEPER_FD	   3
+
+/* State and runtime directories as decided by BERTH_ROOT, BERTH_RUNTIME_DIR, and who we are. */
+const char *paths_root(void);
+const char *paths_runtime(void);
+/* New strings. */
+char *paths_project_runtime(const char *project); /* .../projects/NAME */
+char *paths_project_state(const char *project);
+char *paths_control_socket(const char *project);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_PLAN_PLAN_H
+#define COMPOSE_PLAN_PLAN_H
+
+/*
+ * plan.h - wishes and facts in, operations out; touches nothing.
+ *
+ * A plan is an array of operations in which each one's prerequisites stand before it. What may run
+ * at the same time does: only `after` orders. It prints as text, one line an operation with its
+ * cause, which is what --dry-run shows and what the tests compare.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/error.h"
+#include "compose/model/project.h"
+
+enum container_state {
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_RESTARTING,
+	CONTAINER_REMOVING,
+	CONTAINER_EXITED,
+	CONTAINER_DEAD,
+};
+
+enum health_status { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
+/* What there is, as the supervisor knows it. All strings are borrowed from it. */
+struct fact_container {
+	const char *id, *name, *service;
+	unsigned int number;
+	bool oneoff;
+	enum container_state state;
+	enum health_status health;
+	int exit_code;
+	const char *config_hash, *image_id; /* hex; digest */
+	const json_t *config;		    /* the service's canonical form it was made from */
+	const char *const *networks;	    /* names, NULL-terminated */
+	const char *const *volumes;	    /* names of named and anonymous volumes */
+	/* ids of containers whose namespaces it was made with; NULL-terminated */
+	const char *const *parents;
+};
+
+struct fact_object { /* network or volume carrying the project's label */
+	const char *key, *name, *config_hash;
+};
+
+struct fact_image { /* what the service's image is now; id NULL: not in the store */
+	const char *service, *id;
+	bool has_healthcheck;
+};
+
+struct facts {
+	const struct fact_container *containers;
+	size_t container_count;
+	const struct fact_object *networks, *volumes;
+	size_t network_count, volume_count;
+	const char *const *external_networks, *const *external_volumes; /* names that exist */
+	const struct fact_image *images;
+	size_t image_count;
+};
+
+enum plan_goal {
+	PLAN_UP,      /* create, recreate, start; with no_start: `create` */
+	PLAN_DOWN,    /* stop and remove containers, networks, with `volumes` volumes too */
+	PLAN_START,   /* start existing containers, in order */
+	PLAN_STOP,    /* stop, in reverse order */
+	PLAN_RESTART, /* stop and start, in order; takes `depends_on: restart: true` along */
+	PLAN_KILL,
+	PLAN_REMOVE,  /* `rm`: stopped ones, with `force_stop` running ones too */
+	PLAN_PAUSE,
+	PLAN_UNPAUSE,
+};
+
+enum plan_recreate { RECREATE_DIVERGED, RECREATE_FORCE, RECREATE_NEVER };
+
+struct plan_scale {
+	const char *service;
+	unsigned int replicas;
+};
+
+struct plan_options {
+	enum plan_goal goal;
+	const char *const *services; /* selected; NULL: all. Unknown ones are an error. */
+	bool no_deps, no_start, remove_orphans, always_recreate_deps, renew_anon_volumes;
+	bool wait;	   /* up --wait: end with waits for running or healthy of every service */
+	bool volumes;	   /* down -v, rm -v */
+	bool force_stop;   /* rm -s */
+	bool by_label;	   /* no project file: act on facts alone, unknown services are no error */
+	enum plan_recreate recreate, recreate_dependencies;
+	int64_t timeout_usec; /* -t; negative: each service's own stop_grace_period */
+	int signal;	      /* kill -s */
+	const struct plan_scale *scales;
+	size_t scale_count;
+	const char *random_id; /* 12 hex, for the temporary name during recreate; NULL: the old id */
+};
+
+enum operation_kind {
+	OP_CREATE_NETWORK,
+	OP_REMOVE_NETWORK,
+	OP_CREATE_VOLUME,
+	OP_REMOVE_VOLUME,
+	OP_CREATE_CONTAINER,
+	OP_START_CONTAINER,
+	OP_STOP_CONTAINER,
+	OP_KILL_CONTAINER,
+	OP_PAUSE_CONTAINER,
+	OP_UNPAUSE_CONTAINER,
+	OP_REMOVE_CONTAINER,
+	OP_RENAME_CONTAINER,
+	OP_WAIT, /* until `condition` holds for container `name`; required or optional */
+};
+
+struct operation {
+	enum operation_kind kind;
+	char *object;  /* "Container web-app-1", "Network web_default": the progress line's id */
+	char *name;    /* the container's, network's or volume's name on the machine */
+	char *id;      /* id of the existing container; NULL: it is made by an earlier operation */
+	char *key;     /* key of network or volume */
+	char *service; /* containers: of this service ... */
+	unsigned int number; /* ... with this number */
+	char *new_name;	     /* rename */
+	char *replaces;	     /* create: id of the container whose anonymous volumes it inherits */
+	bool recreate;	     /* progress says Recreate/Recreated */
+	enum condition condition; /* wait */
+	bool required;		  /* wait: failing fails the plan; else a warning */
+	bool final;		  /* wait: one of --wait's, not of a dependency */
+	char *waiter;		  /* wait: the service that depends, for messages; may be NULL */
+	bool volumes;		  /* remove: anonymous volumes too */
+	int64_t timeout_usec;	  /* stop; negative: the service's own */
+	int signal;		  /* kill */
+	char *cause;		  /* "ports changed", "no container yet", "not in the file any more" */
+	size_t *after;		  /* indices of prerequisites, all smaller than its own */
+	size_t after_count;
+};
+
+struct plan {
+	struct operation *operations;
+	size_t count;
+	char **warnings; /* "Found orphan containers ([x-b-1]) for this project. ..." */
+};
+
+/*
+ * @project may be NULL with by_label. Fails with a message users know: `no such service: X`,
+ * `network N declared as external, but could not be found`, missing images, dependency cycles.
+ */
+int plan_reconcile(const struct project *project, const struct facts *facts,
+		   const struct plan_options *options, struct plan **ret, struct error *err);
+
+void plan_free(struct plan *plan);
+
+/* One line an operation: "create container web-app-1 (no container yet)"; new string. */
+char *plan_to_text(const struct plan *plan);
+json_t *plan_to_json(const struct plan *plan);
+
+const char *container_state_name(enum container_state state); /* "running" */
+const char *health_status_name(enum health_status health);    /* "" for none */
+
+#endif

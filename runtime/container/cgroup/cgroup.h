@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RUNTIME_CONTAINER_CGROUP_CGROUP_H
+#define RUNTIME_CONTAINER_CGROUP_CGROUP_H
+
+/*
+ * cgroup.h - the container's control group, on v2, v1 and hybrid machines alike.
+ *
+ * The layout is found once: one v2 hierarchy, or one directory a v1 controller. Containers stand
+ * at BASE/ID, where BASE is "berth/PROJECT" below the caller's own cgroup where it may write
+ * there (a delegated unit), else below the root. A v1 controller nobody needs a limit of is not
+ * touched, since each costs time: pids and memory accounting and the freezer are the exceptions
+ * that stats, OOM reports and pause need.
+ */
+
+#include "runtime/container/spec.h"
+
+struct cgroup;
+
+struct cgroup_stats {
+	uint64_t cpu_usec, cpu_system_usec;
+	uint64_t memory_bytes, memory_limit_bytes, memory_cache_bytes;
+	uint64_t pids, pids_limit;
+	uint64_t read_bytes, write_bytes;
+};
+
+/* "berth/PROJECT" or what the user asked for by cgroup_parent. Makes ID below it with limits. */
+int cgroup_create(const char *base, const char *id, const struct resources_spec *resources,
+		  struct cgroup **ret, struct error *err);
+/* Opens an existing one (after the supervisor was restarted). -ENOENT: there is none. */
+int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct error *err);
+/* Applies limits to a living one. */
+int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err);
+void cgroup_free(struct cgroup *cgroup); /* the handle, not the group */
+
+/* Kills everything in it (cgroup.kill, or signals in a loop on v1); does not wait. */
+int cgroup_kill(struct cgroup *cgroup, struct error *err);
+/* Removes it, and BASE when that is empty. -EBUSY: processes are still in it. */
+int cgroup_remove(struct cgroup *cgroup, struct error *err);
+int cgroup_freeze(struct cgroup *cgroup, bool frozen, struct error *err);
+/* Signals every process in it. */
+int cgroup_signal(struct cgroup *cgroup, int signal);
+int cgroup_stats(struct cgroup *cgroup, struct cgroup_stats *ret, struct error *err);
+/* How often the kernel killed for memory in it (memory.events oom_kill, or v1's oom_control). */
+uint64_t cgroup_oom_kills(struct cgroup *cgroup);
+/* pids in it; the caller's array. */
+int cgroup_pids(struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_count, struct error *err);
+
+/* For the child: joins by itself. Syscalls only. 0 or -errno. */
+int cgroup_join(const struct cgroup *cgroup);
+/* The v2 directory for CLONE_INTO_CGROUP when that is all there is to join; else -1. */
+int cgroup_clone_fd(const struct cgroup *cgroup);
+
+#endif

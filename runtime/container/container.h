@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RUNTIME_CONTAINER_CONTAINER_H
+#define RUNTIME_CONTAINER_CONTAINER_H
+
+/*
+ * container.h - the parent's side of a birth. Never waits: the caller watches report_fd.
+ *
+ * A birth has three moments. container_clone() makes the process and returns at once; the child
+ * then does its mounts, addresses and confinement by itself. When the caller has written down
+ * pid and start time it lets the child go with container_release(); a caller that dies before
+ * that closes the pipe and the child exits without having run anything. The child executes the
+ * program, or reports why not: container_report() tells which, once report_fd is readable.
+ */
+
+#include "runtime/container/spec.h"
+
+struct birth {
+	int pidfd;
+	pid_t pid;
+	uint64_t start_ticks; /* process_start_time() */
+	int release_fd;	      /* -EBADF once released */
+	int report_fd;	      /* a socket: POLLIN when there is news; non-blocking */
+};
+
+enum birth_news {
+	BIRTH_PENDING,	/* nothing yet: poll again */
+	BIRTH_READY,	/* descriptors arrived: pty master and/or the network hook's */
+	BIRTH_EXECUTED, /* the program runs */
+	BIRTH_FAILED,	/* @err says why; exit_status is 126, 127 or 125 as Docker has it */
+};
+
+struct birth_report {
+	int pty_master; /* -EBADF: none; the caller's */
+	int network_fds[NETWORK_HOOK_FDS];
+	size_t network_fd_count;
+	int exit_status; /* of a failed birth: 127 not found, 126 cannot execute, 125 else */
+};
+
+/*
+ * Clones the container's first process. With @as_sibling the child's parent is the caller's
+ * parent (CLONE_PARENT), which reaps it.
+ */
+int container_clone(const struct container_spec *spec, bool as_sibling, struct birth *ret,
+		    struct error *err);
+
+/* Lets the child go on to execve. 0 or -errno (-EPIPE: it is gone). */
+int container_release(struct birth *birth);
+
+/*
+ * Reads what the child reported. BIRTH_READY may come once, before BIRTH_EXECUTED or _FAILED, and
+ * its descriptors are then in @report. Negative only for our own failures.
+ */
+int container_report(struct birth *birth, struct birth_report *report, struct error *err);
+
+/* Closes what is open; the child, if not released, exits. */
+void birth_done(struct birth *birth);
+
+/*
+ * exec: one more process in a running container, by its pidfd; the same three moments.
+ * From @spec it takes the process part only (args to no_new_privileges, seccomp, rlimits,
+ * terminal and stdio) and the cgroup.
+ */
+int container_exec(int container_pidfd, const struct container_spec *spec, bool as_sibling,
+		   struct birth *ret, struct error *err);
+
+/* An fd of a namespace of a process: "net", "pid", "ipc", "uts", "mnt", "cgroup". */
+int container_namespace(int pidfd, const char *kind, struct error *err);
+
+/* Window size of a pty. 0 or -errno. */
+int container_resize(int pty_master, unsigned short rows, unsigned short columns);
+
+/*
+ * main() of the tiny init of `init: true` is reached without a file on the host's side being
+ * visible in the container: the child runs it from its own memory (see pid1.h).
+ */
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RUNTIME_IMAGE_IMAGE_H
+#define RUNTIME_IMAGE_IMAGE_H
+
+/*
+ * image.h - images: an OCI image layout on disk, and layers unpacked once for all containers.
+ *
+ *     images/index.json, images/oci-layout, images/blobs/sha256/...
+ *     layers/CHAINID/    the tree of one layer (overlay whiteouts and opaque xattrs included)
+ *
+ * An image is there once index.json names it, which is the last thing that happens; index.json
+ * is replaced by rename under the store's lock. A layer is there once its directory bears its
+ * final name. What a killed process leaves (.new-*) is swept when nobody holds its lock.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+struct image_store;
+
+/* @root is BERTH_ROOT; made when missing. */
+int image_store_open(const char *root, struct image_store **ret, struct error *err);
+void image_store_close(struct image_store *store);
+
+struct image_healthcheck {
+	char **test; /* as in the image's config; NULL: none */
+	int64_t interval_usec, timeout_usec, start_period_usec, start_interval_usec; /* 0: unset */
+	int retries;
+};
+
+/* What a container needs of an image. Owned; image_free(). */
+struct image {
+	char *id;	/* "sha256:..." of the config: Docker's image ID */
+	char *digest;	/* of the manifest */
+	char *reference; /* as asked for, normalised: "docker.io/library/nginx:alpine" */
+	char *architecture, *os;
+	int64_t created_nsec;
+	uint64_t size_bytes;
+	/* config */
+	char **entrypoint, **command, **env;
+	char *user, *working_dir, *stop_signal;
+	char **volumes, **exposed_ports; /* paths; "80/tcp" */
+	char **shell;
+	json_t *labels; /* object of strings */
+	struct image_healthcheck healthcheck;
+	char **layer_chain_ids; /* base first, hex */
+};
+
+/*
+ * Finds by name ("nginx", "nginx:alpine", "docker.io/library/nginx", with @sha256:...) or by id
+ * (full, "sha256:" or unambiguous prefix). -ENOENT: no such image.
+ */
+int image_find(struct image_store *store, const char *name, struct image **ret, struct error *err);
+void image_free(struct image *image);
+
+/* Opens the unpacked layers, topmost first: what rootfs_spec wants. Caller closes and frees. */
+int image_open_layers(struct image_store *store, const struct image *image, int **ret_fds,
+		      size_t *ret_count, struct error *err);
+
+/* Rows for `images`: one a reference (untagged ones have reference NULL). */
+int image_list(struct image_store *store, struct image ***ret, size_t *ret_count,
+	       struct error *err);
+
+int image_tag(struct image_store *store, const char *name, const char *reference,
+	      struct error *err);
+/* Removes a reference, and with the last one the image, its blobs and its layers that no other
+ * image and no id of @in_use needs. -EBUSY with who uses it. *ret_removed lists "Untagged: x",
+ * "Deleted: sha256:x". */
+int image_remove(struct image_store *store, const char *name, bool force, char *const *in_use,
+		 char ***ret_removed, struct error *err);
+
+/* What `image import` may say of the config, in Dockerfile words ("CMD [\"x\"]", "ENV A=b", ...). */
+struct image_import_options {
+	const char *reference; /* name to give; NULL: none */
+	const char *message, *platform;
+	char *const *changes; /* -c */
+};
+
+/* A root file system (a tar of any compression from @fd, or the directory that @fd is). */
+int image_import(struct image_store *store, int fd, const struct image_import_options *options,
+		 char **ret_id, struct error *err);
+
+/* An archive of `docker save` or an OCI layout (tar, or the directory). Names loaded, "x:tag". */
+int image_load(struct image_store *store, int fd, char ***ret_loaded, struct error *err);
+
+enum image_save_format { IMAGE_SAVE_DOCKER, IMAGE_SAVE_OCI };
+int image_save(struct image_store *store, char *const *names, enum image_save_format format, int fd,
+	       struct error *err);
+
+/* Reference as Docker shows it: repository ("nginx", "ghcr.io/a/b") and tag. New strings. */
+int reference_parse(const char *name, char **ret_normalized, struct error *err);
+void reference_familiar(const char *normalized, char **ret_repository, char **ret_tag);
+
+#endif

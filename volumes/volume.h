@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VOLUMES_VOLUME_H
+#define VOLUMES_VOLUME_H
+
+/*
+ * volume.h - named volumes: a directory of data and a small record beside it.
+ *
+ *     volumes/NAME/_data, volumes/NAME/volume.json
+ *
+ * A volume exists once its directory bears its final name. What failed before that leaves only
+ * a ".new-*" directory, which the next volume_store_open() sweeps.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+
+struct volume_store;
+
+struct volume_options {
+	const char *driver;	    /* NULL or "local" */
+	const json_t *driver_opts;  /* type, o, device; object of strings or NULL */
+	const json_t *labels;	    /* object of strings or NULL */
+	bool anonymous;
+};
+
+struct volume_info {
+	char *name, *driver;
+	json_t *driver_opts, *labels;
+	int64_t created_nsec;
+	bool anonymous;
+	char *mountpoint; /* path of _data */
+};
+
+int volume_store_open(const char *root, struct volume_store **ret, struct error *err);
+void volume_store_close(struct volume_store *store);
+
+/* -EINVAL: not a valid name. -EEXIST: there is one already. */
+int volume_create(struct volume_store *store, const char *name,
+		  const struct volume_options *options, struct error *err);
+/* -ENOENT: no such volume. volume_info_free(). */
+int volume_inspect(struct volume_store *store, const char *name, struct volume_info **ret,
+		   struct error *err);
+void volume_info_free(struct volume_info *info);
+int volume_list(struct volume_store *store, struct volume_info ***ret, size_t *ret_count,
+		struct error *err);
+/* -ENOENT; the caller has made sure that nobody uses it. Renamed away first, then emptied. */
+int volume_remove(struct volume_store *store, const char *name, struct error *err);
+
+/* How a volume is mounted. */
+struct volume_mount_options {
+	bool read_only;
+	const char *subpath; /* inside _data; must exist, no link leads out. NULL: the root */
+};
+
+/* A detached mount of the volume's data (driver_opts mounted when it has some). */
+int volume_mount(struct volume_store *store, const char *name,
+		 const struct volume_mount_options *options, struct error *err);
+
+/*
+ * Fills a new and empty volume from @source_fd (a directory: the image's tree at the mount's
+ * target), with owners, modes, times, links, xattrs. Runs in the calling process: call it from a
+ * job. Does nothing when the volume has something in it or was filled before (the record says).
+ */
+int volume_populate(struct volume_store *store, const char *name, int source_fd,
+		    struct error *err);
+/* True when volume_populate() would have something to do: cheap, for deciding on a job. */
+bool volume_wants_populating(struct volume_store *store, const char *name);
+
+#endif
