@@ -15,12 +15,14 @@
  * is once.
  *
  *   ping       -> done {version, pid, keeper_pid}
- *   converge   {options: struct plan_options as JSON, project: canonical internal form or absent,
+ *   converge   {options: OPTIONS (below), project: canonical internal form or absent,
  *               dry_run: bool}
  *              -> progress*, warning*, done {} | error {exit}
  *              dry_run: -> plan {text, operations: [...]}, done
  *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
  *                         text: "Starting", details: ""}
+ *              A --wait that fails: error {exit: 1}. down also removes images with `rmi`: that is the
+ *              client's, after done.
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)
@@ -34,6 +36,14 @@
  *   logs_sync  {} -> done, once all that containers wrote before the request is in their files
  *   reexec     {} -> done; the supervisor replaces its own program
  *   shutdown   {} -> done; supervisor and keeper end if no container runs
+ *
+ * OPTIONS are the fields of struct plan_options by their names; what is absent is false, none, all:
+ *   {goal: "up"|"down"|"start"|"stop"|"restart"|"kill"|"remove"|"pause"|"unpause",
+ *    services: [NAME*], no_deps, no_start, remove_orphans, always_recreate_deps,
+ *    renew_anon_volumes, wait, volumes, force_stop, by_label: bool,
+ *    recreate, recreate_dependencies: "diverged"|"force"|"never",
+ *    timeout_usec: int (absent: each service's own), signal: int, scales: {SERVICE: replicas}}
+ *   beside them `wait_timeout_usec` (up --wait-timeout; absent: no limit).
  *
  * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
  *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code, output}],

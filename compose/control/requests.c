@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/control/requests.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/str.h"
+
+static char *home_root(void)
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	/* The XDG specification says to ignore a relative path. */
+	if (data && data[0] == '/')
+		return str_printf("%s/berth", data);
+	return str_printf("%s/.local/share/berth", home && home[0] == '/' ? home : "");
+}
+
+static char *home_runtime(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (runtime && runtime[0] == '/')
+		return str_printf("%s/berth", runtime);
+	return str_printf("/run/user/%u/berth", geteuid());
+}
+
+/* Relative to where the first caller stands: the keeper, which changes to /, gets it absolute. */
+static char *absolute(const char *path)
+{
+	_cleanup_free_ char *here = NULL;
+
+	if (path[0] == '/')
+		return alloc_string(path);
+	here = getcwd(NULL, 0);
+	return str_printf("%s/%s", here ? here : "", path);
+}
+
+const char *paths_root(void)
+{
+	static char *root;
+	const char *given = getenv("BERTH_ROOT");
+
+	if (root)
+		return root;
+	if (given && given[0])
+		root = absolute(given);
+	else
+		root = geteuid() == 0 ? alloc_string("/var/lib/berth") : home_root();
+	return root;
+}
+
+const char *paths_runtime(void)
+{
+	static char *runtime;
+	const char *given = getenv("BERTH_RUNTIME_DIR");
+
+	if (runtime)
+		return runtime;
+	if (given && given[0])
+		runtime = absolute(given);
+	else
+		runtime = geteuid() == 0 ? alloc_string("/run/berth") : home_runtime();
+	return runtime;
+}
+
+char *paths_project_runtime(const char *project)
+{
+	return str_printf("%s/projects/%s", paths_runtime(), project);
+}
+
+char *paths_project_state(const char *project)
+{
+	return str_printf("%s/projects/%s", paths_root(), project);
+}
+
+char *paths_control_socket(const char *project)
+{
+	return str_printf("%s/projects/%s/control.sock", paths_runtime(), project);
+}
