@@ -29,6 +29,7 @@ int mount_bind(const char *path, const struct bind_options *options, bool *ret_d
 
 struct tmpfs_options {
 	int64_t size_bytes; /* 0: the kernel's default (half of memory) */
+	int64_t inodes;	    /* 0: the kernel's default */
 	mode_t mode;	    /* 0: 01777 */
 	uid_t uid;
 	gid_t gid;
