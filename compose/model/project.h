@@ -279,6 +279,7 @@ struct project {
 	char *working_dir;   /* absolute */
 	char **config_files; /* absolute */
 	char **env_files;    /* --env-file as given; for the label project.environment_file */
+	char **disabled_services; /* names hidden by profiles: their containers are no orphans */
 	struct service *services;
 	size_t service_count;
 	struct network *networks;

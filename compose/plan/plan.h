@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "common/error.h"
+
 #include "compose/model/project.h"
 
 enum container_state {
@@ -39,9 +40,9 @@ struct fact_container {
 	enum health_status health;
 	int exit_code;
 	const char *config_hash, *image_id; /* hex; digest */
-	const json_t *config;		    /* the service's canonical form it was made from */
-	const char *const *networks;	    /* names, NULL-terminated */
-	const char *const *volumes;	    /* names of named and anonymous volumes */
+	const json_t *config;               /* the service's canonical form it was made from */
+	const char *const *networks;        /* names, NULL-terminated */
+	const char *const *volumes;         /* names of named and anonymous volumes */
 	/* ids of containers whose namespaces it was made with; NULL-terminated */
 	const char *const *parents;
 };
@@ -72,7 +73,7 @@ enum plan_goal {
 	PLAN_STOP,    /* stop, in reverse order */
 	PLAN_RESTART, /* stop and start, in order; takes `depends_on: restart: true` along */
 	PLAN_KILL,
-	PLAN_REMOVE,  /* `rm`: stopped ones, with `force_stop` running ones too */
+	PLAN_REMOVE, /* `rm`: stopped ones, with `force_stop` running ones too */
 	PLAN_PAUSE,
 	PLAN_UNPAUSE,
 };
@@ -88,16 +89,15 @@ struct plan_options {
 	enum plan_goal goal;
 	const char *const *services; /* selected; NULL: all. Unknown ones are an error. */
 	bool no_deps, no_start, remove_orphans, always_recreate_deps, renew_anon_volumes;
-	bool wait;	   /* up --wait: end with waits for running or healthy of every service */
-	bool volumes;	   /* down -v, rm -v */
-	bool force_stop;   /* rm -s */
-	bool by_label;	   /* no project file: act on facts alone, unknown services are no error */
+	bool wait;       /* up --wait: end with waits for running or healthy of every service */
+	bool volumes;    /* down -v, rm -v */
+	bool force_stop; /* rm -s */
+	bool by_label;   /* no project file: act on facts alone, unknown services are no error */
 	enum plan_recreate recreate, recreate_dependencies;
 	int64_t timeout_usec; /* -t; negative: each service's own stop_grace_period */
-	int signal;	      /* kill -s */
+	int signal;           /* kill -s */
 	const struct plan_scale *scales;
 	size_t scale_count;
-	const char *random_id; /* 12 hex, for the temporary name during recreate; NULL: the old id */
 };
 
 enum operation_kind {
@@ -124,18 +124,18 @@ struct operation {
 	char *key;     /* key of network or volume */
 	char *service; /* containers: of this service ... */
 	unsigned int number; /* ... with this number */
-	char *new_name;	     /* rename */
-	char *replaces;	     /* create: id of the container whose anonymous volumes it inherits */
-	bool recreate;	     /* progress says Recreate/Recreated */
+	char *new_name;      /* rename: to this; create: the name until it is renamed, or NULL */
+	char *replaces;      /* create: id of the container whose anonymous volumes it inherits */
+	bool recreate;       /* progress says Recreate/Recreated */
 	enum condition condition; /* wait */
-	bool required;		  /* wait: failing fails the plan; else a warning */
-	bool final;		  /* wait: one of --wait's, not of a dependency */
-	char *waiter;		  /* wait: the service that depends, for messages; may be NULL */
-	bool volumes;		  /* remove: anonymous volumes too */
-	int64_t timeout_usec;	  /* stop; negative: the service's own */
-	int signal;		  /* kill */
-	char *cause;		  /* "ports changed", "no container yet", "not in the file any more" */
-	size_t *after;		  /* indices of prerequisites, all smaller than its own */
+	bool required;            /* wait: failing fails the plan; else a warning */
+	bool final;               /* wait: one of --wait's, not of a dependency */
+	char *waiter;             /* wait: the service that depends, for messages; may be NULL */
+	bool volumes;             /* remove: anonymous volumes too */
+	int64_t timeout_usec;     /* stop; negative: the service's own */
+	int signal;               /* kill */
+	char *cause;   /* "ports changed", "no container yet", "not in the file any more" */
+	size_t *after; /* indices of prerequisites, all smaller than its own */
 	size_t after_count;
 };
 
@@ -143,6 +143,7 @@ struct plan {
 	struct operation *operations;
 	size_t count;
 	char **warnings; /* "Found orphan containers ([x-b-1]) for this project. ..." */
+	char **running;  /* containers that stay as they are: names, for "Container x Running" */
 };
 
 /*

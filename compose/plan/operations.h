@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_PLAN_OPERATIONS_H
+#define COMPOSE_PLAN_OPERATIONS_H
+
+/*
+ * operations.h - adding operations to a plan that is being made; inside compose/plan only.
+ */
+
+#include "compose/plan/graph.h"
+
+#define NO_OPERATION SIZE_MAX
+
+/* What every step of the planning needs. */
+struct planning {
+	const struct project *project;
+	const struct facts *facts;
+	const struct plan_options *options;
+	struct graph *graph;
+	struct plan *plan;
+};
+
+/* Adds an operation on "Network|Volume|Container @name" and gives its index. */
+size_t operation_add(struct plan *plan, enum operation_kind kind, const char *name,
+		     const char *cause_format, ...) __attribute__((format(printf, 4, 5)));
+/* The same on a container that exists. */
+size_t operation_add_existing(struct plan *plan, enum operation_kind kind,
+			      const struct fact_container *container, const char *cause);
+/* @operation waits for @prerequisite; NO_OPERATION and doubles are ignored. */
+void operation_after(struct plan *plan, size_t operation, size_t prerequisite);
+
+void plan_warn(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Running in the sense that it has processes: stop has something to do. */
+bool container_is_alive(const struct fact_container *container);
+
+/* One file a family of goals. */
+int plan_up(struct planning *planning, struct error *err);
+int plan_down(struct planning *planning, struct error *err);
+int plan_start(struct planning *planning, struct error *err);
+int plan_stop(struct planning *planning, struct error *err);
+int plan_restart(struct planning *planning, struct error *err);
+int plan_kill(struct planning *planning, struct error *err);
+int plan_remove(struct planning *planning, struct error *err);
+int plan_pause(struct planning *planning, struct error *err);
+int plan_unpause(struct planning *planning, struct error *err);
+
+/* Waits before a start; shared by up and start (waits.c). */
+struct waits;
+struct waits *waits_new(struct planning *planning);
+void waits_free(struct waits *waits);
+/*
+ * The operations that a start of @node has to wait for, as said by waits_add_container(); adds the
+ * waits that are not there yet. *ret_after is the caller's to free.
+ */
+int waits_for_dependencies(struct waits *waits, const struct graph_node *node, size_t **ret_after,
+			   size_t *ret_count, struct error *err);
+/* Says which containers of a service there will be, with the operation that starts each. */
+void waits_add_container(struct waits *waits, const struct graph_node *node, const char *name,
+			 const char *id, unsigned int number, size_t start,
+			 const struct fact_container *fact);
+/* The waits that `--wait` ends with. */
+void waits_for_all(struct waits *waits);
+
+#endif
