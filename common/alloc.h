@@ -12,24 +12,26 @@
 
 #include <stddef.h>
 
-void *alloc(size_t size);		       /* uninitialised */
-void *alloc_zero(size_t count, size_t size);   /* zeroed; overflow of the product aborts */
+void *alloc(size_t size);                    /* uninitialised */
+void *alloc_zero(size_t count, size_t size); /* zeroed; overflow of the product aborts */
 void *alloc_resize(void *p, size_t count, size_t size);
-char *alloc_string(const char *s);	       /* a copy; NULL gives NULL */
+char *alloc_string(const char *s);             /* a copy; NULL gives NULL */
 char *alloc_string_n(const char *s, size_t n); /* a copy of at most n bytes, NUL-terminated */
 void *alloc_copy(const void *p, size_t size);
 
-#define new(type)	   ((type *)alloc_zero(1, sizeof(type)))
+#define new (type)((type *)alloc_zero(1, sizeof(type)))
 #define new_array(type, n) ((type *)alloc_zero((n), sizeof(type)))
 
-/* Makes room for one more in a {items, count} array that grows by doubling; gives its slot, zeroed. */
-#define array_add(items, count)                                                                    \
-	({                                                                                         \
-		(items) = alloc_grow((items), (count), sizeof(*(items)));                          \
-		&(items)[(count)++];                                                               \
+/* Makes room for one more in a {items, count} array that grows by doubling; gives its slot, zeroed.
+ */
+#define array_add(items, count)                                           \
+	({                                                                \
+		(items) = alloc_grow((items), (count), sizeof(*(items))); \
+		&(items)[(count)++];                                      \
 	})
 
-/* @p has @count elements and a capacity of the next power of two (at least 4); room for one more. */
+/* @p has @count elements and a capacity of the next power of two (at least 4); room for one more.
+ */
 void *alloc_grow(void *p, size_t count, size_t size);
 
 #endif

@@ -19,12 +19,12 @@
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 /* Defines cleanup_NAME() for a pointer type, releasing with @function (which takes NULL too). */
-#define DEFINE_CLEANUP(type, function)                                                             \
-	static inline void cleanup_##function(type *p)                                             \
-	{                                                                                          \
-		if (*p)                                                                            \
-			function(*p);                                                              \
-	}                                                                                          \
+#define DEFINE_CLEANUP(type, function)                 \
+	static inline void cleanup_##function(type *p) \
+	{                                              \
+		if (*p)                                \
+			function(*p);                  \
+	}                                              \
 	struct cleanup_takes_a_semicolon
 
 static inline void cleanup_free_pointer(void *p)
@@ -58,32 +58,32 @@ static inline void cleanup_dir(DIR **dir)
 		closedir(*dir);
 }
 
-#define _cleanup_free_	 _cleanup_(cleanup_free_pointer)
-#define _cleanup_close_	 _cleanup_(cleanup_close_fd)
-#define _cleanup_json_	 _cleanup_(cleanup_json)
+#define _cleanup_free_   _cleanup_(cleanup_free_pointer)
+#define _cleanup_close_  _cleanup_(cleanup_close_fd)
+#define _cleanup_json_   _cleanup_(cleanup_json)
 #define _cleanup_fclose_ _cleanup_(cleanup_file)
-#define _cleanup_dir_	 _cleanup_(cleanup_dir)
+#define _cleanup_dir_    _cleanup_(cleanup_dir)
 
-#define TAKE_PTR(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) *take_pointer_ = &(p);                                               \
-		__typeof__(p) take_value_ = *take_pointer_;                                        \
-		*take_pointer_ = NULL;                                                             \
-		take_value_;                                                                       \
+#define TAKE_PTR(p)                                         \
+	({                                                  \
+		__typeof__(p) *take_pointer_ = &(p);        \
+		__typeof__(p) take_value_ = *take_pointer_; \
+		*take_pointer_ = NULL;                      \
+		take_value_;                                \
 	})
 
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int *take_pointer_ = &(fd);                                                        \
-		int take_value_ = *take_pointer_;                                                  \
-		*take_pointer_ = -EBADF;                                                           \
-		take_value_;                                                                       \
+#define TAKE_FD(fd)                               \
+	({                                        \
+		int *take_pointer_ = &(fd);       \
+		int take_value_ = *take_pointer_; \
+		*take_pointer_ = -EBADF;          \
+		take_value_;                      \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Walks a true array (not a pointer): array_foreach (row, rows) row->... */
-#define array_foreach(p, array)                                                                    \
+#define array_foreach(p, array) \
 	for (__typeof__(&(array)[0]) p = (array); p < (array) + ARRAY_SIZE(array); p++)
 
 #endif

@@ -12,7 +12,7 @@
  */
 
 struct error {
-	int code;	   /* an errno value; 0 as long as nothing failed */
+	int code;          /* an errno value; 0 as long as nothing failed */
 	char where[128];   /* where the user wrote it: "compose.yaml:7:9", or "" */
 	char message[384]; /* for the user, naming the object first */
 };

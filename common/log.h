@@ -16,12 +16,14 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 void log_set_level(enum log_level level);
 /* Put before each message instead of "berth". Copied. */
 void log_set_name(const char *name);
+/* Puts the time before each message: for a log file that nothing else stamps. */
+void log_set_time(int on);
 void log_message(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-#define log_error(...)	 log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(...)   log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)	 log_message(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

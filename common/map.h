@@ -20,7 +20,7 @@ struct map_entry {
 
 struct map {
 	struct map_entry *entries; /* in order of insertion; a removed one has a NULL key */
-	size_t used, count;	   /* entries written; of these, alive */
+	size_t used, count;        /* entries written; of these, alive */
 	uint32_t *slots;
 	size_t slot_count;
 };
@@ -32,9 +32,9 @@ void *map_remove(struct map *map, const char *key);
 /* Releases the map; with @free_value also each value. The map is empty afterwards. */
 void map_done(struct map *map, void (*free_value)(void *));
 
-#define map_foreach(entry, map)                                                                    \
-	for (struct map_entry *entry = (map)->entries;                                             \
-	     entry && entry < (map)->entries + (map)->used; entry++)                               \
+#define map_foreach(entry, map)                                      \
+	for (struct map_entry *entry = (map)->entries;               \
+	     entry && entry < (map)->entries + (map)->used; entry++) \
 		if (entry->key)
 
 #endif

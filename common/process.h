@@ -12,9 +12,9 @@
 
 #include "common/error.h"
 
-int process_pidfd_open(pid_t pid);		   /* fd or -errno */
-int process_pidfd_signal(int pidfd, int signal);   /* 0 or -errno (-ESRCH: it is gone) */
-pid_t process_pidfd_pid(int pidfd);		   /* pid, -ESRCH when it was reaped */
+int process_pidfd_open(pid_t pid);               /* fd or -errno */
+int process_pidfd_signal(int pidfd, int signal); /* 0 or -errno (-ESRCH: it is gone) */
+pid_t process_pidfd_pid(int pidfd);              /* pid, -ESRCH when it was reaped */
 /* Field 22 of /proc/PID/stat: clock ticks since boot. 0 or -errno. */
 int process_start_time(pid_t pid, uint64_t *ret_ticks);
 /* A pidfd of the process with this pid and start time. -ESRCH: it is gone or another one. */

@@ -28,7 +28,7 @@ bool str_is_utf8(const char *s, size_t n);
 size_t strv_length(char *const *list);
 bool strv_contains(char *const *list, const char *s);
 void strv_append(char ***list, const char *s); /* copies @s */
-void strv_take(char ***list, char *s);	       /* owns @s from now on */
+void strv_take(char ***list, char *s);         /* owns @s from now on */
 char **strv_dup(char *const *list);
 void strv_free(char **list);
 bool strv_equal(char *const *a, char *const *b);
@@ -45,8 +45,8 @@ static inline void cleanup_strv(char ***list)
 }
 #define _cleanup_strv_ _cleanup_(cleanup_strv)
 
-#define strv_foreach(s, list)                                                                      \
-	for (char *const *s##_at = (list); s##_at; s##_at = NULL)                                  \
+#define strv_foreach(s, list)                                     \
+	for (char *const *s##_at = (list); s##_at; s##_at = NULL) \
 		for (char *s; (s = *s##_at) != NULL; s##_at++)
 
 /* A growing text; always NUL-terminated once something was added. {0} is the empty one. */
@@ -61,7 +61,7 @@ void strbuf_addc(struct strbuf *buffer, char c);
 void strbuf_addf(struct strbuf *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void strbuf_reserve(struct strbuf *buffer, size_t extra); /* room for so many more bytes */
-char *strbuf_take(struct strbuf *buffer);		  /* "" rather than NULL when empty */
+char *strbuf_take(struct strbuf *buffer);                 /* "" rather than NULL when empty */
 void strbuf_done(struct strbuf *buffer);
 #define _cleanup_strbuf_ _cleanup_(strbuf_done)
 

@@ -30,7 +30,7 @@ const char *units_format_time(int64_t nsec_since_epoch, char *buffer, size_t siz
 /* RFC 3339, "2026-01-02", unix seconds (with fraction), or a duration back from now. */
 int units_parse_time(const char *s, int64_t now_nsec, int64_t *ret_nsec);
 
-int64_t units_now_nsec(void);	 /* CLOCK_REALTIME */
+int64_t units_now_nsec(void); /* CLOCK_REALTIME */
 int64_t units_monotonic_usec(void);
 
 #endif
