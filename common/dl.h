@@ -18,7 +18,7 @@ struct dl_symbol {
 	void *pointer; /* to the function pointer that is set */
 };
 
-/* A row of the table: the variable is called like the function, behind a prefix of its file. */
+/* A row of the table: DL_SYMBOL(nft_new, nft_ctx_new) sets the function pointer nft_new. */
 #define DL_SYMBOL(variable, function) ((struct dl_symbol){#function, &(variable)})
 
 /*

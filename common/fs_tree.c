@@ -162,9 +162,8 @@ static int remove_entries(struct removal *removal, int fd, int depth);
 
 static int remove_directory(struct removal *removal, int parent, const char *name, int depth)
 {
-	_cleanup_close_ int fd = -EBADF;
 	char up[32] = ".deep-";
-	int r;
+	int fd, r;
 
 	if (depth > DEPTH_MAX) {
 		fs_random_hex(up + strlen(up), 8);
@@ -197,18 +196,15 @@ static int remove_entry(struct removal *removal, int fd, const struct dirent *en
 	return remove_directory(removal, fd, entry->d_name, depth + 1);
 }
 
-/* Empties the directory @fd, going on after a failure; gives the first one. */
+/* Empties the directory @fd, which it takes, going on after a failure; gives the first one. */
 static int remove_entries(struct removal *removal, int fd, int depth)
 {
-	_cleanup_dir_ DIR *directory = NULL;
+	_cleanup_dir_ DIR *directory = fdopendir(fd);
 	const struct dirent *entry;
-	int copy = openat(fd, ".", DIRECTORY), r = 0;
+	int r = 0;
 
-	if (copy < 0)
-		return -errno;
-	directory = fdopendir(copy);
 	if (!directory) {
-		close(copy);
+		close(fd);
 		return -ENOMEM;
 	}
 	while ((entry = readdir(directory))) {
@@ -232,10 +228,12 @@ static int remove_root(int dirfd, const char *name)
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	for (int pass = 0; pass < PASSES_MAX; pass++) {
-		int r;
+		int again = openat(fd, ".", DIRECTORY), r;
 
+		if (again < 0)
+			return -errno;
 		removal.moved = false;
-		r = remove_entries(&removal, fd, 0);
+		r = remove_entries(&removal, again, 0);
 		if (r < 0)
 			return r;
 		if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)

@@ -129,6 +129,13 @@ static int has_instructions(void)
 }
 #endif
 
+static int allowed = 1;
+
+void sha256_use_instructions(int on)
+{
+	allowed = on;
+}
+
 static void compress(uint32_t state[8], const uint8_t *data, size_t blocks)
 {
 #ifdef __x86_64__
@@ -136,7 +143,7 @@ static void compress(uint32_t state[8], const uint8_t *data, size_t blocks)
 
 	if (fast < 0)
 		fast = has_instructions();
-	if (fast) {
+	if (fast && allowed) {
 		compress_x86(state, data, blocks);
 		return;
 	}

@@ -24,4 +24,7 @@ void sha256_update(struct sha256 *sha, const void *data, size_t size);
 void sha256_hex(struct sha256 *sha, char ret_hex[SHA256_HEX_SIZE]); /* ends it */
 void sha256_of(const void *data, size_t size, char ret_hex[SHA256_HEX_SIZE]);
 
+/* Whether the processor's instructions may be used; they may unless a test forbids it. */
+void sha256_use_instructions(int on);
+
 #endif
