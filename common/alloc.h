@@ -19,7 +19,10 @@ char *alloc_string(const char *s);             /* a copy; NULL gives NULL */
 char *alloc_string_n(const char *s, size_t n); /* a copy of at most n bytes, NUL-terminated */
 void *alloc_copy(const void *p, size_t size);
 
-#define new (type)((type *)alloc_zero(1, sizeof(type)))
+/* clang-format takes it for the operator of C++ and would make it an object-like macro. */
+/* clang-format off */
+#define new(type)	   ((type *)alloc_zero(1, sizeof(type)))
+/* clang-format on */
 #define new_array(type, n) ((type *)alloc_zero((n), sizeof(type)))
 
 /* Makes room for one more in a {items, count} array that grows by doubling; gives its slot, zeroed.
