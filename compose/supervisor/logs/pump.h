@@ -27,13 +27,13 @@
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 }; /* the descriptors' numbers */
 
 #define LOG_MAX_SIZE_BYTES (INT64_C(10) * 1000 * 1000) /* "10m", three files: unless said */
-#define LOG_MAX_FILE	   3
+#define LOG_MAX_FILE       3
 
 struct log_options {
-	int dirfd;		/* the container's log directory; borrowed, must not be O_PATH */
-	const char *driver;	/* NULL: json-file, as Docker; see log_driver_check() */
+	int dirfd;              /* the container's log directory; borrowed, must not be O_PATH */
+	const char *driver;     /* NULL: json-file, as Docker; see log_driver_check() */
 	int64_t max_size_bytes; /* of one file; 0: LOG_MAX_SIZE_BYTES; -1: never rotate */
-	unsigned int max_file;	/* files in all, "current" among them; 0: LOG_MAX_FILE */
+	unsigned int max_file;  /* files in all, "current" among them; 0: LOG_MAX_FILE */
 };
 
 /*
