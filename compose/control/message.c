@@ -56,7 +56,7 @@ DEFINE_CLEANUP(struct frame *, frame_free);
 
 struct message_stream *message_stream_new(int fd)
 {
-	struct message_stream *stream = new (struct message_stream);
+	struct message_stream *stream = new_array(struct message_stream, 1);
 
 	stream->fd = fd;
 	stream->last = &stream->first;
@@ -103,7 +103,7 @@ size_t message_queued(const struct message_stream *stream)
 
 static int frame_new(const json_t *json, struct frame **ret, struct error *err)
 {
-	struct frame *frame = new (struct frame);
+	struct frame *frame = new_array(struct frame, 1);
 	_cleanup_free_ char *text = json_text(json);
 	size_t size = text ? strlen(text) : 0;
 	uint32_t length = htole32((uint32_t)size);

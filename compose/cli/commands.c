@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/str.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/project_args.h"
+
+extern const struct command command_attach, command_config, command_create, command_down,
+	command_events, command_exec, command_image, command_images, command_kill, command_logs,
+	command_ls, command_pause, command_port, command_ps, command_restart, command_rm,
+	command_start, command_stop, command_top, command_unpause, command_up, command_version,
+	command_wait;
+
+const struct command *const commands[] = {
+	&command_attach, &command_config,  &command_create, &command_down, &command_events,
+	&command_exec,   &command_image,   &command_images, &command_kill, &command_logs,
+	&command_ls,     &command_pause,   &command_port,   &command_ps,   &command_restart,
+	&command_rm,     &command_start,   &command_stop,   &command_top,  &command_unpause,
+	&command_up,     &command_version, &command_wait,   NULL,
+};
+
+const struct command *command_find(const struct command *const *list, const char *name)
+{
+	for (; *list; list++) {
+		_cleanup_strv_ char **aliases = NULL;
+
+		if (!strcmp((*list)->name, name))
+			return *list;
+		if (!(*list)->aliases)
+			continue;
+		aliases = strv_split((*list)->aliases, " ");
+		if (strv_contains(aliases, name))
+			return *list;
+	}
+	return NULL;
+}
+
+static void list_commands(const struct command *const *list)
+{
+	size_t width = 0;
+
+	for (const struct command *const *c = list; *c; c++)
+		if (!(*c)->hidden && strlen((*c)->name) > width)
+			width = strlen((*c)->name);
+	for (; *list; list++)
+		if (!(*list)->hidden)
+			printf("  %-*s   %s\n", (int)width, (*list)->name, (*list)->summary);
+}
+
+static void help_root(void)
+{
+	puts("Usage:  berth [OPTIONS] COMMAND\n\n"
+	     "Run Compose projects without a daemon\n\n"
+	     "Options:");
+	options_help(project_options, stdout);
+	puts("\nCommands:");
+	list_commands(commands);
+	puts("\nRun 'berth COMMAND --help' for more information on a command.");
+}
+
+void command_help(const struct command *command, const char *path)
+{
+	if (!command) {
+		help_root();
+		return;
+	}
+	printf("Usage:  %s %s\n\n%s\n", path, command->operands, command->summary);
+	if (command->aliases) {
+		_cleanup_strv_ char **aliases = strv_split(command->aliases, " ");
+		const char *end = strrchr(path, ' ');
+
+		printf("\nAliases:\n  %s", path);
+		strv_foreach(alias, aliases) printf(", %.*s %s", (int)(end - path), path, alias);
+		putchar('\n');
+	}
+	if (command->options) {
+		puts("\nOptions:");
+		options_help(command->options, stdout);
+	}
+	if (command->children) {
+		puts("\nCommands:");
+		list_commands(command->children);
+		printf("\nRun '%s COMMAND --help' for more information on a command.\n", path);
+	}
+}
+
+static int fail_usage(const struct command *command, const char *path, const struct error *err)
+{
+	output_fail(&project_args, err);
+	if (command)
+		fprintf(stderr, "\nUsage:  %s %s\n", path, command->operands);
+	fprintf(stderr, "\nRun '%s --help' for more information\n", path);
+	return 1;
+}
+
+static int unknown_command(const struct command *const *list, const char *name, const char *path)
+{
+	const char *names[64], *meant;
+	struct error err = ERROR_INIT;
+	size_t n = 0;
+
+	for (; *list && n < ARRAY_SIZE(names); list++)
+		names[n++] = (*list)->name;
+	meant = str_suggest(name, names, n);
+	error_set(&err, EINVAL, "unknown command \"%s\" for \"%s\"", name, path);
+	output_fail(&project_args, &err);
+	if (meant)
+		fprintf(stderr, "\nDid you mean this?\n\t%s\n", meant);
+	fprintf(stderr, "\nRun '%s --help' for usage.\n", path);
+	return 1;
+}
+
+static int check_operands(const struct command *command, const char *path, int n, struct error *err)
+{
+	int min = command->min_operands, max = command->max_operands;
+
+	if (n < min && min == max)
+		return error_set(err, EINVAL, "\"%s\" requires %d argument%s.", path, min,
+				 min == 1 ? "" : "s");
+	if (n < min)
+		return error_set(err, EINVAL, "\"%s\" requires at least %d argument%s.", path, min,
+				 min == 1 ? "" : "s");
+	if (max == 0 && n > 0)
+		return error_set(err, EINVAL, "\"%s\" accepts no arguments.", path);
+	if (max > 0 && n > max)
+		return error_set(err, EINVAL, "\"%s\" requires at most %d argument%s.", path, max,
+				 max == 1 ? "" : "s");
+	return 0;
+}
+
+static int run_command(const struct command *command, const char *path, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	int n, r;
+
+	r = options_parse(command->options, persistent_options,
+			  command->stop_at_operand || command->children, argc, argv, &n, &err);
+	if (r == OPTIONS_HELP) {
+		command_help(command, path);
+		return 0;
+	}
+	if (r < 0)
+		return fail_usage(command, path, &err);
+	if (command->children) {
+		const struct command *child;
+		_cleanup_free_ char *child_path = NULL;
+
+		if (n == 0) {
+			command_help(command, path);
+			return 0;
+		}
+		child = command_find(command->children, argv[0]);
+		if (!child)
+			return unknown_command(command->children, argv[0], path);
+		child_path = str_printf("%s %s", path, child->name);
+		return run_command(child, child_path, n - 1, argv + 1);
+	}
+	if (check_operands(command, path, n, &err) < 0)
+		return fail_usage(command, path, &err);
+	if (project_args_finish(&project_args, &err) < 0)
+		return output_fail(&project_args, &err);
+	return command->run(&project_args, n, argv);
+}
+
+/* `berth help [COMMAND [COMMAND]]` */
+static int run_help(int argc, char **argv)
+{
+	const struct command *const *list = commands;
+	const struct command *command = NULL;
+	_cleanup_strbuf_ struct strbuf path = {0};
+
+	strbuf_add(&path, "berth");
+	for (int i = 0; i < argc && list; i++) {
+		command = command_find(list, argv[i]);
+		if (!command)
+			return unknown_command(list, argv[i], path.data);
+		strbuf_addf(&path, " %s", command->name);
+		list = command->children;
+	}
+	command_help(command, path.data);
+	return 0;
+}
+
+int command_main(int argc, char **argv)
+{
+	const struct command *command;
+	_cleanup_free_ char *path = NULL;
+	struct error err = ERROR_INIT;
+	int n, r;
+
+	if (argc < 1)
+		return 1;
+	argc--;
+	argv++;
+	r = options_parse(project_options, NULL, true, argc, argv, &n, &err);
+	if (r == OPTIONS_HELP || (r == 0 && n == 0 && !project_args.version)) {
+		command_help(NULL, "berth");
+		return 0;
+	}
+	if (r < 0)
+		return fail_usage(NULL, "berth", &err);
+	if (n == 0)
+		return command_version.run(&project_args, 0, argv);
+	if (!strcmp(argv[0], "help"))
+		return run_help(n - 1, argv + 1);
+	command = command_find(commands, argv[0]);
+	if (!command)
+		return unknown_command(commands, argv[0], "berth");
+	path = str_printf("berth %s", command->name);
+	return run_command(command, path, n - 1, argv + 1);
+}

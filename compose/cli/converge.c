@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/converge.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/dry_run.h"
+#include "compose/cli/output.h"
+#include "compose/control/requests.h"
+
+DEFINE_CLEANUP(struct client *, client_free);
+DEFINE_CLEANUP(struct progress *, progress_free);
+
+static const char *const goal_names[] = {
+	[PLAN_UP] = "up",         [PLAN_DOWN] = "down",       [PLAN_START] = "start",
+	[PLAN_STOP] = "stop",     [PLAN_RESTART] = "restart", [PLAN_KILL] = "kill",
+	[PLAN_REMOVE] = "remove", [PLAN_PAUSE] = "pause",     [PLAN_UNPAUSE] = "unpause",
+};
+static const char *const recreate_names[] = {
+	[RECREATE_DIVERGED] = "diverged",
+	[RECREATE_FORCE] = "force",
+	[RECREATE_NEVER] = "never",
+};
+
+static void put_flags(json_t *json, const struct plan_options *options)
+{
+	const struct {
+		const char *name;
+		bool value;
+	} flags[] = {
+		{"no_deps",              options->no_deps             },
+		{"no_start",             options->no_start            },
+		{"remove_orphans",       options->remove_orphans      },
+		{"always_recreate_deps", options->always_recreate_deps},
+		{"renew_anon_volumes",   options->renew_anon_volumes  },
+		{"wait",                 options->wait                },
+		{"volumes",              options->volumes             },
+		{"force_stop",           options->force_stop          },
+		{"by_label",             options->by_label            },
+	};
+
+	array_foreach(flag, flags) {
+		if (flag->value)
+			json_put_bool(json, flag->name, true);
+	}
+}
+
+json_t *converge_options(const struct plan_options *options)
+{
+	json_t *json = json_object();
+
+	json_put_string(json, "goal", goal_names[options->goal]);
+	if (options->services && options->services[0])
+		json_object_set_new(json, "services",
+				    json_from_strv((char *const *)options->services));
+	put_flags(json, options);
+	json_put_string(json, "recreate", recreate_names[options->recreate]);
+	json_put_string(json, "recreate_dependencies",
+			recreate_names[options->recreate_dependencies]);
+	if (options->timeout_usec >= 0)
+		json_put_int(json, "timeout_usec", options->timeout_usec);
+	if (options->signal)
+		json_put_int(json, "signal", options->signal);
+	if (options->scale_count) {
+		json_t *scales = json_object();
+
+		for (size_t i = 0; i < options->scale_count; i++)
+			json_put_int(scales, options->scales[i].service,
+				     options->scales[i].replicas);
+		json_object_set_new(json, "scales", scales);
+	}
+	return json;
+}
+
+json_t *converge_arguments(const struct project *project, const struct plan_options *options,
+			   bool dry_run)
+{
+	json_t *arguments = json_object();
+
+	json_object_set_new(arguments, "options", converge_options(options));
+	if (project)
+		json_object_set_new(arguments, "project", project_to_json(project, true));
+	if (dry_run)
+		json_put_bool(arguments, "dry_run", true);
+	return arguments;
+}
+
+void converge_event(struct progress *progress, const json_t *event)
+{
+	const char *name = json_get_string(event, "event");
+
+	if (str_equal(name, "progress")) {
+		progress_event(progress, event);
+	} else if (str_equal(name, "warning")) {
+		const char *message = json_get_string(event, "message");
+
+		output_warn("%s", message ? message : json_get_string(event, "text") ?: "");
+	} else if (str_equal(name, "plan")) {
+		const char *text = json_get_string(event, "text");
+
+		fputs(text ? text : "", stdout);
+		fflush(stdout);
+	}
+}
+
+static int follow(struct client *client, struct progress *progress, struct error *err)
+{
+	for (;;) {
+		_cleanup_json_ json_t *event = NULL;
+		struct pollfd poll_fd = {client_fd(client), POLLIN};
+		int r = poll(&poll_fd, 1, progress_timeout(progress));
+
+		progress_tick(progress);
+		if (r <= 0)
+			continue;
+		r = client_next(client, &event, NULL, NULL, err);
+		if (r <= 0)
+			return r;
+		converge_event(progress, event);
+	}
+}
+
+int converge_run(struct project_args *args, const char *name, const struct project *project,
+		 const struct plan_options *options, const char *verb, bool *ret_nothing)
+{
+	_cleanup_(cleanup_client_free) struct client *client = NULL;
+	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
+	_cleanup_json_ json_t *arguments = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (ret_nothing)
+		*ret_nothing = false;
+	if (!client_project_known(name) && (args->dry_run || options->goal != PLAN_UP)) {
+		if (args->dry_run && project)
+			return dry_run_print(project, options, &err) < 0 ? output_fail(args, &err)
+									 : 0;
+		if (ret_nothing)
+			*ret_nothing = true;
+		return 0;
+	}
+	converge_exit_on_signals();
+	progress = progress_new(args, verb);
+	arguments = converge_arguments(project, options, args->dry_run);
+	r = client_request(name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0, &client, &err);
+	if (r >= 0)
+		r = follow(client, progress, &err);
+	if (r >= 0)
+		return 0;
+	progress_freeze(progress);
+	output_fail(args, &err);
+	return client ? client_exit_code(client) : 1;
+}
+
+int64_t converge_timeout_usec(bool given, int seconds)
+{
+	if (!given)
+		return -1;
+	return seconds < 0 ? INT64_MAX / 4 : (int64_t)seconds * (int64_t)USEC_PER_SEC;
+}
+
+static void leave(int signal)
+{
+	_exit(130);
+}
+
+void converge_exit_on_signals(void)
+{
+	struct sigaction action = {.sa_handler = leave};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+int converge_check_services(const struct project *project, char *const *services, struct error *err)
+{
+	strv_foreach(name, services)
+	{
+		if (project && !project_service(project, name))
+			return error_set(err, ENOENT, "no such service: %s", name);
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_CONVERGE_H
+#define COMPOSE_CLI_CONVERGE_H
+
+/*
+ * converge.h - "make it so": the one request behind up, down, start, stop, restart, kill, rm, ...
+ */
+
+#include <jansson.h>
+
+#include "common/error.h"
+
+#include "compose/cli/client.h"
+#include "compose/cli/progress.h"
+#include "compose/cli/project_args.h"
+#include "compose/plan/plan.h"
+
+/* The OPTIONS of compose/control/requests.h; new reference. */
+json_t *converge_options(const struct plan_options *options);
+
+/* The arguments of the request; @project may be NULL. New reference. */
+json_t *converge_arguments(const struct project *project, const struct plan_options *options,
+			   bool dry_run);
+
+/* What one event of the request asks of us: progress, warnings, a plan's text. */
+void converge_event(struct progress *progress, const json_t *event);
+
+/*
+ * The whole request with progress under the heading @verb, or with --dry-run the plan on stdout.
+ * Exit code; errors are printed. A project that nobody knows needs no supervisor to be told what
+ * there is to do: then *ret_nothing (may be NULL) becomes true, unless the goal is to make it.
+ */
+int converge_run(struct project_args *args, const char *name, const struct project *project,
+		 const struct plan_options *options, const char *verb, bool *ret_nothing);
+
+/*
+ * -t as every command has it, in seconds; @given false: -1, each service's own. In microseconds.
+ */
+int64_t converge_timeout_usec(bool given, int seconds);
+
+/* Milliseconds are the terminal's, but a Ctrl-C must not leave a torn line: exits 130 at once. */
+void converge_exit_on_signals(void);
+
+/* The named services all are in the project, else -ENOENT "no such service: X". */
+int converge_check_services(const struct project *project, char *const *services,
+			    struct error *err);
+
+#endif

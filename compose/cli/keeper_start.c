@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/keeper_start.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "common/alloc.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/process.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/control/requests.h"
+
+#define SOCKET_NAME "control.sock"
+#define LOG_NAME    "supervisor.log"
+#define START_USEC  (30 * (int64_t)USEC_PER_SEC)
+/* Between bind() and listen() nothing tells that it is time to try again. */
+#define RETRY_MSEC 5
+#define WATCH_MSEC 200
+
+int keeper_connect(const char *project)
+{
+	_cleanup_free_ char *path = paths_project_runtime(project);
+	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char short_path[FD_PATH_MAX];
+
+	if (dir < 0)
+		return -errno;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The path may be longer than a socket's address can hold; by way of the fd it is not. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SOCKET_NAME,
+		 fd_path(dir, short_path));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* The directory itself may go (a `down` ends) and come back: it is watched anew each time. */
+static int watch_directory(const char *project)
+{
+	_cleanup_free_ char *path = paths_project_runtime(project);
+	_cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (watch < 0 || inotify_add_watch(watch, path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB) < 0)
+		return -errno;
+	return TAKE_FD(watch);
+}
+
+/* @pidfd (may be negative): who should come to listen; -ECHILD when it is gone. */
+static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, struct error *err)
+{
+	int64_t deadline = units_monotonic_usec() + timeout_usec;
+
+	for (;;) {
+		_cleanup_close_ int watch = watch_directory(project);
+		struct pollfd polls[] = {
+			{watch, POLLIN},
+                        {pidfd, POLLIN}
+                };
+		int64_t left = (deadline - units_monotonic_usec()) / 1000;
+		int fd = keeper_connect(project), patience;
+
+		if (fd >= 0)
+			return fd;
+		if (fd != -ENOENT && fd != -ECONNREFUSED)
+			return error_code(err, fd, "project %s: connect to its supervisor",
+					  project);
+		if (pidfd >= 0 && poll(polls + 1, 1, 0) > 0)
+			return error_set(err, ECHILD, "project %s: its supervisor ended", project);
+		if (left <= 0)
+			return error_set(err, ETIMEDOUT,
+					 "project %s: its supervisor does not answer", project);
+		patience = fd == -ECONNREFUSED || watch < 0 ? RETRY_MSEC : WATCH_MSEC;
+		poll(polls, 2, left < patience ? (int)left : patience);
+	}
+}
+
+int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error *err)
+{
+	return wait_connect(project, -EBADF, timeout_usec, err);
+}
+
+/* What outlives the user's shell takes along only what it needs of the environment. */
+static char **keeper_environment(void)
+{
+	static const char *const kept[] = {"PATH",
+					   "HOME",
+					   "USER",
+					   "LANG",
+					   "TMPDIR",
+					   "TZ",
+					   "XDG_RUNTIME_DIR",
+					   "XDG_DATA_HOME",
+					   "INVOCATION_ID",
+					   "BERTH_DEBUG",
+					   "ASAN_OPTIONS",
+					   "UBSAN_OPTIONS",
+					   "LSAN_OPTIONS",
+					   "DBUS_SESSION_BUS_ADDRESS"};
+	char **environment = NULL;
+
+	array_foreach(name, kept) {
+		strv_env_set(&environment, *name, getenv(*name));
+	}
+	strv_env_set(&environment, "BERTH_ROOT", paths_root());
+	strv_env_set(&environment, "BERTH_RUNTIME_DIR", paths_runtime());
+	return environment;
+}
+
+static void reset_signals(void)
+{
+	struct sigaction fallback = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		(void)sigaction(s, &fallback, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the grandchild. Never returns. */
+static void become_keeper(char *const argv[], char *const environment[], int null, int log)
+{
+	reset_signals();
+	umask(022);
+	if (chdir("/") < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		_exit(1);
+	/* What the shell left open (a terminal, a lock) is not for something that stays. */
+	close_range(3, ~0U, 0);
+	execve("/proc/self/exe", argv, environment);
+	dprintf(2, "start the keeper: %s\n", strerror(errno));
+	_exit(1);
+}
+
+/* In the child: the keeper must not be ours to reap, nor die with our terminal. */
+static void detach_keeper(char *const argv[], char *const environment[], int null, int log,
+			  int report)
+{
+	pid_t pid;
+
+	setsid();
+	pid = fork();
+	if (pid == 0)
+		become_keeper(argv, environment, null, log);
+	if (pid > 0)
+		(void)fd_write_all(report, &pid, sizeof(pid));
+	_exit(pid < 0);
+}
+
+/* Its pidfd. */
+static int spawn_keeper(const char *project, int dir, struct error *err)
+{
+	_cleanup_free_ char *name = alloc_string(project);
+	_cleanup_strv_ char **environment = keeper_environment();
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -EBADF;
+	char *argv[] = {"berth", KEEPER_COMMAND, name, NULL};
+	int report[2], status;
+	pid_t child, pid = 0;
+	ssize_t n;
+
+	log = openat(dir, LOG_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (null < 0 || log < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return error_errno(err, "project %s: start its keeper", project);
+	child = fork();
+	if (child == 0)
+		detach_keeper(argv, environment, null, log, report[1]);
+	close(report[1]);
+	n = child < 0 ? -1 : fd_read_full(report[0], &pid, sizeof(pid));
+	close(report[0]);
+	if (child > 0)
+		waitpid(child, &status, 0);
+	if (n != sizeof(pid))
+		return error_set(err, EAGAIN, "project %s: cannot fork its keeper", project);
+	/* If it is gone already, its log says why; a pidfd of nobody is told by poll as well. */
+	return process_pidfd_open(pid);
+}
+
+/* The last lines of its log belong to the error: nobody should have to look for them. */
+static int with_log(const char *project, int dir, off_t from, struct error *err)
+{
+	char tail[256];
+	_cleanup_close_ int log = openat(dir, LOG_NAME, O_RDONLY | O_CLOEXEC);
+	off_t end = log < 0 ? 0 : lseek(log, 0, SEEK_END);
+	ssize_t n = 0;
+
+	if (end > from + (off_t)sizeof(tail) - 1)
+		from = end - (off_t)sizeof(tail) + 1;
+	if (end > from)
+		n = pread(log, tail, sizeof(tail) - 1, from);
+	if (n <= 0)
+		return error_set(err, ECHILD, "project %s: its supervisor did not start", project);
+	tail[n] = 0;
+	return error_set(err, ECHILD, "project %s: its supervisor did not start: %s", project,
+			 str_trim(tail));
+}
+
+static off_t log_size(int dir)
+{
+	struct stat st;
+
+	return fstatat(dir, LOG_NAME, &st, 0) < 0 ? 0 : st.st_size;
+}
+
+int keeper_start(const char *project, struct error *err)
+{
+	_cleanup_free_ char *path = paths_project_runtime(project);
+	_cleanup_close_ int base = -EBADF, dir = -EBADF, lock = -EBADF, pidfd = -EBADF;
+	off_t log_before;
+	int fd;
+
+	base = fs_mkdir_path(paths_runtime(), 0755, err);
+	if (base < 0)
+		return base;
+	dir = fs_mkdir_path(path, 0700, err);
+	if (dir < 0)
+		return dir;
+	lock = fs_lock(dir, "start.lock", err);
+	if (lock < 0)
+		return lock;
+	fd = keeper_connect(project);
+	if (fd >= 0)
+		return fd;
+	log_before = log_size(dir);
+	pidfd = spawn_keeper(project, dir, err);
+	if (pidfd < 0 && pidfd != -ESRCH)
+		return err->code ? pidfd
+				 : error_code(err, pidfd, "project %s: its keeper", project);
+	fd = wait_connect(project, pidfd, START_USEC, err);
+	if (fd == -ECHILD || (fd < 0 && pidfd < 0))
+		return with_log(project, dir, log_before, err);
+	return fd;
+}

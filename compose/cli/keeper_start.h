@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_KEEPER_START_H
+#define COMPOSE_CLI_KEEPER_START_H
+
+/*
+ * keeper_start.h - a project's socket: connecting to it, and starting who serves it.
+ */
+
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* A connected socket, or -errno (-ENOENT, -ECONNREFUSED: nobody is there). */
+int keeper_connect(const char *project);
+
+/* Connects, waiting up to @timeout_usec for somebody to listen. fd, -ETIMEDOUT with @err. */
+int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error *err);
+
+/*
+ * Starts the project's keeper unless somebody else just did, and connects. Of clients that do so
+ * at the same time one starts it, under a lock. When it dies instead of listening, the error says
+ * so with the end of its log.
+ */
+int keeper_start(const char *project, struct error *err);
+
+#endif

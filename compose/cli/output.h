@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_OUTPUT_H
+#define COMPOSE_CLI_OUTPUT_H
+
+/*
+ * output.h - what the user reads: tables, templates, warnings, errors, the terminal's properties.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/error.h"
+
+struct project_args;
+
+/* As docker compose: time="..." level=warning msg="..." on stderr, WARN[0000] on a terminal. */
+void output_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints @err (and the loader's report, where there is one) on stderr. Returns 1, the exit code. */
+int output_fail(const struct project_args *args, const struct error *err);
+/* Whether colours and cursor movements may go to @fd (--ansi, NO_COLOR, TERM=dumb). */
+bool output_ansi(const struct project_args *args, int fd);
+bool output_color(const struct project_args *args, int fd);
+/* Size of the terminal at @fd; 80 by 24 where it has none to tell. */
+void output_terminal_size(int fd, unsigned short *ret_columns, unsigned short *ret_rows);
+/* Columns that @text takes: code points, two for wide ones. */
+size_t output_width(const char *text);
+
+/* Cells of one table; printed as Go's tabwriter does: columns padded by three blanks. */
+struct table {
+	char **cells;
+	size_t count, columns;
+};
+
+/* A row of table->columns cells; the first row is the header. Copies. */
+void table_add(struct table *table, const char *cell);
+void table_print(const struct table *table, size_t min_width, FILE *out);
+void table_done(struct table *table);
+
+/* How compose prints lists: `ps` a JSON object a line, `ls` and `images` one array. */
+enum output_style { OUTPUT_LINES, OUTPUT_ARRAY };
+
+/*
+ * Prints @rows (an array of objects) by --format: "json"; "table", "" or NULL the @columns (pairs
+ * of heading and key, NULL-terminated); "table TEMPLATE"; else TEMPLATE for each row. Templates
+ * know {{.Key}}, {{json .}}, {{json .Key}}, {{.Label "x"}}, {{upper .Key}}, {{lower .Key}},
+ * {{len .Key}}, \t and \n.
+ */
+int output_rows(const json_t *rows, const char *format, const char *const *columns,
+		enum output_style style, struct error *err);
+
+/* Text of a value as a template prints it: strings bare. New string. */
+char *output_value(const json_t *value);
+
+#endif

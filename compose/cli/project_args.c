@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/project_args.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/str.h"
+
+#include "compose/cli/output.h"
+
+struct project_args project_args = {.progress = NULL, .parallel = -1};
+
+static bool ignored_flag;
+static const char *ignored_string;
+
+const struct option project_options[] = {
+	{"all-resources",								 0, OPTION_FLAG, &project_args.all_resources, NULL,
+	 "Include all resources, even those not used by services"},
+	{"ansi",								    0, OPTION_STRING, &project_args.ansi, "string",
+	 "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")"},
+	{"compatibility",									   0, OPTION_FLAG, &project_args.compatibility, NULL,
+	 "Run in backward compatibility mode"},
+	{"dry-run",									       0, OPTION_FLAG, &project_args.dry_run, NULL,
+	 "Print the plan with its causes and change nothing"},
+	{"env-file",           0, OPTION_LIST, &project_args.env_files, "stringArray",
+	 "Specify an alternate environment file"},
+	{"file",							     'f', OPTION_LIST, &project_args.files, "stringArray",
+	 "Compose configuration files"},
+	{"parallel", 0, OPTION_INT, &project_args.parallel, "int",
+	 "Control max parallelism, -1 for unlimited"},
+	{"profile",								 0, OPTION_LIST, &project_args.profiles, "stringArray",
+	 "Specify a profile to enable"},
+	{"progress",								    0, OPTION_STRING, &project_args.progress, "string",
+	 "Set type of progress output (auto, tty, plain, json, quiet)"},
+	{"project-directory",									   0, OPTION_STRING, &project_args.project_directory, "string",
+	 "Specify an alternate working directory"},
+	{"project-name",									       'p', OPTION_STRING, &project_args.project_name, "string", "Project name"},
+	{"version",'v', OPTION_FLAG, &project_args.version, NULL, "Show version information"},
+	{"workdir",							  0, OPTION_STRING, &project_args.project_directory, "string", NULL},
+	{"verbose",			     0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{"no-ansi",								      0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{"insecure-registry",								    0, OPTION_STRING, &ignored_string, "string", NULL},
+	{NULL								 },
+};
+
+const struct option persistent_options[] = {
+	{"dry-run",    0, OPTION_FLAG, &project_args.dry_run, NULL,
+	 "Print the plan with its causes and change nothing"},
+	{NULL},
+};
+
+static bool one_of(const char *value, const char *const *allowed)
+{
+	for (; *allowed; allowed++)
+		if (!strcmp(value, *allowed))
+			return true;
+	return false;
+}
+
+static int check_words(const struct project_args *args, struct error *err)
+{
+	static const char *const progress[] = {"auto",  "tty",  "plain", "json",
+					       "quiet", "none", NULL};
+	static const char *const ansi[] = {"never", "always", "auto", NULL};
+
+	if (!one_of(args->progress, progress))
+		return error_set(err, EINVAL, "unsupported --progress value \"%s\"",
+				 args->progress);
+	if (!one_of(args->ansi, ansi))
+		return error_set(err, EINVAL, "unsupported --ansi value \"%s\"", args->ansi);
+	return 0;
+}
+
+/* A name that is also the name of a directory: nothing else may get as far as a path. */
+static int check_name(const char *name, struct error *err)
+{
+	bool good = islower((unsigned char)name[0]) || isdigit((unsigned char)name[0]);
+
+	for (const char *p = name; *p; p++)
+		good = good && (islower((unsigned char)*p) || isdigit((unsigned char)*p) ||
+				*p == '_' || *p == '-');
+	if (good && strlen(name) <= 200)
+		return 0;
+	return error_set(err, EINVAL,
+			 "invalid project name \"%s\": must consist only of lowercase alphanumeric "
+			 "characters, hyphens, and underscores as well as start with a letter or "
+			 "number",
+			 name);
+}
+
+int project_args_finish(struct project_args *args, struct error *err)
+{
+	if (!args->progress)
+		args->progress = getenv("COMPOSE_PROGRESS");
+	if (!args->progress || !args->progress[0])
+		args->progress = "auto";
+	if (!args->ansi)
+		args->ansi = getenv("COMPOSE_ANSI");
+	if (!args->ansi || !args->ansi[0])
+		args->ansi = "auto";
+	if (args->project_name && !args->project_name[0])
+		args->project_name = NULL;
+	if (args->project_name && check_name(args->project_name, err) < 0)
+		return -err->code;
+	args->working_dir = getcwd(NULL, 0);
+	if (!args->working_dir)
+		return error_errno(err, "the current directory");
+	return check_words(args, err);
+}
+
+static void warn(void *data, const char *message)
+{
+	output_warn("%s", message);
+}
+
+void project_args_load_options(const struct project_args *args, struct load_options *ret)
+{
+	*ret = (struct load_options){
+		.working_dir = args->working_dir,
+		.environment = environ,
+		.files = args->files,
+		.env_files = args->env_files,
+		.project_directory = args->project_directory,
+		.project_name = args->project_name,
+		.profiles = args->profiles,
+		.all_resources = args->all_resources,
+		.warn = warn,
+	};
+}
+
+static int load(struct project_args *args, const struct load_options *options, struct project **ret,
+		struct error *err)
+{
+	int r;
+
+	free(args->report);
+	args->report = NULL;
+	r = load_project(options, ret, &args->report, err);
+	if (r < 0)
+		return r;
+	r = check_name((*ret)->name, err);
+	if (r < 0) {
+		project_free(*ret);
+		*ret = NULL;
+	}
+	return r;
+}
+
+static const char *missing_service(const struct project *project, char *const *services)
+{
+	strv_foreach(name, services)
+	{
+		if (!project_service(project, name))
+			return name;
+	}
+	return NULL;
+}
+
+static void ignore_warning(void *data, const char *message)
+{
+}
+
+/* The profiles given, and those of the services asked for, which are hidden by them. */
+static int profiles_with(struct project_args *args, const struct load_options *options,
+			 char *const *services, char ***ret, struct error *err)
+{
+	char *const all[] = {"*", NULL};
+	struct load_options everything = *options;
+	_cleanup_strv_ char **profiles = strv_dup(options->profiles);
+	struct project *project = NULL;
+	int r;
+
+	everything.profiles = all;
+	everything.warn = ignore_warning;
+	r = load(args, &everything, &project, err);
+	if (r < 0)
+		return r;
+	strv_foreach(name, services)
+	{
+		const struct service *service = project_service(project, name);
+
+		if (!service) {
+			project_free(project);
+			return error_set(err, ENOENT, "no such service: %s", name);
+		}
+		strv_foreach(profile, service->profiles) strv_append(&profiles, profile);
+	}
+	project_free(project);
+	*ret = TAKE_PTR(profiles);
+	return 0;
+}
+
+int project_args_load(struct project_args *args, char *const *services, struct project **ret,
+		      struct error *err)
+{
+	_cleanup_strv_ char **profiles = NULL;
+	struct load_options options;
+	struct project *project = NULL;
+	int r;
+
+	/*
+	 * All services are loaded, whichever are asked for: the supervisor has to know who else
+	 * belongs to the project, or they would be orphans.
+	 */
+	project_args_load_options(args, &options);
+	r = load(args, &options, &project, err);
+	if (r < 0)
+		return r;
+	if (missing_service(project, services)) {
+		project_free(project);
+		r = profiles_with(args, &options, services, &profiles, err);
+		if (r < 0)
+			return r;
+		options.profiles = profiles;
+		options.warn = ignore_warning;
+		r = load(args, &options, &project, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = project;
+	return 0;
+}
+
+int project_args_load_or_name(struct project_args *args, char *const *services,
+			      struct project **ret, char **ret_name, struct error *err)
+{
+	const char *variable = getenv("COMPOSE_PROJECT_NAME");
+	struct error ignored = ERROR_INIT;
+	int r;
+
+	*ret = NULL;
+	if (args->project_name && !args->files) {
+		*ret_name = alloc_string(args->project_name);
+		return 0;
+	}
+	r = project_args_load(args, services, ret, err);
+	if (r >= 0) {
+		*ret_name = alloc_string((*ret)->name);
+		return 0;
+	}
+	if (!variable || !variable[0] || check_name(variable, &ignored) < 0)
+		return r;
+	error_clear(err);
+	*ret_name = alloc_string(variable);
+	return 0;
+}

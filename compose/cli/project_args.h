@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_PROJECT_ARGS_H
+#define COMPOSE_CLI_PROJECT_ARGS_H
+
+/*
+ * project_args.h - the flags before the command, and the project that they lead to.
+ */
+
+#include <stdbool.h>
+
+#include "common/error.h"
+
+#include "compose/cli/options.h"
+#include "compose/load/load.h"
+#include "compose/model/project.h"
+
+struct project_args {
+	char **files, **env_files, **profiles;
+	const char *project_name, *project_directory, *progress, *ansi;
+	bool dry_run, all_resources, compatibility, version;
+	int parallel;
+	char *working_dir; /* the client's */
+	char *report;      /* what the loader said at length about the last failure; may be NULL */
+};
+
+extern struct project_args project_args;
+extern const struct option project_options[];    /* before the command */
+extern const struct option persistent_options[]; /* before and behind it */
+
+/* Fills in defaults from COMPOSE_* variables. */
+int project_args_finish(struct project_args *args, struct error *err);
+
+void project_args_load_options(const struct project_args *args, struct load_options *ret);
+
+/*
+ * The whole project, for commands that cannot do without. @services (may be NULL) must be in it;
+ * those hidden by a profile activate it. The caller's to free.
+ */
+int project_args_load(struct project_args *args, char *const *services, struct project **ret,
+		      struct error *err);
+
+/*
+ * For commands that work on what exists. With -p and no -f the files are not looked at: *ret is
+ * NULL and labels decide. With COMPOSE_PROJECT_NAME unreadable files mean the same.
+ */
+int project_args_load_or_name(struct project_args *args, char *const *services,
+			      struct project **ret, char **ret_name, struct error *err);
+
+#endif
