@@ -34,8 +34,8 @@ struct image_healthcheck {
 
 /* What a container needs of an image. Owned; image_free(). */
 struct image {
-	char *id;	/* "sha256:..." of the config: Docker's image ID */
-	char *digest;	/* of the manifest */
+	char *id;        /* "sha256:..." of the config: Docker's image ID */
+	char *digest;    /* of the manifest */
 	char *reference; /* as asked for, normalised: "docker.io/library/nginx:alpine" */
 	char *architecture, *os;
 	int64_t created_nsec;
@@ -73,7 +73,8 @@ int image_tag(struct image_store *store, const char *name, const char *reference
 int image_remove(struct image_store *store, const char *name, bool force, char *const *in_use,
 		 char ***ret_removed, struct error *err);
 
-/* What `image import` may say of the config, in Dockerfile words ("CMD [\"x\"]", "ENV A=b", ...). */
+/* What `image import` may say of the config, in Dockerfile words ("CMD [\"x\"]", "ENV A=b", ...).
+ */
 struct image_import_options {
 	const char *reference; /* name to give; NULL: none */
 	const char *message, *platform;
