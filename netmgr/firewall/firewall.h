@@ -16,16 +16,38 @@
 #include <stddef.h>
 
 #include "common/error.h"
+
+#include "netmgr/ip.h"
 #include "netmgr/publish.h"
 
 struct firewall_change {
-	const char *owner;	    /* "container:ID" or "network:NAME"; at most 100 characters */
+	const char *owner;           /* "container:ID" or "network:NAME"; at most 100 characters */
 	const struct publish *ports; /* the container's; none: only remove what it had */
 	size_t port_count;
 };
 
 /* Replaces the rules of all these owners in one commit. Waits for the host's xtables lock. */
 int firewall_publish(const struct firewall_change *changes, size_t count, struct error *err);
+
+/* What the rules of one network follow from. */
+struct firewall_network {
+	char bridge[16];
+	struct subnet subnet4, subnet6; /* family 0: none */
+	struct ipaddr gateway4, gateway6;
+	bool internal;   /* no way in or out */
+	bool icc;        /* its containers reach each other */
+	bool masquerade; /* leaves under the host's address */
+	bool direct;     /* its addresses are reachable from outside (gateway_mode routed) */
+};
+
+struct firewall_network_change {
+	const char *owner;                      /* "network:NAME" */
+	const struct firewall_network *network; /* NULL: remove what it had */
+};
+
+/* As firewall_publish(), for networks. */
+int firewall_networks(const struct firewall_network_change *changes, size_t count,
+		      struct error *err);
 
 const char *firewall_backend(void); /* "iptables", "nftables", "none" */
 

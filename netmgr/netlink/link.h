@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NETMGR_NETLINK_LINK_H
+#define NETMGR_NETLINK_LINK_H
+
+/*
+ * link.h - rtnetlink messages on network interfaces, put into a batch.
+ */
+
+#include <net/if.h>
+
+#include "netmgr/netlink/batch.h"
+
+struct link_veth {
+	const char *name;      /* on the host */
+	const char *peer_name; /* inside */
+	int netns_fd;          /* the peer's; netns_fd_at says where it stands in the message */
+	unsigned int master;   /* the bridge's index */
+	unsigned int mtu;      /* 0: the kernel's default */
+	const uint8_t *mac;    /* of the peer: 6 bytes */
+};
+
+/*
+ * Makes both ends, both up: the peer in its namespace, the near end in its bridge. Returns the
+ * offset in batch->data of the namespace's descriptor, for whoever knows it only later.
+ */
+size_t link_add_veth(struct batch *batch, const struct link_veth *veth);
+/* A bridge that is up. @mtu 0: the default. */
+void link_add_bridge(struct batch *batch, const char *name, unsigned int mtu);
+void link_set_up(struct batch *batch, unsigned int index);
+/* A bridge's port that hears and reaches only the bridge itself. */
+void link_isolate_port(struct batch *batch, const char *name);
+void link_delete(struct batch *batch, const char *name);
+void link_set_group(struct batch *batch, const char *name, uint32_t group);
+void link_delete_group(struct batch *batch, uint32_t group);
+/* One address, at once usable. */
+struct ipaddr;
+void link_add_address(struct batch *batch, unsigned int index, const struct ipaddr *ip,
+		      unsigned int prefix);
+/* The default route of its family. */
+void link_add_default_route(struct batch *batch, unsigned int index, const struct ipaddr *gateway);
+
+/* Deletes all links of these names at the price of one; what is gone already is fine. */
+int link_delete_many(int fd, const char *const *names, size_t count, struct error *err);
+/* Index of interface @name in the namespace of @fd (a netlink or any other socket), or -errno. */
+int link_index(int fd, const char *name);
+/* Names of the ports of a bridge: strv. */
+int link_ports(int fd, unsigned int master, char ***ret_names, struct error *err);
+
+#endif
