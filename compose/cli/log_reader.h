@@ -20,8 +20,8 @@
 struct log_reader;
 
 struct log_record {
-	int64_t nsec;	  /* since the epoch: when the line's first part was stored */
-	int stream;	  /* 1: stdout, 2: stderr */
+	int64_t nsec;     /* since the epoch: when the line's first part was stored */
+	int stream;       /* 1: stdout, 2: stderr */
 	const char *text; /* without the newline; any bytes; valid until the next call */
 	size_t size;
 	bool unfinished; /* no newline yet: the log ended, or more of a line over 1 MiB follows */
@@ -30,7 +30,7 @@ struct log_record {
 #define LOG_TAIL_ALL (-1)
 
 struct log_reader_options {
-	int64_t tail;	    /* so many last lines; LOG_TAIL_ALL */
+	int64_t tail;       /* so many last lines; LOG_TAIL_ALL */
 	int64_t since_nsec; /* 0: from the start; lines at or after it */
 	int64_t until_nsec; /* 0: no end; lines at or before it */
 	bool follow;
@@ -59,7 +59,8 @@ bool log_reader_ended(const struct log_reader *reader);
  */
 void log_reader_stop_following(struct log_reader *reader);
 
-/* Readable when log_reader_next() may give more; -1 when not following. Not to be read by others. */
+/* Readable when log_reader_next() may give more; -1 when not following. Not to be read by others.
+ */
 int log_reader_fd(const struct log_reader *reader);
 
 #endif

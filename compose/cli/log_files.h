@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_LOG_FILES_H
+#define COMPOSE_CLI_LOG_FILES_H
+
+/*
+ * log_files.h - the files of one log, which may be renamed under our eyes, and their lines.
+ *
+ * Who holds a file knows its inode, and therefore its name of the moment, its neighbours, and that
+ * these are really its neighbours: the name is checked again after they were opened.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct log_file_record {
+	int64_t nsec;
+	int stream;
+	bool partial;
+	const char *text;
+	size_t size;
+};
+
+/* One line of a log file, without its newline. False: it is none. */
+bool log_file_parse(const char *line, size_t size, struct log_file_record *ret);
+
+/*
+ * The file written after the one held in @fd; the oldest of all when @fd is negative or was
+ * deleted. New fd; -ENOENT: there is none (yet).
+ */
+int log_files_newer(int dirfd, int fd);
+
+struct log_file_start {
+	int fd; /* -EBADF: there is no file yet */
+	int64_t offset;
+	uint64_t skip; /* whole lines from there that are not asked for */
+};
+
+/* The oldest file that was written to at or after @since_nsec (0: whenever). */
+int log_files_oldest(int dirfd, int64_t since_nsec, struct log_file_start *ret);
+
+/* Where to start for the last @lines lines; reads backwards and no more than it must. */
+int log_files_tail(int dirfd, uint64_t lines, struct log_file_start *ret);
+
+#endif
