@@ -89,8 +89,15 @@ int detached_set(int mount, uint64_t attributes, uint64_t propagation, bool recu
 	return mount_setattr(mount, "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
+static int clone_mount(int inside)
+{
+	int fd = open_tree(inside, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* In the child: attach over its own root, which nothing looks up, then clone what lies inside. */
-static int attach_and_clone(int mount, const char *name)
+static int attach_and_clone(int mount, int inside)
 {
 	struct mount_attr private = {.propagation = MS_PRIVATE};
 
@@ -98,12 +105,10 @@ static int attach_and_clone(int mount, const char *name)
 		return -errno;
 	if (move_mount(mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	int fd = open_tree(mount, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-
-	return fd < 0 ? -errno : fd;
+	return clone_mount(inside);
 }
 
-int detached_clone_by_child(int mount, const char *name, struct error *err)
+int detached_clone_by_child(int mount, int inside, struct error *err)
 {
 	/* CLONE_FILES: the fd that the child opens is at once the caller's. No SIGCHLD: none of
 	 * the caller's handlers is to meet this child. */
@@ -120,7 +125,7 @@ int detached_clone_by_child(int mount, const char *name, struct error *err)
 	if (pid < 0)
 		return error_errno(err, "clone a mount in a mount namespace of its own");
 	if (pid == 0) {
-		int result = attach_and_clone(mount, name);
+		int result = attach_and_clone(mount, inside);
 
 		(void)fd_write_all(writer, &result, sizeof(result));
 		_exit(0);
@@ -133,17 +138,17 @@ int detached_clone_by_child(int mount, const char *name, struct error *err)
 	if (fd_read_full(reader, &fd, sizeof(fd)) != sizeof(fd))
 		fd = -EIO;
 	if (fd < 0)
-		return error_code(err, fd, "clone a mount of '%s'", name);
+		return error_code(err, fd, "clone a mount");
 	return fd;
 }
 
-int detached_clone_inside(int mount, const char *name, struct error *err)
+int detached_clone_inside(int mount, int inside, struct error *err)
 {
-	int fd = open_tree(mount, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	int fd = clone_mount(inside);
 
 	if (fd >= 0)
 		return fd;
-	if (errno == EINVAL)
-		return detached_clone_by_child(mount, name, err);
-	return error_errno(err, "clone a mount of '%s'", name);
+	if (fd == -EINVAL)
+		return detached_clone_by_child(mount, inside, err);
+	return error_code(err, fd, "clone a mount");
 }

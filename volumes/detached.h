@@ -23,11 +23,12 @@ int detached_fs_mount(int fs, uint64_t attributes, struct error *err);
 int detached_set(int mount, uint64_t attributes, uint64_t propagation, bool recursive);
 
 /*
- * A mount of @name inside a detached mount. Kernels before 6.15 clone only what is attached in
- * the caller's mount namespace; there a child attaches it in one of its own for the moment.
+ * A mount of @inside, a descriptor of something in the detached @mount. Kernels before 6.15 clone
+ * only what is attached in the caller's mount namespace; there a child attaches it in one of its
+ * own for the moment.
  */
-int detached_clone_inside(int mount, const char *name, struct error *err);
+int detached_clone_inside(int mount, int inside, struct error *err);
 /* That child's way, on any kernel. */
-int detached_clone_by_child(int mount, const char *name, struct error *err);
+int detached_clone_by_child(int mount, int inside, struct error *err);
 
 #endif

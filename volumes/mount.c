@@ -189,6 +189,7 @@ static int read_source(const char *path, char **ret_data, size_t *ret_size, stru
 	return r;
 }
 
+/* Makes the file; an O_PATH fd of it. */
 static int write_content(int dir, const void *data, size_t size, const struct file_content *content,
 			 struct error *err)
 {
@@ -205,13 +206,14 @@ static int write_content(int dir, const void *data, size_t size, const struct fi
 		return error_errno(err, "give the file to %u:%u", content->uid, content->gid);
 	if (fchmod(file, content->mode ? content->mode : 0444) < 0)
 		return error_errno(err, "set the file's mode to %o", content->mode);
-	return 0;
+	r = openat(dir, "file", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return r < 0 ? error_errno(err, "open the file") : r;
 }
 
 int mount_file(const struct file_content *content, struct error *err)
 {
 	struct tmpfs_options options = {.mode = 0700, .inodes = 2};
-	_cleanup_close_ int tmpfs = -EBADF, mount = -EBADF;
+	_cleanup_close_ int tmpfs = -EBADF, file = -EBADF, mount = -EBADF;
 	_cleanup_free_ char *source = NULL;
 	size_t size = content->size;
 	int r;
@@ -227,10 +229,10 @@ int mount_file(const struct file_content *content, struct error *err)
 	tmpfs = mount_tmpfs(&options, err);
 	if (tmpfs < 0)
 		return tmpfs;
-	r = write_content(tmpfs, source ? source : content->data, size, content, err);
-	if (r < 0)
-		return r;
-	mount = detached_clone_inside(tmpfs, "file", err);
+	file = write_content(tmpfs, source ? source : content->data, size, content, err);
+	if (file < 0)
+		return file;
+	mount = detached_clone_inside(tmpfs, file, err);
 	if (mount < 0)
 		return mount;
 	r = detached_set(mount, MOUNT_ATTR_RDONLY, MS_PRIVATE, false);

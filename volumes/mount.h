@@ -16,10 +16,10 @@
 
 struct bind_options {
 	bool read_only;
-	bool recursive;		/* submounts come along (Docker's default) */
+	bool recursive;           /* submounts come along (Docker's default) */
 	bool read_only_recursive; /* and are read-only as well where the kernel can */
 	bool require_read_only_recursive;
-	bool create;		/* a missing source is made: a directory, root's, 0755 */
+	bool create;             /* a missing source is made: a directory, root's, 0755 */
 	const char *propagation; /* NULL: rprivate; "shared", "rslave", ... */
 };
 
@@ -29,8 +29,8 @@ int mount_bind(const char *path, const struct bind_options *options, bool *ret_d
 
 struct tmpfs_options {
 	int64_t size_bytes; /* 0: the kernel's default (half of memory) */
-	int64_t inodes;	    /* 0: the kernel's default */
-	mode_t mode;	    /* 0: 01777 */
+	int64_t inodes;     /* 0: the kernel's default */
+	mode_t mode;        /* 0: 01777 */
 	uid_t uid;
 	gid_t gid;
 	bool read_only, exec, suid, dev; /* default: noexec, nosuid, nodev, as Docker */
@@ -42,7 +42,8 @@ int tmpfs_options_parse(const char *text, struct tmpfs_options *ret, struct erro
 
 /* One file on a small tmpfs: a secret or a config. */
 struct file_content {
-	const void *data; /* or, when NULL, copied from @source_path (at most 500 KiB as in Docker) */
+	const void
+		*data; /* or, when NULL, copied from @source_path (at most 500 KiB as in Docker) */
 	size_t size;
 	const char *source_path;
 	uid_t uid;
