@@ -26,7 +26,7 @@ struct client {
 	size_t fd_count;
 	unsigned int tries, reconnects;
 	int exit_code;
-	bool finished;
+	bool finished, stay;
 };
 DEFINE_CLEANUP(struct client *, client_free);
 
@@ -188,7 +188,7 @@ int client_next(struct client *client, json_t **ret, int fds[FD_PASS_MAX], size_
 	if (client->finished || !client->stream)
 		return error_set(err, EPIPE, "the request has ended");
 	while ((r = message_receive(client->stream, &message, received, &count, err)) <= 0) {
-		if (r != -EPIPE)
+		if (r != -EPIPE || client->stay)
 			return r;
 		r = reconnect(client, err);
 		if (r < 0)
@@ -210,6 +210,11 @@ int client_next(struct client *client, json_t **ret, int fds[FD_PASS_MAX], size_
 		return 1;
 	client->finished = true;
 	return 0;
+}
+
+void client_stay(struct client *client)
+{
+	client->stay = true;
 }
 
 int client_exit_code(const struct client *client)

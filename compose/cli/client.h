@@ -45,6 +45,8 @@ int client_fd(const struct client *client);
  */
 int client_next(struct client *client, json_t **ret, int fds[FD_PASS_MAX], size_t *ret_fd_count,
 		struct error *err);
+/* A connection that breaks from now on is -EPIPE: the caller knows a better way to go on. */
+void client_stay(struct client *client);
 /* Exit code that goes with the last error; 1 unless the supervisor said otherwise. */
 int client_exit_code(const struct client *client);
 /* How often the connection was made anew. */

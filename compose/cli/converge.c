@@ -110,14 +110,32 @@ void converge_event(struct progress *progress, const json_t *event)
 	}
 }
 
-static int follow(struct client *client, struct progress *progress, struct error *err)
+static int time_left(const struct progress *progress, int64_t deadline_usec)
 {
+	int64_t left = (deadline_usec - units_monotonic_usec()) / 1000 + 1;
+	int frame = progress_timeout(progress);
+
+	if (deadline_usec && (frame < 0 || left < frame))
+		return left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX;
+	return frame;
+}
+
+static int follow(struct client *client, struct progress *progress, int64_t wait_timeout_usec,
+		  struct error *err)
+{
+	int64_t deadline = wait_timeout_usec ? units_monotonic_usec() + wait_timeout_usec : 0;
+
 	for (;;) {
 		_cleanup_json_ json_t *event = NULL;
 		struct pollfd poll_fd = {client_fd(client), POLLIN};
-		int r = poll(&poll_fd, 1, progress_timeout(progress));
+		int r = poll(&poll_fd, 1, time_left(progress, deadline));
+		char limit[32];
 
 		progress_tick(progress);
+		if (r <= 0 && deadline && units_monotonic_usec() > deadline)
+			return error_set(
+				err, ETIMEDOUT, "application not healthy after %s",
+				units_format_duration(wait_timeout_usec, limit, sizeof(limit)));
 		if (r <= 0)
 			continue;
 		r = client_next(client, &event, NULL, NULL, err);
@@ -127,36 +145,41 @@ static int follow(struct client *client, struct progress *progress, struct error
 	}
 }
 
-int converge_run(struct project_args *args, const char *name, const struct project *project,
-		 const struct plan_options *options, const char *verb, bool *ret_nothing)
+static int request(struct project_args *args, const struct converge *converge)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
-	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
-	_cleanup_json_ json_t *arguments = NULL;
+	_cleanup_(cleanup_progress_free) struct progress *progress =
+		progress_new(args, converge->verb);
+	_cleanup_json_ json_t *arguments =
+		converge_arguments(converge->project, &converge->options, args->dry_run);
 	struct error err = ERROR_INIT;
 	int r;
 
-	if (ret_nothing)
-		*ret_nothing = false;
-	if (!client_project_known(name) && (args->dry_run || options->goal != PLAN_UP)) {
-		if (args->dry_run && project)
-			return dry_run_print(project, options, &err) < 0 ? output_fail(args, &err)
-									 : 0;
-		if (ret_nothing)
-			*ret_nothing = true;
-		return 0;
-	}
 	converge_exit_on_signals();
-	progress = progress_new(args, verb);
-	arguments = converge_arguments(project, options, args->dry_run);
-	r = client_request(name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0, &client, &err);
+	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
+			   &client, &err);
 	if (r >= 0)
-		r = follow(client, progress, &err);
+		r = follow(client, progress, converge->wait_timeout_usec, &err);
 	if (r >= 0)
 		return 0;
 	progress_freeze(progress);
 	output_fail(args, &err);
 	return client ? client_exit_code(client) : 1;
+}
+
+int converge_run(struct project_args *args, struct converge *converge)
+{
+	struct error err = ERROR_INIT;
+
+	if (client_project_known(converge->name) ||
+	    (converge->options.goal == PLAN_UP && !args->dry_run))
+		return request(args, converge);
+	converge->nothing = converge->options.goal != PLAN_UP;
+	if (converge->nothing || !converge->project)
+		return 0;
+	if (dry_run_print(converge->project, &converge->options, &err) < 0)
+		return output_fail(args, &err);
+	return 0;
 }
 
 int64_t converge_timeout_usec(bool given, int seconds)

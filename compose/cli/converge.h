@@ -25,20 +25,28 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 /* What one event of the request asks of us: progress, warnings, a plan's text. */
 void converge_event(struct progress *progress, const json_t *event);
 
+struct converge {
+	const char *name;
+	const struct project *project; /* may be NULL, with options.by_label */
+	struct plan_options options;
+	const char *verb;          /* heading of the progress */
+	int64_t wait_timeout_usec; /* --wait-timeout; 0: no limit */
+	/* Out: nobody knows the project, so nobody was asked; never with PLAN_UP. */
+	bool nothing;
+};
+
 /*
- * The whole request with progress under the heading @verb, or with --dry-run the plan on stdout.
- * Exit code; errors are printed. A project that nobody knows needs no supervisor to be told what
- * there is to do: then *ret_nothing (may be NULL) becomes true, unless the goal is to make it.
+ * The whole request with progress, or with --dry-run the plan on stdout. Exit code; errors are
+ * printed. A project that nobody knows needs no supervisor to be told what there is to do.
  */
-int converge_run(struct project_args *args, const char *name, const struct project *project,
-		 const struct plan_options *options, const char *verb, bool *ret_nothing);
+int converge_run(struct project_args *args, struct converge *converge);
 
 /*
  * -t as every command has it, in seconds; @given false: -1, each service's own. In microseconds.
  */
 int64_t converge_timeout_usec(bool given, int seconds);
 
-/* Milliseconds are the terminal's, but a Ctrl-C must not leave a torn line: exits 130 at once. */
+/* From now on Ctrl-C and SIGTERM end us with 130 as docker compose does, not by the signal. */
 void converge_exit_on_signals(void);
 
 /* The named services all are in the project, else -ENOENT "no such service: X". */

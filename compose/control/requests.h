@@ -21,8 +21,7 @@
  *              dry_run: -> plan {text, operations: [...]}, done
  *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
  *                         text: "Starting", details: ""}
- *              A --wait that fails: error {exit: 1}. down also removes images with `rmi`: that is the
- *              client's, after done.
+ *              --wait-timeout is the client's: it leaves. So is down --rmi, after done.
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)
@@ -43,7 +42,6 @@
  *    renew_anon_volumes, wait, volumes, force_stop, by_label: bool,
  *    recreate, recreate_dependencies: "diverged"|"force"|"never",
  *    timeout_usec: int (absent: each service's own), signal: int, scales: {SERVICE: replicas}}
- *   beside them `wait_timeout_usec` (up --wait-timeout; absent: no limit).
  *
  * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
  *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code, output}],

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/attached.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/output.h"
+#include "compose/control/requests.h"
+
+#define EXIT_INTERRUPTED 130
+
+DEFINE_CLEANUP(struct progress *, progress_free);
+
+struct attached {
+	struct project_args *args;
+	const struct converge *converge;
+	const struct attached_options *options;
+	struct log_session *session;
+	struct progress *progress;
+	struct client *work; /* the converge that is under way, or NULL */
+	int signals;
+	unsigned int interrupts;
+	bool opened, stopping, decided, up;
+	int exit_code;
+	int64_t stop_printed_nsec;
+};
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void print_attaching(const struct log_session *session)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < session->count; i++) {
+		if (!session->sources[i].reader)
+			continue;
+		printf("%s%s", any ? ", " : "Attaching to ", session->sources[i].name);
+		any = true;
+	}
+	if (any)
+		putchar('\n');
+	fflush(stdout);
+}
+
+/* The first container runs: from here on the screen belongs to the logs. */
+static int open_session(struct attached *attached, struct error *err)
+{
+	if (attached->opened)
+		return 0;
+	attached->opened = true;
+	if (log_session_open(attached->session, err) < 0)
+		return -err->code;
+	progress_freeze(attached->progress);
+	print_attaching(attached->session);
+	return 0;
+}
+
+static int start_goal(struct attached *attached, enum plan_goal goal, struct error *err)
+{
+	struct plan_options options = {
+		.goal = goal,
+		.services = attached->converge->options.services,
+		.timeout_usec = attached->converge->options.timeout_usec,
+		.signal = goal == PLAN_KILL ? SIGKILL : 0,
+	};
+	_cleanup_json_ json_t *arguments =
+		converge_arguments(attached->converge->project, &options, false);
+
+	client_free(attached->work);
+	attached->work = NULL;
+	progress_free(attached->progress);
+	attached->progress = progress_new(attached->args, goal == PLAN_KILL ? "kill" : "stop");
+	attached->stopping = true;
+	return client_request(attached->converge->name, CLIENT_START_FOR_STATE, REQUEST_CONVERGE,
+			      arguments, NULL, 0, &attached->work, err);
+}
+
+static int interrupted(struct attached *attached, struct error *err)
+{
+	struct signalfd_siginfo info;
+
+	if (read(attached->signals, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	attached->exit_code = EXIT_INTERRUPTED;
+	attached->decided = true;
+	attached->interrupts++;
+	log_session_drain(attached->session);
+	if (attached->interrupts == 1) {
+		fputs("Gracefully Stopping... press Ctrl+C again to force\n", stderr);
+		return start_goal(attached, PLAN_STOP, err);
+	}
+	if (attached->interrupts == 2)
+		return start_goal(attached, PLAN_KILL, err);
+	return error_set(err, EINTR, "interrupted");
+}
+
+static void container_ended(void *data, struct log_session *session,
+			    const struct log_source *source)
+{
+	struct attached *attached = data;
+	const struct attached_options *options = attached->options;
+	struct error err = ERROR_INIT;
+	bool failed = source->exit_code != 0, abort;
+
+	if (options->exit_code_from && str_equal(source->service, options->exit_code_from) &&
+	    !attached->decided) {
+		attached->exit_code = source->exit_code;
+		attached->decided = true;
+	}
+	abort = options->abort_on_exit || (options->abort_on_failure && failed);
+	if (!abort || attached->stopping)
+		return;
+	if (!attached->decided && !options->exit_code_from && options->abort_on_failure && failed) {
+		attached->exit_code = source->exit_code;
+		attached->decided = true;
+	}
+	fputs("Aborting on container exit...\n", stderr);
+	if (start_goal(attached, PLAN_STOP, &err) < 0)
+		output_fail(attached->args, &err);
+}
+
+/* 1: go on, 0: the converge is through, negative: it failed. */
+static int take_work(struct attached *attached, struct error *err)
+{
+	_cleanup_json_ json_t *event = NULL;
+	int r = client_next(attached->work, &event, NULL, NULL, err);
+
+	if (r > 0) {
+		converge_event(attached->progress, event);
+		return 1;
+	}
+	if (r < 0 && !attached->decided)
+		attached->exit_code = client_exit_code(attached->work);
+	client_free(attached->work);
+	attached->work = NULL;
+	return r;
+}
+
+static bool has_started(const struct attached *attached)
+{
+	const struct log_session *session = attached->session;
+
+	for (size_t i = 0; i < session->count; i++)
+		if (session->sources[i].running)
+			return true;
+	return false;
+}
+
+static int timeout_of(const struct attached *attached)
+{
+	return attached->work ? progress_timeout(attached->progress) : -1;
+}
+
+static int step(struct attached *attached, struct error *err)
+{
+	size_t sources = attached->session->count;
+	_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, sources + 3);
+	size_t n = log_session_polls(attached->session, polls);
+	bool event;
+	int r;
+
+	polls[n] = (struct pollfd){attached->signals, POLLIN};
+	polls[n + 1] = (struct pollfd){attached->work ? client_fd(attached->work) : -1, POLLIN};
+	poll(polls, n + 2, timeout_of(attached));
+	progress_tick(attached->progress);
+	if (polls[n].revents && interrupted(attached, err) < 0)
+		return -err->code;
+	/* The converge that this descriptor belonged to may just have been replaced. */
+	if (polls[n + 1].revents && attached->work && !polls[n].revents) {
+		r = take_work(attached, err);
+		if (r < 0)
+			return r;
+		attached->up = attached->up || r == 0;
+	}
+	event = polls[0].revents != 0;
+	if (event && !attached->opened && open_session(attached, err) < 0)
+		return -err->code;
+	if (attached->up && open_session(attached, err) < 0)
+		return -err->code;
+	return attached->opened ? log_session_work(attached->session, event, err) : 0;
+}
+
+static bool finished(const struct attached *attached)
+{
+	if (attached->work)
+		return false;
+	return attached->stopping || !has_started(attached);
+}
+
+static int start(struct attached *attached, struct error *err)
+{
+	const struct converge *converge = attached->converge;
+	_cleanup_json_ json_t *arguments =
+		converge_arguments(converge->project, &converge->options, false);
+	int r;
+
+	/* The supervisor is there once it took the first request; then its events can be had. */
+	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
+			   &attached->work, err);
+	return r < 0 ? r : log_session_follow(attached->session, err);
+}
+
+int attached_run(struct project_args *args, struct converge *converge, struct log_session *session,
+		 const struct attached_options *options)
+{
+	struct attached attached = {
+		.args = args,
+		.converge = converge,
+		.options = options,
+		.session = session,
+		.progress = progress_new(args, converge->verb),
+		.signals = watch_signals(),
+	};
+	struct error err = ERROR_INIT;
+	int r;
+
+	session->options.follow = true;
+	session->options.tail = LOG_TAIL_ALL;
+	session->options.since_nsec = units_now_nsec();
+	session->ended = container_ended;
+	session->data = &attached;
+	r = start(&attached, &err);
+	while (r >= 0 && !(r >= 0 && (attached.up || attached.stopping) && finished(&attached)))
+		r = step(&attached, &err);
+	log_session_drain(session);
+	progress_free(attached.progress);
+	client_free(attached.work);
+	close(attached.signals);
+	if (r < 0 && !(attached.interrupts && err.code == EINTR)) {
+		output_fail(args, &err);
+		return attached.exit_code ? attached.exit_code : 1;
+	}
+	return attached.exit_code;
+}

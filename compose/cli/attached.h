@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_ATTACHED_H
+#define COMPOSE_CLI_ATTACHED_H
+
+/*
+ * attached.h - `up` without -d: makes it so, shows the logs meanwhile and after, and stops it all
+ * on Ctrl-C (a second one kills), or when a container's end asks for it.
+ */
+
+#include "compose/cli/converge.h"
+#include "compose/cli/log_session.h"
+
+struct attached_options {
+	bool abort_on_exit, abort_on_failure;
+	const char *exit_code_from; /* service; NULL: none */
+};
+
+/* @session with its services, shown ones and printer set; @converge as for converge_run(). */
+int attached_run(struct project_args *args, struct converge *converge, struct log_session *session,
+		 const struct attached_options *options);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/map.h"
+#include "common/str.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/images_here.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+
+static bool remove_orphans, volumes, timeout_given;
+static const char *rmi;
+static int timeout;
+
+static const struct option options[] = {
+	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
+	 "Remove containers for services not defined in the Compose file"},
+	{"rmi",     0, OPTION_STRING, &rmi, "string",
+	 "Remove images used by services. \"local\" remove only images that don't have a custom "
+	 "tag (\"local\"|\"all\")"},
+	{"timeout",            't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
+	 &timeout_given},
+	{"volumes",                'v', OPTION_FLAG, &volumes, NULL,
+	 "Remove named volumes declared in the \"volumes\" section of the Compose file and "
+	 "anonymous volumes attached to containers"},
+	{NULL          },
+};
+
+DEFINE_CLEANUP(struct image_store *, image_store_close);
+DEFINE_CLEANUP(struct progress *, progress_free);
+
+/* An image that somebody else needs stays, and saying so is enough. */
+static void remove_image(struct image_store *store, const char *name, struct progress *progress)
+{
+	_cleanup_free_ char *id = str_printf("Image %s", name);
+	_cleanup_strv_ char **removed = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	progress_set(progress, id, PROGRESS_WORKING, "Removing", "");
+	r = image_remove(store, name, false, NULL, &removed, &err);
+	if (r >= 0)
+		progress_set(progress, id, PROGRESS_DONE, "Removed", "");
+	else if (r == -ENOENT)
+		progress_set(progress, id, PROGRESS_WARNING, "Warning",
+			     "No resource found to remove");
+	else if (r == -EBUSY)
+		progress_set(progress, id, PROGRESS_WARNING, "Resource is still in use", "");
+	else
+		progress_set(progress, id, PROGRESS_WARNING, "Error", err.message);
+}
+
+/* "local" concerns images that `build` named; those of `image:` have a tag of their own. */
+static int remove_images(struct project_args *args, const struct project *project)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
+	struct error err = ERROR_INIT;
+	struct map seen = {0};
+
+	if (!project || strcmp(rmi, "all") != 0 || args->dry_run)
+		return 0;
+	if (images_here_open(&store, &err) < 0)
+		return output_fail(args, &err);
+	progress = progress_new(args, "down");
+	for (size_t i = 0; i < project->service_count; i++) {
+		char *image = project->services[i].image;
+
+		if (!image || map_get(&seen, image))
+			continue;
+		map_set(&seen, image, image);
+		remove_image(store, image, progress);
+	}
+	map_done(&seen, NULL);
+	return 0;
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	const char *orphans = getenv("COMPOSE_REMOVE_ORPHANS");
+	struct error err = ERROR_INIT;
+	struct converge converge = {.verb = "down", .options = {.goal = PLAN_DOWN}};
+	int r;
+
+	if (rmi && strcmp(rmi, "local") != 0 && strcmp(rmi, "all") != 0) {
+		error_set(&err, EINVAL, "invalid value for --rmi: \"%s\"", rmi);
+		return output_fail(args, &err);
+	}
+	if (target_open(args, argv, &target, &err) < 0)
+		return output_fail(args, &err);
+	converge.name = target.name;
+	converge.project = target.project;
+	converge.options.services = argc ? (const char *const *)argv : NULL;
+	converge.options.by_label = !target.project;
+	converge.options.volumes = volumes;
+	converge.options.remove_orphans =
+		remove_orphans || (orphans && (!strcmp(orphans, "1") || !strcmp(orphans, "true")));
+	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
+	r = converge_run(args, &converge);
+	if (converge.nothing && !rmi)
+		fprintf(stderr, "Warning: No resource found to remove for project \"%s\".\n",
+			target.name);
+	return r == 0 && rmi ? remove_images(args, target.project) : r;
+}
+
+const struct command command_down = {
+	.name = "down",
+	.operands = "[OPTIONS] [SERVICES]",
+	.summary = "Stop and remove containers, networks",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

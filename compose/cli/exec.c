@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "common/str.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/exec_session.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+
+static bool detach, privileged, no_tty, interactive = true, tty = true;
+static int container_index;
+static const char *user, *working_dir;
+static char **environment;
+
+static const struct option options[] = {
+	{"detach",		     'd', OPTION_FLAG, &detach, NULL, "Detached mode: Run command in the background"},
+	{"env",		 'e', OPTION_LIST, &environment, "stringArray", "Set environment variables"},
+	{"index",			0, OPTION_INT, &container_index, "int",
+	 "Index of the container if service has multiple replicas"},
+	{"interactive",			    'i', OPTION_FLAG, &interactive, NULL, NULL},
+	{"no-TTY",         'T', OPTION_FLAG, &no_tty, NULL, NULL},
+	{"no-tty",                0, OPTION_FLAG, &no_tty, NULL,
+	 "Disable pseudo-TTY allocation, as -T. By default a TTY is allocated on a terminal"},
+	{"privileged", 0, OPTION_FLAG, &privileged, NULL,
+	 "Give extended privileges to the process"},
+	{"tty",		      't', OPTION_FLAG, &tty, NULL, NULL},
+	{"user",		  'u', OPTION_STRING, &user, "string", "Run the command as this user"},
+	{"workdir",		       'w', OPTION_STRING, &working_dir, "string",
+	 "Path to workdir directory for this command"},
+	{NULL			   },
+};
+
+/* -e KEY takes the value from our own environment, as docker does. */
+static json_t *environment_json(void)
+{
+	json_t *list = json_array();
+
+	strv_foreach(word, environment)
+	{
+		const char *value = strchr(word, '=') ? "" : getenv(word);
+		_cleanup_free_ char *both = NULL;
+
+		if (strchr(word, '='))
+			both = str_printf("%s", word);
+		else if (value)
+			both = str_printf("%s=%s", word, value);
+		if (both)
+			json_array_append_new(list, json_string(both));
+	}
+	return list;
+}
+
+static json_t *make_request(int argc, char **argv, bool use_tty)
+{
+	json_t *request = json_object();
+
+	json_put_string(request, "service", argv[0]);
+	json_put_int(request, "index", container_index);
+	json_object_set_new(request, "args", json_from_strv(argv + 1));
+	json_object_set_new(request, "env", environment_json());
+	json_put_string(request, "user", user);
+	json_put_string(request, "cwd", working_dir);
+	json_put_bool(request, "tty", use_tty);
+	json_put_bool(request, "privileged", privileged);
+	json_put_bool(request, "detach", detach);
+	return request;
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	_cleanup_json_ json_t *request = NULL;
+	char *services[] = {argv[0], NULL};
+	struct error err = ERROR_INIT;
+	bool use_tty = !no_tty && tty && !detach && isatty(STDOUT_FILENO);
+	int exit_code = 1;
+
+	if (use_tty && interactive && !isatty(STDIN_FILENO))
+		use_tty = false;
+	if (target_open(args, services, &target, &err) < 0)
+		return output_fail(args, &err);
+	if (!client_project_known(target.name)) {
+		error_set(&err, ENOENT, "service \"%s\" is not running", argv[0]);
+		return output_fail(args, &err);
+	}
+	if (args->dry_run)
+		return 0;
+	request = make_request(argc, argv, use_tty);
+	if (exec_session(target.name, request, use_tty, interactive, detach, &exit_code, &err) < 0)
+		return output_fail(args, &err), exit_code;
+	return exit_code;
+}
+
+const struct command command_exec = {
+	.name = "exec",
+	.operands = "[OPTIONS] SERVICE COMMAND [ARGS...]",
+	.summary = "Execute a command in a running container",
+	.options = options,
+	.min_operands = 2,
+	.max_operands = -1,
+	.stop_at_operand = true,
+	.run = run,
+};

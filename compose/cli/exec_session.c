@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/exec_session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/json.h"
+
+#include "compose/cli/client.h"
+#include "compose/cli/output.h"
+#include "compose/control/requests.h"
+
+DEFINE_CLEANUP(struct client *, client_free);
+
+static struct termios saved_terminal;
+static bool terminal_is_raw;
+
+static void restore_terminal(void)
+{
+	if (terminal_is_raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_terminal);
+	terminal_is_raw = false;
+}
+
+static void restore_and_leave(int signal)
+{
+	restore_terminal();
+	_exit(128 + signal);
+}
+
+static void make_terminal_raw(void)
+{
+	struct sigaction action = {.sa_handler = restore_and_leave};
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &saved_terminal) < 0)
+		return;
+	raw = saved_terminal;
+	cfmakeraw(&raw);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0)
+		terminal_is_raw = true;
+}
+
+static void copy_window_size(int master)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		(void)ioctl(master, TIOCSWINSZ, &size);
+}
+
+/* Bytes moved, 0 at the end (a pty says EIO when its last writer has gone). */
+static ssize_t copy_some(int from, int to)
+{
+	char buffer[32 << 10];
+	ssize_t n = read(from, buffer, sizeof(buffer));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 1;
+	if (n <= 0)
+		return 0;
+	return fd_write_all(to, buffer, (size_t)n) < 0 ? 0 : n;
+}
+
+static int window_signal(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* What the program wrote last is still in the pty when its exit is known. */
+static void drain(int master)
+{
+	struct pollfd poll_fd = {master, POLLIN};
+
+	while (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN))
+		if (copy_some(master, STDOUT_FILENO) <= 0)
+			return;
+}
+
+static bool has_message(int socket)
+{
+	char byte;
+
+	return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+int exec_session_copy(int master, bool interactive, int done, struct error *err)
+{
+	_cleanup_close_ int window = window_signal();
+	struct pollfd polls[] = {
+		{master,			  POLLIN},
+		{interactive ? STDIN_FILENO : -1, POLLIN},
+		{window,			  POLLIN},
+		{done,			    POLLIN},
+	};
+	struct signalfd_siginfo info;
+
+	copy_window_size(master);
+	if (interactive)
+		make_terminal_raw();
+	for (;;) {
+		if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
+			break;
+		if (polls[0].revents && copy_some(master, STDOUT_FILENO) <= 0)
+			break;
+		if (polls[1].revents && copy_some(STDIN_FILENO, master) <= 0)
+			polls[1].fd = -1;
+		if (polls[2].revents && read(window, &info, sizeof(info)) > 0)
+			copy_window_size(master);
+		if (polls[3].revents && !has_message(done)) {
+			/* The supervisor died; the session does not need it. */
+			polls[3].fd = -1;
+		} else if (polls[3].revents) {
+			drain(master);
+			break;
+		}
+	}
+	restore_terminal();
+	return 0;
+}
+
+/*
+ * Our own descriptors go to the program as they are. One that is closed would shift the others:
+ * then /dev/null takes its place; without -i there is nothing to read.
+ */
+static void own_stdio(bool interactive, int fds[3], int *ret_null)
+{
+	*ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(i, F_GETFD) < 0 || (i == 0 && !interactive) ? *ret_null : i;
+}
+
+static void put_window_size(json_t *request)
+{
+	unsigned short columns, rows;
+
+	output_terminal_size(STDIN_FILENO, &columns, &rows);
+	json_put_int(request, "rows", rows);
+	json_put_int(request, "columns", columns);
+}
+
+static int wait_started(struct client *client, int *ret_master, json_t **ret_message,
+			struct error *err)
+{
+	int fds[FD_PASS_MAX];
+	size_t count = 0;
+	int r = client_next(client, ret_message, fds, &count, err);
+
+	if (count > 0)
+		*ret_master = fds[0];
+	for (size_t i = 1; i < count; i++)
+		close(fds[i]);
+	return r;
+}
+
+/* The program goes on without its supervisor, whose successor is asked how it ended. */
+static int wait_again(const char *project, const json_t *started, int *ret_exit_code,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
+	int r;
+
+	error_clear(err);
+	json_object_set(arguments, "exec", json_object_get(started, "exec"));
+	r = client_call(project, CLIENT_START_FOR_STATE, REQUEST_EXEC_WAIT, arguments, &reply, err);
+	if (r < 0)
+		return r;
+	*ret_exit_code = (int)json_get_int(reply, "exit_code", 0);
+	return 0;
+}
+
+static int wait_done(struct client *client, const char *project, const json_t *started,
+		     int *ret_exit_code, struct error *err)
+{
+	for (;;) {
+		_cleanup_json_ json_t *message = NULL;
+		int r = client_next(client, &message, NULL, NULL, err);
+
+		if (r == -EPIPE)
+			return wait_again(project, started, ret_exit_code, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		*ret_exit_code = (int)json_get_int(message, "exit_code", 0);
+		return 0;
+	}
+}
+
+int exec_session(const char *project, json_t *request, bool tty, bool interactive, bool detach,
+		 int *ret_exit_code, struct error *err)
+{
+	_cleanup_(cleanup_client_free) struct client *client = NULL;
+	_cleanup_close_ int null = -EBADF, master = -EBADF;
+	_cleanup_json_ json_t *started = NULL;
+	int fds[3], r;
+
+	*ret_exit_code = 1;
+	if (tty)
+		put_window_size(request);
+	own_stdio(interactive && !detach, fds, &null);
+	r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EXEC, request, fds,
+			   tty ? 0 : ARRAY_SIZE(fds), &client, err);
+	if (r < 0)
+		return r;
+	r = wait_started(client, &master, &started, err);
+	if (r < 0) {
+		*ret_exit_code = client_exit_code(client);
+		return r;
+	}
+	if (r == 0) {
+		*ret_exit_code = (int)json_get_int(started, "exit_code", 0);
+		return 0;
+	}
+	client_stay(client);
+	if (tty && master >= 0)
+		exec_session_copy(master, interactive, client_fd(client), err);
+	r = wait_done(client, project, started, ret_exit_code, err);
+	if (r < 0)
+		*ret_exit_code = client_exit_code(client);
+	return r;
+}

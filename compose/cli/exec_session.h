@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_EXEC_SESSION_H
+#define COMPOSE_CLI_EXEC_SESSION_H
+
+/*
+ * exec_session.h - one program run in a container, seen from the terminal that asked for it.
+ *
+ * Without a tty the program has our own stdin, stdout and stderr (the kernel passes them), and
+ * we only wait. With one we copy between our terminal and the pty's master. Neither needs the
+ * supervisor, so that its death is noticed by nobody; the exit code is asked of the next one.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/error.h"
+
+/*
+ * @request: the arguments of "exec" (rows and columns are added). *ret_exit_code is the program's,
+ * or with an error what to exit with.
+ */
+int exec_session(const char *project, json_t *request, bool tty, bool interactive, bool detach,
+		 int *ret_exit_code, struct error *err);
+
+/* Copies between our terminal, in raw mode, and @master until the latter ends or @done is readable.
+ */
+int exec_session_copy(int master, bool interactive, int done, struct error *err);
+
+#endif

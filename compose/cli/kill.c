@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/process.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+
+static const char *signal_name = "SIGKILL";
+static bool remove_orphans;
+
+static const struct option options[] = {
+	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
+	 "Remove containers for services not defined in the Compose file"},
+	{"signal",     's', OPTION_STRING, &signal_name, "string",
+	 "SIGNAL to send to the container (default \"SIGKILL\")"},
+	{NULL           },
+};
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	struct converge converge = {
+		.verb = "kill",
+		.options = {.goal = PLAN_KILL, .timeout_usec = -1},
+	};
+	struct error err = ERROR_INIT;
+	int r;
+
+	converge.options.signal = process_signal_from_name(signal_name);
+	if (converge.options.signal < 0) {
+		error_set(&err, EINVAL, "invalid signal: %s", signal_name);
+		return output_fail(args, &err);
+	}
+	converge.options.remove_orphans = remove_orphans;
+	r = target_converge(args, argv, &converge);
+	if (converge.nothing)
+		fputs("no container to kill\n", stderr);
+	return r;
+}
+
+const struct command command_kill = {
+	.name = "kill",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Force stop service containers",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/log_session.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+#include "compose/control/requests.h"
+
+static void source_done(struct log_source *source)
+{
+	log_reader_free(source->reader);
+	free(source->id);
+	free(source->service);
+	free(source->name);
+	free(source->path);
+}
+
+void log_session_done(struct log_session *session)
+{
+	for (size_t i = 0; i < session->count; i++)
+		source_done(&session->sources[i]);
+	free(session->sources);
+	client_free(session->events);
+	log_printer_done(&session->printer);
+	session->sources = NULL;
+	session->events = NULL;
+	session->count = 0;
+}
+
+static struct log_source *find_source(struct log_session *session, const char *id)
+{
+	for (size_t i = 0; i < session->count; i++)
+		if (str_equal(session->sources[i].id, id))
+			return &session->sources[i];
+	return NULL;
+}
+
+static bool belongs(const struct log_session *session, const json_t *container)
+{
+	const char *service = json_get_string(container, "service");
+	int64_t number = json_get_int(container, "number", 0);
+
+	if (!service || json_get_bool(container, "oneoff", false))
+		return false;
+	if (session->index && number != session->index)
+		return false;
+	return !session->services || !session->services[0] ||
+	       strv_contains(session->services, service);
+}
+
+static bool is_shown(const struct log_session *session, const char *service)
+{
+	if (session->not_shown && strv_contains(session->not_shown, service))
+		return false;
+	return !session->shown || !session->shown[0] || strv_contains(session->shown, service);
+}
+
+static void open_reader(struct log_session *session, struct log_source *source)
+{
+	struct log_reader_options options = session->options;
+	struct error err = ERROR_INIT;
+
+	if (!source->path || !is_shown(session, source->service))
+		return;
+	/* It came back: what was shown of it before is not shown again. */
+	if (source->last_nsec) {
+		options.since_nsec = source->last_nsec + 1;
+		options.tail = LOG_TAIL_ALL;
+	}
+	log_reader_free(source->reader);
+	source->reader = NULL;
+	source->has_pending = false;
+	if (log_reader_open(source->path, &options, &source->reader, &err) < 0 &&
+	    err.code != ENOENT)
+		output_warn("%s: %s", source->name, err.message);
+}
+
+static void add_container(struct log_session *session, const json_t *container)
+{
+	const char *id = json_get_string(container, "id"), *path;
+	struct log_source *source = find_source(session, id);
+
+	if (!id || !belongs(session, container))
+		return;
+	if (source) {
+		source->running = container_is_running(container);
+		return;
+	}
+	source = array_add(session->sources, session->count);
+	path = json_get_string(json_object_get(container, "log"), "path");
+	source->id = alloc_string(id);
+	source->service = alloc_string(json_get_string(container, "service"));
+	source->name = alloc_string(target_short_name(
+		session->project, json_get_string(container, "name") ?: source->id));
+	source->path = path && path[0] ? alloc_string(path) : NULL;
+	source->running = container_is_running(container);
+	source->color = (unsigned int)session->count - 1;
+	if (is_shown(session, source->service))
+		log_printer_add_name(&session->printer, source->name);
+	open_reader(session, source);
+}
+
+static int refresh(struct log_session *session, struct error *err)
+{
+	struct target target = {.name = (char *)session->project};
+	_cleanup_json_ json_t *containers = NULL;
+	json_t *container;
+	size_t i;
+	int r = target_containers(&target, true, NULL, &containers, err);
+
+	if (r < 0)
+		return r;
+	json_array_foreach(containers, i, container)
+		add_container(session, container);
+	return 0;
+}
+
+int log_session_open(struct log_session *session, struct error *err)
+{
+	return refresh(session, err);
+}
+
+int log_session_follow(struct log_session *session, struct error *err)
+{
+	return client_request(session->project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, NULL, NULL,
+			      0, &session->events, err);
+}
+
+static bool fetch(struct log_source *source)
+{
+	if (!source->has_pending && source->reader)
+		source->has_pending = log_reader_next(source->reader, &source->pending) == 1;
+	return source->has_pending;
+}
+
+static void print_pending(struct log_session *session, struct log_source *source)
+{
+	log_printer_print(&session->printer, source->name, source->color, &source->pending);
+	source->last_nsec = source->pending.nsec;
+	source->has_pending = false;
+}
+
+void log_session_drain(struct log_session *session)
+{
+	for (;;) {
+		struct log_source *oldest = NULL;
+
+		for (size_t i = 0; i < session->count; i++) {
+			struct log_source *source = &session->sources[i];
+
+			if (fetch(source) &&
+			    (!oldest || source->pending.nsec < oldest->pending.nsec))
+				oldest = source;
+		}
+		if (!oldest)
+			break;
+		print_pending(session, oldest);
+	}
+	log_printer_flush(&session->printer);
+}
+
+static void drain_source(struct log_session *session, struct log_source *source)
+{
+	while (fetch(source))
+		print_pending(session, source);
+}
+
+static void container_ended(struct log_session *session, struct log_source *source,
+			    const json_t *event)
+{
+	const json_t *attributes = json_object_get(event, "attributes");
+	const char *text = json_get_string(attributes, "exitCode");
+	struct error ignored = ERROR_INIT;
+
+	source->running = false;
+	source->exit_code = text ? atoi(text) : (int)json_get_int(attributes, "exitCode", 0);
+	/* What it wrote last may still be on its way to the file. */
+	(void)client_call(session->project, CLIENT_START_FOR_STATE, REQUEST_LOGS_SYNC, NULL, NULL,
+			  &ignored);
+	if (source->reader) {
+		drain_source(session, source);
+		log_reader_stop_following(source->reader);
+		drain_source(session, source);
+		log_printer_exited(&session->printer, source->name, source->color,
+				   source->exit_code);
+	}
+	source->ended = true;
+	if (session->ended)
+		session->ended(session->data, session, source);
+}
+
+static int take_event(struct log_session *session, const json_t *event, struct error *err)
+{
+	const char *action = json_get_string(event, "action");
+	const char *id = json_get_string(event, "container_id") ?: json_get_string(event, "id");
+	struct log_source *source = id ? find_source(session, id) : NULL;
+
+	if (!action || !id)
+		return 0;
+	if (!strcmp(action, "start")) {
+		if (!source)
+			return refresh(session, err);
+		source->running = true;
+		if (source->ended)
+			open_reader(session, source);
+		source->ended = false;
+	} else if (!strcmp(action, "die") && source && !source->ended) {
+		container_ended(session, source, event);
+	} else if (!strcmp(action, "destroy") && source) {
+		source->removed = true;
+		source->running = false;
+	}
+	return 0;
+}
+
+size_t log_session_polls(const struct log_session *session, struct pollfd *polls)
+{
+	size_t n = 0;
+
+	polls[n++] = (struct pollfd){session->events ? client_fd(session->events) : -1, POLLIN};
+	for (size_t i = 0; i < session->count; i++) {
+		const struct log_source *source = &session->sources[i];
+		int fd = source->reader && !source->ended ? log_reader_fd(source->reader) : -1;
+
+		polls[n++] = (struct pollfd){fd, POLLIN};
+	}
+	return n;
+}
+
+int log_session_work(struct log_session *session, bool event_ready, struct error *err)
+{
+	_cleanup_json_ json_t *event = NULL;
+	unsigned int before;
+	int r;
+
+	log_session_drain(session);
+	if (!event_ready || !session->events)
+		return 0;
+	before = client_reconnects(session->events);
+	r = client_next(session->events, &event, NULL, NULL, err);
+	if (r == 0) {
+		client_free(session->events);
+		session->events = NULL;
+	}
+	if (r <= 0)
+		return r;
+	/* A new supervisor: what happened while nobody told us shows in who is there. */
+	if (client_reconnects(session->events) != before && refresh(session, err) < 0)
+		return -err->code;
+	return take_event(session, event, err);
+}
+
+size_t log_session_running(const struct log_session *session)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < session->count; i++)
+		running += session->sources[i].running;
+	return running;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_LOG_SESSION_H
+#define COMPOSE_CLI_LOG_SESSION_H
+
+/*
+ * log_session.h - the logs of a project's containers, once or as they grow: `logs` and the
+ * attached `up`. The lines come out of the files; the supervisor only says who starts and ends.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#include "compose/cli/client.h"
+#include "compose/cli/log_printer.h"
+
+struct log_source {
+	char *id, *service, *name, *path; /* name: as it is shown */
+	struct log_reader *reader;        /* NULL: not shown, only watched */
+	int64_t last_nsec;                /* of the last line that was printed */
+	struct log_record pending;        /* valid when has_pending */
+	bool has_pending, running, ended, removed;
+	int exit_code;
+	unsigned int color;
+};
+
+struct log_session {
+	const char *project;
+	char *const *services; /* whose containers belong here; NULL: all */
+	char *const *shown;    /* of these, whose lines are shown; NULL: all */
+	char *const *not_shown;
+	int index; /* only this number; 0: all */
+	struct log_printer printer;
+	struct log_reader_options options;
+	struct log_source *sources;
+	size_t count;
+	struct client *events; /* follow only */
+	/* Called for each container that has ended, its lines being printed; may be NULL. */
+	void (*ended)(void *data, struct log_session *session, const struct log_source *source);
+	void *data;
+};
+
+void log_session_done(struct log_session *session);
+
+/* Asks who there is and opens their logs. */
+int log_session_open(struct log_session *session, struct error *err);
+/* Subscribes to events; before log_session_open(), so that nothing falls between. */
+int log_session_follow(struct log_session *session, struct error *err);
+
+/* Prints what is there, in the order of time over all containers. */
+void log_session_drain(struct log_session *session);
+
+struct pollfd;
+/* Fills in descriptors to wait for (session->count + 1 at most). Their number. */
+size_t log_session_polls(const struct log_session *session, struct pollfd *polls);
+/* After poll(): prints and takes an event, if one is there. */
+int log_session_work(struct log_session *session, bool event_ready, struct error *err);
+
+/* How many containers of the session are running or may come back. */
+size_t log_session_running(const struct log_session *session);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/ps_rows.h"
+#include "compose/cli/target.h"
+
+static bool all, no_trunc, quiet, services_only, orphans = true;
+static char **statuses;
+static const char *filter, *format;
+
+static const struct option options[] = {
+	{"all",						       'a', OPTION_FLAG, &all, NULL, "Show all stopped containers"},
+	{"filter",						0, OPTION_STRING, &filter, "string",
+	 "Filter services by a property (supported filters: status)"},
+	{"format",						       0, OPTION_STRING, &format, "string",
+	 "Format output using a custom template: 'table', 'table TEMPLATE', 'json', 'TEMPLATE'"},
+	{"no-trunc",							   0, OPTION_FLAG, &no_trunc, NULL, "Don't truncate output"},
+	{"orphans",           0, OPTION_FLAG, &orphans, NULL,
+	 "Include orphaned services (not declared by project)"},
+	{"quiet",						    'q', OPTION_FLAG, &quiet, NULL, "Only display IDs"},
+	{"services", 0, OPTION_FLAG, &services_only, NULL, "Display services"},
+	{"status",						    0, OPTION_LIST, &statuses, "stringArray",
+	 "Filter services by status. Values: [paused | restarting | removing | running | dead | "
+	 "created | exited]"},
+	{NULL					     },
+};
+
+static const char *const columns[] = {
+	"NAME",    "Name",       "IMAGE",  "Image",  "COMMAND", "Command", "SERVICE", "Service",
+	"CREATED", "RunningFor", "STATUS", "Status", "PORTS",   "Ports",   NULL,
+};
+
+static int read_filter(struct error *err)
+{
+	const char *equals = filter ? strchr(filter, '=') : NULL;
+
+	if (!filter || !filter[0])
+		return 0;
+	if (!equals)
+		return error_set(err, EINVAL, "arguments to --filter should be in form KEY=VAL");
+	if (strncmp(filter, "status=", 7) == 0) {
+		strv_append(&statuses, equals + 1);
+		return 0;
+	}
+	if (strncmp(filter, "source=", 7) == 0)
+		return 0;
+	return error_set(err, EINVAL, "unknown filter %.*s", (int)(equals - filter), filter);
+}
+
+static bool wanted(const struct target *target, const json_t *container)
+{
+	const char *state = json_get_string(container, "state") ?: "";
+	const char *service = json_get_string(container, "service") ?: "";
+
+	if (!orphans && target->project && !project_service(target->project, service))
+		return false;
+	if (statuses)
+		return strv_contains(statuses, state);
+	return all || container_is_running(container);
+}
+
+static void print_ids(const json_t *containers)
+{
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container)
+		puts(json_get_string(container, "id") ?: "");
+}
+
+static void print_services(const json_t *containers)
+{
+	_cleanup_strv_ char **seen = NULL;
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		const char *service = json_get_string(container, "service");
+
+		if (!service || strv_contains(seen, service))
+			continue;
+		strv_append(&seen, service);
+		puts(service);
+	}
+}
+
+static json_t *filtered(const struct target *target, const json_t *containers)
+{
+	json_t *result = json_array(), *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		if (wanted(target, container))
+			json_array_append(result, container);
+	}
+	return result;
+}
+
+static int print_rows(const struct target *target, const json_t *containers, struct error *err)
+{
+	_cleanup_json_ json_t *rows = json_array();
+	int64_t now = units_now_nsec();
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		json_array_append_new(rows, ps_row(target->name, container, !no_trunc, now));
+	}
+	return output_rows(rows, format, columns, OUTPUT_LINES, err);
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	_cleanup_json_ json_t *every = NULL, *containers = NULL;
+	struct error err = ERROR_INIT;
+
+	if (read_filter(&err) < 0 || target_open(args, argv, &target, &err) < 0 ||
+	    target_containers(&target, true, argv, &every, &err) < 0)
+		return output_fail(args, &err);
+	containers = filtered(&target, every);
+	if (quiet)
+		print_ids(containers);
+	else if (services_only)
+		print_services(containers);
+	else if (print_rows(&target, containers, &err) < 0)
+		return output_fail(args, &err);
+	return 0;
+}
+
+const struct command command_ps = {
+	.name = "ps",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "List containers",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

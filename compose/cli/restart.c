@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/command.h"
+#include "compose/cli/target.h"
+
+static int timeout;
+static bool timeout_given;
+
+static bool no_deps;
+
+static const struct option options[] = {
+	{"no-deps",    0, OPTION_FLAG, &no_deps, NULL, "Don't restart dependent services"},
+	{"timeout", 't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
+	 &timeout_given},
+	{NULL       },
+};
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	struct converge converge = {
+		.verb = "restart",
+		.options = {.goal = PLAN_RESTART, .timeout_usec = -1},
+	};
+
+	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
+	converge.options.no_deps = no_deps;
+	return target_converge(args, argv, &converge);
+}
+
+const struct command command_restart = {
+	.name = "restart",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Restart service containers",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/command.h"
+#include "compose/cli/target.h"
+
+static int timeout;
+static bool timeout_given;
+
+static const struct option options[] = {
+	{"timeout",   't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
+	 &timeout_given},
+	{NULL},
+};
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	struct converge converge = {
+		.verb = "stop",
+		.options = {.goal = PLAN_STOP, .timeout_usec = -1},
+	};
+
+	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
+	return target_converge(args, argv, &converge);
+}
+
+const struct command command_stop = {
+	.name = "stop",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Stop services",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+
+#include "compose/cli/output.h"
+#include "compose/control/requests.h"
+
+int target_open(struct project_args *args, char *const *services, struct target *ret,
+		struct error *err)
+{
+	*ret = (struct target){0};
+	return project_args_load_or_name(args, services && services[0] ? services : NULL,
+					 &ret->project, &ret->name, err);
+}
+
+void target_done(struct target *target)
+{
+	project_free(target->project);
+	free(target->name);
+	*target = (struct target){0};
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const char *left = json_get_string(*(json_t *const *)a, "name");
+	const char *right = json_get_string(*(json_t *const *)b, "name");
+
+	return strcmp(left ? left : "", right ? right : "");
+}
+
+static json_t *sorted(const json_t *containers, char *const *services)
+{
+	size_t count = json_array_size(containers), used = 0;
+	_cleanup_free_ json_t **list = new_array(json_t *, count + 1);
+	json_t *result = json_array(), *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		const char *service = json_get_string(container, "service");
+
+		if (!services || !services[0] || (service && strv_contains(services, service)))
+			list[used++] = container;
+	}
+	qsort(list, used, sizeof(*list), by_name);
+	for (i = 0; i < used; i++)
+		json_array_append(result, list[i]);
+	return result;
+}
+
+int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
+	int r;
+
+	json_put_bool(arguments, "all", all);
+	r = client_call(target->name, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err);
+	if (r == -ENOENT) {
+		error_clear(err);
+		*ret = json_array();
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret = sorted(json_object_get(reply, "containers"), services);
+	return 0;
+}
+
+bool container_is_running(const json_t *container)
+{
+	const char *state = json_get_string(container, "state");
+
+	return state && (!strcmp(state, "running") || !strcmp(state, "paused") ||
+			 !strcmp(state, "restarting"));
+}
+
+int target_pick(const json_t *containers, const char *service, int index, bool running,
+		const json_t **ret, struct error *err)
+{
+	json_t *container;
+	size_t i;
+
+	*ret = NULL;
+	json_array_foreach(containers, i, container) {
+		int64_t number = json_get_int(container, "number", 0);
+
+		if (!str_equal(json_get_string(container, "service"), service) ||
+		    json_get_bool(container, "oneoff", false) || (index && number != index) ||
+		    (running && !container_is_running(container)))
+			continue;
+		if (!*ret || number < json_get_int(*ret, "number", 0))
+			*ret = container;
+	}
+	if (*ret)
+		return 0;
+	if (index)
+		return error_set(err, ENOENT, "service \"%s\" is not running container #%d",
+				 service, index);
+	return error_set(err, ENOENT, "service \"%s\" is not running", service);
+}
+
+int target_converge(struct project_args *args, char *const *services, struct converge *converge)
+{
+	_cleanup_target_ struct target target = {0};
+	struct error err = ERROR_INIT;
+
+	if (target_open(args, services, &target, &err) < 0)
+		return output_fail(args, &err);
+	converge->name = target.name;
+	converge->project = target.project;
+	converge->options.services = services && services[0] ? (const char *const *)services : NULL;
+	converge->options.by_label = !target.project;
+	return converge_run(args, converge);
+}
+
+const char *target_short_name(const char *project, const char *container)
+{
+	size_t length = strlen(project);
+
+	if (!strncmp(container, project, length) && container[length] == '-' &&
+	    container[length + 1])
+		return container + length + 1;
+	return container;
+}

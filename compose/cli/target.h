@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_TARGET_H
+#define COMPOSE_CLI_TARGET_H
+
+/*
+ * target.h - the project that a command works on, and its containers as the supervisor tells them.
+ */
+
+#include <jansson.h>
+
+#include "common/cleanup.h"
+
+#include "compose/cli/converge.h"
+#include "compose/cli/project_args.h"
+
+struct target {
+	char *name;
+	struct project *project; /* NULL: nothing but the name is known */
+};
+
+/* Services that are named must be in the project's files, where these are read. */
+int target_open(struct project_args *args, char *const *services, struct target *ret,
+		struct error *err);
+void target_done(struct target *target);
+#define _cleanup_target_ _cleanup_(target_done)
+
+/*
+ * The CONTAINERs (requests.h), sorted by name; empty when nobody knows the project. @services
+ * (may be NULL) selects. New reference.
+ */
+int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
+		      struct error *err);
+
+/*
+ * One container of @service: number @index, or with 0 the first that runs. @running: it has to.
+ * Borrowed from @containers. The errors are docker compose's.
+ */
+int target_pick(const json_t *containers, const char *service, int index, bool running,
+		const json_t **ret, struct error *err);
+
+/*
+ * For most commands all there is to do: finds the project and asks for @converge with its options
+ * and verb, for @services. Exit code.
+ */
+int target_converge(struct project_args *args, char *const *services, struct converge *converge);
+
+/* "web-1": the container's name without the project's. */
+const char *target_short_name(const char *project, const char *container);
+
+bool container_is_running(const json_t *container);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/attached.h"
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/up_options.h"
+
+static bool detach, wait, no_deps, no_start, always_recreate_deps, renew_anon_volumes;
+static bool abort_on_exit, abort_on_failure, attach_dependencies;
+static bool no_color, no_log_prefix, timestamps, menu, watch;
+static const char *exit_code_from;
+static char **attach, **no_attach;
+static int wait_timeout;
+
+static const struct option options[] = {
+	{"abort-on-container-exit",							       0, OPTION_FLAG, &abort_on_exit, NULL,
+	 "Stops all containers if any container was stopped. Incompatible with -d"},
+	{"abort-on-container-failure",									    0, OPTION_FLAG, &abort_on_failure, NULL,
+	 "Stops all containers if any container exited with failure. Incompatible with -d"},
+	{"always-recreate-deps",										   0, OPTION_FLAG, &always_recreate_deps, NULL,
+	 "Recreate dependent containers. Incompatible with --no-recreate"},
+	{"attach",										       0, OPTION_LIST, &attach, "stringArray",
+	 "Restrict attaching to the specified services. Incompatible with --attach-dependencies"},
+	{"attach-dependencies",           0, OPTION_FLAG, &attach_dependencies, NULL,
+	 "Automatically attach to log output of dependent services"},
+	{"build",								      0, OPTION_FLAG, &up_options.build, NULL,
+	 "Build images before starting containers"},
+	{"detach",       'd', OPTION_FLAG, &detach, NULL,
+	 "Detached mode: Run containers in the background"},
+	{"exit-code-from",								  0, OPTION_STRING, &exit_code_from, "string",
+	 "Return the exit code of the selected service container. Implies "
+	 "--abort-on-container-exit"},
+	{"force-recreate",									    0, OPTION_FLAG, &up_options.force_recreate, NULL,
+	 "Recreate containers even if their configuration and image haven't changed"},
+	{"menu",										   0, OPTION_FLAG, &menu, NULL, NULL},
+	{"no-attach",										       0, OPTION_LIST, &no_attach, "stringArray",
+	 "Do not attach (stream logs) to the specified services"},
+	{"no-build",0, OPTION_FLAG, &up_options.no_build, NULL,
+	 "Don't build an image, even if it's policy"},
+	{"no-color",										0, OPTION_FLAG, &no_color, NULL, "Produce monochrome output"},
+	{"no-deps", 0, OPTION_FLAG, &no_deps, NULL, "Don't start linked services"},
+	{"no-log-prefix",								   0, OPTION_FLAG, &no_log_prefix, NULL, "Don't print prefix in logs"},
+	{"no-recreate",									    0, OPTION_FLAG, &up_options.no_recreate, NULL,
+	 "If containers already exist, don't recreate them. Incompatible with --force-recreate"},
+	{"no-start",										   0, OPTION_FLAG, &no_start, NULL,
+	 "Don't start the services after creating them"},
+	{"pull",										       0, OPTION_STRING, &up_options.pull, "string",
+	 "Pull image before running (\"always\"|\"missing\"|\"never\")"},
+	{"quiet-build",                 0, OPTION_FLAG, &up_options.quiet_build, NULL, "Suppress the build output"},
+	{"quiet-pull",								      0, OPTION_FLAG, &up_options.quiet_pull, NULL,
+	 "Pull without printing progress information"},
+	{"remove-orphans",					       0, OPTION_FLAG, &up_options.remove_orphans, NULL,
+	 "Remove containers for services not defined in the Compose file"},
+	{"renew-anon-volumes",										'V', OPTION_FLAG, &renew_anon_volumes, NULL,
+	 "Recreate anonymous volumes instead of retrieving data from the previous containers"},
+	{"scale",									    0, OPTION_LIST, &up_options.scales, "stringArray",
+	 "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file"},
+	{"timeout",										   't', OPTION_INT, &up_options.timeout, "int",
+	 "Use this timeout in seconds for container shutdown", &up_options.timeout_given},
+	{"timestamps",										       0, OPTION_FLAG, &timestamps, NULL, "Show timestamps"},
+	{"wait",		     0, OPTION_FLAG, &wait, NULL,
+	 "Wait for services to be running|healthy. Implies detached mode"},
+	{"wait-timeout",									0, OPTION_INT, &wait_timeout, "int",
+	 "Maximum duration in seconds to wait for the project to be running|healthy"},
+	{"watch",							     'w', OPTION_FLAG, &watch, NULL, NULL},
+	{"yes",									'y', OPTION_FLAG, &up_options.yes, NULL, "Assume \"yes\" as answer to all prompts"},
+	{NULL									   },
+};
+
+static int check(struct error *err)
+{
+	bool attached_only =
+		attach_dependencies || abort_on_exit || abort_on_failure || attach || watch;
+
+	if (exit_code_from)
+		abort_on_exit = attached_only = true;
+	if (wait && attached_only)
+		return error_set(err, EINVAL,
+				 "--wait cannot be combined with --abort-on-container-exit, "
+				 "--abort-on-container-failure, --attach, --attach-dependencies or "
+				 "--watch");
+	if (detach && attached_only)
+		return error_set(err, EINVAL,
+				 "--detach cannot be combined with --abort-on-container-exit, "
+				 "--abort-on-container-failure, --attach, --attach-dependencies or "
+				 "--watch");
+	if (attach && attach_dependencies)
+		return error_set(err, EINVAL, "cannot combine --attach and --attach-dependencies");
+	if (always_recreate_deps && up_options.no_recreate)
+		return error_set(err, EINVAL,
+				 "--always-recreate-deps and --no-recreate are incompatible");
+	if (abort_on_failure && abort_on_exit)
+		return error_set(err, EINVAL,
+				 "--abort-on-container-failure cannot be combined with "
+				 "--abort-on-container-exit");
+	if (watch)
+		return error_set(err, EINVAL,
+				 "--watch: berth does not rebuild images; run `up` "
+				 "again after a change");
+	if (wait_timeout < 0)
+		return error_set(err, EINVAL, "--wait-timeout must be a non-negative integer");
+	return 0;
+}
+
+/* `attach: false` in the file is --no-attach. */
+static void add_unattached(const struct project *project)
+{
+	for (size_t i = 0; i < project->service_count; i++)
+		if (project->services[i].attach == TRI_FALSE &&
+		    !strv_contains(attach, project->services[i].name))
+			strv_append(&no_attach, project->services[i].name);
+}
+
+static int check_attached(const struct project *project, struct error *err)
+{
+	if (exit_code_from && !project_service(project, exit_code_from))
+		return error_set(err, ENOENT, "no such service: %s", exit_code_from);
+	if (converge_check_services(project, attach, err) < 0)
+		return -err->code;
+	return converge_check_services(project, no_attach, err);
+}
+
+static int run_attached(struct project_args *args, struct converge *converge, char **services)
+{
+	struct attached_options attached = {
+		.abort_on_exit = abort_on_exit,
+		.abort_on_failure = abort_on_failure,
+		.exit_code_from = exit_code_from,
+	};
+	struct log_session session = {
+		.project = converge->name,
+		.shown = attach                ? attach
+			 : attach_dependencies ? NULL
+					       : services,
+		.printer =
+			{
+				  .prefix = !no_log_prefix,
+				  .timestamps = timestamps,
+				  .color = !no_color && output_color(args, STDOUT_FILENO),
+				  },
+	};
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (check_attached(converge->project, &err) < 0)
+		return output_fail(args, &err);
+	add_unattached(converge->project);
+	session.not_shown = no_attach;
+	r = attached_run(args, converge, &session, &attached);
+	log_session_done(&session);
+	return r;
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	struct converge converge = {.verb = "up"};
+	struct project *project = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (check(&err) < 0)
+		return output_fail(args, &err);
+	r = up_options_prepare(args, argv, no_deps, &project, &converge);
+	if (r == 0) {
+		converge.options.always_recreate_deps = always_recreate_deps;
+		converge.options.renew_anon_volumes = renew_anon_volumes;
+		converge.options.no_start = no_start;
+		converge.options.wait = wait;
+		converge.wait_timeout_usec = (int64_t)wait_timeout * (int64_t)USEC_PER_SEC;
+		if (always_recreate_deps)
+			converge.options.recreate_dependencies = RECREATE_FORCE;
+		r = detach || wait || no_start || args->dry_run
+			    ? converge_run(args, &converge)
+			    : run_attached(args, &converge, argv);
+	}
+	up_options_done(&converge);
+	project_free(project);
+	return r;
+}
+
+const struct command command_up = {
+	.name = "up",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Create and start containers",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compose/cli/up_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/str.h"
+
+#include "compose/cli/images_here.h"
+#include "compose/cli/output.h"
+
+#define REPLICAS_MAX 100000
+
+struct up_options up_options;
+
+int up_options_check(struct error *err)
+{
+	const struct up_options *o = &up_options;
+
+	if (o->build && o->no_build)
+		return error_set(err, EINVAL, "--build and --no-build are incompatible");
+	if (o->force_recreate && o->no_recreate)
+		return error_set(err, EINVAL,
+				 "--force-recreate and --no-recreate are incompatible");
+	if (o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
+	    strcmp(o->pull, "never") != 0 && strcmp(o->pull, "policy") != 0)
+		return error_set(err, EINVAL, "invalid --pull option \"%s\"", o->pull);
+	return 0;
+}
+
+static int parse_scale(const struct project *project, const char *text, struct plan_scale *ret,
+		       struct error *err)
+{
+	const char *equals = strrchr(text, '=');
+	_cleanup_free_ char *name = equals ? alloc_string_n(text, (size_t)(equals - text)) : NULL;
+	const struct service *service;
+	char *end;
+	long n;
+
+	if (!equals || equals == text)
+		return error_set(err, EINVAL,
+				 "invalid --scale option \"%s\". Should be SERVICE=NUM", text);
+	errno = 0;
+	n = strtol(equals + 1, &end, 10);
+	if (end == equals + 1 || *end || errno || n < 0 || n > REPLICAS_MAX)
+		return error_set(err, EINVAL,
+				 "invalid --scale option \"%s\". Should be SERVICE=NUM", text);
+	service = project_service(project, name);
+	if (!service)
+		return error_set(err, ENOENT, "no such service: %s", name);
+	if (n > 1 && service->container_name)
+		return error_set(err, EINVAL,
+				 "service %s: its container_name (%s) is one name, so it cannot be "
+				 "scaled to %ld; remove container_name",
+				 name, service->container_name, n);
+	*ret = (struct plan_scale){service->name, (unsigned int)n};
+	return 0;
+}
+
+static int put_scales(const struct project *project, struct plan_options *options,
+		      struct error *err)
+{
+	struct plan_scale *scales =
+		new_array(struct plan_scale, strv_length(up_options.scales) + 1);
+
+	options->scales = scales;
+	strv_foreach(text, up_options.scales)
+	{
+		int r = parse_scale(project, text, &scales[options->scale_count], err);
+
+		if (r < 0)
+			return r;
+		options->scale_count++;
+	}
+	return 0;
+}
+
+/* A secret or config made of a variable: the supervisor does not have our environment. */
+static int fill_in(struct file_object *objects, size_t count, const char *kind, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *value;
+
+		if (!objects[i].environment || objects[i].content)
+			continue;
+		value = getenv(objects[i].environment);
+		if (!value)
+			return error_set(err, ENOENT,
+					 "environment variable \"%s\" required by %s \"%s\" is not "
+					 "set",
+					 objects[i].environment, kind, objects[i].key);
+		objects[i].content = alloc_string(value);
+	}
+	return 0;
+}
+
+static bool variable_is_true(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && (!strcmp(value, "1") || !strcmp(value, "true"));
+}
+
+static int prepare(struct project_args *args, char *const *services, struct project **ret_project,
+		   struct converge *ret, struct error *err)
+{
+	const struct up_options *o = &up_options;
+	struct project *project;
+	int r = project_args_load(args, services, ret_project, err);
+
+	if (r < 0)
+		return r;
+	project = *ret_project;
+	ret->name = project->name;
+	ret->project = project;
+	ret->options.goal = PLAN_UP;
+	ret->options.services = services && services[0] ? (const char *const *)services : NULL;
+	ret->options.remove_orphans =
+		o->remove_orphans || variable_is_true("COMPOSE_REMOVE_ORPHANS");
+	ret->options.recreate = o->force_recreate ? RECREATE_FORCE
+				: o->no_recreate  ? RECREATE_NEVER
+						  : RECREATE_DIVERGED;
+	/* Forcing concerns those that were asked for; their dependencies only when they differ. */
+	ret->options.recreate_dependencies = o->no_recreate ? RECREATE_NEVER : RECREATE_DIVERGED;
+	ret->options.timeout_usec = converge_timeout_usec(o->timeout_given, o->timeout);
+	if (fill_in(project->secrets, project->secret_count, "secret", err) < 0 ||
+	    fill_in(project->configs, project->config_count, "config", err) < 0)
+		return -err->code;
+	return put_scales(project, &ret->options, err);
+}
+
+int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,
+		       struct project **ret_project, struct converge *ret)
+{
+	_cleanup_free_ char *report = NULL;
+	struct error err = ERROR_INIT;
+
+	if (up_options_check(&err) < 0 || prepare(args, services, ret_project, ret, &err) < 0)
+		return output_fail(args, &err);
+	ret->options.no_deps = no_deps;
+	if (images_here_check(*ret_project, services, no_deps, &report, &err) >= 0)
+		return 0;
+	if (!report)
+		return output_fail(args, &err);
+	fputs(report, stderr);
+	return 1;
+}
+
+void up_options_done(struct converge *converge)
+{
+	free((void *)converge->options.scales);
+	converge->options.scales = NULL;
+}
