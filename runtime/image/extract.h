@@ -23,6 +23,9 @@ struct extract_limits {
 	uint64_t bytes, entries;
 };
 
+/* What the file system of @dir has to give. */
+void extract_limits_of(int dir, struct extract_limits *ret);
+
 struct extract_directory {
 	char *path;
 	struct timespec mtime;

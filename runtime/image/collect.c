@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include "runtime/image/store.h"
+
+/*
+ * Mark and sweep: what the index leads to is kept, all else goes. It runs only when nobody adds
+ * content; what is left then goes with the next removal.
+ */
+
+struct marks {
+	struct map blobs, layers;
+};
+
+static void mark(struct map *map, const char *hex)
+{
+	if (hex)
+		map_set(map, hex, map);
+}
+
+static int mark_image(struct image_store *store, const char *digest, struct marks *marks,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *manifest = NULL;
+	const json_t *layers;
+	struct image *image;
+	json_t *layer;
+	size_t i;
+	int r;
+
+	r = store_decode(store, digest, &image, err);
+	if (r == 0)
+		r = store_read_json(store, digest, &manifest, err);
+	if (r < 0)
+		return r;
+	mark(&marks->blobs, digest_hex(digest));
+	mark(&marks->blobs, digest_hex(image->id));
+	layers = json_object_get(manifest, "layers");
+	json_array_foreach((json_t *)layers, i, layer)
+		mark(&marks->blobs, digest_hex(json_get_string(layer, "digest")));
+	strv_foreach(chain, image->layer_chain_ids) mark(&marks->layers, chain);
+	return 0;
+}
+
+static int mark_all(struct image_store *store, struct marks *marks, struct error *err)
+{
+	json_t *descriptor;
+	size_t i;
+
+	json_array_foreach(store_manifests(store), i, descriptor) {
+		int r = mark_image(store, json_get_string(descriptor, "digest"), marks, err);
+
+		/* Of a damaged image nobody knows what it needs: then nothing is deleted. */
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void sweep_blobs(struct image_store *store, const struct map *marks)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error err = ERROR_INIT;
+
+	if (fs_list(store->blobs, ".", &names, &err) < 0)
+		return;
+	strv_foreach(name, names) if (!map_get(marks, name) && unlinkat(store->blobs, name, 0) < 0)
+		log_debug("image store: blob %s: %s", name, strerror(errno));
+}
+
+/* Under the staging name first: a layer that is half gone must not bear its own. */
+static void delete_layer(struct image_store *store, const char *chain)
+{
+	_cleanup_free_ char *record = str_printf("%s.json", chain), *doomed = NULL;
+	struct error err = ERROR_INIT;
+	char random[17];
+
+	fs_random_hex(random, 8);
+	doomed = str_printf(".new-%s", random);
+	if (renameat(store->layers, chain, store->layers, doomed) < 0)
+		return;
+	(void)unlinkat(store->layers, record, 0);
+	if (fs_remove_tree(store->layers, doomed, &err) < 0)
+		log_debug("image store: layer %s: %s", chain, err.message);
+}
+
+static void sweep_layers(struct image_store *store, const struct map *marks)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error err = ERROR_INIT;
+
+	if (fs_list(store->layers, ".", &names, &err) < 0)
+		return;
+	strv_foreach(name, names) if (strlen(name) == 64 && is_hex(name, 64) &&
+				      !map_get(marks, name)) delete_layer(store, name);
+}
+
+int store_collect(struct image_store *store, struct error *err)
+{
+	_cleanup_close_ int use = -EBADF;
+	struct error unknown = ERROR_INIT;
+	struct marks marks = {0};
+	int r;
+
+	use = openat(store->images, "use.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (use < 0)
+		return error_errno(err, "image store: use.lock");
+	if (flock(use, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	r = store_refresh(store, err);
+	if (r < 0)
+		return r;
+	if (mark_all(store, &marks, &unknown) == 0) {
+		sweep_blobs(store, &marks.blobs);
+		sweep_layers(store, &marks.layers);
+	} else {
+		log_warning("image store: nothing is deleted: %s", unknown.message);
+	}
+	map_done(&marks.blobs, NULL);
+	map_done(&marks.layers, NULL);
+	return 0;
+}
