@@ -80,15 +80,18 @@ struct mount {
 		char *recursive, *selinux;
 	} bind;
 	struct {
+		bool given; /* the file has this block (config prints it) */
 		bool nocopy;
 		char *subpath;
 		struct mapping labels;
 	} volume;
 	struct {
+		bool given;
 		struct optional_int size; /* bytes */
 		struct optional_int mode; /* permission bits */
 	} tmpfs;
 	struct {
+		bool given;
 		char *subpath;
 	} image;
 };
@@ -231,7 +234,8 @@ struct service {
 	struct optional_int cpu_shares, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime;
 	char *cpuset;
 
-	json_t *rest; /* x-* and other keys in canonical form, kept for `config`; may be NULL */
+	bool has_build; /* the file has `build`, which load refuses or warns about */
+	json_t *rest;	/* x-* and other keys in canonical form, kept for `config`; may be NULL */
 };
 
 struct ipam_config {

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * attribute.c - THE table: every attribute of a service, a volume and a project that berth knows.
+ *
+ * Columns: name, field, form, merge rule, path rule, what `up` does when it changes. In the order
+ * in which docker compose prints them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/process.h"
+
+#include "compose/model/shapes.h"
+
+static void build_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	((struct service *)slot->field)->has_build = true;
+}
+
+/* What is wrong with `build` depends on whether there is an image: the loader says it. */
+const struct shape shape_build = {build_decode, NULL, NULL, .nullable = true};
+
+static json_t *string_encode(const struct slot *slot)
+{
+	return shape_string.encode(slot);
+}
+
+static void string_release(const struct slot *slot)
+{
+	shape_string.release(slot);
+}
+
+/* no, always, unless-stopped, on-failure[:N] */
+static void restart_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const policies[] = {"no", "always", "unless-stopped", "on-failure"};
+	char **text = slot->field;
+	const char *meant;
+
+	if (!decode_string(d, node, text))
+		return;
+	array_foreach(name, policies)
+		if (!strcmp(*name, *text))
+			return;
+	if (str_starts_with(*text, "on-failure:") && (*text)[11] &&
+	    strspn(*text + 11, "0123456789") == strlen(*text + 11) && strlen(*text) < 20)
+		return;
+	meant = str_suggest(*text, policies, ARRAY_SIZE(policies));
+	decode_problem(
+		d, node,
+		"must be one of no, always, unless-stopped, on-failure[:N], not \"%s\"%s%s%s",
+		*text, meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+}
+
+static void signal_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **text = slot->field;
+
+	if (decode_string(d, node, text) && process_signal_from_name(*text) < 0)
+		decode_problem(d, node, "\"%s\" is not a signal", *text);
+}
+
+static bool is_container_name(const char *s)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	if (!*s || !strchr(letters, *s))
+		return false;
+	for (const char *c = s; *c; c++)
+		if (!strchr(letters, *c) && !strchr("_.-", *c))
+			return false;
+	return s[1] && strlen(s) <= 255;
+}
+
+static void container_name_decode(struct decoder *d, const struct node *node,
+				  const struct slot *slot)
+{
+	char **text = slot->field;
+
+	if (decode_string(d, node, text) && !is_container_name(*text))
+		decode_problem(d, node,
+			       "does not match pattern '[a-zA-Z0-9][a-zA-Z0-9_.-]+': \"%s\"",
+			       *text);
+}
+
+/* A text, or null, which is as good as nothing. */
+static void nullable_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (node->kind != NODE_NULL)
+		decode_string(d, node, slot->field);
+}
+
+static void policy_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const policies[] = {"always",  "never", "if_not_present", "missing",
+					       "refresh", "daily", "weekly",         "build"};
+	char **text = slot->field;
+
+	if (!decode_string(d, node, text) || str_starts_with(*text, "every_"))
+		return;
+	array_foreach(name, policies)
+		if (!strcmp(*name, *text))
+			return;
+	decode_problem(d, node, "must be one of always, missing, never, daily, weekly, every_N");
+}
+
+static const struct shape shape_restart = {restart_decode, string_encode, string_release};
+static const struct shape shape_signal = {signal_decode, string_encode, string_release};
+static const struct shape shape_container_name = {container_name_decode, string_encode,
+						  string_release};
+static const struct shape shape_nullable = {nullable_decode, string_encode, string_release,
+					    .nullable = true};
+static const struct shape shape_pull_policy = {policy_decode, string_encode, string_release};
+
+#define SERVICE(field)         offsetof(struct service, field), NO_FIELD
+#define SERVICES(field, count) offsetof(struct service, field), offsetof(struct service, count)
+
+static const struct attribute service_attributes[] = {
+	{"profiles",                 SERVICE(profiles),                &shape_strings,                                         MERGE_VALUES, PATH_NONE, CHANGE_NONE},
+	{"annotations",                 SERVICE(annotations),                                      &shape_labels,											    MERGE_MAPPING},
+	{"attach",SERVICE(attach),&shape_tristate,MERGE_DEEP, PATH_NONE, CHANGE_NONE},
+	{"build",		   NO_FIELD,					       NO_FIELD,														   &shape_build, MERGE_DEEP, PATH_NONE, CHANGE_NONE},
+	{"develop",                 SERVICE(rest),				      &shape_kept,											    MERGE_DEEP, PATH_NONE, CHANGE_NONE},
+	{"cap_add",SERVICE(cap_add),&shape_strings,MERGE_VALUES},
+	{"cap_drop",                 SERVICE(cap_drop),                                      &shape_strings,											    MERGE_VALUES},
+	{"cgroup_parent",SERVICE(cgroup_parent),&shape_string},
+	{"cgroup",               SERVICE(cgroup),					       &shape_string											    },
+	{"cpu_count",            NO_FIELD,						       NO_FIELD,																									    &shape_ignored},
+	{"cpu_percent",NO_FIELD,NO_FIELD,&shape_ignored},
+	{"cpu_period",            SERVICE(cpu_period),                          &shape_int										      },
+	{"cpu_quota",                   SERVICE(cpu_quota),                      &shape_int                },
+	{"cpu_rt_period",                SERVICE(cpu_rt_period),                             &shape_int                    },
+	{"cpu_rt_runtime",                          SERVICE(cpu_rt_runtime),                                              &shape_int												   },
+	{"cpus",            SERVICE(cpus),					    &shape_number																				  },
+	{"cpuset",                SERVICE(cpuset),                       &shape_string},
+	{"cpu_shares",                SERVICE(cpu_shares),                           &shape_int                                                  },
+	{"command",                SERVICE(command),                    &shape_argv,                                       MERGE_REPLACE},
+	{"configs",                SERVICES(configs,   config_count),&shape_configs, MERGE_CONFIGS},
+	{"container_name",             SERVICE(container_name),  &shape_container_name},
+	{"depends_on",             SERVICES(depends_on,                       dependency_count),										      &shape_dependencies,
+	 MERGE_DEPENDENCIES, PATH_NONE, CHANGE_NONE},
+	{"deploy",                SERVICE(deploy),                      &shape_deploy                 },
+	{"device_cgroup_rules",               SERVICE(device_cgroup_rules),               &shape_strings,                               MERGE_VALUES},
+	{"devices",SERVICES(devices,            device_count),												    &shape_devices, MERGE_TARGETS},
+	{"dns",			  SERVICE(dns),					   &shape_string_list,							      MERGE_VALUES},
+	{"dns_opt",			  SERVICE(dns_opt),					       &shape_strings,																							MERGE_VALUES},
+	{"dns_search",       SERVICE(dns_search),                                           &shape_string_list,											MERGE_VALUES},
+	{"domainname",			  SERVICE(domainname),						   &shape_string									  },
+	{"entrypoint",			  SERVICE(entrypoint),                                      &shape_argv,                                 MERGE_REPLACE},
+	{"environment",              SERVICE(environment),					      &shape_environment,                                                              MERGE_MAPPING},
+	{"env_file",             SERVICES(env_files,                    env_file_count),&shape_env_files, MERGE_ENV_FILES,
+	 PATH_ENV_FILES},
+	{"expose",		      SERVICE(expose),                 &shape_expose,           MERGE_VALUES},
+	{"external_links",                          SERVICE(external_links),                                                  &shape_strings,                                                               MERGE_VALUES},
+	{"extra_hosts",              SERVICES(extra_hosts,					      extra_host_count),&shape_extra_hosts, MERGE_HOSTS},
+	{"group_add",        SERVICE(group_add),&shape_texts,MERGE_VALUES},
+	{"hostname",SERVICE(hostname),&shape_string},
+	{"healthcheck",SERVICE(healthcheck),&shape_healthcheck},
+	{"image",              SERVICE(image),             &shape_string   },
+	{"init",			  SERVICE(init),						 &shape_tristate									},
+	{"ipc",          SERVICE(ipc),                           &shape_string												      },
+	{"isolation",                   NO_FIELD,               NO_FIELD,                                        &shape_ignored},
+	{"labels",			  SERVICE(labels),					   &shape_labels,                                                 MERGE_MAPPING},
+	{"links",              SERVICE(links),					      &shape_strings,                          MERGE_VALUES},
+	{"logging",         SERVICE(logging),&shape_logging,														    MERGE_LOGGING},
+	{"mem_limit",                SERVICE(mem_limit),                       &shape_bytes									       },
+	{"mem_reservation",                          SERVICE(mem_reservation),                                                 &shape_bytes													},
+	{"memswap_limit",			  SERVICE(memswap_limit),                                              &shape_bytes																					},
+	{"mem_swappiness",                          SERVICE(mem_swappiness),						    &shape_swappiness													},
+	{"mac_address",			  SERVICE(mac_address),						     &shape_string								 },
+	{"network_mode",			  SERVICE(network_mode),						      &shape_string              },
+	{"networks",			  SERVICES(networks,						network_count),&shape_service_networks, MERGE_NAMES},
+	{"oom_kill_disable",            SERVICE(oom_kill_disable),                                            &shape_switch                                                   },
+	{"oom_score_adj",             SERVICE(oom_score_adj),&shape_int},
+	{"pid",SERVICE(pid),&shape_nullable},
+	{"pids_limit",                  SERVICE(pids_limit),                          &shape_int											},
+	{"platform",			  SERVICE(platform),						&shape_string								    },
+	{"ports",			  SERVICES(ports,					  port_count),&shape_ports, MERGE_PORTS},
+	{"privileged",			  SERVICE(privileged),					    &shape_switch},
+	{"pull_policy",			  SERVICE(pull_policy),                                           &shape_pull_policy,MERGE_DEEP, PATH_NONE,
+	 CHANGE_NONE},
+	{"read_only",			  SERVICE(read_only),					      &shape_switch},
+	{"restart",			  SERVICE(restart),					     &shape_restart},
+	{"runtime",			  SERVICE(runtime),						 &shape_string                                              },
+	{"scale",   SERVICE(scale),                        &shape_count,													 MERGE_DEEP, PATH_NONE, CHANGE_NONE},
+	{"secrets",SERVICES(secrets,secret_count),&shape_secrets, MERGE_SECRETS},
+	{"security_opt",SERVICE(security_opt),                         &shape_strings,										    MERGE_VALUES},
+	{"shm_size",                SERVICE(shm_size),							      &shape_bytes															       },
+	{"stdin_open",SERVICE(stdin_open),&shape_switch},
+	{"stop_grace_period",SERVICE(stop_grace_period),&shape_duration},
+	{"stop_signal",SERVICE(stop_signal),&shape_signal                                         },
+	{"storage_opt",			  SERVICE(storage_opt),					       &shape_options                                                        },
+	{"sysctls",			  SERVICE(sysctls),					      &shape_labels,													     MERGE_MAPPING},
+	{"tmpfs",                SERVICE(tmpfs),				       &shape_string_list,													  MERGE_VALUES},
+	{"tty",		SERVICE(tty),     &shape_switch},
+	{"ulimits",                  SERVICES(ulimits,         ulimit_count),     &shape_ulimits, MERGE_DEEP},
+	{"user",		  SERVICE(user),         &shape_string },
+	{"userns_mode",                    SERVICE(userns_mode),                                    &shape_string                                                      },
+	{"uts",		 SERVICE(uts),				      &shape_string											   },
+	{"volumes",		     SERVICES(volumes,									   volume_count),																		   &shape_mounts, MERGE_TARGETS, PATH_MOUNTS},
+	{"volumes_from",			  SERVICE(volumes_from),                                             &shape_strings,										       MERGE_VALUES},
+	{"working_dir",              SERVICE(working_dir),					      &shape_string       },
+};
+
+/* Attributes of the specification that change what runs and that berth cannot do so far. */
+static const char *const service_refused[] = {
+	"blkio_config",   "credential_spec", "gpus",     "label_file", "models",
+	"post_start",     "pre_start",       "pre_stop", "provider",   "pull_refresh_after",
+	"use_api_socket", "volume_driver",   "extends",  NULL,
+};
+
+const struct schema service_schema = {"service", service_attributes, ARRAY_SIZE(service_attributes),
+				      offsetof(struct service, rest), service_refused};
+
+#define VOLUME(field) offsetof(struct volume, field), NO_FIELD
+static const struct attribute volume_attributes[] = {
+	{"name",            VOLUME(name),    &shape_string      },
+	{	     "driver",   VOLUME(driver),   &shape_string                   },
+	{ "driver_opts",   VOLUME(driver_opts),        &shape_options, MERGE_DEEP, PATH_VOLUME_OPTIONS},
+	{	     "external", VOLUME(external), &shape_external                   },
+	{      "labels",    VOLUME(labels),      &shape_labels,                    MERGE_MAPPING},
+};
+const struct schema volume_schema = {"volume", volume_attributes, ARRAY_SIZE(volume_attributes),
+				     offsetof(struct volume, rest)};
+
+#define OBJECTS(shape_, type_, key_, schema_, nullable_) \
+	static const struct shape shape_ = {             \
+		.decode = decode_objects,                \
+		.encode = encode_objects,                \
+		.release = release_objects,              \
+		.schema = &schema_,                      \
+		.element_size = sizeof(type_),           \
+		.key_offset = offsetof(type_, key_),     \
+		.elements = true,                        \
+		.nullable = nullable_,                   \
+	}
+
+OBJECTS(shape_network_map, struct network, key, network_schema, true);
+OBJECTS(shape_volume_map, struct volume, key, volume_schema, true);
+OBJECTS(shape_secret_map, struct file_object, key, secret_schema, false);
+OBJECTS(shape_config_map, struct file_object, key, config_schema, false);
+
+/* `services: {}` is a project without services, and says so. */
+static json_t *services_encode(const struct slot *slot)
+{
+	json_t *json = encode_objects(slot);
+
+	return json ? json : json_object();
+}
+
+static const struct shape shape_services = {
+	.decode = decode_objects,
+	.encode = services_encode,
+	.release = release_objects,
+	.schema = &service_schema,
+	.element_size = sizeof(struct service),
+	.key_offset = offsetof(struct service, name),
+	.elements = true,
+};
+
+#define PROJECT(field)         offsetof(struct project, field), NO_FIELD
+#define PROJECTS(field, count) offsetof(struct project, field), offsetof(struct project, count)
+static const struct attribute project_attributes[] = {
+	{"configs",          PROJECTS(configs, config_count),      &shape_config_map},
+	{"name",             PROJECT(name),    &shape_string     },
+	{"networks", PROJECTS(networks,   network_count), &shape_network_map                 },
+	{"secrets",  PROJECTS(secrets,    secret_count),  &shape_secret_map},
+	{"services", PROJECTS(services,   service_count),    &shape_services                 },
+	{"volumes",  PROJECTS(volumes,    volume_count),  &shape_volume_map},
+};
+static const char *const project_refused[] = {"include", "models", NULL};
+
+const struct schema project_schema = {"project", project_attributes, ARRAY_SIZE(project_attributes),
+				      offsetof(struct project, rest), project_refused};

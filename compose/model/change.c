@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* change.c - what makes a container of a service another one: hashes and differences. */
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/sha256.h"
+
+#include "compose/model/shapes.h"
+
+static bool concerns_container(const char *key)
+{
+	const struct attribute *attribute = schema_attribute(&service_schema, key);
+
+	return attribute && attribute->change == CHANGE_RECREATE;
+}
+
+/* `deploy` without what only says how many there are; NULL when nothing is left. */
+static json_t *relevant_deploy(const json_t *deploy)
+{
+	const struct schema *schema = schema_attribute(&service_schema, "deploy")->shape->schema;
+	json_t *kept = json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)deploy, key, value) {
+		const struct attribute *attribute = schema_attribute(schema, key);
+		bool empty = json_is_object(value) && !json_object_size(value);
+
+		if (attribute && attribute->change == CHANGE_RECREATE && !empty)
+			json_object_set(kept, key, value);
+	}
+	if (json_object_size(kept))
+		return kept;
+	json_decref(kept);
+	return NULL;
+}
+
+/* The service's canonical JSON without what does not concern a container; new reference. */
+static json_t *relevant_part(const json_t *service)
+{
+	json_t *kept = json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)service, key, value) {
+		if (!concerns_container(key) || json_is_null(value))
+			continue;
+		value = !strcmp(key, "deploy") ? relevant_deploy(value) : json_incref(value);
+		if (value)
+			json_object_set_new(kept, key, value);
+	}
+	return kept;
+}
+
+static void put_object(json_t *into, const char *kind, const struct schema *schema, const char *key,
+		       const void *object)
+{
+	json_t *objects = json_object_get(into, kind);
+
+	if (!object)
+		return;
+	if (!objects) {
+		objects = json_object();
+		json_object_set_new(into, kind, objects);
+	}
+	json_object_set_new_nocheck(objects, key, encode_object(schema, object));
+}
+
+static void put_used_objects(json_t *json, const struct project *project,
+			     const struct service *service)
+{
+	for (size_t i = 0; i < service->network_count; i++)
+		put_object(json, "+networks", &network_schema, service->networks[i].name,
+			   project_network(project, service->networks[i].name));
+	for (size_t i = 0; i < service->volume_count; i++)
+		if (service->volumes[i].type == MOUNT_VOLUME && service->volumes[i].source)
+			put_object(json, "+volumes", &volume_schema, service->volumes[i].source,
+				   project_volume(project, service->volumes[i].source));
+	for (size_t i = 0; i < service->secret_count; i++)
+		put_object(json, "+secrets", &secret_schema, service->secrets[i].source,
+			   project_secret(project, service->secrets[i].source));
+	for (size_t i = 0; i < service->config_count; i++)
+		put_object(json, "+configs", &config_schema, service->configs[i].source,
+			   project_config(project, service->configs[i].source));
+}
+
+static void hash_json(const json_t *json, char ret_hex[65])
+{
+	_cleanup_free_ char *text = json_text_sorted(json);
+
+	sha256_of(text, strlen(text), ret_hex);
+}
+
+void service_hash(const struct project *project, const struct service *service, char ret_hex[65])
+{
+	_cleanup_json_ json_t *all = encode_object(&service_schema, service);
+	_cleanup_json_ json_t *kept = relevant_part(all);
+
+	put_used_objects(kept, project, service);
+	hash_json(kept, ret_hex);
+}
+
+void network_hash(const struct network *network, char ret_hex[65])
+{
+	_cleanup_json_ json_t *json = encode_object(&network_schema, network);
+
+	hash_json(json, ret_hex);
+}
+
+void volume_hash(const struct volume *volume, char ret_hex[65])
+{
+	_cleanup_json_ json_t *json = encode_object(&volume_schema, volume);
+
+	hash_json(json, ret_hex);
+}
+
+char *service_difference(const json_t *before, const json_t *after)
+{
+	_cleanup_json_ json_t *old = relevant_part(before), *new_one = relevant_part(after);
+	struct strbuf names = {0};
+
+	for (size_t i = 0; i < service_schema.count; i++) {
+		const char *name = service_schema.attributes[i].name;
+		json_t *x = json_object_get(old, name), *y = json_object_get(new_one, name);
+
+		if ((x || y) && (!x || !y || !json_equal(x, y)))
+			strbuf_addf(&names, "%s%s", names.length ? ", " : "", name);
+	}
+	return strbuf_take(&names);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_MODEL_DECODER_H
+#define COMPOSE_MODEL_DECODER_H
+
+/*
+ * decoder.h - what every decode function has at hand: where it is, and where problems go.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compose/model/project.h"
+#include "compose/tree/report.h"
+
+#define DECODER_DEPTH_MAX 24
+
+struct decoder {
+	struct report *report;
+	void (*warn)(void *data, const char *message);
+	void *warn_data;
+	bool canonical; /* reads project_to_json()'s form */
+	struct {
+		const char *key; /* NULL: number @index of a list */
+		size_t index;
+	} path[DECODER_DEPTH_MAX];
+	unsigned int depth;
+};
+
+void decoder_push(struct decoder *d, const char *key);
+void decoder_push_index(struct decoder *d, size_t index);
+void decoder_pop(struct decoder *d);
+/* "services.web.ports.0" into @buffer, which is returned. */
+const char *decoder_path(const struct decoder *d, char *buffer, size_t size);
+
+/* "validating FILE: PATH message" at the node. */
+void decode_problem(struct decoder *d, const struct node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* PATH must be @what. */
+void decode_wrong_type(struct decoder *d, const struct node *node, const char *what);
+void decode_warning(struct decoder *d, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Each reports a wrong type and returns false. Strings are new. */
+bool decode_string(struct decoder *d, const struct node *node, char **ret);
+/* A string or a number, as text. */
+bool decode_text(struct decoder *d, const struct node *node, char **ret);
+bool decode_bool(struct decoder *d, const struct node *node, bool *ret);
+bool decode_int(struct decoder *d, const struct node *node, int64_t *ret);
+bool decode_number(struct decoder *d, const struct node *node, double *ret);
+bool decode_bytes(struct decoder *d, const struct node *node, int64_t *ret);
+bool decode_duration(struct decoder *d, const struct node *node, int64_t *ret_usec);
+bool decode_mapping_kind(struct decoder *d, const struct node *node);
+bool decode_sequence_kind(struct decoder *d, const struct node *node);
+/* Reports the first two items that are the same. */
+void decode_unique_items(struct decoder *d, const struct node *sequence);
+
+#endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* files.c - secrets and configs: what a service asks for, and the top-level ones; env_file. */
+#include <string.h>
+
+#include "common/alloc.h"
+#include "compose/model/shapes.h"
+
+#define FILE_REFERENCE(field) offsetof(struct file_reference, field), NO_FIELD
+static const struct attribute reference_attributes[] = {
+	{"source", FILE_REFERENCE(source), &shape_string},
+	{"target", FILE_REFERENCE(target), &shape_string},
+	{"uid", FILE_REFERENCE(uid), &shape_string},
+	{"gid", FILE_REFERENCE(gid), &shape_string},
+	{"mode", FILE_REFERENCE(mode), &shape_mode},
+};
+static const struct schema reference_schema = {
+	"reference", reference_attributes, ARRAY_SIZE(reference_attributes), NO_FIELD};
+
+static void decode_reference(struct decoder *d, const struct node *item,
+			     struct file_reference *reference)
+{
+	if (item->kind == NODE_STRING)
+		reference->source = alloc_string(item->text);
+	else if (item->kind == NODE_MAPPING)
+		decode_object(d, item, &reference_schema, reference);
+	else
+		decode_wrong_type(d, item, "a string or a mapping");
+	if (!reference->source && node_get(item, "source") == NULL && item->kind == NODE_MAPPING)
+		decode_problem(d, item, "source is required");
+	if (!reference->source)
+		reference->source = alloc_string("");
+}
+
+static void references_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	size_t i = 0;
+
+	if (!decode_sequence_kind(d, node))
+		return;
+	node_foreach(item, node) {
+		struct file_reference *reference =
+			array_add(*(struct file_reference **)slot->field, *slot->count);
+
+		decoder_push_index(d, i++);
+		decode_reference(d, item, reference);
+		decoder_pop(d);
+	}
+	decode_unique_items(d, node);
+}
+
+/* A secret says where it goes; for a config, "/SOURCE" is understood. */
+static void secrets_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct file_reference **items = slot->field;
+
+	references_decode(d, node, slot);
+	for (size_t i = 0; i < *slot->count; i++)
+		if (!(*items)[i].target)
+			(*items)[i].target = str_printf("/run/secrets/%s", (*items)[i].source);
+}
+
+static json_t *references_encode(const struct slot *slot)
+{
+	const struct file_reference *items = *(struct file_reference **)slot->field;
+	json_t *json;
+
+	if (!*slot->count)
+		return NULL;
+	json = json_array();
+	for (size_t i = 0; i < *slot->count; i++)
+		json_array_append_new(json, encode_object(&reference_schema, &items[i]));
+	return json;
+}
+
+static void references_release(const struct slot *slot)
+{
+	struct file_reference **items = slot->field;
+
+	for (size_t i = 0; i < *slot->count; i++)
+		release_object(&reference_schema, &(*items)[i]);
+	free(TAKE_PTR(*items));
+	*slot->count = 0;
+}
+
+const struct shape shape_secrets = {secrets_decode, references_encode, references_release};
+const struct shape shape_configs = {references_decode, references_encode, references_release};
+
+/* true, "true", or the old {name: X}, whose name load takes over. */
+static void external_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (node->kind == NODE_MAPPING)
+		*(bool *)slot->field = true;
+	else
+		decode_bool(d, node, slot->field);
+}
+
+static json_t *external_encode(const struct slot *slot)
+{
+	return *(bool *)slot->field ? json_true() : NULL;
+}
+
+const struct shape shape_external = {external_decode, external_encode, NULL};
+
+/* `content: ""` is a file, an empty one. */
+static json_t *content_encode(const struct slot *slot)
+{
+	const char *text = *(char **)slot->field;
+
+	return text ? json_string_nocheck(text) : NULL;
+}
+
+static void content_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_string(d, node, slot->field);
+}
+
+static void content_release(const struct slot *slot)
+{
+	shape_string.release(slot);
+}
+
+static const struct shape shape_content = {content_decode, content_encode, content_release};
+
+#define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
+static const struct attribute file_attributes[] = {
+	{"name", FILE_OBJECT(name), &shape_string},
+	{"file", FILE_OBJECT(file), &shape_string, MERGE_DEEP, PATH_FILE},
+	{"environment", FILE_OBJECT(environment), &shape_string},
+	{"content", FILE_OBJECT(content), &shape_content},
+	{"external", FILE_OBJECT(external), &shape_external},
+	{"labels", FILE_OBJECT(labels), &shape_labels, MERGE_MAPPING},
+};
+static const char *const file_refused[] = {"driver", "driver_opts", "template_driver", NULL};
+
+const struct schema secret_schema = {"secret", file_attributes, ARRAY_SIZE(file_attributes),
+				     offsetof(struct file_object, rest), file_refused};
+const struct schema config_schema = {"config", file_attributes, ARRAY_SIZE(file_attributes),
+				     offsetof(struct file_object, rest), file_refused};
+
+#define ENV_FILE(field) offsetof(struct env_file, field), NO_FIELD
+static const struct attribute env_file_attributes[] = {
+	{"path", ENV_FILE(path), &shape_string},
+	{"required", ENV_FILE(required), &shape_bool},
+	{"format", ENV_FILE(format), &shape_string},
+};
+static const struct schema env_file_schema = {
+	"env_file", env_file_attributes, ARRAY_SIZE(env_file_attributes), NO_FIELD};
+
+static void decode_env_file(struct decoder *d, const struct node *item, const struct slot *slot)
+{
+	struct env_file *file = array_add(*(struct env_file **)slot->field, *slot->count);
+
+	file->required = true;
+	if (item->kind == NODE_STRING)
+		file->path = alloc_string(item->text);
+	else if (item->kind == NODE_MAPPING)
+		decode_object(d, item, &env_file_schema, file);
+	else
+		decode_wrong_type(d, item, "a string or a mapping");
+	if (item->kind == NODE_MAPPING && !node_get(item, "path"))
+		decode_problem(d, item, "path is required");
+	if (file->format && strcmp(file->format, "raw"))
+		decode_problem(d, item, "unsupported env_file format \"%s\"; there is \"raw\"",
+			       file->format);
+	if (!file->path)
+		file->path = alloc_string("");
+}
+
+static void env_files_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	size_t i = 0;
+
+	if (node->kind == NODE_STRING) {
+		decode_env_file(d, node, slot);
+		return;
+	}
+	if (!decode_sequence_kind(d, node))
+		return;
+	node_foreach(item, node) {
+		decoder_push_index(d, i++);
+		decode_env_file(d, item, slot);
+		decoder_pop(d);
+	}
+}
+
+static json_t *env_files_encode(const struct slot *slot)
+{
+	const struct env_file *files = *(struct env_file **)slot->field;
+	json_t *json;
+
+	if (!*slot->count)
+		return NULL;
+	json = json_array();
+	for (size_t i = 0; i < *slot->count; i++) {
+		json_t *item = json_string_nocheck(files[i].path);
+
+		if (!files[i].required || files[i].format) {
+			item = json_pack("{s:o}", "path", item);
+			json_object_set_new(item, "required", json_boolean(files[i].required));
+			if (files[i].format)
+				json_object_set_new(item, "format", json_string(files[i].format));
+		}
+		json_array_append_new(json, item);
+	}
+	return json;
+}
+
+static void env_files_release(const struct slot *slot)
+{
+	struct env_file **files = slot->field;
+
+	for (size_t i = 0; i < *slot->count; i++)
+		release_object(&env_file_schema, &(*files)[i]);
+	free(TAKE_PTR(*files));
+	*slot->count = 0;
+}
+
+const struct shape shape_env_files = {env_files_decode, env_files_encode, env_files_release};

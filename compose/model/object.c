@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * object.c - what the rows of a schema have in common: reading a mapping row by row, writing it,
+ * releasing it, and saying what is not a row.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "compose/model/attribute.h"
+#include "compose/tree/json_node.h"
+
+/* Schemas are few and constant: the index by name is made once for each. */
+struct schema_index {
+	const struct schema *schema;
+	const struct attribute *sorted[SCHEMA_ATTRIBUTES_MAX];
+};
+
+static struct schema_index indices[32];
+static size_t index_count;
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(const struct attribute *const *)a)->name,
+		      (*(const struct attribute *const *)b)->name);
+}
+
+static const struct schema_index *index_of(const struct schema *schema)
+{
+	struct schema_index *index;
+
+	for (size_t i = 0; i < index_count; i++)
+		if (indices[i].schema == schema)
+			return &indices[i];
+	if (index_count >= ARRAY_SIZE(indices) || schema->count > SCHEMA_ATTRIBUTES_MAX)
+		abort();
+	index = &indices[index_count++];
+	index->schema = schema;
+	for (size_t i = 0; i < schema->count; i++)
+		index->sorted[i] = &schema->attributes[i];
+	qsort(index->sorted, schema->count, sizeof(index->sorted[0]), compare_names);
+	return index;
+}
+
+const struct attribute *schema_attribute(const struct schema *schema, const char *name)
+{
+	const struct attribute key = {.name = name}, *wanted = &key;
+	const struct attribute *const *found = bsearch(&wanted, index_of(schema)->sorted,
+						       schema->count, sizeof(wanted), compare_names);
+
+	return found ? *found : NULL;
+}
+
+struct slot attribute_slot(const struct attribute *attribute, void *object)
+{
+	return (struct slot){
+		.attribute = attribute,
+		.field = attribute->field == NO_FIELD ? object : (char *)object + attribute->field,
+		.count = attribute->count == NO_FIELD ?
+				 NULL :
+				 (size_t *)(void *)((char *)object + attribute->count),
+	};
+}
+
+static json_t **rest_of(const struct schema *schema, void *object)
+{
+	if (schema->rest == NO_FIELD)
+		return NULL;
+	return (json_t **)(void *)((char *)object + schema->rest);
+}
+
+static bool is_refused(const struct schema *schema, const char *name)
+{
+	for (const char *const *refused = schema->refused; refused && *refused; refused++)
+		if (!strcmp(*refused, name))
+			return true;
+	return false;
+}
+
+static void unknown_attribute(struct decoder *d, const struct node *child,
+			      const struct schema *schema)
+{
+	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
+	const char *names[SCHEMA_ATTRIBUTES_MAX];
+	const char *meant;
+	char path[200];
+
+	if (is_refused(schema, child->key)) {
+		decoder_push(d, child->key);
+		report_add(d->report, &place.at, "%s: berth does not know this attribute yet",
+			   decoder_path(d, path, sizeof(path)));
+		decoder_pop(d);
+		return;
+	}
+	for (size_t i = 0; i < schema->count; i++)
+		names[i] = schema->attributes[i].name;
+	meant = str_suggest(child->key, names, schema->count);
+	decode_problem(d, &place, "additional properties '%s' not allowed%s%s%s", child->key,
+		       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+}
+
+static void keep(json_t **rest, const struct node *child)
+{
+	if (!rest)
+		return;
+	if (!*rest)
+		*rest = json_object();
+	json_object_set_new(*rest, child->key, node_to_json(child));
+}
+
+static void decode_child(struct decoder *d, const struct node *child, const struct schema *schema,
+			 void *object)
+{
+	const struct attribute *attribute = schema_attribute(schema, child->key);
+	struct slot slot;
+
+	if (!attribute) {
+		if (str_starts_with(child->key, "x-"))
+			keep(rest_of(schema, object), child);
+		else
+			unknown_attribute(d, child, schema);
+		return;
+	}
+	decoder_push(d, child->key);
+	slot = attribute_slot(attribute, object);
+	if (child->kind == NODE_NULL && !attribute->shape->nullable)
+		decode_problem(d, child, "is empty: give it a value, or leave it out");
+	else
+		attribute->shape->decode(d, child, &slot);
+	decoder_pop(d);
+}
+
+void decode_object(struct decoder *d, const struct node *node, const struct schema *schema,
+		   void *object)
+{
+	if (!decode_mapping_kind(d, node))
+		return;
+	node_foreach(child, node)
+		decode_child(d, child, schema, object);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* x-*, sorted, behind everything else; kept attributes have rows of their own. */
+static void encode_extensions(json_t *object, json_t *rest)
+{
+	size_t n = json_object_size(rest), count = 0;
+	_cleanup_free_ const char **keys = new_array(const char *, n + 1);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(rest, key, value)
+		if (str_starts_with(key, "x-"))
+			keys[count++] = key;
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i < count; i++)
+		json_object_set(object, keys[i], json_object_get(rest, keys[i]));
+}
+
+json_t *encode_object(const struct schema *schema, const void *object)
+{
+	json_t *json = json_object();
+	json_t **rest = rest_of(schema, (void *)object);
+
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct attribute *attribute = &schema->attributes[i];
+		struct slot slot = attribute_slot(attribute, (void *)object);
+		json_t *value = attribute->shape->encode ? attribute->shape->encode(&slot) : NULL;
+
+		if (value)
+			json_object_set_new_nocheck(json, attribute->name, value);
+	}
+	if (rest && *rest)
+		encode_extensions(json, *rest);
+	return json;
+}
+
+void release_object(const struct schema *schema, void *object)
+{
+	json_t **rest = rest_of(schema, object);
+
+	for (size_t i = 0; i < schema->count; i++) {
+		struct slot slot = attribute_slot(&schema->attributes[i], object);
+
+		if (schema->attributes[i].shape->release)
+			schema->attributes[i].shape->release(&slot);
+	}
+	if (rest) {
+		json_decref(*rest);
+		*rest = NULL;
+	}
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* objects.c - maps of objects: services, networks, volumes, dependencies, ... sorted by key. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "compose/model/shapes.h"
+
+static char **key_of(const struct shape *shape, void *object)
+{
+	return (char **)(void *)((char *)object + shape->key_offset);
+}
+
+static void *grow(const struct shape *shape, const struct slot *slot)
+{
+	void **items = slot->field;
+
+	*items = alloc_grow(*items, *slot->count, shape->element_size);
+	return (char *)*items + (*slot->count)++ * shape->element_size;
+}
+
+static int compare_children(const void *a, const void *b)
+{
+	return strcmp((*(const struct node *const *)a)->key, (*(const struct node *const *)b)->key);
+}
+
+void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	const struct shape *shape = slot->attribute->shape;
+	_cleanup_free_ struct node **sorted = NULL;
+
+	if (!decode_mapping_kind(d, node))
+		return;
+	sorted = new_array(struct node *, node->count + 1);
+	for (size_t i = 0; i < node->count; i++)
+		sorted[i] = node->items[i];
+	qsort(sorted, node->count, sizeof(struct node *), compare_children);
+	for (size_t i = 0; i < node->count; i++) {
+		void *object = grow(shape, slot);
+
+		*key_of(shape, object) = alloc_string(sorted[i]->key);
+		decoder_push(d, sorted[i]->key);
+		if (sorted[i]->kind != NODE_NULL || !shape->nullable)
+			decode_object(d, sorted[i], shape->schema, object);
+		decoder_pop(d);
+	}
+}
+
+json_t *encode_objects(const struct slot *slot)
+{
+	const struct shape *shape = slot->attribute->shape;
+	char *items = *(char **)slot->field;
+	json_t *json;
+
+	if (!*slot->count)
+		return NULL;
+	json = json_object();
+	for (size_t i = 0; i < *slot->count; i++, items += shape->element_size)
+		json_object_set_new_nocheck(json, *key_of(shape, items),
+					    encode_object(shape->schema, items));
+	return json;
+}
+
+void release_objects(const struct slot *slot)
+{
+	const struct shape *shape = slot->attribute->shape;
+	char *items = *(char **)slot->field;
+
+	for (size_t i = 0; i < *slot->count; i++, items += shape->element_size) {
+		release_object(shape->schema, items);
+		free(*key_of(shape, items));
+	}
+	free(*(void **)slot->field);
+	*(void **)slot->field = NULL;
+	*slot->count = 0;
+}
+
+/* By halves as load leaves them; one by one where somebody put them together otherwise. */
+void *objects_find(void *items, size_t count, size_t size, size_t key_offset, const char *key)
+{
+	char *base = items;
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		char *object = base + middle * size;
+		int order = strcmp(key, *(char **)(void *)(object + key_offset));
+
+		if (!order)
+			return object;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (size_t i = 0; i < count; i++, base += size)
+		if (!strcmp(key, *(char **)(void *)(base + key_offset)))
+			return base;
+	return NULL;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/units.h"
+#include "compose/model/shapes.h"
+#include "compose/tree/json_node.h"
+
+static void string_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_string(d, node, slot->field);
+}
+
+static void text_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_text(d, node, slot->field);
+}
+
+/* An empty text is as good as none. */
+static json_t *string_encode(const struct slot *slot)
+{
+	const char *value = *(char **)slot->field;
+
+	return value && *value ? json_string_nocheck(value) : NULL;
+}
+
+static void string_release(const struct slot *slot)
+{
+	free(*(char **)slot->field);
+	*(char **)slot->field = NULL;
+}
+
+const struct shape shape_string = {string_decode, string_encode, string_release};
+const struct shape shape_text = {text_decode, string_encode, string_release};
+
+static void bool_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_bool(d, node, slot->field);
+}
+
+static json_t *bool_encode(const struct slot *slot)
+{
+	return *(bool *)slot->field ? json_true() : NULL;
+}
+
+const struct shape shape_bool = {bool_decode, bool_encode, NULL};
+
+static void tristate_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	bool value;
+
+	if (decode_bool(d, node, &value))
+		*(enum tristate *)slot->field = value ? TRI_TRUE : TRI_FALSE;
+}
+
+static json_t *tristate_encode(const struct slot *slot)
+{
+	enum tristate value = *(enum tristate *)slot->field;
+
+	return value == TRI_UNSET ? NULL : json_boolean(value == TRI_TRUE);
+}
+
+static json_t *switch_encode(const struct slot *slot)
+{
+	return *(enum tristate *)slot->field == TRI_TRUE ? json_true() : NULL;
+}
+
+const struct shape shape_tristate = {tristate_decode, tristate_encode, NULL};
+const struct shape shape_switch = {tristate_decode, switch_encode, NULL};
+
+static void int_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	if (decode_int(d, node, &value->value))
+		value->set = value->value != 0;
+}
+
+static void count_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	value->set = decode_int(d, node, &value->value);
+	if (value->set && (value->value < 0 || value->value > INT32_MAX))
+		decode_problem(d, node, "must be greater than or equal to 0");
+}
+
+static json_t *int_encode(const struct slot *slot)
+{
+	const struct optional_int *value = slot->field;
+
+	return value->set ? json_integer(value->value) : NULL;
+}
+
+const struct shape shape_int = {int_decode, int_encode, NULL};
+const struct shape shape_count = {count_decode, int_encode, NULL};
+
+static void number_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_number *value = slot->field;
+
+	if (!decode_number(d, node, &value->value))
+		return;
+	if (value->value < 0)
+		decode_problem(d, node, "must not be negative");
+	value->set = value->value != 0;
+}
+
+static json_t *number_encode(const struct slot *slot)
+{
+	const struct optional_number *value = slot->field;
+
+	if (!value->set)
+		return NULL;
+	if (floor(value->value) == value->value && value->value < 1e15)
+		return json_integer((json_int_t)value->value);
+	return json_real(value->value);
+}
+
+const struct shape shape_number = {number_decode, number_encode, NULL};
+
+static void bytes_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	if (decode_bytes(d, node, &value->value))
+		value->set = value->value != 0;
+}
+
+static void swappiness_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	value->set = decode_bytes(d, node, &value->value);
+}
+
+static json_t *bytes_encode(const struct slot *slot)
+{
+	const struct optional_int *value = slot->field;
+
+	return value->set ? json_sprintf("%lld", (long long)value->value) : NULL;
+}
+
+const struct shape shape_bytes = {bytes_decode, bytes_encode, NULL};
+const struct shape shape_swappiness = {swappiness_decode, bytes_encode, NULL};
+
+static void duration_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	value->set = decode_duration(d, node, &value->value);
+}
+
+static json_t *duration_encode(const struct slot *slot)
+{
+	const struct optional_int *value = slot->field;
+	char text[64];
+
+	return value->set ? json_string(units_format_duration(value->value, text, sizeof(text))) :
+			    NULL;
+}
+
+const struct shape shape_duration = {duration_decode, duration_encode, NULL};
+
+/* 0440 is octal to YAML already; "0440" is text that we read as octal. */
+static void mode_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+	char *end = NULL;
+
+	if (node->kind == NODE_STRING) {
+		errno = 0;
+		value->value = strtol(node->text, &end, 8);
+		if (errno || end == node->text || *end) {
+			decode_problem(d, node, "must be an octal file mode, not \"%s\"",
+				       node->text);
+			return;
+		}
+	} else if (!decode_int(d, node, &value->value)) {
+		return;
+	}
+	value->set = true;
+	if (value->value < 0 || value->value > 07777)
+		decode_problem(d, node, "must be a file mode, between 0 and 07777");
+}
+
+static json_t *mode_encode(const struct slot *slot)
+{
+	const struct optional_int *value = slot->field;
+
+	return value->set ? json_sprintf("0%llo", (long long)value->value) : NULL;
+}
+
+const struct shape shape_mode = {mode_decode, mode_encode, NULL};
+const struct shape shape_mode_number = {mode_decode, int_encode, NULL};
+
+/* The field is `rest`, the row's name the key in it. */
+static void kept_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	json_t **rest = slot->field;
+
+	if (node->kind == NODE_NULL)
+		return;
+	if (!*rest)
+		*rest = json_object();
+	json_object_set_new(*rest, slot->attribute->name, node_to_json(node));
+}
+
+static json_t *kept_encode(const struct slot *slot)
+{
+	return json_incref(json_object_get(*(json_t **)slot->field, slot->attribute->name));
+}
+
+const struct shape shape_kept = {kept_decode, kept_encode, NULL, .nullable = true};
+
+static void ignored_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char path[200];
+
+	decode_warning(d, "%s has no effect here", decoder_path(d, path, sizeof(path)));
+}
+
+const struct shape shape_ignored = {ignored_decode, NULL, NULL, .nullable = true};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_MODEL_SHAPES_H
+#define COMPOSE_MODEL_SHAPES_H
+
+/*
+ * shapes.h - the forms that values take. Scalars and lists first, then one file a family.
+ */
+
+#include "compose/model/attribute.h"
+
+/* scalars.c */
+extern const struct shape shape_string;	     /* char * */
+extern const struct shape shape_text;	     /* char *: a string or a number */
+extern const struct shape shape_bool;	     /* bool; false is not written */
+extern const struct shape shape_switch;	     /* enum tristate; false is not written */
+extern const struct shape shape_tristate;    /* enum tristate; false is written */
+extern const struct shape shape_int;	     /* optional_int; 0 is unset */
+extern const struct shape shape_count;	     /* optional_int; 0 is a value, negative a mistake */
+extern const struct shape shape_number;	     /* optional_number; 0 is unset */
+extern const struct shape shape_bytes;	     /* optional_int in bytes; 0 is unset */
+extern const struct shape shape_swappiness;  /* optional_int written as text; 0 is a value */
+extern const struct shape shape_duration;    /* optional_int in microseconds */
+extern const struct shape shape_mode;	     /* optional_int, octal text */
+extern const struct shape shape_mode_number; /* optional_int, a number */
+extern const struct shape shape_kept;	     /* json_t *: as it is, in `rest` */
+extern const struct shape shape_ignored;     /* said, but without effect: a warning */
+extern const struct shape shape_build;	     /* refused, unless there is an image */
+
+/* lists.c */
+extern const struct shape shape_strings;     /* char **: list */
+extern const struct shape shape_string_list; /* char **: one text or a list */
+extern const struct shape shape_texts;	     /* char **: list of texts and numbers */
+extern const struct shape shape_expose;
+/* mapping.c */
+extern const struct shape shape_environment; /* struct mapping; null: from outside */
+extern const struct shape shape_labels;	     /* struct mapping; null: empty text */
+extern const struct shape shape_options;     /* struct mapping; of texts and numbers */
+/* families */
+extern const struct shape shape_argv, shape_health_test; /* argv.c */
+extern const struct shape shape_ports, shape_mounts, shape_dependencies, shape_healthcheck;
+extern const struct shape shape_service_networks, shape_secrets, shape_configs, shape_ulimits;
+extern const struct shape shape_devices, shape_extra_hosts, shape_env_files, shape_deploy;
+extern const struct shape shape_logging, shape_ipam, shape_external;
+
+/* Sorts by key and drops what an equal later key replaces. */
+void mapping_sort(struct mapping *mapping);
+void mapping_add(struct mapping *mapping, const char *key, const char *value);
+void mapping_release(struct mapping *mapping);
+bool decode_mapping(struct decoder *d, const struct node *node, struct mapping *ret,
+		    bool null_is_empty);
+
+/* Words of a command line as a shell would split it, without expansions; -EINVAL: open quote. */
+int argv_split(const char *line, char ***ret);
+
+/* A short-form port, one row a port appended. Fills @err without a position. */
+int ports_parse(const char *spec, struct port **rows, size_t *count, struct error *err);
+void port_release(struct port *port);
+json_t *port_encode(const struct port *port);
+
+int mount_parse(const char *spec, struct mount *ret, struct error *err);
+void mount_release(struct mount *mount);
+/* Cleaned: no double slashes, "." and "..", or a slash at the end. New string. */
+char *path_clean(const char *path);
+
+/* A map of objects (shape->schema, ->element_size, ->key_offset), kept sorted by key. */
+void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot);
+json_t *encode_objects(const struct slot *slot);
+void release_objects(const struct slot *slot);
+void *objects_find(void *items, size_t count, size_t size, size_t key_offset, const char *key);
+
+#endif
