@@ -22,7 +22,7 @@ struct dns_server;
 struct dns_listener;
 
 struct dns_options {
-	const char *resolv_conf;      /* NULL: /etc/resolv.conf; re-read when it changes */
+	const char *resolv_conf; /* NULL: /etc/resolv.conf; re-read when it changes */
 };
 
 int dns_server_new(sd_event *event, const struct dns_options *options, struct dns_server **ret,
@@ -49,6 +49,8 @@ struct dns_listener_options {
 	const char *const *networks;  /* attached to, NULL-terminated */
 	const char *const *upstreams; /* `dns:` of the service; NULL: the host's */
 	struct in_addr gateway4;      /* host.docker.internal; 0: not answered */
+	/* Only on internal networks: nothing is forwarded, for names can carry data out, too. */
+	bool no_forward;
 };
 
 /* Takes both fds. */
