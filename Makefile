@@ -53,7 +53,8 @@ ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) \
 	$(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY) 2>/dev/null) $(CFLAGS)
 ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl
 
-sources_of  = $(shell find $(1) -name '*.c' 2>/dev/null | sort)
+# */pid1/* is a program of its own, see below.
+sources_of  = $(shell find $(1) -name '*.c' -not -path '*/pid1/*' 2>/dev/null | sort)
 objects_of  = $(patsubst %.c,$(O)/%.o,$(call sources_of,$(1)))
 archive_of  = $(O)/$(subst /,-,$(1)).a
 
@@ -88,6 +89,16 @@ $(O)/berth: $(O)/compose/main.o $(foreach r,$(LINK_ORDER),$(call archive_of,$(r)
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The container's init: no libc, embedded into pid1.o, executed from a memfd.
+INIT := runtime/container/pid1/init
+$(O)/$(INIT): $(INIT).c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 $(WARNINGS) -Os -ffreestanding -fno-builtin -fno-stack-protector -fno-pie \
+		-fno-asynchronous-unwind-tables -no-pie -nostdlib -static \
+		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,noseparate-code -s -o $@ $<
+$(O)/runtime/container/pid1.o: $(O)/$(INIT)
+$(O)/runtime/container/pid1.o: CPPFLAGS += -DPID1_PROGRAM='"$(O)/$(INIT)"'
 
 # Unit tests need no privileges. ROOMS_UNDER_TEST="netmgr common" runs some.
 ROOMS_UNDER_TEST ?= $(foreach r,$(ROOMS),$(if $(call sources_of,tests/unit/$(r)),$(r)))

@@ -18,15 +18,15 @@ struct birth {
 	int pidfd;
 	pid_t pid;
 	uint64_t start_ticks; /* process_start_time() */
-	int release_fd;	      /* -EBADF once released */
-	int report_fd;	      /* a socket: POLLIN when there is news; non-blocking */
+	int release_fd;       /* -EBADF once released */
+	int report_fd;        /* a socket: POLLIN when there is news; non-blocking */
 };
 
 enum birth_news {
-	BIRTH_PENDING,	/* nothing yet: poll again */
-	BIRTH_READY,	/* descriptors arrived: pty master and/or the network hook's */
+	BIRTH_PENDING,  /* nothing yet: poll again */
+	BIRTH_READY,    /* descriptors arrived: pty master and/or the network hook's */
 	BIRTH_EXECUTED, /* the program runs */
-	BIRTH_FAILED,	/* @err says why; exit_status is 126, 127 or 125 as Docker has it */
+	BIRTH_FAILED,   /* @err says why; exit_status is 126, 127 or 125 as Docker has it */
 };
 
 struct birth_report {

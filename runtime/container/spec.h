@@ -32,9 +32,9 @@ struct namespace_spec {
  * is moved onto @target, which is resolved inside the root and made when it is missing.
  */
 struct mount_spec {
-	int fd;		    /* from open_tree(OPEN_TREE_CLONE) or fsmount() */
+	int fd;             /* from open_tree(OPEN_TREE_CLONE) or fsmount() */
 	const char *target; /* inside the container */
-	bool directory;	    /* what to make of a missing target */
+	bool directory;     /* what to make of a missing target */
 };
 
 struct rlimit_spec {
@@ -49,7 +49,7 @@ struct sysctl_spec {
 
 struct device_spec {
 	const char *path; /* inside the container */
-	char type;	  /* 'c' or 'b' */
+	char type;        /* 'c' or 'b' */
 	unsigned int major, minor;
 	mode_t mode;
 	uid_t uid;
@@ -57,22 +57,22 @@ struct device_spec {
 };
 
 struct device_rule {
-	char type; /* 'a', 'b', 'c' */
+	char type;            /* 'a', 'b', 'c' */
 	int64_t major, minor; /* -1: any */
-	char access[4];	      /* of "rwm" */
+	char access[4];       /* of "rwm" */
 	bool allow;
 };
 
 /* cgroup limits; a field that is not set (or negative) leaves the kernel's default. */
 struct resources_spec {
-	int64_t memory_bytes;	      /* 0: none */
+	int64_t memory_bytes; /* 0: none */
 	int64_t memory_reservation_bytes;
-	int64_t memory_swap_bytes;    /* memory + swap, as Docker counts; -1: unlimited */
-	int64_t memory_swappiness;    /* -1: unset */
+	int64_t memory_swap_bytes; /* memory + swap, as Docker counts; -1: unlimited */
+	int64_t memory_swappiness; /* -1: unset */
 	bool oom_kill_disable;
-	int64_t pids;		      /* 0: none */
+	int64_t pids;                            /* 0: none */
 	int64_t cpu_quota_usec, cpu_period_usec; /* 0: none */
-	int64_t cpu_shares;	      /* 0: default; v1 scale, converted for v2 */
+	int64_t cpu_shares;                      /* 0: default; v1 scale, converted for v2 */
 	int64_t cpu_rt_runtime_usec, cpu_rt_period_usec;
 	const char *cpuset_cpus, *cpuset_mems;
 	const struct device_rule *device_rules; /* on top of the default ones */
@@ -84,7 +84,8 @@ struct rootfs_spec {
 	/* Topmost layer first: directories to stack by overlayfs, O_PATH or O_RDONLY fds. */
 	const int *layer_fds;
 	size_t layer_count;
-	int upper_fd, work_fd; /* of one file system; -EBADF with read_only and no upper: layers only */
+	int upper_fd,
+		work_fd; /* of one file system; -EBADF with read_only and no upper: layers only */
 	bool read_only;
 	int userns_fd; /* -EBADF: none; else the root is idmapped to it */
 };
@@ -96,13 +97,14 @@ struct container_spec {
 
 	/* process */
 	const char *const *args; /* args[0] is looked up along PATH of @env inside the root */
-	const char *const *env;	 /* HOME is added when it is not there */
-	const char *cwd;	 /* made when it is missing */
-	const char *user;	 /* "", "uid", "name", "uid:gid", "name:group": resolved in the root */
+	const char *const *env;  /* HOME is added when it is not there */
+	const char *cwd;         /* made when it is missing */
+	const char *user; /* "", "uid", "name", "uid:gid", "name:group": resolved in the root */
 	const char *const *groups; /* additional, names or numbers */
-	bool terminal;		   /* make a pty in the container; its master comes back */
-	int stdin_fd, stdout_fd, stderr_fd; /* moved to 0, 1, 2; -EBADF: /dev/null (with no terminal) */
-	uint64_t capabilities;		    /* mask of CAP_x bits */
+	bool terminal;             /* make a pty in the container; its master comes back */
+	int stdin_fd, stdout_fd,
+		stderr_fd;     /* moved to 0, 1, 2; -EBADF: /dev/null (with no terminal) */
+	uint64_t capabilities; /* mask of CAP_x bits */
 	bool no_new_privileges;
 	const struct rlimit_spec *rlimits;
 	size_t rlimit_count;
@@ -131,11 +133,11 @@ struct container_spec {
 	size_t mount_count;
 	const struct device_spec *devices; /* besides the default ones */
 	size_t device_count;
-	bool all_devices;		   /* privileged: the host's /dev nodes */
-	int64_t shm_bytes;		   /* of a private /dev/shm; 0: 64 MiB */
-	int shm_fd;			   /* detached mount of a shared /dev/shm; -EBADF: private */
-	bool proc_unmasked;		   /* privileged, or systempaths=unconfined */
-	bool sys_writable;		   /* privileged */
+	bool all_devices;   /* privileged: the host's /dev nodes */
+	int64_t shm_bytes;  /* of a private /dev/shm; 0: 64 MiB */
+	int shm_fd;         /* detached mount of a shared /dev/shm; -EBADF: private */
+	bool proc_unmasked; /* privileged, or systempaths=unconfined */
+	bool sys_writable;  /* privileged */
 	bool cgroup_writable;
 	const char *propagation; /* of the root: NULL is "rprivate"; "rslave", "rshared" */
 

@@ -45,9 +45,16 @@ uint64_t cgroup_oom_kills(struct cgroup *cgroup);
 /* pids in it; the caller's array. */
 int cgroup_pids(struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_count, struct error *err);
 
-/* For the child: joins by itself. Syscalls only. 0 or -errno. */
-int cgroup_join(const struct cgroup *cgroup);
-/* The v2 directory for CLONE_INTO_CGROUP when that is all there is to join; else -1. */
+/* The v2 directory for CLONE_INTO_CGROUP, the caller's to close; -1 without v2. */
 int cgroup_clone_fd(const struct cgroup *cgroup);
+/* For the child: joins the v1 groups by itself. Syscalls only. 0 or -errno. */
+int cgroup_join(const struct cgroup *cgroup);
+/* Descriptors that cgroup_join() works with, into @fds; how many. */
+size_t cgroup_join_fds(const struct cgroup *cgroup, int *fds, size_t room);
+/*
+ * The @n-th of the container's own v1 groups as a detached mount (syscalls only), and the name of
+ * its controller. -ENOENT: there are no more.
+ */
+int cgroup_tree(const struct cgroup *cgroup, size_t n, const char **ret_name);
 
 #endif

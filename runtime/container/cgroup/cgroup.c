@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/container/cgroup/cgroup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include "runtime/container/cgroup/internal.h"
+
+#define NAME_BYTES_MAX 1024
+
+/* mkdir -p below a hierarchy. Another project may remove a shared parent meanwhile: try again. */
+static int make_group(int hierarchy, const char *group)
+{
+	char path[NAME_BYTES_MAX + 300];
+
+	for (int attempt = 0; attempt < 100; attempt++) {
+		if (mkdirat(hierarchy, group, 0755) == 0 || errno == EEXIST)
+			return 0;
+		if (errno != ENOENT)
+			return -errno;
+		if ((size_t)snprintf(path, sizeof(path), "%s", group) >= sizeof(path))
+			return -ENAMETOOLONG;
+		for (char *slash = path; (slash = strchr(slash, '/')); slash++) {
+			*slash = 0;
+			if (mkdirat(hierarchy, path, 0755) < 0 && errno != EEXIST &&
+			    errno != ENOENT)
+				return -errno;
+			*slash = '/';
+		}
+	}
+	return -ENOENT;
+}
+
+static bool exists(int hierarchy, const char *group)
+{
+	return hierarchy >= 0 && faccessat(hierarchy, group, F_OK, 0) == 0;
+}
+
+/* Plain names between slashes: no "..", nothing hidden, nothing too long. */
+static int check_name(const char *name, struct error *err)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > NAME_BYTES_MAX)
+		return error_set(err, EINVAL, "control group '%.60s': 1 to %d bytes are possible",
+				 name, NAME_BYTES_MAX);
+	for (const char *at = name;;) {
+		size_t n = strcspn(at, "/");
+
+		if (!n || at[0] == '.' || memchr(at, '\n', n))
+			return error_set(err, EINVAL, "control group '%s': not a valid name", name);
+		if (!at[n])
+			return 0;
+		at += n + 1;
+	}
+}
+
+static int new_handle(const char *base, const char *id, struct cgroup **ret, struct error *err)
+{
+	const struct cgroup_layout *layout = cgroup_layout(err);
+	struct cgroup *cgroup;
+	_cleanup_free_ char *plain = NULL;
+	size_t n;
+
+	if (!layout)
+		return -err->code;
+	base += strspn(base, "/");
+	plain = alloc_string(base);
+	n = strlen(plain);
+	while (n && plain[n - 1] == '/')
+		plain[--n] = 0;
+	if (check_name(plain, err) < 0 || check_name(id, err) < 0)
+		return -err->code;
+	cgroup = new (struct cgroup);
+	cgroup->layout = layout;
+	cgroup->base = TAKE_PTR(plain);
+	cgroup->id = alloc_string(id);
+	*ret = cgroup;
+	return 0;
+}
+
+void cgroup_free(struct cgroup *cgroup)
+{
+	if (!cgroup)
+		return;
+	for (int i = 0; i < CONTROLLER_COUNT; i++)
+		free(cgroup->v1[i]);
+	free(cgroup->v2);
+	free(cgroup->base);
+	free(cgroup->id);
+	free(cgroup);
+}
+DEFINE_CLEANUP(struct cgroup *, cgroup_free);
+
+/* v2 says "no internal processes": who sits in @group moves to a leaf of it. */
+static void clear_group(int v2, const char *group)
+{
+	char leaf[NAME_BYTES_MAX + 320], pids[65536], *at = pids;
+
+	snprintf(leaf, sizeof(leaf), "%s/supervisor", group);
+	if (mkdirat(v2, leaf, 0755) < 0 && errno != EEXIST)
+		return;
+	if (group_read(v2, group, "cgroup.procs", pids, sizeof(pids)) <= 0)
+		return;
+	for (char *pid; (pid = strsep(&at, "\n"));)
+		if (*pid)
+			(void)group_write(v2, leaf, "cgroup.procs", pid);
+}
+
+/* Each on its own: one that is missing here must not take the others with it. */
+static void enable_controllers(int v2, const char *group)
+{
+	static const char *const wanted[] = {"+memory", "+pids", "+cpu", "+cpuset", "+io"};
+	char now[256] = "";
+
+	(void)group_read(v2, group, "cgroup.subtree_control", now, sizeof(now));
+	array_foreach(controller, wanted) {
+		if (strstr(now, *controller + 1) &&
+		    strcmp(*controller, "+cpu") != 0) /* a part of "cpuset" */
+			continue;
+		if (group_write(v2, group, "cgroup.subtree_control", *controller) != -EBUSY)
+			continue;
+		clear_group(v2, group);
+		(void)group_write(v2, group, "cgroup.subtree_control", *controller);
+	}
+}
+
+/* From the top (or the delegated group) down to BASE, once for each BASE. */
+static void enable_path(const struct cgroup *cgroup)
+{
+	static char *done;
+	const struct hierarchy *v2 = &cgroup->layout->v2;
+	char path[NAME_BYTES_MAX + 300];
+	size_t skip = strlen(v2->prefix);
+
+	snprintf(path, sizeof(path), "%s%s", v2->prefix, cgroup->base);
+	if (done && strcmp(done, path) == 0 && exists(v2->fd, path))
+		return;
+	free(done);
+	done = alloc_string(path);
+	if (make_group(v2->fd, path) < 0)
+		return;
+	if (skip) {
+		path[skip - 1] = 0;
+		enable_controllers(v2->fd, path);
+		path[skip - 1] = '/';
+	} else {
+		enable_controllers(v2->fd, ".");
+	}
+	for (char *slash = path + skip; (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		enable_controllers(v2->fd, path);
+		*slash = '/';
+	}
+	enable_controllers(v2->fd, path);
+}
+
+static int create_v2(struct cgroup *cgroup, const struct resources_spec *resources,
+		     struct error *err)
+{
+	const struct cgroup_layout *layout = cgroup->layout;
+	int r;
+
+	if (layout->v2_controllers)
+		enable_path(cgroup);
+	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, cgroup->id);
+	r = make_group(layout->v2.fd, cgroup->v2);
+	if (r < 0)
+		return error_code(err, r, "control group %s", cgroup->v2);
+	if (layout->v1[CONTROLLER_DEVICES].fd < 0)
+		return devices_apply_v2(layout->v2.fd, cgroup->v2, resources, err);
+	return 0;
+}
+
+/*
+ * Containers without rules of their own share one devices group, BASE itself: a dozen writes less
+ * for each. The others stand beside it, for a group cannot allow more than the one above.
+ */
+static int create_devices(struct cgroup *cgroup, const struct resources_spec *resources,
+			  struct error *err)
+{
+	int fd = cgroup->layout->v1[CONTROLLER_DEVICES].fd, r;
+	char list[64];
+	char *name;
+
+	cgroup->shared_devices = !resources->all_devices && !resources->device_rule_count;
+	if (cgroup->shared_devices)
+		name = alloc_string(cgroup->base);
+	else
+		name = str_printf("%s.devices/%s", cgroup->base, cgroup->id);
+	cgroup->v1[CONTROLLER_DEVICES] = name;
+	r = make_group(fd, name);
+	if (r < 0)
+		return error_code(err, r, "control group devices:%s", name);
+	if (cgroup->shared_devices &&
+	    (group_read(fd, name, "devices.list", list, sizeof(list)) <= 0 || list[0] != 'a'))
+		return 0;
+	return devices_apply_v1(fd, name, resources, err);
+}
+
+static int create_v1(struct cgroup *cgroup, enum controller controller, struct error *err)
+{
+	int r;
+
+	cgroup->v1[controller] = str_printf("%s/%s", cgroup->base, cgroup->id);
+	r = make_group(cgroup->layout->v1[controller].fd, cgroup->v1[controller]);
+	if (r < 0)
+		return error_code(err, r, "control group %s:%s", controller_name(controller),
+				  cgroup->v1[controller]);
+	return 0;
+}
+
+/* Memory counts for everybody (OOM reports); the processor where v2 does not count it. */
+static unsigned int needed_v1(const struct cgroup_layout *layout,
+			      const struct resources_spec *resources)
+{
+	unsigned int needed = limits_controllers(resources) | 1U << CONTROLLER_MEMORY;
+
+	if (layout->v2.fd < 0)
+		needed |= 1U << CONTROLLER_CPUACCT | 1U << CONTROLLER_PIDS;
+	return needed;
+}
+
+int cgroup_create(const char *base, const char *id, const struct resources_spec *resources,
+		  struct cgroup **ret, struct error *err)
+{
+	_cleanup_(cleanup_cgroup_free) struct cgroup *cgroup = NULL;
+	unsigned int needed;
+	int r = new_handle(base, id, &cgroup, err);
+
+	if (r < 0)
+		return r;
+	needed = needed_v1(cgroup->layout, resources);
+	if (cgroup->layout->v2.fd >= 0)
+		r = create_v2(cgroup, resources, err);
+	if (r == 0 && cgroup->layout->v1[CONTROLLER_DEVICES].fd >= 0)
+		r = create_devices(cgroup, resources, err);
+	for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++)
+		if (cgroup->layout->v1[i].fd >= 0 && (needed & 1U << i))
+			r = create_v1(cgroup, (enum controller)i, err);
+	if (r == 0)
+		r = limits_apply(cgroup, resources, false, err);
+	if (r < 0) {
+		struct error ignored = ERROR_INIT;
+
+		(void)cgroup_remove(cgroup, &ignored);
+		return r;
+	}
+	*ret = TAKE_PTR(cgroup);
+	return 0;
+}
+
+int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct error *err)
+{
+	_cleanup_(cleanup_cgroup_free) struct cgroup *cgroup = NULL;
+	const struct cgroup_layout *layout;
+	bool any = false;
+	int r = new_handle(base, id, &cgroup, err);
+
+	if (r < 0)
+		return r;
+	layout = cgroup->layout;
+	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, id);
+	if (exists(layout->v2.fd, cgroup->v2))
+		any = true;
+	else
+		free(TAKE_PTR(cgroup->v2));
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		char *name = str_printf(i == CONTROLLER_DEVICES ? "%s.devices/%s" : "%s/%s",
+					cgroup->base, id);
+
+		if (exists(layout->v1[i].fd, name)) {
+			cgroup->v1[i] = name;
+			any = true;
+		} else {
+			free(name);
+		}
+	}
+	if (!any)
+		return error_set(err, ENOENT, "control group %s/%s: there is none", base, id);
+	if (!cgroup->v1[CONTROLLER_DEVICES] &&
+	    exists(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base)) {
+		cgroup->v1[CONTROLLER_DEVICES] = alloc_string(cgroup->base);
+		cgroup->shared_devices = true;
+	}
+	*ret = TAKE_PTR(cgroup);
+	return 0;
+}
+
+int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err)
+{
+	unsigned int needed = limits_controllers(resources);
+
+	/* A limit of a v1 controller that was not needed so far: everybody moves into it. */
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		int r;
+
+		if (cgroup->layout->v1[i].fd < 0 || !(needed & 1U << i) || cgroup->v1[i])
+			continue;
+		r = create_v1(cgroup, (enum controller)i, err);
+		if (r == 0)
+			r = limits_apply(cgroup, resources, true, err);
+		if (r == 0)
+			r = cgroup_gather(cgroup, i, err);
+		if (r < 0)
+			return r;
+	}
+	return limits_apply(cgroup, resources, true, err);
+}
+
+/* The rest of a name's way up, while it is empty. */
+static void remove_upwards(int hierarchy, const char *group, size_t keep)
+{
+	char path[NAME_BYTES_MAX + 300];
+	char *slash;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s", group) >= sizeof(path))
+		return;
+	while ((slash = strrchr(path, '/')) && (size_t)(slash - path) >= keep) {
+		*slash = 0;
+		if (!*path || unlinkat(hierarchy, path, AT_REMOVEDIR) < 0)
+			return;
+	}
+}
+
+static int remove_group(int hierarchy, const char *group, size_t keep)
+{
+	if (!group || hierarchy < 0)
+		return 0;
+	if (unlinkat(hierarchy, group, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	remove_upwards(hierarchy, group, keep);
+	return 0;
+}
+
+int cgroup_remove(struct cgroup *cgroup, struct error *err)
+{
+	const struct cgroup_layout *layout = cgroup->layout;
+	int first = remove_group(layout->v2.fd, cgroup->v2, strlen(layout->v2.prefix));
+
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		bool shared = i == CONTROLLER_DEVICES && cgroup->shared_devices;
+		int r = remove_group(layout->v1[i].fd, cgroup->v1[i], 0);
+
+		if (r < 0 && first == 0 && !shared)
+			first = r;
+	}
+	if (first < 0)
+		return error_code(err, first, "control group %s/%s: remove it", cgroup->base,
+				  cgroup->id);
+	return 0;
+}
+
+int cgroup_clone_fd(const struct cgroup *cgroup)
+{
+	if (!cgroup->v2)
+		return -1;
+	return openat(cgroup->layout->v2.fd, cgroup->v2, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int cgroup_join(const struct cgroup *cgroup)
+{
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		int r;
+
+		if (!cgroup->v1[i])
+			continue;
+		r = group_write(cgroup->layout->v1[i].fd, cgroup->v1[i], "cgroup.procs", "0");
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+size_t cgroup_join_fds(const struct cgroup *cgroup, int *fds, size_t room)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < CONTROLLER_COUNT && count < room; i++)
+		if (cgroup->v1[i])
+			fds[count++] = cgroup->layout->v1[i].fd;
+	return count;
+}
+
+int cgroup_tree(const struct cgroup *cgroup, size_t n, const char **ret_name)
+{
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		int fd;
+
+		if (!cgroup->v1[i] || (i == CONTROLLER_DEVICES && cgroup->shared_devices) || n--)
+			continue;
+		*ret_name = controller_name((enum controller)i);
+		fd = open_tree(cgroup->layout->v1[i].fd, cgroup->v1[i],
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RUNTIME_CONTAINER_CGROUP_INTERNAL_H
+#define RUNTIME_CONTAINER_CGROUP_INTERNAL_H
+
+/*
+ * internal.h - what the files of this folder share.
+ */
+
+#include "runtime/container/cgroup/cgroup.h"
+#include "runtime/container/cgroup/layout.h"
+
+/* A group: its name below each hierarchy it is part of; NULL where it is not. */
+struct cgroup {
+	const struct cgroup_layout *layout;
+	char *base; /* of cgroup_create(), without leading slashes */
+	char *id;
+	char *v2;
+	char *v1[CONTROLLER_COUNT];
+	bool shared_devices; /* v1[DEVICES] is BASE itself, with the default rules */
+};
+
+/* Files of a group below a hierarchy. 0 or more, or -errno. */
+int group_write(int hierarchy, const char *group, const char *file, const char *value);
+ssize_t group_read(int hierarchy, const char *group, const char *file, char *buffer, size_t size);
+int64_t group_read_int(int hierarchy, const char *group, const char *file, int64_t otherwise);
+/* The number behind @key ("oom_kill 3" in lines, or "rbytes=3" anywhere, summed up). */
+uint64_t keyed_value(const char *text, const char *key);
+uint64_t keyed_sum(const char *text, const char *key);
+
+/* limits.c: which v1 controllers @resources need besides; and to apply them. */
+unsigned int limits_controllers(const struct resources_spec *resources);
+int limits_apply(struct cgroup *cgroup, const struct resources_spec *resources, bool update,
+		 struct error *err);
+
+/* processes.c: moves everybody into the v1 group of @controller, until nobody is left outside. */
+int cgroup_gather(struct cgroup *cgroup, int controller, struct error *err);
+
+/* devices.c */
+int devices_apply_v1(int hierarchy, const char *group, const struct resources_spec *resources,
+		     struct error *err);
+int devices_apply_v2(int hierarchy, const char *group, const struct resources_spec *resources,
+		     struct error *err);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/container/container.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/process.h"
+#include "common/str.h"
+
+#include "runtime/container/birth.h"
+#include "runtime/container/cgroup/cgroup.h"
+#include "runtime/container/pid1.h"
+
+/* glibc's <sched.h> has no struct clone_args; the kernel's has it beside clashing names. */
+static pid_t clone3(struct clone_args *args)
+{
+	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+}
+
+static bool have_time_namespaces(void)
+{
+	static int have = -1;
+
+	if (have < 0)
+		have = access("/proc/self/ns/time", F_OK) == 0;
+	return have;
+}
+
+static uint64_t new_namespaces(const struct container_spec *spec)
+{
+	uint64_t flags = 0;
+
+	if (spec->network.source == NAMESPACE_NEW)
+		flags |= CLONE_NEWNET;
+	if (spec->pid.source == NAMESPACE_NEW)
+		flags |= CLONE_NEWPID;
+	if (spec->ipc.source == NAMESPACE_NEW)
+		flags |= CLONE_NEWIPC;
+	if (spec->uts.source == NAMESPACE_NEW)
+		flags |= CLONE_NEWUTS;
+	if (spec->time_namespace && have_time_namespaces())
+		flags |= CLONE_NEWTIME;
+	return flags;
+}
+
+/* The two ends of what child and parent say to each other. */
+struct channels {
+	int report[2], release[2]; /* [0] is the parent's of report, the child's of release */
+};
+
+static void close_channels(struct channels *c)
+{
+	cleanup_close_fd(&c->report[0]);
+	cleanup_close_fd(&c->report[1]);
+	cleanup_close_fd(&c->release[0]);
+	cleanup_close_fd(&c->release[1]);
+}
+
+static int open_channels(struct channels *c, struct error *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->report) < 0 ||
+	    pipe2(c->release, O_CLOEXEC) < 0)
+		return error_errno(err, "open the channels to a new process");
+	/* Only our end: the child waits for room, should it ever come to that. */
+	(void)fd_set_nonblock(c->report[0], true);
+	return 0;
+}
+
+/* All that the child needs, so that it allocates nothing. */
+static void make_plan(struct birth_plan *plan, const struct container_spec *spec)
+{
+	size_t args = strv_length((char *const *)spec->args);
+
+	plan->spec = spec;
+	plan->time_namespace = have_time_namespaces();
+	plan->env_count = strv_length((char *const *)spec->env);
+	plan->argv = new_array(const char *, args + BIRTH_ARGV_EXTRA + 1);
+	plan->env = new_array(const char *, plan->env_count + 2);
+	for (size_t i = 0; i < args; i++)
+		plan->argv[BIRTH_ARGV_EXTRA + i] = spec->args[i];
+	for (size_t i = 0; i < plan->env_count; i++)
+		plan->env[i] = spec->env[i];
+}
+
+/* The child: lets go of the parent's ends, and never returns. */
+static _Noreturn void become(const struct birth_plan *plan, const struct channels *channels)
+{
+	close(channels->report[0]);
+	close(channels->release[1]);
+	birth_run(plan);
+}
+
+/*
+ * A clone into the pid namespace @pidns_fd (a namespace file or a pidfd; negative: our own).
+ *
+ * setns(CLONE_NEWPID) moves only the children made from then on, so the caller steps in, clones,
+ * and steps back to its own: two system calls more. The other way, a child that joins and forks
+ * again, costs a second clone, and its grandchild's pidfd would have to be handed up.
+ */
+static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err)
+{
+	static int own = -EBADF;
+	static pid_t own_pid;
+	pid_t pid, self = getpid();
+
+	if (pidns_fd >= 0) {
+		if (own_pid != self) {
+			cleanup_close_fd(&own);
+			own = process_pidfd_open(self);
+			own_pid = self;
+		}
+		if (own < 0)
+			return error_code(err, own, "open our own pid namespace");
+		if (setns(pidns_fd, CLONE_NEWPID) < 0)
+			return error_errno(err, "join the container's pid namespace");
+	}
+	pid = clone3(args);
+	if (pid < 0)
+		error_errno(err, "clone a new process");
+	/* Not to get back would put every later container into this one. */
+	if (pid != 0 && pidns_fd >= 0 && setns(own, CLONE_NEWPID) < 0)
+		abort();
+	return pid < 0 ? -err->code : pid;
+}
+
+static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
+		 struct birth *ret, struct error *err)
+{
+	_cleanup_(close_channels) struct channels channels = {
+		{-EBADF, -EBADF},
+                {-EBADF, -EBADF}
+        };
+	_cleanup_close_ int cgroup = -EBADF;
+	int pidfd = -EBADF, dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = as_sibling ? 0 : SIGCHLD,
+	};
+	pid_t pid;
+
+	if (open_channels(&channels, err) < 0)
+		return -err->code;
+	plan->init_fd = pid1_program(err);
+	if (plan->init_fd < 0)
+		return plan->init_fd;
+	plan->report_fd = channels.report[1];
+	plan->release_fd = channels.release[0];
+	if (as_sibling)
+		args.flags |= CLONE_PARENT;
+	if (plan->spec->cgroup_handle)
+		cgroup = cgroup_clone_fd(plan->spec->cgroup_handle);
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup;
+	}
+	/* The child is born not dumpable: there is no moment to look into it (CVE-2019-5736). */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	pid = clone_into(pidns_fd, &args, err);
+	if (pid == 0)
+		become(plan, &channels);
+	prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
+	if (pid < 0)
+		return pid;
+	*ret = (struct birth){.pidfd = pidfd,
+			      .pid = pid,
+			      .release_fd = TAKE_FD(channels.release[1]),
+			      .report_fd = TAKE_FD(channels.report[0])};
+	/* It waits for us, or failed and is a zombie: either way it is still there. */
+	if (process_start_time(pid, &ret->start_ticks) < 0)
+		ret->start_ticks = 0;
+	return 0;
+}
+
+int container_clone(const struct container_spec *spec, bool as_sibling, struct birth *ret,
+		    struct error *err)
+{
+	struct birth_plan plan = {.container_pidfd = -EBADF};
+	int pidns = spec->pid.source == NAMESPACE_JOIN ? spec->pid.fd : -EBADF, r;
+
+	make_plan(&plan, spec);
+	r = start(&plan, new_namespaces(spec), pidns, as_sibling, ret, err);
+	free(plan.argv);
+	free(plan.env);
+	return r;
+}
+
+int container_exec(int container_pidfd, const struct container_spec *spec, bool as_sibling,
+		   struct birth *ret, struct error *err)
+{
+	struct birth_plan plan = {.container_pidfd = container_pidfd};
+	int r;
+
+	make_plan(&plan, spec);
+	r = start(&plan, 0, container_pidfd, as_sibling, ret, err);
+	free(plan.argv);
+	free(plan.env);
+	return r;
+}
+
+int container_release(struct birth *birth)
+{
+	int r;
+
+	if (birth->release_fd < 0)
+		return -EPIPE;
+	r = fd_write_all(birth->release_fd, "", 1);
+	close(TAKE_FD(birth->release_fd));
+	return r;
+}
+
+void birth_done(struct birth *birth)
+{
+	cleanup_close_fd(&birth->pidfd);
+	cleanup_close_fd(&birth->release_fd);
+	cleanup_close_fd(&birth->report_fd);
+	birth->pidfd = birth->release_fd = birth->report_fd = -EBADF;
+}
+
+static int take_ready(const struct birth_message *message, const int *fds, size_t count,
+		      struct birth_report *report)
+{
+	size_t i = 0;
+
+	if (message->has_pty && count)
+		report->pty_master = fds[i++];
+	for (; i < count; i++) {
+		if (report->network_fd_count < NETWORK_HOOK_FDS)
+			report->network_fds[report->network_fd_count++] = fds[i];
+		else
+			close(fds[i]);
+	}
+	return BIRTH_READY;
+}
+
+/* Our own child wrote it; still, it stood in a container while it did. */
+static int take_failure(struct birth_message *message, struct birth_report *report,
+			struct error *err)
+{
+	message->error.where[sizeof(message->error.where) - 1] = 0;
+	message->error.message[sizeof(message->error.message) - 1] = 0;
+	report->exit_status = message->exit_status;
+	if (message->kind == BIRTH_MESSAGE_NOT_EXECUTED) {
+		int code = message->exit_status;
+
+		report->exit_status = code == ENOENT ? 127 : 126;
+		error_code(err, code > 0 ? code : EIO, "exec %s", message->error.message);
+	} else if (message->error.code > 0) {
+		*err = message->error;
+	} else {
+		error_set(err, EIO, "the container's process failed without a word");
+	}
+	return BIRTH_FAILED;
+}
+
+int container_report(struct birth *birth, struct birth_report *report, struct error *err)
+{
+	struct birth_message message;
+	int fds[1 + NETWORK_HOOK_FDS];
+	size_t count = ARRAY_SIZE(fds);
+	ssize_t n;
+
+	*report = (struct birth_report){.pty_master = -EBADF};
+	n = fd_receive(birth->report_fd, &message, sizeof(message), fds, &count);
+	if (n == -EAGAIN)
+		return BIRTH_PENDING;
+	if (n == 0 && birth->release_fd < 0)
+		return BIRTH_EXECUTED;
+	if (n == 0 || n == -ECONNRESET) {
+		report->exit_status = 125;
+		error_set(err, EIO, "the container's process was killed before it began");
+		return BIRTH_FAILED;
+	}
+	if (n < 0)
+		return error_code(err, (int)n, "read the report of a new process");
+	if (n == sizeof(message) && message.kind == BIRTH_MESSAGE_READY)
+		return take_ready(&message, fds, count, report);
+	while (count)
+		close(fds[--count]);
+	if (n == sizeof(message) &&
+	    (message.kind == BIRTH_MESSAGE_FAILED || message.kind == BIRTH_MESSAGE_NOT_EXECUTED))
+		return take_failure(&message, report, err);
+	report->exit_status = 125;
+	error_set(err, EPROTO, "the report of a new process makes no sense");
+	return BIRTH_FAILED;
+}
+
+int container_namespace(int pidfd, const char *kind, struct error *err)
+{
+	pid_t pid = process_pidfd_pid(pidfd);
+	char path[48];
+	int fd;
+
+	if (pid < 0)
+		return error_code(err, pid, "%s namespace of a container", kind);
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "%s namespace of a container", kind);
+	/* The pid may have gone to another process meanwhile; the pidfd tells. */
+	if (process_pidfd_signal(pidfd, 0) == -ESRCH) {
+		close(fd);
+		return error_set(err, ESRCH, "%s namespace of a container: it has ended", kind);
+	}
+	return fd;
+}
+
+int container_resize(int pty_master, unsigned short rows, unsigned short columns)
+{
+	struct winsize size = {.ws_row = rows, .ws_col = columns};
+
+	return ioctl(pty_master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
