@@ -7,6 +7,8 @@
  * holds a published port, connects to the container, and moves bytes by splice().
  *
  * For UDP one upstream socket a client, dropped after 90 idle seconds. Bounded numbers of both.
+ * Each direction of a connection ends on its own. The process must ignore SIGPIPE, for splice()
+ * knows no MSG_NOSIGNAL.
  */
 
 #include <netinet/in.h>
