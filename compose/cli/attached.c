@@ -31,7 +31,6 @@ struct attached {
 	unsigned int interrupts;
 	bool opened, stopping, decided, up;
 	int exit_code;
-	int64_t stop_printed_nsec;
 };
 
 static int watch_signals(void)
@@ -234,11 +233,11 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 
 	session->options.follow = true;
 	session->options.tail = LOG_TAIL_ALL;
-	session->options.since_nsec = units_now_nsec();
+	session->options.since_nsec = session->events_since_nsec = units_now_nsec();
 	session->ended = container_ended;
 	session->data = &attached;
 	r = start(&attached, &err);
-	while (r >= 0 && !(r >= 0 && (attached.up || attached.stopping) && finished(&attached)))
+	while (r >= 0 && !((attached.up || attached.stopping) && finished(&attached)))
 		r = step(&attached, &err);
 	log_session_drain(session);
 	progress_free(attached.progress);

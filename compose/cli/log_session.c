@@ -82,17 +82,23 @@ static void open_reader(struct log_session *session, struct log_source *source)
 		output_warn("%s: %s", source->name, err.message);
 }
 
+/* It ended since we listen, so the event is on its way to us. */
+static bool end_will_be_told(const struct log_session *session, const json_t *container)
+{
+	return session->events && session->events_since_nsec &&
+	       str_equal(json_get_string(container, "state"), "exited") &&
+	       json_get_int(container, "finished", 0) >= session->events_since_nsec;
+}
+
 static void add_container(struct log_session *session, const json_t *container)
 {
 	const char *id = json_get_string(container, "id"), *path;
-	struct log_source *source = find_source(session, id);
+	struct log_source *source = id ? find_source(session, id) : NULL;
 
 	if (!id || !belongs(session, container))
 		return;
-	if (source) {
-		source->running = container_is_running(container);
+	if (source)
 		return;
-	}
 	source = array_add(session->sources, session->count);
 	path = json_get_string(json_object_get(container, "log"), "path");
 	source->id = alloc_string(id);
@@ -100,14 +106,27 @@ static void add_container(struct log_session *session, const json_t *container)
 	source->name = alloc_string(target_short_name(
 		session->project, json_get_string(container, "name") ?: source->id));
 	source->path = path && path[0] ? alloc_string(path) : NULL;
-	source->running = container_is_running(container);
+	source->running = container_is_running(container) || end_will_be_told(session, container);
 	source->color = (unsigned int)session->count - 1;
 	if (is_shown(session, source->service))
 		log_printer_add_name(&session->printer, source->name);
 	open_reader(session, source);
 }
 
-static int refresh(struct log_session *session, struct error *err)
+static void container_ended(struct log_session *session, struct log_source *source, int exit_code);
+
+/* What a supervisor that died did not tell us any more. */
+static void catch_up(struct log_session *session, const json_t *container)
+{
+	struct log_source *source = find_source(session, json_get_string(container, "id"));
+
+	if (source && source->running && !container_is_running(container))
+		container_ended(session, source, (int)json_get_int(container, "exit_code", 0));
+	else if (source)
+		source->running = container_is_running(container);
+}
+
+static int refresh(struct log_session *session, bool missed_events, struct error *err)
 {
 	struct target target = {.name = (char *)session->project};
 	_cleanup_json_ json_t *containers = NULL;
@@ -117,20 +136,27 @@ static int refresh(struct log_session *session, struct error *err)
 
 	if (r < 0)
 		return r;
-	json_array_foreach(containers, i, container)
+	json_array_foreach(containers, i, container) {
 		add_container(session, container);
+		if (missed_events)
+			catch_up(session, container);
+	}
 	return 0;
 }
 
 int log_session_open(struct log_session *session, struct error *err)
 {
-	return refresh(session, err);
+	return refresh(session, false, err);
 }
 
 int log_session_follow(struct log_session *session, struct error *err)
 {
-	return client_request(session->project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, NULL, NULL,
-			      0, &session->events, err);
+	_cleanup_json_ json_t *arguments = json_object();
+
+	if (session->events_since_nsec)
+		json_put_int(arguments, "since", session->events_since_nsec);
+	return client_request(session->project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments,
+			      NULL, 0, &session->events, err);
 }
 
 static bool fetch(struct log_source *source)
@@ -172,15 +198,12 @@ static void drain_source(struct log_session *session, struct log_source *source)
 		print_pending(session, source);
 }
 
-static void container_ended(struct log_session *session, struct log_source *source,
-			    const json_t *event)
+static void container_ended(struct log_session *session, struct log_source *source, int exit_code)
 {
-	const json_t *attributes = json_object_get(event, "attributes");
-	const char *text = json_get_string(attributes, "exitCode");
 	struct error ignored = ERROR_INIT;
 
 	source->running = false;
-	source->exit_code = text ? atoi(text) : (int)json_get_int(attributes, "exitCode", 0);
+	source->exit_code = exit_code;
 	/* What it wrote last may still be on its way to the file. */
 	(void)client_call(session->project, CLIENT_START_FOR_STATE, REQUEST_LOGS_SYNC, NULL, NULL,
 			  &ignored);
@@ -188,33 +211,61 @@ static void container_ended(struct log_session *session, struct log_source *sour
 		drain_source(session, source);
 		log_reader_stop_following(source->reader);
 		drain_source(session, source);
-		log_printer_exited(&session->printer, source->name, source->color,
-				   source->exit_code);
+		if (!session->quiet_exits)
+			log_printer_exited(&session->printer, source->name, source->color,
+					   exit_code);
+		log_printer_flush(&session->printer);
 	}
 	source->ended = true;
 	if (session->ended)
 		session->ended(session->data, session, source);
 }
 
+static int event_exit_code(const json_t *event)
+{
+	const json_t *attributes = json_object_get(event, "attributes");
+	const char *text = json_get_string(attributes, "exitCode");
+
+	return text ? atoi(text) : (int)json_get_int(attributes, "exitCode", 0);
+}
+
+static bool is_old(struct log_session *session, const json_t *event)
+{
+	int64_t time = json_get_int(event, "time", 0);
+
+	if (time && time <= session->last_event_nsec)
+		return true;
+	session->last_event_nsec = time;
+	return false;
+}
+
 static int take_event(struct log_session *session, const json_t *event, struct error *err)
 {
 	const char *action = json_get_string(event, "action");
-	const char *id = json_get_string(event, "container_id") ?: json_get_string(event, "id");
-	struct log_source *source = id ? find_source(session, id) : NULL;
+	const char *id = json_get_string(event, "container_id");
+	struct log_source *source;
+	bool start, die;
 
-	if (!action || !id)
+	if (!action || !id || is_old(session, event))
 		return 0;
-	if (!strcmp(action, "start")) {
-		if (!source)
-			return refresh(session, err);
+	start = !strcmp(action, "start");
+	die = !strcmp(action, "die");
+	source = find_source(session, id);
+	if (!source && (start || die)) {
+		if (refresh(session, false, err) < 0)
+			return -err->code;
+		source = find_source(session, id);
+	}
+	if (!source)
+		return 0;
+	if (start) {
 		source->running = true;
 		if (source->ended)
 			open_reader(session, source);
 		source->ended = false;
-	} else if (!strcmp(action, "die") && source && !source->ended) {
-		container_ended(session, source, event);
-	} else if (!strcmp(action, "destroy") && source) {
-		source->removed = true;
+	} else if (die && !source->ended) {
+		container_ended(session, source, event_exit_code(event));
+	} else if (!strcmp(action, "destroy")) {
 		source->running = false;
 	}
 	return 0;
@@ -252,7 +303,7 @@ int log_session_work(struct log_session *session, bool event_ready, struct error
 	if (r <= 0)
 		return r;
 	/* A new supervisor: what happened while nobody told us shows in who is there. */
-	if (client_reconnects(session->events) != before && refresh(session, err) < 0)
+	if (client_reconnects(session->events) != before && refresh(session, true, err) < 0)
 		return -err->code;
 	return take_event(session, event, err);
 }

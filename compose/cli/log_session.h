@@ -21,7 +21,7 @@ struct log_source {
 	struct log_reader *reader;        /* NULL: not shown, only watched */
 	int64_t last_nsec;                /* of the last line that was printed */
 	struct log_record pending;        /* valid when has_pending */
-	bool has_pending, running, ended, removed;
+	bool has_pending, running, ended;
 	int exit_code;
 	unsigned int color;
 };
@@ -31,12 +31,15 @@ struct log_session {
 	char *const *services; /* whose containers belong here; NULL: all */
 	char *const *shown;    /* of these, whose lines are shown; NULL: all */
 	char *const *not_shown;
-	int index; /* only this number; 0: all */
+	bool quiet_exits; /* no "exited with code" */
+	int index;        /* only this number; 0: all */
 	struct log_printer printer;
 	struct log_reader_options options;
 	struct log_source *sources;
 	size_t count;
-	struct client *events; /* follow only */
+	struct client *events;     /* follow only */
+	int64_t events_since_nsec; /* 0: from now on */
+	int64_t last_event_nsec;   /* a new supervisor may tell the same again */
 	/* Called for each container that has ended, its lines being printed; may be NULL. */
 	void (*ended)(void *data, struct log_session *session, const struct log_source *source);
 	void *data;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/json.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+#include "compose/control/requests.h"
+
+static bool as_json;
+static const char *since, *until;
+
+static const struct option options[] = {
+	{"json",       0, OPTION_FLAG, &as_json, NULL, "Output events as a stream of json objects"},
+	{"since", 0, OPTION_STRING, &since, "string", "Show all events created since timestamp"},
+	{"until",        0, OPTION_STRING, &until, "string", "Stream events until this timestamp"},
+	{NULL           },
+};
+
+DEFINE_CLEANUP(struct client *, client_free);
+
+static void print_json(const json_t *event, const char *when)
+{
+	json_t *attributes = json_object_get(event, "attributes");
+	_cleanup_json_ json_t *line = json_object();
+	_cleanup_free_ char *text = NULL;
+
+	json_put_string(line, "time", when);
+	json_put_string(line, "type", "container");
+	json_put_string(line, "service", json_get_string(event, "service") ?: "");
+	json_put_string(line, "id", json_get_string(event, "container_id") ?: "");
+	json_put_string(line, "action", json_get_string(event, "action") ?: "");
+	if (attributes)
+		json_object_set(line, "attributes", attributes);
+	else
+		json_object_set_new(line, "attributes", json_object());
+	text = json_text(line);
+	puts(text);
+}
+
+static void print_text(const json_t *event, int64_t nsec)
+{
+	json_t *attributes = json_object_get(event, "attributes"), *value;
+	_cleanup_strbuf_ struct strbuf list = {0};
+	time_t seconds = (time_t)(nsec / 1000000000);
+	char when[40];
+	const char *key;
+	struct tm tm;
+
+	json_object_foreach(attributes, key, value) {
+		_cleanup_free_ char *text = output_value(value);
+
+		strbuf_addf(&list, "%s%s=%s", list.length ? ", " : "", key, text);
+	}
+	localtime_r(&seconds, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s.%06jd container %s %s (%s)\n", when, (intmax_t)(nsec / 1000 % 1000000),
+	       json_get_string(event, "action") ?: "", json_get_string(event, "container_id") ?: "",
+	       list.data ? list.data : "");
+}
+
+static void print_event(const json_t *event, char *const *services)
+{
+	const char *service = json_get_string(event, "service") ?: "";
+	int64_t nsec = json_get_int(event, "time", 0);
+	char when[UNITS_TIME_MAX];
+
+	if (!str_equal(json_get_string(event, "event"), "container") ||
+	    (services[0] && !strv_contains(services, service)))
+		return;
+	if (as_json)
+		print_json(event, units_format_time(nsec, when, sizeof(when)));
+	else
+		print_text(event, nsec);
+	fflush(stdout);
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_client_free) struct client *client = NULL;
+	_cleanup_target_ struct target target = {0};
+	_cleanup_json_ json_t *arguments = json_object();
+	int64_t since_nsec = 0, until_nsec = 0, now = units_now_nsec();
+	struct error err = ERROR_INIT;
+	int r;
+
+	if ((since && units_parse_time(since, now, &since_nsec) < 0) ||
+	    (until && units_parse_time(until, now, &until_nsec) < 0)) {
+		error_set(&err, EINVAL, "failed to parse --since or --until");
+		return output_fail(args, &err);
+	}
+	if (target_open(args, argv, &target, &err) < 0)
+		return output_fail(args, &err);
+	converge_exit_on_signals();
+	if (since_nsec)
+		json_put_int(arguments, "since", since_nsec);
+	r = client_request(target.name, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments, NULL, 0,
+			   &client, &err);
+	/* A project without supervisor has nothing to tell. */
+	if (r == -ENOENT)
+		return 0;
+	while (r >= 0) {
+		_cleanup_json_ json_t *event = NULL;
+
+		r = client_next(client, &event, NULL, NULL, &err);
+		if (r == 0 || (until_nsec && r > 0 && json_get_int(event, "time", 0) > until_nsec))
+			return 0;
+		if (r > 0)
+			print_event(event, argv);
+	}
+	return output_fail(args, &err);
+}
+
+const struct command command_events = {
+	.name = "events",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Receive real time events from containers",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};

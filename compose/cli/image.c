@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `berth image`: the store, beside any project. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "common/str.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/image_rows.h"
+#include "compose/cli/images_here.h"
+#include "compose/cli/output.h"
+#include "compose/cli/project_args.h"
+#include "compose/cli/projects.h"
+
+DEFINE_CLEANUP(struct image_store *, image_store_close);
+DEFINE_CLEANUP(struct image *, image_free);
+
+/* A file, a folder, or with "-" (or nothing) stdin. */
+static int open_input(const char *path, struct error *err)
+{
+	int fd;
+
+	if (path && strcmp(path, "-") != 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? error_errno(err, "open %s", path) : fd;
+	}
+	if (isatty(STDIN_FILENO))
+		return error_set(err, EINVAL, "requested load from stdin, but stdin is a terminal");
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? error_errno(err, "stdin") : fd;
+}
+
+/* image import */
+
+static char **import_changes;
+static const char *import_message, *import_platform;
+
+static const struct option import_options[] = {
+	{"change",     'c', OPTION_LIST, &import_changes, "list",
+	 "Apply Dockerfile instruction to the created image"},
+	{"message", 'm', OPTION_STRING, &import_message, "string",
+	 "Set commit message for imported image"},
+	{"platform",      0, OPTION_STRING, &import_platform, "string",
+	 "Set platform if server is multi-platform capable"},
+	{NULL           },
+};
+
+static int import(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *id = NULL;
+	struct error err = ERROR_INIT;
+	const struct image_import_options options = {
+		.reference = argc > 1 ? argv[1] : NULL,
+		.message = import_message,
+		.platform = import_platform,
+		.changes = import_changes,
+	};
+
+	fd = open_input(argv[0], &err);
+	if (fd < 0 || images_here_open(&store, &err) < 0 ||
+	    image_import(store, fd, &options, &id, &err) < 0)
+		return output_fail(args, &err);
+	puts(id);
+	return 0;
+}
+
+static const struct command command_import = {
+	.name = "import",
+	.operands = "[OPTIONS] FILE|DIRECTORY|- [REPOSITORY[:TAG]]",
+	.summary = "Import a root file system (a tar archive or a folder) as an image",
+	.options = import_options,
+	.min_operands = 1,
+	.max_operands = 2,
+	.run = import,
+};
+
+/* image load */
+
+static const char *load_input;
+static bool load_quiet;
+
+static const struct option load_options[] = {
+	{"input",        'i', OPTION_STRING, &load_input, "string",
+	 "Read from tar archive file or folder, instead of STDIN"},
+	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Suppress the load output"},
+	{NULL     },
+};
+
+static int load(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_strv_ char **loaded = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	struct error err = ERROR_INIT;
+
+	fd = open_input(load_input, &err);
+	if (fd < 0 || images_here_open(&store, &err) < 0 ||
+	    image_load(store, fd, &loaded, &err) < 0)
+		return output_fail(args, &err);
+	strv_foreach(name, loaded)
+	{
+		bool id = str_starts_with(name, "sha256:");
+
+		if (!load_quiet)
+			printf("Loaded image%s: %s\n", id ? " ID" : "", name);
+	}
+	return 0;
+}
+
+static const struct command command_load = {
+	.name = "load",
+	.operands = "[OPTIONS]",
+	.summary = "Load an image from a tar archive (docker save, OCI layout) or STDIN",
+	.options = load_options,
+	.run = load,
+};
+
+/* image save */
+
+static const char *save_output, *save_format = "docker";
+
+static const struct option save_options[] = {
+	{"format",       0, OPTION_STRING, &save_format, "string",
+	 "Format of the archive (\"docker\"|\"oci\", default docker)"},
+	{"output", 'o', OPTION_STRING, &save_output, "string",
+	 "Write to a file, instead of STDOUT"},
+	{NULL     },
+};
+
+static int open_output(struct error *err)
+{
+	int fd;
+
+	if (save_output) {
+		fd = open(save_output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		return fd < 0 ? error_errno(err, "open %s", save_output) : fd;
+	}
+	if (isatty(STDOUT_FILENO))
+		return error_set(err, EINVAL,
+				 "cowardly refusing to save to a terminal. Use the -o flag or "
+				 "redirect");
+	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? error_errno(err, "stdout") : fd;
+}
+
+static int save(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	struct error err = ERROR_INIT;
+	bool oci = !strcmp(save_format, "oci") || !strcmp(save_format, "oci-archive");
+
+	if (!oci && strcmp(save_format, "docker") != 0) {
+		error_set(&err, EINVAL, "unsupported --format value \"%s\"", save_format);
+		return output_fail(args, &err);
+	}
+	if (images_here_open(&store, &err) < 0)
+		return output_fail(args, &err);
+	/* A name that is not there must not cost the file that was there before. */
+	for (int i = 0; i < argc; i++) {
+		_cleanup_(cleanup_image_free) struct image *image = NULL;
+
+		if (image_find(store, argv[i], &image, &err) < 0)
+			return output_fail(args, &err);
+	}
+	fd = open_output(&err);
+	if (fd < 0)
+		return output_fail(args, &err);
+	if (image_save(store, argv, oci ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, fd, &err) >= 0)
+		return 0;
+	if (save_output)
+		unlink(save_output);
+	return output_fail(args, &err);
+}
+
+static const struct command command_save = {
+	.name = "save",
+	.operands = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+	.options = save_options,
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = save,
+};
+
+/* image ls */
+
+static bool list_quiet, list_no_trunc, list_all;
+static const char *list_format;
+
+static const struct option list_options[] = {
+	{"all",        'a', OPTION_FLAG, &list_all, NULL, "Show all images"},
+	{"format", 0, OPTION_STRING, &list_format, "string",
+	 "Format output using a custom template: 'table', 'table TEMPLATE', 'json', 'TEMPLATE'"},
+	{"no-trunc",        0, OPTION_FLAG, &list_no_trunc, NULL, "Don't truncate output"},
+	{"quiet",            'q', OPTION_FLAG, &list_quiet, NULL, "Only show image IDs"},
+	{NULL          },
+};
+
+static const char *const list_columns[] = {
+	"REPOSITORY", "Repository",   "TAG",  "Tag",  "IMAGE ID", "ID",
+	"CREATED",    "CreatedSince", "SIZE", "Size", NULL,
+};
+
+static bool selected(const struct image *image, const char *name)
+{
+	_cleanup_free_ char *repository = NULL, *tag = NULL, *both = NULL;
+
+	if (!name)
+		return true;
+	if (!image->reference)
+		return false;
+	reference_familiar(image->reference, &repository, &tag);
+	both = str_printf("%s:%s", repository ?: "", tag ?: "");
+	return str_equal(repository, name) || !strcmp(both, name);
+}
+
+static int list(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_json_ json_t *rows = json_array();
+	struct error err = ERROR_INIT;
+	struct image **images = NULL;
+	size_t i, count = 0;
+	json_t *row;
+
+	if (images_here_open(&store, &err) < 0 || image_list(store, &images, &count, &err) < 0)
+		return output_fail(args, &err);
+	for (i = 0; i < count; i++) {
+		if (selected(images[i], argc ? argv[0] : NULL))
+			json_array_append_new(rows, image_row(images[i], !list_no_trunc));
+		image_free(images[i]);
+	}
+	free(images);
+	if (list_quiet) {
+		json_array_foreach(rows, i, row)
+			puts(json_get_string(row, "ID"));
+		return 0;
+	}
+	if (output_rows(rows, list_format, list_columns, OUTPUT_LINES, &err) < 0)
+		return output_fail(args, &err);
+	return 0;
+}
+
+static const struct command command_list = {
+	.name = "ls",
+	.aliases = "list images",
+	.operands = "[OPTIONS] [REPOSITORY[:TAG]]",
+	.summary = "List images",
+	.options = list_options,
+	.max_operands = 1,
+	.run = list,
+};
+
+/* image rm */
+
+static bool remove_force;
+
+static const struct option remove_options[] = {
+	{"force",      'f', OPTION_FLAG, &remove_force, NULL, "Force removal of the image"},
+	{NULL},
+};
+
+static int rm(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_strv_ char **in_use = projects_images_in_use();
+	struct error err = ERROR_INIT;
+	int exit_code = 0;
+
+	if (images_here_open(&store, &err) < 0)
+		return output_fail(args, &err);
+	for (int i = 0; i < argc; i++) {
+		_cleanup_strv_ char **removed = NULL;
+
+		error_clear(&err);
+		if (image_remove(store, argv[i], remove_force, in_use, &removed, &err) < 0) {
+			if (!(remove_force && err.code == ENOENT))
+				exit_code = output_fail(args, &err);
+			continue;
+		}
+		strv_foreach(line, removed) puts(line);
+	}
+	return exit_code;
+}
+
+static const struct command command_remove = {
+	.name = "rm",
+	.aliases = "rmi remove",
+	.operands = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Remove one or more images",
+	.options = remove_options,
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = rm,
+};
+
+static int tag(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	struct error err = ERROR_INIT;
+
+	if (images_here_open(&store, &err) < 0 || image_tag(store, argv[0], argv[1], &err) < 0)
+		return output_fail(args, &err);
+	return 0;
+}
+
+static const struct command command_tag = {
+	.name = "tag",
+	.operands = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+	.summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+	.min_operands = 2,
+	.max_operands = 2,
+	.run = tag,
+};
+
+/* image inspect */
+
+static const char *inspect_format;
+
+static const struct option inspect_options[] = {
+	{"format",       'f', OPTION_STRING, &inspect_format, "string",
+	 "Format output using a custom template: 'json', 'TEMPLATE'"},
+	{NULL},
+};
+
+static int inspect(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	static const char *const none[] = {NULL};
+	_cleanup_json_ json_t *rows = json_array();
+	struct error err = ERROR_INIT;
+	int exit_code = 0;
+
+	if (images_here_open(&store, &err) < 0)
+		return output_fail(args, &err);
+	for (int i = 0; i < argc; i++) {
+		_cleanup_(cleanup_image_free) struct image *image = NULL;
+
+		error_clear(&err);
+		if (image_find(store, argv[i], &image, &err) < 0)
+			exit_code = output_fail(args, &err);
+		else
+			json_array_append_new(rows, image_inspect(image));
+	}
+	if (!inspect_format || !inspect_format[0]) {
+		_cleanup_free_ char *text = json_dumps(rows, JSON_INDENT(4));
+
+		puts(text);
+		return exit_code;
+	}
+	error_clear(&err);
+	if (output_rows(rows, inspect_format, none, OUTPUT_LINES, &err) < 0)
+		return output_fail(args, &err);
+	return exit_code;
+}
+
+static const struct command command_inspect = {
+	.name = "inspect",
+	.operands = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Display detailed information on one or more images",
+	.options = inspect_options,
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = inspect,
+};
+
+static const struct command *const children[] = {
+	&command_import, &command_inspect, &command_load, &command_list,
+	&command_remove, &command_save,    &command_tag,  NULL,
+};
+
+const struct command command_image = {
+	.name = "image",
+	.operands = "COMMAND",
+	.summary = "Manage images",
+	.children = children,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_PROJECTS_H
+#define COMPOSE_CLI_PROJECTS_H
+
+/*
+ * projects.h - all projects that this machine has a supervisor's socket or records of.
+ */
+
+/* Names, sorted; new list. */
+char **projects_list(void);
+
+/* Ids of the images that some container of some project was made of; new list. */
+char **projects_images_in_use(void);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/json.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+#include "compose/control/requests.h"
+
+static bool down_project;
+
+static const struct option options[] = {
+	{"down-project", 0, OPTION_FLAG, &down_project, NULL,
+	 "Drops project when the first container stops"},
+	{NULL  },
+};
+
+DEFINE_CLEANUP(struct client *, client_free);
+
+/* The exit code of the container that ended last, or with --down-project first. */
+static int wait_for(const struct target *target, char **services, int *ret_code, struct error *err)
+{
+	_cleanup_(cleanup_client_free) struct client *client = NULL;
+	_cleanup_json_ json_t *arguments = json_object();
+	int r;
+
+	json_object_set_new(arguments, "services", json_from_strv(services));
+	r = client_request(target->name, CLIENT_START_FOR_STATE, REQUEST_WAIT, arguments, NULL, 0,
+			   &client, err);
+	while (r >= 0) {
+		_cleanup_json_ json_t *event = NULL;
+
+		r = client_next(client, &event, NULL, NULL, err);
+		if (r <= 0)
+			return r;
+		if (!json_object_get(event, "exit_code"))
+			continue;
+		*ret_code = (int)json_get_int(event, "exit_code", 0);
+		printf("container \"%s\" exited with status code %d\n",
+		       json_get_string(event, "container") ?: "", *ret_code);
+		fflush(stdout);
+		if (down_project)
+			return 0;
+	}
+	return r;
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	_cleanup_json_ json_t *containers = NULL;
+	struct error err = ERROR_INIT;
+	int code = 0;
+
+	if (target_open(args, argv, &target, &err) < 0 ||
+	    target_containers(&target, true, argv, &containers, &err) < 0)
+		return output_fail(args, &err);
+	if (json_array_size(containers) == 0) {
+		error_set(&err, ENOENT, "no containers for project \"%s\"", target.name);
+		return output_fail(args, &err);
+	}
+	converge_exit_on_signals();
+	if (wait_for(&target, argv, &code, &err) < 0)
+		return output_fail(args, &err);
+	if (down_project) {
+		struct converge converge = {
+			.name = target.name,
+			.project = target.project,
+			.verb = "down",
+			.options = {.goal = PLAN_DOWN,
+				    .by_label = !target.project,
+				    .timeout_usec = -1},
+		};
+		int r = converge_run(args, &converge);
+
+		return r ? r : code;
+	}
+	return code;
+}
+
+const struct command command_wait = {
+	.name = "wait",
+	.operands = "SERVICE [SERVICE...] [OPTIONS]",
+	.summary = "Block until containers of all (or specified) services stop.",
+	.options = options,
+	.min_operands = 1,
+	.max_operands = -1,
+	.run = run,
+};
