@@ -31,7 +31,7 @@ struct network_pool { /* a row of ipam.config */
 };
 
 struct network_options {
-	const char *driver;	   /* NULL: bridge */
+	const char *driver;        /* NULL: bridge */
 	const json_t *driver_opts; /* objects of strings, or NULL */
 	const json_t *labels;
 	bool internal, attachable;
@@ -49,7 +49,7 @@ struct network_info {
 	char *subnet4, *gateway4, *subnet6, *gateway6; /* "172.20.3.0/24", "172.20.3.1" */
 	int64_t created_nsec;
 	size_t attachments; /* leases in use */
-	json_t *record;	    /* everything, as on disk */
+	json_t *record;     /* everything, as on disk */
 };
 
 /* -EEXIST: there is one of this name. -EADDRINUSE: the subnet overlaps another network or route. */
@@ -60,24 +60,31 @@ int network_inspect(struct network_store *store, const char *name, struct networ
 void network_info_free(struct network_info *info);
 int network_list(struct network_store *store, struct network_info ***ret, size_t *ret_count,
 		 struct error *err);
-/* Bridge and rules in the kernel as the record says: after a reboot, a flushed table. Idempotent. */
+/* Bridge and rules in the kernel as the record says: after a reboot, a flushed table. Idempotent.
+ */
 int network_ensure(struct network_store *store, const char *name, struct error *err);
+/* The same for many, with one firewall commit. */
+int network_ensure_many(struct network_store *store, const char *const *names, size_t count,
+			struct error *err);
 /* -EBUSY: containers are attached. -ENOENT: not there. Bridge, rules, record: all gone. */
 int network_remove(struct network_store *store, const char *name, struct error *err);
+/* The same for many, with one firewall commit; goes on after a failure, returns the first. */
+int network_remove_many(struct network_store *store, const char *const *names, size_t count,
+			struct error *err);
 
 /* One end of a container in one network. */
 struct endpoint_options {
-	const char *network;	  /* its name */
-	const char *container_id; /* lease's owner */
+	const char *network;                                   /* its name */
+	const char *container_id;                              /* lease's owner */
 	const char *ipv4_address, *ipv6_address, *mac_address; /* wished; NULL: any */
-	const char *const *link_local_ips;			/* NULL-terminated, or NULL */
+	const char *const *link_local_ips;                     /* NULL-terminated, or NULL */
 	const char *interface_name; /* inside; NULL: eth0, eth1 in order */
 	int priority, gw_priority;  /* order of connecting; who gives the default route */
 };
 
 struct endpoint {
 	char *network, *interface_name; /* inside the container */
-	char *host_interface;		/* veth's other end */
+	char *host_interface;           /* veth's other end */
 	struct in_addr ipv4;
 	struct in6_addr ipv6;
 	bool has_ipv4, has_ipv6, internal;
@@ -100,6 +107,9 @@ int attachment_prepare(struct network_store *store, const struct endpoint_option
 /* For container_spec.network_hook: @data is the struct attachment. Makes links, addresses, routes,
  * the redirect of 127.0.0.11:53, and the DNS sockets (udp, tcp) that come back in @ret_fds. */
 int attachment_hook(const void *data, int *ret_fds, size_t *ret_count, struct error *err);
+
+/* The child runs, or never will: closes the socket and frees the messages that only it needed. */
+void attachment_settle(struct attachment *attachment);
 
 const struct endpoint *attachment_endpoints(const struct attachment *attachment, size_t *ret_count);
 /* For the container's record, and back after a supervisor's restart. */

@@ -19,10 +19,10 @@
 
 struct publish {
 	char host_ip[INET6_ADDRSTRLEN]; /* "": all addresses of both families */
-	uint16_t host_port;		/* 0 in a request: pick one of [first, last], or ephemeral */
+	uint16_t host_port; /* 0 in a request: pick one of [first, last], or ephemeral */
 	uint16_t host_first, host_last; /* range to pick from; 0: the ephemeral one */
 	uint16_t container_port;
-	uint8_t protocol;		/* IPPROTO_TCP, _UDP, _SCTP */
+	uint8_t protocol; /* IPPROTO_TCP, _UDP, _SCTP */
 	/* filled from the container's endpoints */
 	struct in_addr ipv4;
 	struct in6_addr ipv6;

@@ -40,10 +40,10 @@ static const char base_owner[] = "berth";
 
 /* Chain of each enum rule_chain in `table inet berth`. */
 static const char *const chain_names[RULE_CHAINS] = {
-	[RULE_RAW] = "raw",           [RULE_ESTABLISHED] = "established",
+	[RULE_RAW] = "guard",         [RULE_ESTABLISHED] = "established",
 	[RULE_INTERNAL] = "internal", [RULE_PORTS] = "ports",
 	[RULE_DENY] = "deny",         [RULE_LEAVE] = "leave",
-	[RULE_DNAT] = "dnat",         [RULE_MASQUERADE] = "masquerade",
+	[RULE_DNAT] = "published",    [RULE_MASQUERADE] = "postrouting",
 };
 
 static const char base_text[] =
@@ -54,19 +54,19 @@ static const char base_text[] =
 	"chain ports { }\n"
 	"chain deny { }\n"
 	"chain leave { }\n"
-	"chain dnat { }\n"
-	"chain raw { type filter hook prerouting priority raw; policy accept;\n"
+	"chain published { }\n"
+	"chain guard { type filter hook prerouting priority raw; policy accept;\n"
 	"  iifname lo return comment \"berth\"; }\n"
 	"chain forward { type filter hook forward priority filter; policy accept;\n"
 	"  jump user comment \"berth\"; jump established comment \"berth\"\n"
 	"  jump internal comment \"berth\"; jump ports comment \"berth\"\n"
 	"  jump deny comment \"berth\"; jump leave comment \"berth\"; }\n"
 	"chain prerouting { type nat hook prerouting priority dstnat; policy accept;\n"
-	"  fib daddr type local jump dnat comment \"berth\"; }\n"
+	"  fib daddr type local jump published comment \"berth\"; }\n"
 	"chain output { type nat hook output priority -100; policy accept;\n"
 	"  ip6 daddr ::1 return comment \"berth\"\n"
-	"  fib daddr type local jump dnat comment \"berth\"; }\n"
-	"chain masquerade { type nat hook postrouting priority srcnat; policy accept; }\n"
+	"  fib daddr type local jump published comment \"berth\"; }\n"
+	"chain postrouting { type nat hook postrouting priority srcnat; policy accept; }\n"
 	"}\n";
 
 /* What a dump of rules tells. */

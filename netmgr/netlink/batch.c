@@ -135,7 +135,7 @@ static void take_answer(const struct nlmsghdr *message, int ignore, struct error
 		error_code(err, answer->error, "the kernel refuses");
 }
 
-/* Reads answers until the one of message @last has come. */
+/* Reads answers until that of message @last, or of message 0, which speaks for the whole. */
 static int wait_for_answer(int fd, uint32_t last, int ignore, struct error *err)
 {
 	union {
@@ -155,7 +155,7 @@ static int wait_for_answer(int fd, uint32_t last, int ignore, struct error *err)
 			if (message->nlmsg_type != NLMSG_ERROR)
 				continue;
 			take_answer(message, ignore, err);
-			if (message->nlmsg_seq == last)
+			if (message->nlmsg_seq == last || message->nlmsg_seq == 0)
 				return -err->code;
 		}
 	}

@@ -24,10 +24,10 @@ static void link_message(struct batch *batch, uint16_t type, uint16_t flags, uns
 		batch_attr_string(batch, IFLA_IFNAME, name);
 }
 
-/* Inside IFLA_INFO_DATA. @up_flag stands in the peer's own header. */
+/* Inside IFLA_INFO_DATA. The peer cannot be up yet: veth_open() wants both ends to be there. */
 static size_t put_peer(struct batch *batch, const struct link_veth *veth)
 {
-	struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	struct ifinfomsg info = {0};
 	size_t peer = batch_nest(batch, VETH_INFO_PEER), fd_at;
 
 	batch_put(batch, &info, sizeof(info));
@@ -60,11 +60,12 @@ size_t link_add_veth(struct batch *batch, const struct link_veth *veth)
 	return fd_at;
 }
 
-void link_add_bridge(struct batch *batch, const char *name, unsigned int mtu)
+void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu)
 {
 	size_t info;
 
 	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name, IFF_UP);
+	batch_attr(batch, IFLA_ADDRESS, mac, 6);
 	if (mtu)
 		batch_attr_u32(batch, IFLA_MTU, mtu);
 	info = batch_nest(batch, IFLA_LINKINFO);
@@ -77,7 +78,7 @@ void link_set_up(struct batch *batch, unsigned int index)
 	link_message(batch, RTM_NEWLINK, 0, index, NULL, IFF_UP);
 }
 
-void link_isolate_port(struct batch *batch, const char *name)
+void link_set_port(struct batch *batch, const char *name, bool isolated, bool hairpin)
 {
 	size_t info, data;
 
@@ -85,7 +86,8 @@ void link_isolate_port(struct batch *batch, const char *name)
 	info = batch_nest(batch, IFLA_LINKINFO);
 	batch_attr_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = batch_nest(batch, IFLA_INFO_SLAVE_DATA);
-	batch_attr_u8(batch, IFLA_BRPORT_ISOLATED, 1);
+	batch_attr_u8(batch, IFLA_BRPORT_ISOLATED, isolated);
+	batch_attr_u8(batch, IFLA_BRPORT_MODE, hairpin);
 	batch_nest_end(batch, data);
 	batch_nest_end(batch, info);
 }

@@ -20,15 +20,18 @@ struct link_veth {
 };
 
 /*
- * Makes both ends, both up: the peer in its namespace, the near end in its bridge. Returns the
+ * Makes both ends: the peer in its namespace, down; the near end in its bridge and up. Returns the
  * offset in batch->data of the namespace's descriptor, for whoever knows it only later.
  */
 size_t link_add_veth(struct batch *batch, const struct link_veth *veth);
 /* A bridge that is up. @mtu 0: the default. */
-void link_add_bridge(struct batch *batch, const char *name, unsigned int mtu);
+void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu);
 void link_set_up(struct batch *batch, unsigned int index);
-/* A bridge's port that hears and reaches only the bridge itself. */
-void link_isolate_port(struct batch *batch, const char *name);
+/*
+ * A bridge's port. @isolated: it hears and reaches only the bridge itself. @hairpin: what came
+ * from it may go back to it.
+ */
+void link_set_port(struct batch *batch, const char *name, bool isolated, bool hairpin);
 void link_delete(struct batch *batch, const char *name);
 void link_set_group(struct batch *batch, const char *name, uint32_t group);
 void link_delete_group(struct batch *batch, uint32_t group);

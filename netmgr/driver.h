@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NETMGR_DRIVER_H
+#define NETMGR_DRIVER_H
+
+/*
+ * driver.h - what a kind of network does in the kernel; a row a kind.
+ */
+
+#include "common/error.h"
+
+#include "netmgr/netlink/batch.h"
+
+struct network;
+
+struct network_driver {
+	const char *name;
+	bool addresses; /* has subnets, and interfaces in containers */
+	/* Reads driver_opts into @network; refuses what it does not know or cannot do. */
+	int (*configure)(struct network *network, struct error *err);
+	/* Makes what is missing in the kernel. @fd: rtnetlink, of the host. */
+	int (*ensure)(const struct network *network, int fd, struct error *err);
+	/* Takes it away; what is gone already is fine. */
+	int (*remove)(const struct network *network, int fd, struct error *err);
+};
+
+extern const struct network_driver driver_bridge, driver_host, driver_none;
+
+/* NULL: none of this name; NULL as a name is "bridge". */
+const struct network_driver *driver_find(const char *name);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netmgr/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "netmgr/firewall/firewall.h"
+#include "netmgr/netlink/link.h"
+#include "netmgr/store.h"
+
+#define NETWORKS_MAX 4096
+
+DEFINE_CLEANUP(struct network *, network_free);
+#define _cleanup_network_ _cleanup_(cleanup_network_free)
+
+static void describe_rules(const struct network *network, struct firewall_network *ret)
+{
+	*ret = (struct firewall_network){
+		.internal = network->internal,
+		.icc = network->icc,
+		.masquerade = network->masquerade,
+		.direct = network->direct,
+	};
+	memcpy(ret->bridge, network->bridge, sizeof(ret->bridge));
+	if (network->pool4.present) {
+		ret->subnet4 = network->pool4.subnet;
+		ret->gateway4 = network->pool4.gateway;
+	}
+	if (network->pool6.present) {
+		ret->subnet6 = network->pool6.subnet;
+		ret->gateway6 = network->pool6.gateway;
+	}
+}
+
+/* Rules of many networks in one commit; @remove takes them away. */
+static int commit_rules(struct network *const *networks, size_t count, bool remove,
+			struct error *err)
+{
+	struct firewall_network *rules = new_array(struct firewall_network, count + 1);
+	struct firewall_network_change *changes =
+		new_array(struct firewall_network_change, count + 1);
+	char(*owners)[112] = alloc_zero(count + 1, sizeof(*owners));
+	size_t used = 0;
+	int r;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!networks[i] || !networks[i]->driver->addresses)
+			continue;
+		snprintf(owners[used], sizeof(owners[used]), "network:%s", networks[i]->name);
+		describe_rules(networks[i], &rules[used]);
+		changes[used].owner = owners[used];
+		changes[used].network = remove ? NULL : &rules[used];
+		used++;
+	}
+	r = firewall_networks(changes, used, err);
+	free(rules);
+	free(changes);
+	free(owners);
+	return r;
+}
+
+/* Subnets of all other networks, whatever their state in the kernel. */
+static int take_networks(const struct network_store *store, struct ipam_taken *taken,
+			 struct error *err)
+{
+	_cleanup_strv_ char **names = NULL;
+
+	if (store_names(store, &names, err) < 0)
+		return -err->code;
+	strv_foreach(name, names)
+	{
+		_cleanup_network_ struct network *other = NULL;
+		struct error broken = ERROR_INIT;
+
+		if (store_load(store, name, &other, &broken) < 0) {
+			log_warning("%s", broken.message);
+			continue;
+		}
+		if (other->pool4.present)
+			ipam_taken_add(taken, &other->pool4.subnet);
+		if (other->pool6.present)
+			ipam_taken_add(taken, &other->pool6.subnet);
+	}
+	return 0;
+}
+
+static int take_wished_pools(struct network *network, const struct network_options *options,
+			     const struct ipam_taken *taken, struct error *err)
+{
+	for (size_t i = 0; i < options->pool_count; i++) {
+		const struct network_pool *wish = &options->pools[i];
+		struct ipam_pool pool, *target;
+
+		if (!wish->subnet && !wish->ip_range && !wish->gateway)
+			continue;
+		if (ipam_pool_parse(wish, taken, &pool, err) < 0)
+			return -err->code;
+		target = pool.subnet.ip.family == AF_INET ? &network->pool4 : &network->pool6;
+		if (target->present) {
+			ipam_pool_done(&pool);
+			return error_set(err, EINVAL,
+					 "ipam: a bridge has one subnet of a family, "
+					 "'%s' is a second",
+					 wish->subnet);
+		}
+		*target = pool;
+	}
+	return 0;
+}
+
+static int choose_pools(const struct network_store *store, struct network *network,
+			const struct network_options *options, struct error *err)
+{
+	struct ipam_taken taken = {0};
+	int index = network->found_bridge ? link_index(store->route_fd, network->bridge) : 0;
+	int r;
+
+	r = take_networks(store, &taken, err);
+	if (r >= 0)
+		r = ipam_taken_host(&taken, store->route_fd, index, err);
+	if (r >= 0)
+		r = take_wished_pools(network, options, &taken, err);
+	if (r >= 0 && !network->pool4.present && !options->disable_ipv4)
+		r = ipam_pool_choose(AF_INET, network->name, &taken, &network->pool4, err);
+	if (r >= 0 && !network->pool6.present && options->enable_ipv6)
+		r = ipam_pool_choose(AF_INET6, network->name, &taken, &network->pool6, err);
+	ipam_taken_done(&taken);
+	if (r >= 0 && !network->pool4.present && !network->pool6.present)
+		r = error_set(err, EINVAL, "neither IPv4 nor IPv6 is enabled");
+	return r;
+}
+
+static int fill(const struct network_store *store, struct network *network, const char *name,
+		const struct network_options *options, struct error *err)
+{
+	network->name = alloc_string(name);
+	fs_random_hex(network->id, 32);
+	network->driver = driver_find(options->driver);
+	if (!network->driver)
+		return error_set(err, EINVAL, "there is no driver '%s'; bridge, host and none are",
+				 options->driver);
+	network->driver_opts =
+		options->driver_opts ? json_deep_copy(options->driver_opts) : json_object();
+	network->labels = options->labels ? json_deep_copy(options->labels) : json_object();
+	network->internal = options->internal;
+	network->attachable = options->attachable;
+	network->created_nsec = units_now_nsec();
+	if (network->driver->configure(network, err) < 0)
+		return -err->code;
+	if (!network->driver->addresses) {
+		if (options->pool_count)
+			return error_set(err, EINVAL, "driver %s has no ipam",
+					 network->driver->name);
+		return 0;
+	}
+	network->found_bridge = link_index(store->route_fd, network->bridge) > 0;
+	return choose_pools(store, network, options, err);
+}
+
+int network_create(struct network_store *store, const char *name,
+		   const struct network_options *options, struct error *err)
+{
+	_cleanup_network_ struct network *network = new (struct network);
+	_cleanup_close_ int lock = -EBADF;
+	_cleanup_strv_ char **names = NULL;
+	int r;
+
+	if (!store_name_valid(name))
+		return error_set(
+			err, EINVAL,
+			"network '%.100s': a name has letters, digits, '_', '.' and '-', 92 "
+			"at most, and begins with a letter or digit",
+			name);
+	lock = store_lock(store, err);
+	if (lock < 0 || store_names(store, &names, err) < 0)
+		return error_wrap(err, "network %s", name);
+	if (strv_contains(names, name))
+		return error_set(err, EEXIST, "network %s: there is one of this name already",
+				 name);
+	if (strv_length(names) >= NETWORKS_MAX)
+		return error_set(err, ENOSPC, "network %s: there are %u networks already", name,
+				 NETWORKS_MAX);
+	r = fill(store, network, name, options, err);
+	if (r >= 0)
+		r = store_add(store, network, err);
+	if (r < 0)
+		return error_wrap(err, "network %s", name);
+	return 0;
+}
+
+static void describe_pool(const struct ipam_pool *pool, char **ret_subnet, char **ret_gateway)
+{
+	char text[SUBNET_TEXT_MAX];
+
+	if (!pool->present)
+		return;
+	*ret_subnet = alloc_string(subnet_format(&pool->subnet, text));
+	*ret_gateway = alloc_string(ip_format(&pool->gateway, text));
+}
+
+static int describe(struct network_store *store, const char *name, struct network_info **ret,
+		    struct error *err)
+{
+	_cleanup_network_ struct network *network = NULL;
+	struct ipam_leases *leases;
+	struct network_info *info;
+
+	if (store_load(store, name, &network, err) < 0 ||
+	    store_leases(store, name, &leases, err) < 0)
+		return -err->code;
+	info = new (struct network_info);
+	info->name = alloc_string(name);
+	info->id = alloc_string(network->id);
+	info->driver = alloc_string(network->driver->name);
+	info->bridge = network->bridge[0] ? alloc_string(network->bridge) : NULL;
+	info->driver_opts = json_incref(network->driver_opts);
+	info->labels = json_incref(network->labels);
+	info->internal = network->internal;
+	info->attachable = network->attachable;
+	info->ipv4 = network->pool4.present;
+	info->ipv6 = network->pool6.present;
+	describe_pool(&network->pool4, &info->subnet4, &info->gateway4);
+	describe_pool(&network->pool6, &info->subnet6, &info->gateway6);
+	info->created_nsec = network->created_nsec;
+	info->attachments = ipam_leases_active(leases);
+	info->record = store_record(network);
+	*ret = info;
+	return 0;
+}
+
+int network_inspect(struct network_store *store, const char *name, struct network_info **ret,
+		    struct error *err)
+{
+	_cleanup_close_ int lock = store_lock(store, err);
+
+	return lock < 0 ? lock : describe(store, name, ret, err);
+}
+
+void network_info_free(struct network_info *info)
+{
+	if (!info)
+		return;
+	free(info->name);
+	free(info->id);
+	free(info->driver);
+	free(info->bridge);
+	json_decref(info->driver_opts);
+	json_decref(info->labels);
+	free(info->subnet4);
+	free(info->gateway4);
+	free(info->subnet6);
+	free(info->gateway6);
+	json_decref(info->record);
+	free(info);
+}
+
+int network_list(struct network_store *store, struct network_info ***ret, size_t *ret_count,
+		 struct error *err)
+{
+	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_strv_ char **names = NULL;
+	struct network_info **list = NULL;
+	size_t count = 0;
+
+	if (lock < 0 || store_names(store, &names, err) < 0)
+		return -err->code;
+	strv_foreach(name, names)
+	{
+		struct network_info *info;
+		struct error broken = ERROR_INIT;
+
+		if (describe(store, name, &info, &broken) < 0)
+			log_warning("%s", broken.message);
+		else
+			*array_add(list, count) = info;
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}
+
+int network_ensure(struct network_store *store, const char *name, struct error *err)
+{
+	return network_ensure_many(store, &name, 1, err);
+}
+
+static void free_networks(struct network **networks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		network_free(networks[i]);
+	free(networks);
+}
+
+int network_ensure_many(struct network_store *store, const char *const *names, size_t count,
+			struct error *err)
+{
+	_cleanup_close_ int lock = store_lock(store, err);
+	struct network **networks;
+	int r = 0;
+
+	if (lock < 0)
+		return lock;
+	networks = new_array(struct network *, count + 1);
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		r = store_load(store, names[i], &networks[i], err);
+		if (r < 0)
+			break;
+		r = networks[i]->driver->ensure(networks[i], store->route_fd, err);
+		if (r < 0)
+			error_wrap(err, "network %s", names[i]);
+	}
+	if (r >= 0)
+		r = commit_rules(networks, count, false, err);
+	free_networks(networks, count);
+	return r;
+}
+
+int network_remove(struct network_store *store, const char *name, struct error *err)
+{
+	return network_remove_many(store, &name, 1, err);
+}
+
+/* The network, if nothing keeps it. */
+static int load_unused(struct network_store *store, const char *name, struct network **ret,
+		       struct error *err)
+{
+	struct ipam_leases *leases;
+	size_t active;
+
+	if (store_leases(store, name, &leases, err) < 0 || store_load(store, name, ret, err) < 0)
+		return -err->code;
+	active = ipam_leases_active(leases);
+	if (!active)
+		return 0;
+	network_free(*ret);
+	*ret = NULL;
+	return error_set(err, EBUSY, "network %s: %zu container%s attached to it", name, active,
+			 active == 1 ? " is" : "s are");
+}
+
+/* The first failure is the one to tell; later ones are logged. */
+static void note_failure(struct error *err, const struct error *failure)
+{
+	if (err->code)
+		log_warning("%s", failure->message);
+	else
+		*err = *failure;
+}
+
+int network_remove_many(struct network_store *store, const char *const *names, size_t count,
+			struct error *err)
+{
+	_cleanup_close_ int lock = store_lock(store, err);
+	struct network **networks;
+	struct error failure = ERROR_INIT;
+
+	if (lock < 0)
+		return lock;
+	networks = new_array(struct network *, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		error_clear(&failure);
+		if (load_unused(store, names[i], &networks[i], &failure) < 0)
+			note_failure(err, &failure);
+	}
+	error_clear(&failure);
+	if (commit_rules(networks, count, true, &failure) < 0)
+		note_failure(err, &failure);
+	for (size_t i = 0; i < count; i++) {
+		error_clear(&failure);
+		if (!networks[i])
+			continue;
+		/* The record goes last: what stays in the kernel is found again by it. */
+		if (networks[i]->driver->remove(networks[i], store->route_fd, &failure) < 0 ||
+		    store_remove(store, names[i], &failure) < 0) {
+			error_wrap(&failure, "network %s", names[i]);
+			note_failure(err, &failure);
+		}
+	}
+	free_networks(networks, count);
+	return -err->code;
+}
