@@ -13,18 +13,19 @@
 #include <stdio.h>
 
 #include "common/error.h"
+
 #include "compose/model/project.h"
 
 struct load_options {
 	const char *working_dir;  /* the client's cwd, absolute */
 	char *const *environment; /* KEY=VALUE, the client's */
-	char *const *files;	  /* -f, in order; "-" is stdin; NULL: COMPOSE_FILE or discovery */
-	char *const *env_files;	  /* --env-file */
+	char *const *files;       /* -f, in order; "-" is stdin; NULL: COMPOSE_FILE or discovery */
+	char *const *env_files;   /* --env-file */
 	const char *project_directory, *project_name; /* may be NULL */
-	char *const *profiles;	  /* --profile; "*": all; COMPOSE_PROFILES is read by load */
-	char *const *services;	  /* selected ones (they activate their own profiles); NULL: all */
-	bool with_dependencies;	  /* keep the dependencies of the selected ones */
-	bool all_resources;	  /* keep networks and volumes that nobody uses */
+	char *const *profiles;  /* --profile; "*": all; COMPOSE_PROFILES is read by load */
+	char *const *services;  /* selected ones (they activate their own profiles); NULL: all */
+	bool with_dependencies; /* keep the dependencies of the selected ones */
+	bool all_resources;     /* keep networks and volumes that nobody uses */
 	bool no_interpolate, no_normalize, no_path_resolution, no_env_resolution, no_consistency;
 	void (*warn)(void *data, const char *message); /* "The \"X\" variable is not set. ..." */
 	void *warn_data;
@@ -43,6 +44,12 @@ int load_project(const struct load_options *options, struct project **ret, char 
  * With -p or COMPOSE_PROJECT_NAME no file needs to exist or to be right. New string.
  */
 int load_project_name(const struct load_options *options, char **ret_name, struct error *err);
+
+/*
+ * The merged files as JSON and nothing more: for `config --no-interpolate`, whose values need not
+ * be of any form yet. New reference.
+ */
+int load_model(const struct load_options *options, json_t **ret, struct error *err);
 
 /* Variables that the files mention, as rows {name, required, default, alternate}; new reference. */
 int load_variables(const struct load_options *options, json_t **ret, struct error *err);

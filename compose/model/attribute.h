@@ -4,7 +4,7 @@
 
 /*
  * attribute.h - the schema: for each attribute its name, its place in the struct, how it is read,
- * written and released, how files are merged, which of it is a path, and what a change asks for.
+ * written and released, how files are merged, and what a change asks for.
  *
  * The steps of loading, `config`, hashing and the difference between two services all read these
  * rows. Rows stand in the order in which `docker compose config` prints them.
@@ -23,23 +23,9 @@ enum merge_rule {
 	MERGE_MAPPING,	    /* KEY=VALUE lists and mappings, by KEY */
 	MERGE_NAMES,	    /* a list of names is a mapping of nulls */
 	MERGE_DEPENDENCIES, /* a list of names is a mapping of {condition: service_started} */
-	MERGE_VALUES,	    /* lists (or one text), the same text once */
-	MERGE_HOSTS,	    /* extra_hosts: lists or mappings, exact duplicates once */
-	MERGE_PORTS,	    /* by address, published, target and protocol */
-	MERGE_TARGETS,	    /* volumes, devices, by where they go */
-	MERGE_SECRETS,
-	MERGE_CONFIGS,
-	MERGE_ENV_FILES, /* by path */
+	MERGE_LIST,	    /* one behind the other; one text or a mapping counts as a list */
 	MERGE_LOGGING,	 /* options only if the driver is the same */
 	MERGE_IPAM,	 /* by subnet */
-};
-
-enum path_rule {
-	PATH_NONE,
-	PATH_FILE,	     /* the text is a path */
-	PATH_ENV_FILES,	     /* env_file: text, list of texts, or of {path} */
-	PATH_MOUNTS,	     /* volumes: sources of binds */
-	PATH_VOLUME_OPTIONS, /* driver_opts.device of a bind */
 };
 
 enum change_effect {
@@ -75,7 +61,6 @@ struct attribute {
 	size_t field, count; /* offsets; NO_FIELD: none */
 	const struct shape *shape;
 	enum merge_rule merge;
-	enum path_rule path;
 	enum change_effect change;
 };
 

@@ -217,6 +217,17 @@ bool decode_duration(struct decoder *d, const struct node *node, int64_t *ret_us
 	return true;
 }
 
+void decode_resolve(struct decoder *d, const struct node *node, char **path)
+{
+	char *resolved;
+
+	if (!d->resolve || !*path || !**path)
+		return;
+	resolved = d->resolve(d->resolve_data, &node->at, *path);
+	free(*path);
+	*path = resolved;
+}
+
 bool decode_mapping_kind(struct decoder *d, const struct node *node)
 {
 	if (node->kind == NODE_MAPPING)

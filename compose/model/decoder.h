@@ -18,7 +18,9 @@ struct decoder {
 	struct report *report;
 	void (*warn)(void *data, const char *message);
 	void *warn_data;
-	bool canonical; /* reads project_to_json()'s form */
+	/* A path of the file, made absolute (new string); NULL: paths stay as they are. */
+	char *(*resolve)(void *data, const struct position *at, const char *path);
+	void *resolve_data;
 	struct {
 		const char *key; /* NULL: number @index of a list */
 		size_t index;
@@ -49,6 +51,8 @@ bool decode_int(struct decoder *d, const struct node *node, int64_t *ret);
 bool decode_number(struct decoder *d, const struct node *node, double *ret);
 bool decode_bytes(struct decoder *d, const struct node *node, int64_t *ret);
 bool decode_duration(struct decoder *d, const struct node *node, int64_t *ret_usec);
+/* Makes *path, which stands at @node, absolute. */
+void decode_resolve(struct decoder *d, const struct node *node, char **path);
 bool decode_mapping_kind(struct decoder *d, const struct node *node);
 bool decode_sequence_kind(struct decoder *d, const struct node *node);
 /* Reports the first two items that are the same. */

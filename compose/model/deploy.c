@@ -123,8 +123,8 @@ static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_en
 						 string_release};
 
 static const struct attribute deploy_attributes[] = {
-	{"mode", DEPLOY(mode), &shape_string, MERGE_DEEP, PATH_NONE, CHANGE_NONE},
-	{"replicas", DEPLOY(replicas), &shape_count, MERGE_DEEP, PATH_NONE, CHANGE_NONE},
+	{"mode", DEPLOY(mode), &shape_string, MERGE_DEEP, CHANGE_NONE},
+	{"replicas", DEPLOY(replicas), &shape_count, MERGE_DEEP, CHANGE_NONE},
 	{"labels", DEPLOY(labels), &shape_labels, MERGE_MAPPING},
 	{"update_config", DEPLOY(rest), &shape_kept},
 	{"rollback_config", DEPLOY(rest), &shape_kept},

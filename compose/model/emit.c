@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/str.h"
+
 #include "compose/tree/node.h"
 
 static void add_indent(struct strbuf *out, unsigned int depth)
@@ -19,8 +20,8 @@ static void add_indent(struct strbuf *out, unsigned int depth)
 /* Words that YAML 1.1 took for booleans: written in quotes for readers that still do. */
 static bool is_old_boolean(const char *s)
 {
-	static const char *const words[] = {"y",  "Y",	"yes", "Yes", "YES", "on",  "On",  "ON",
-					    "n",  "N",	"no",  "No",  "NO",  "off", "Off", "OFF"};
+	static const char *const words[] = {"y", "Y", "yes", "Yes", "YES", "on",  "On",  "ON",
+					    "n", "N", "no",  "No",  "NO",  "off", "Off", "OFF"};
 
 	array_foreach(word, words)
 		if (!strcmp(*word, s))
@@ -121,9 +122,9 @@ static void add_single_quoted(struct strbuf *out, const char *s)
 static void add_literal(struct strbuf *out, const char *s, unsigned int depth)
 {
 	size_t length = strlen(s);
-	const char *chomp = s[length - 1] != '\n'			  ? "-" :
-			    length > 1 && s[length - 2] == '\n' ? "+" :
-								    "";
+	const char *chomp = s[length - 1] != '\n'                 ? "-"
+			    : length > 1 && s[length - 2] == '\n' ? "+"
+								  : "";
 
 	strbuf_addf(out, "|%s%s", *s == ' ' || *s == '\n' ? "2" : "", chomp);
 	while (*s) {
@@ -254,7 +255,9 @@ static void add_value(struct strbuf *out, const json_t *value, unsigned int dept
 	else if (json_is_real(value))
 		add_real(out, json_real_value(value));
 	else
-		strbuf_add(out, json_is_null(value) ? "null" : json_is_true(value) ? "true" : "false");
+		strbuf_add(out, json_is_null(value)   ? "null"
+				: json_is_true(value) ? "true"
+						      : "false");
 	strbuf_addc(out, '\n');
 }
 
@@ -353,7 +356,9 @@ static void add_json(struct strbuf *out, const json_t *value, unsigned int depth
 	} else if (json_is_real(value)) {
 		add_real(out, json_real_value(value));
 	} else {
-		strbuf_add(out, json_is_null(value) ? "null" : json_is_true(value) ? "true" : "false");
+		strbuf_add(out, json_is_null(value)   ? "null"
+				: json_is_true(value) ? "true"
+						      : "false");
 	}
 	if (!object && !json_is_array(value))
 		return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 static void add_host(struct decoder *d, const struct node *node, const struct slot *slot,

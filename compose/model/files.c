@@ -48,6 +48,26 @@ static void references_decode(struct decoder *d, const struct node *node, const 
 	decode_unique_items(d, node);
 }
 
+static void release_reference(void *row)
+{
+	release_object(&reference_schema, row);
+}
+
+static void target_key(const void *row, struct strbuf *text)
+{
+	const struct file_reference *reference = row;
+
+	strbuf_addf(text, "%s%s", reference->target ? "" : "/",
+		    reference->target ? reference->target : reference->source);
+}
+
+static void configs_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	references_decode(d, node, slot);
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct file_reference), target_key,
+		   release_reference);
+}
+
 /* A secret says where it goes; for a config, "/SOURCE" is understood. */
 static void secrets_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -57,6 +77,7 @@ static void secrets_decode(struct decoder *d, const struct node *node, const str
 	for (size_t i = 0; i < *slot->count; i++)
 		if (!(*items)[i].target)
 			(*items)[i].target = str_printf("/run/secrets/%s", (*items)[i].source);
+	rows_unify(*items, slot->count, sizeof(**items), target_key, release_reference);
 }
 
 static json_t *references_encode(const struct slot *slot)
@@ -83,7 +104,7 @@ static void references_release(const struct slot *slot)
 }
 
 const struct shape shape_secrets = {secrets_decode, references_encode, references_release};
-const struct shape shape_configs = {references_decode, references_encode, references_release};
+const struct shape shape_configs = {configs_decode, references_encode, references_release};
 
 /* true, "true", or the old {name: X}, whose name load takes over. */
 static void external_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -124,7 +145,7 @@ static const struct shape shape_content = {content_decode, content_encode, conte
 #define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
 static const struct attribute file_attributes[] = {
 	{"name", FILE_OBJECT(name), &shape_string},
-	{"file", FILE_OBJECT(file), &shape_string, MERGE_DEEP, PATH_FILE},
+	{"file", FILE_OBJECT(file), &shape_path},
 	{"environment", FILE_OBJECT(environment), &shape_string},
 	{"content", FILE_OBJECT(content), &shape_content},
 	{"external", FILE_OBJECT(external), &shape_external},
@@ -164,6 +185,17 @@ static void decode_env_file(struct decoder *d, const struct node *item, const st
 			       file->format);
 	if (!file->path)
 		file->path = alloc_string("");
+	decode_resolve(d, item, &file->path);
+}
+
+static void path_key(const void *row, struct strbuf *text)
+{
+	strbuf_add(text, ((const struct env_file *)row)->path);
+}
+
+static void release_env_file(void *row)
+{
+	release_object(&env_file_schema, row);
 }
 
 static void env_files_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -181,6 +213,8 @@ static void env_files_decode(struct decoder *d, const struct node *node, const s
 		decode_env_file(d, item, slot);
 		decoder_pop(d);
 	}
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct env_file), path_key,
+		   release_env_file);
 }
 
 static json_t *env_files_encode(const struct slot *slot)

@@ -3,13 +3,13 @@
 
 #define HEALTH(field) offsetof(struct healthcheck, field), NO_FIELD
 static const struct attribute attributes[] = {
-	{"test", HEALTH(test), &shape_health_test, MERGE_REPLACE},
-	{"timeout", HEALTH(timeout), &shape_duration},
-	{"interval", HEALTH(interval), &shape_duration},
-	{"retries", HEALTH(retries), &shape_count},
-	{"start_period", HEALTH(start_period), &shape_duration},
-	{"start_interval", HEALTH(start_interval), &shape_duration},
-	{"disable", HEALTH(disable), &shape_bool},
+	{"test", HEALTH(test), &shape_health_test,        MERGE_REPLACE},
+	{"timeout",      HEALTH(timeout),          &shape_duration              },
+	{"interval",      HEALTH(interval),         &shape_duration},
+	{"retries",      HEALTH(retries),          &shape_count                },
+	{"start_period",      HEALTH(start_period),     &shape_duration},
+	{"start_interval",      HEALTH(start_interval),   &shape_duration            },
+	{"disable",      HEALTH(disable),          &shape_bool  },
 };
 static const struct schema healthcheck_schema = {"healthcheck", attributes, ARRAY_SIZE(attributes),
 						 NO_FIELD};
@@ -20,7 +20,8 @@ static void healthcheck_decode(struct decoder *d, const struct node *node, const
 
 	healthcheck->given = true;
 	decode_object(d, node, &healthcheck_schema, healthcheck);
-	if (healthcheck->disable && healthcheck->test.args && str_equal(healthcheck->test.args[0], "CMD"))
+	if (healthcheck->disable && healthcheck->test.args &&
+	    str_equal(healthcheck->test.args[0], "CMD"))
 		decode_warning(d, "healthcheck: disable is set, the test will not run");
 }
 
@@ -36,5 +37,5 @@ static void healthcheck_release(const struct slot *slot)
 	release_object(&healthcheck_schema, slot->field);
 }
 
-const struct shape shape_healthcheck = {healthcheck_decode, healthcheck_encode,
-					healthcheck_release, &healthcheck_schema};
+const struct shape shape_healthcheck = {healthcheck_decode, healthcheck_encode, healthcheck_release,
+					&healthcheck_schema};

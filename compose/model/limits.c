@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 static bool decode_limit(struct decoder *d, const struct node *node, int64_t *ret)
@@ -36,8 +37,8 @@ static const struct schema ulimit_schema = {"ulimit", ulimit_attributes,
 					    ARRAY_SIZE(ulimit_attributes), NO_FIELD};
 
 static const char *const ulimit_names[] = {
-	"as",	  "core",     "cpu",	"data",	  "fsize",  "locks",  "memlock",    "msgqueue",
-	"nice",	  "nofile",   "nproc",	"rss",	  "rtprio", "rttime", "sigpending", "stack",
+	"as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+	"nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack",
 };
 
 static void check_name(struct decoder *d, const struct node *node)
@@ -65,8 +66,9 @@ static void decode_ulimit(struct decoder *d, const struct node *child, struct ul
 	if (!node_get(child, "soft") || !node_get(child, "hard"))
 		decode_problem(d, child, "needs both soft and hard");
 	else if (limit->hard >= 0 && (limit->soft > limit->hard || limit->soft < 0))
-		decode_problem(d, child, "ulimit soft limit must be less than or equal to hard "
-					 "limit");
+		decode_problem(d, child,
+			       "ulimit soft limit must be less than or equal to hard "
+			       "limit");
 }
 
 static int compare_ulimits(const void *a, const void *b)
@@ -102,9 +104,9 @@ static json_t *ulimits_encode(const struct slot *slot)
 	json = json_object();
 	for (size_t i = 0; i < *slot->count; i++)
 		json_object_set_new_nocheck(json, limits[i].name,
-					    limits[i].single ?
-						    json_integer(limits[i].soft) :
-						    encode_object(&ulimit_schema, &limits[i]));
+					    limits[i].single
+						    ? json_integer(limits[i].soft)
+						    : encode_object(&ulimit_schema, &limits[i]));
 	return json;
 }
 
@@ -122,8 +124,8 @@ const struct shape shape_ulimits = {ulimits_decode, ulimits_encode, ulimits_rele
 
 #define DEVICE(field) offsetof(struct device, field), NO_FIELD
 static const struct attribute device_attributes[] = {
-	{"source", DEVICE(source), &shape_string},
-	{"target", DEVICE(target), &shape_string},
+	{"source",      DEVICE(source),      &shape_string},
+	{"target",      DEVICE(target),      &shape_string},
 	{"permissions", DEVICE(permissions), &shape_string},
 };
 static const struct schema device_schema = {"device", device_attributes,
@@ -162,7 +164,8 @@ static void check_device(struct decoder *d, const struct node *item, struct devi
 		device->target = alloc_string(device->source);
 	if (!device->permissions)
 		device->permissions = alloc_string("rwm");
-	if (!*device->permissions || strspn(device->permissions, "rwm") != strlen(device->permissions))
+	if (!*device->permissions ||
+	    strspn(device->permissions, "rwm") != strlen(device->permissions))
 		decode_problem(d, item, "invalid device permissions \"%s\": any of r, w and m",
 			       device->permissions);
 	if (is_cdi(device->source)) {

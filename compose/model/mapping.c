@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 void mapping_add(struct mapping *mapping, const char *key, const char *value)
@@ -163,8 +164,8 @@ static json_t *mapping_encode(const struct slot *slot)
 		const struct key_value *item = &mapping->items[i];
 
 		json_object_set_new_nocheck(json, item->key,
-					    item->value ? json_string_nocheck(item->value) :
-							  json_null());
+					    item->value ? json_string_nocheck(item->value)
+							: json_null());
 	}
 	return json;
 }

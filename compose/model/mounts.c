@@ -335,6 +335,8 @@ static void check_mount(struct decoder *d, const struct node *item, struct mount
 	mount->target = clean;
 	if (mount->type == MOUNT_BIND && !mount->source)
 		decode_problem(d, item, "a bind mount needs a source");
+	if (mount->type == MOUNT_BIND)
+		decode_resolve(d, item, &mount->source);
 	if (mount->type == MOUNT_IMAGE && !mount->source)
 		decode_problem(d, item, "an image mount needs a source: the image's name");
 }
@@ -358,6 +360,18 @@ static void decode_mount(struct decoder *d, const struct node *item, const struc
 	}
 }
 
+static void mount_key(const void *row, struct strbuf *text)
+{
+	const struct mount *mount = row;
+
+	strbuf_add(text, mount->target ? mount->target : "");
+}
+
+static void release_row(void *row)
+{
+	mount_release(row);
+}
+
 static void mounts_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	size_t i = 0;
@@ -370,6 +384,7 @@ static void mounts_decode(struct decoder *d, const struct node *node, const stru
 		decoder_pop(d);
 	}
 	decode_unique_items(d, node);
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct mount), mount_key, release_row);
 }
 
 static json_t *mounts_encode(const struct slot *slot)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 static void check_address(struct decoder *d, const struct node *node, const struct slot *slot,
@@ -41,15 +42,15 @@ static const struct shape shape_ipv6 = {ipv6_decode, string_encode, string_relea
 
 #define ON(field) offsetof(struct service_network, field), NO_FIELD
 static const struct attribute service_network_attributes[] = {
-	{"aliases", ON(aliases), &shape_strings, MERGE_VALUES},
-	{"driver_opts", ON(driver_opts), &shape_options},
-	{"gw_priority", ON(gw_priority), &shape_int},
-	{"interface_name", ON(interface_name), &shape_string},
-	{"ipv4_address", ON(ipv4_address), &shape_ipv4},
-	{"ipv6_address", ON(ipv6_address), &shape_ipv6},
-	{"link_local_ips", ON(link_local_ips), &shape_strings, MERGE_VALUES},
-	{"mac_address", ON(mac_address), &shape_string},
-	{"priority", ON(priority), &shape_int},
+	{"aliases",      ON(aliases), &shape_strings,         MERGE_LIST},
+	{"driver_opts",              ON(driver_opts),             &shape_options      },
+	{"gw_priority",              ON(gw_priority),             &shape_int},
+	{"interface_name",              ON(interface_name),          &shape_string},
+	{"ipv4_address",              ON(ipv4_address),            &shape_ipv4    },
+	{"ipv6_address",              ON(ipv6_address),            &shape_ipv6},
+	{"link_local_ips",              ON(link_local_ips),          &shape_strings, MERGE_LIST},
+	{"mac_address",    ON(mac_address),               &shape_string                        },
+	{"priority", ON(priority),&shape_int},
 };
 static const struct schema service_network_schema = {
 	"network", service_network_attributes, ARRAY_SIZE(service_network_attributes), NO_FIELD};
@@ -93,8 +94,8 @@ static json_t *service_networks_encode(const struct slot *slot)
 	for (size_t i = 0; i < *slot->count; i++)
 		json_object_set_new_nocheck(
 			json, items[i].name,
-			items[i].given ? encode_object(&service_network_schema, &items[i]) :
-					 json_null());
+			items[i].given ? encode_object(&service_network_schema, &items[i])
+				       : json_null());
 	return json;
 }
 
@@ -147,9 +148,9 @@ static const struct shape shape_gateway = {gateway_decode, string_encode, string
 
 #define POOL(field) offsetof(struct ipam_config, field), NO_FIELD
 static const struct attribute pool_attributes[] = {
-	{"subnet", POOL(subnet), &shape_prefix},
-	{"gateway", POOL(gateway), &shape_gateway},
-	{"ip_range", POOL(ip_range), &shape_prefix},
+	{"subnet",        POOL(subnet),        &shape_prefix },
+	{"gateway",       POOL(gateway),       &shape_gateway},
+	{"ip_range",      POOL(ip_range),      &shape_prefix },
 	{"aux_addresses", POOL(aux_addresses), &shape_options},
 };
 static const struct schema pool_schema = {"ipam config", pool_attributes,
@@ -162,8 +163,8 @@ static void pools_decode(struct decoder *d, const struct node *node, const struc
 	if (!decode_sequence_kind(d, node))
 		return;
 	node_foreach(item, node) {
-		struct ipam_config *pool = array_add(*(struct ipam_config **)slot->field,
-						     *slot->count);
+		struct ipam_config *pool =
+			array_add(*(struct ipam_config **)slot->field, *slot->count);
 
 		decoder_push_index(d, i++);
 		decode_object(d, item, &pool_schema, pool);
@@ -198,10 +199,10 @@ static const struct shape shape_pools = {pools_decode, pools_encode, pools_relea
 
 #define NETWORK(field) offsetof(struct network, field), NO_FIELD
 static const struct attribute ipam_attributes[] = {
-	{"driver", NETWORK(ipam.driver), &shape_string},
-	{"config", offsetof(struct network, ipam.configs),
+	{"driver",            NETWORK(ipam.driver),    &shape_string},
+	{"config",            offsetof(struct network, ipam.configs),
 	 offsetof(struct network, ipam.config_count), &shape_pools, MERGE_IPAM},
-	{"options", NETWORK(ipam.options), &shape_options},
+	{"options", NETWORK(ipam.options),            &shape_options              },
 };
 static const struct schema ipam_schema = {"ipam", ipam_attributes, ARRAY_SIZE(ipam_attributes),
 					  NO_FIELD};
@@ -225,17 +226,16 @@ static void ipam_release(const struct slot *slot)
 const struct shape shape_ipam = {ipam_decode, ipam_encode, ipam_release, &ipam_schema};
 
 static const struct attribute network_attributes[] = {
-	{"name", NETWORK(name), &shape_string},
-	{"driver", NETWORK(driver), &shape_string},
-	{"driver_opts", NETWORK(driver_opts), &shape_options},
-	{"ipam", NO_FIELD, NO_FIELD, &shape_ipam},
-	{"external", NETWORK(external), &shape_external},
-	{"internal", NETWORK(internal), &shape_bool},
-	{"attachable", NETWORK(attachable), &shape_bool},
-	{"labels", NETWORK(labels), &shape_labels, MERGE_MAPPING},
-	{"enable_ipv4", NETWORK(enable_ipv4), &shape_tristate},
-	{"enable_ipv6", NETWORK(enable_ipv6), &shape_tristate},
+	{"name",           NETWORK(name),        &shape_string },
+	{"driver",         NETWORK(driver),      &shape_string },
+	{"driver_opts",    NETWORK(driver_opts), &shape_options},
+	{"ipam",           NO_FIELD,             NO_FIELD,       &shape_ipam},
+	{"external",                NETWORK(external),                           &shape_external        },
+	{"internal",                NETWORK(internal),                           &shape_bool},
+	{"attachable",                NETWORK(attachable),                         &shape_bool    },
+	{"labels",                NETWORK(labels),                             &shape_labels,         MERGE_MAPPING},
+	{"enable_ipv4",   NETWORK(enable_ipv4),                       &shape_tristate                },
+	{"enable_ipv6", NETWORK(enable_ipv6),&shape_tristate},
 };
-const struct schema network_schema = {"network", network_attributes,
-				      ARRAY_SIZE(network_attributes),
+const struct schema network_schema = {"network", network_attributes, ARRAY_SIZE(network_attributes),
 				      offsetof(struct network, rest)};

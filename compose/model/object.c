@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/attribute.h"
 #include "compose/tree/json_node.h"
 
@@ -45,8 +46,8 @@ static const struct schema_index *index_of(const struct schema *schema)
 const struct attribute *schema_attribute(const struct schema *schema, const char *name)
 {
 	const struct attribute key = {.name = name}, *wanted = &key;
-	const struct attribute *const *found = bsearch(&wanted, index_of(schema)->sorted,
-						       schema->count, sizeof(wanted), compare_names);
+	const struct attribute *const *found = bsearch(
+		&wanted, index_of(schema)->sorted, schema->count, sizeof(wanted), compare_names);
 
 	return found ? *found : NULL;
 }
@@ -56,9 +57,9 @@ struct slot attribute_slot(const struct attribute *attribute, void *object)
 	return (struct slot){
 		.attribute = attribute,
 		.field = attribute->field == NO_FIELD ? object : (char *)object + attribute->field,
-		.count = attribute->count == NO_FIELD ?
-				 NULL :
-				 (size_t *)(void *)((char *)object + attribute->count),
+		.count = attribute->count == NO_FIELD
+				 ? NULL
+				 : (size_t *)(void *)((char *)object + attribute->count),
 	};
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/map.h"
+
 #include "compose/model/shapes.h"
 
 static char **key_of(const struct shape *shape, void *object)
@@ -97,4 +99,32 @@ void *objects_find(void *items, size_t count, size_t size, size_t key_offset, co
 		if (!strcmp(key, *(char **)(void *)(base + key_offset)))
 			return base;
 	return NULL;
+}
+
+void rows_unify(void *items, size_t *count, size_t size,
+		void (*key)(const void *row, struct strbuf *text), void (*release)(void *row))
+{
+	struct map seen = {0};
+	struct strbuf text = {0};
+	char *rows = items;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		size_t place;
+
+		text.length = 0;
+		key(rows + i * size, &text);
+		place = (size_t)(uintptr_t)map_get(&seen, text.data);
+		if (place) {
+			release(rows + (place - 1) * size);
+		} else {
+			place = ++kept;
+			map_set(&seen, text.data, (void *)(uintptr_t)place);
+		}
+		if (place - 1 != i)
+			memcpy(rows + (place - 1) * size, rows + i * size, size);
+	}
+	*count = kept;
+	map_done(&seen, NULL);
+	strbuf_done(&text);
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 static const char *const protocol_names[] = {
@@ -99,8 +100,8 @@ static int split_parts(struct parts *parts, const char *spec, struct error *err)
 	cut_last(parts->text, &before, &parts->target);
 	bracket = before && *before == '[' ? strchr(before, ']') : NULL;
 	if (bracket && bracket[1] != ':')
-		return error_set(err, EINVAL, "invalid port \"%s\": [ADDRESS] without a port behind",
-				 spec);
+		return error_set(err, EINVAL,
+				 "invalid port \"%s\": [ADDRESS] without a port behind", spec);
 	if (bracket) {
 		*bracket = '\0';
 		parts->address = before + 1;
@@ -252,13 +253,13 @@ static const struct shape shape_protocol = {protocol_decode, protocol_encode, NU
 
 #define PORT(field) offsetof(struct port, field), NO_FIELD
 static const struct attribute port_attributes[] = {
-	{"name", PORT(name), &shape_string},
-	{"mode", PORT(mode), &shape_string},
-	{"host_ip", PORT(host_ip), &shape_host_ip},
-	{"target", PORT(target), &shape_target},
-	{"published", PORT(published), &shape_published},
-	{"protocol", PORT(protocol), &shape_protocol},
-	{"app_protocol", PORT(app_protocol), &shape_string},
+	{"name",         PORT(name),         &shape_string   },
+	{"mode",         PORT(mode),         &shape_string   },
+	{"host_ip",      PORT(host_ip),      &shape_host_ip  },
+	{"target",       PORT(target),       &shape_target   },
+	{"published",    PORT(published),    &shape_published},
+	{"protocol",     PORT(protocol),     &shape_protocol },
+	{"app_protocol", PORT(app_protocol), &shape_string   },
 };
 static const struct schema port_schema = {"port", port_attributes, ARRAY_SIZE(port_attributes),
 					  NO_FIELD};
@@ -291,6 +292,19 @@ static void decode_port(struct decoder *d, const struct node *item, const struct
 		decode_problem(d, item, "%s", err.message);
 }
 
+static void port_key(const void *row, struct strbuf *text)
+{
+	const struct port *port = row;
+
+	strbuf_addf(text, "%s:%s:%u/%d", port->host_ip ? port->host_ip : "0.0.0.0",
+		    port->published ? port->published : "", port->target, (int)port->protocol);
+}
+
+static void release_row(void *row)
+{
+	port_release(row);
+}
+
 static void ports_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	size_t i = 0;
@@ -303,6 +317,7 @@ static void ports_decode(struct decoder *d, const struct node *node, const struc
 		decoder_pop(d);
 	}
 	decode_unique_items(d, node);
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct port), port_key, release_row);
 }
 
 static json_t *ports_encode(const struct slot *slot)

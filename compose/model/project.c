@@ -5,6 +5,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+
 #include "compose/model/shapes.h"
 #include "compose/tree/json_node.h"
 
@@ -12,7 +13,7 @@
 
 struct project *project_new(void)
 {
-	return new(struct project);
+	return new (struct project);
 }
 
 void project_free(struct project *project)
@@ -111,7 +112,7 @@ static int check_names(const struct project *project, struct error *err)
 static int decode_canonical(struct node *root, struct project *project, struct error *err)
 {
 	struct report report = {0};
-	struct decoder decoder = {.report = &report, .canonical = true};
+	struct decoder decoder = {.report = &report};
 	int r;
 
 	decode_object(&decoder, root, &project_schema, project);

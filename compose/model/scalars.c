@@ -5,6 +5,7 @@
 
 #include "common/alloc.h"
 #include "common/units.h"
+
 #include "compose/model/shapes.h"
 #include "compose/tree/json_node.h"
 
@@ -33,6 +34,13 @@ static void string_release(const struct slot *slot)
 }
 
 const struct shape shape_string = {string_decode, string_encode, string_release};
+static void path_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (decode_string(d, node, slot->field))
+		decode_resolve(d, node, slot->field);
+}
+
+const struct shape shape_path = {path_decode, string_encode, string_release};
 const struct shape shape_text = {text_decode, string_encode, string_release};
 
 static void bool_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -158,8 +166,8 @@ static json_t *duration_encode(const struct slot *slot)
 	const struct optional_int *value = slot->field;
 	char text[64];
 
-	return value->set ? json_string(units_format_duration(value->value, text, sizeof(text))) :
-			    NULL;
+	return value->set ? json_string(units_format_duration(value->value, text, sizeof(text)))
+			  : NULL;
 }
 
 const struct shape shape_duration = {duration_decode, duration_encode, NULL};

@@ -9,31 +9,32 @@
 #include "compose/model/attribute.h"
 
 /* scalars.c */
-extern const struct shape shape_string;	     /* char * */
-extern const struct shape shape_text;	     /* char *: a string or a number */
-extern const struct shape shape_bool;	     /* bool; false is not written */
-extern const struct shape shape_switch;	     /* enum tristate; false is not written */
+extern const struct shape shape_string;      /* char * */
+extern const struct shape shape_path;        /* char *, made absolute */
+extern const struct shape shape_text;        /* char *: a string or a number */
+extern const struct shape shape_bool;        /* bool; false is not written */
+extern const struct shape shape_switch;      /* enum tristate; false is not written */
 extern const struct shape shape_tristate;    /* enum tristate; false is written */
-extern const struct shape shape_int;	     /* optional_int; 0 is unset */
-extern const struct shape shape_count;	     /* optional_int; 0 is a value, negative a mistake */
-extern const struct shape shape_number;	     /* optional_number; 0 is unset */
-extern const struct shape shape_bytes;	     /* optional_int in bytes; 0 is unset */
+extern const struct shape shape_int;         /* optional_int; 0 is unset */
+extern const struct shape shape_count;       /* optional_int; 0 is a value, negative a mistake */
+extern const struct shape shape_number;      /* optional_number; 0 is unset */
+extern const struct shape shape_bytes;       /* optional_int in bytes; 0 is unset */
 extern const struct shape shape_swappiness;  /* optional_int written as text; 0 is a value */
 extern const struct shape shape_duration;    /* optional_int in microseconds */
-extern const struct shape shape_mode;	     /* optional_int, octal text */
+extern const struct shape shape_mode;        /* optional_int, octal text */
 extern const struct shape shape_mode_number; /* optional_int, a number */
-extern const struct shape shape_kept;	     /* json_t *: as it is, in `rest` */
+extern const struct shape shape_kept;        /* json_t *: as it is, in `rest` */
 extern const struct shape shape_ignored;     /* said, but without effect: a warning */
-extern const struct shape shape_build;	     /* refused, unless there is an image */
+extern const struct shape shape_build;       /* refused, unless there is an image */
 
 /* lists.c */
 extern const struct shape shape_strings;     /* char **: list */
 extern const struct shape shape_string_list; /* char **: one text or a list */
-extern const struct shape shape_texts;	     /* char **: list of texts and numbers */
+extern const struct shape shape_texts;       /* char **: list of texts and numbers */
 extern const struct shape shape_expose;
 /* mapping.c */
 extern const struct shape shape_environment; /* struct mapping; null: from outside */
-extern const struct shape shape_labels;	     /* struct mapping; null: empty text */
+extern const struct shape shape_labels;      /* struct mapping; null: empty text */
 extern const struct shape shape_options;     /* struct mapping; of texts and numbers */
 /* families */
 extern const struct shape shape_argv, shape_health_test; /* argv.c */
@@ -61,6 +62,13 @@ int mount_parse(const char *spec, struct mount *ret, struct error *err);
 void mount_release(struct mount *mount);
 /* Cleaned: no double slashes, "." and "..", or a slash at the end. New string. */
 char *path_clean(const char *path);
+
+/*
+ * Of rows with the same key only the last stays, in the first one's place. The key is a text that
+ * @key writes.
+ */
+void rows_unify(void *items, size_t *count, size_t size,
+		void (*key)(const void *row, struct strbuf *text), void (*release)(void *row));
 
 /* A map of objects (shape->schema, ->element_size, ->key_offset), kept sorted by key. */
 void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot);

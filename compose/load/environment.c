@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* environment.c - values that come from files and from the client's environment. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/alloc.h"
+
+#include "compose/load/loader.h"
+#include "compose/tree/dotenv.h"
+
+#define ENV_FILE_VARIABLES_MAX 100000
+
+/* What one service's env_files say so far. */
+struct gathering {
+	struct loader *l;
+	struct map found; /* owns its values */
+};
+
+static void gather(void *data, const char *key, const char *value)
+{
+	struct gathering *g = data;
+
+	if (value && g->found.count < ENV_FILE_VARIABLES_MAX)
+		free(map_set(&g->found, key, alloc_string(value)));
+}
+
+static const char *lookup(void *data, const char *name)
+{
+	const struct gathering *g = data;
+	const char *value = variables_get(g->l, name);
+
+	return value ? value : map_get(&g->found, name);
+}
+
+static void unset(void *data, const char *name)
+{
+	struct gathering *g = data;
+	struct interpolation with = variables_interpolation(g->l);
+
+	with.unset(with.data, name);
+}
+
+static int read_env_file(struct gathering *g, const struct service *service,
+			 const struct env_file *file, struct error *err)
+{
+	struct interpolation with = {.lookup = lookup, .unset = unset, .data = g};
+	struct dotenv dotenv = {
+		.with = &with, .raw = file->format != NULL, .add = gather, .data = g};
+	struct source *source = NULL;
+	int r = files_read(g->l, file->path, DOTENV_SIZE_MAX, &source, err);
+
+	if (r == -ENOENT && !file->required) {
+		error_clear(err);
+		return 0;
+	}
+	if (r == -ENOENT)
+		return error_at(err, loader_at(g->l, "services", service->name, "env_file", NULL),
+				"env file %s not found: stat %s: no such file or directory",
+				file->path, file->path);
+	if (r >= 0)
+		r = dotenv_parse(&dotenv, source, err);
+	if (r < 0)
+		return error_wrap(err, "failed to read %s", file->path);
+	return 0;
+}
+
+/* `environment` wins over the files; a key alone takes the client's value, or stays unset. */
+static void fill_environment(struct gathering *g, struct service *service)
+{
+	struct mapping *environment = &service->environment;
+
+	for (size_t i = 0; i < environment->count; i++) {
+		struct key_value *item = &environment->items[i];
+
+		if (!item->value)
+			item->value = alloc_string(variables_get(g->l, item->key));
+		free(map_remove(&g->found, item->key));
+	}
+	map_foreach(entry, &g->found) mapping_add(environment, entry->key, entry->value);
+	mapping_sort(environment);
+	map_done(&g->found, free);
+}
+
+static void drop_env_files(struct service *service)
+{
+	const struct attribute *attribute = schema_attribute(&service_schema, "env_file");
+	struct slot slot = attribute_slot(attribute, service);
+
+	attribute->shape->release(&slot);
+}
+
+static void fill_object(struct loader *l, const char *kind, struct file_object *object)
+{
+	const char *value;
+
+	if (!object->environment)
+		return;
+	value = variables_get(l, object->environment);
+	if (value)
+		object->content = alloc_string(value);
+	else
+		loader_warn(l, "environment variable \"%s\" required by %s \"%s\" is not set",
+			    object->environment, kind, object->key);
+}
+
+int environment_resolve(struct loader *l, struct error *err)
+{
+	struct project *p = l->project;
+
+	for (size_t i = 0; i < p->service_count; i++) {
+		struct service *service = &p->services[i];
+		struct gathering g = {.l = l};
+
+		for (size_t n = 0; n < service->env_file_count; n++) {
+			int r = read_env_file(&g, service, &service->env_files[n], err);
+
+			if (r < 0) {
+				map_done(&g.found, free);
+				return r;
+			}
+		}
+		fill_environment(&g, service);
+		drop_env_files(service);
+	}
+	for (size_t i = 0; i < p->secret_count; i++)
+		fill_object(l, "secret", &p->secrets[i]);
+	for (size_t i = 0; i < p->config_count; i++)
+		fill_object(l, "config", &p->configs[i]);
+	return 0;
+}
