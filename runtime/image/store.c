@@ -9,6 +9,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -87,7 +88,7 @@ int image_store_open(const char *root, struct image_store **ret, struct error *e
 	struct image_store *store = new (struct image_store);
 	int r;
 
-	store->root = store->images = store->blobs = store->layers = -EBADF;
+	store->root = store->images = store->blobs = store->layers = store->index_fd = -EBADF;
 	r = open_folders(store, root, err);
 	if (r == 0)
 		r = write_layout(store, err);
@@ -110,6 +111,8 @@ static void forget_index(struct image_store *store)
 	map_done(&store->by_reference, NULL);
 	json_decref(store->index);
 	store->index = NULL;
+	cleanup_close_fd(&store->index_fd);
+	store->index_fd = -EBADF;
 }
 
 void image_store_close(struct image_store *store)
@@ -169,9 +172,28 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static int read_index(int fd, const struct stat *st, json_t **ret, struct error *err)
+{
+	_cleanup_free_ char *data = NULL;
+	ssize_t n;
+
+	if (st->st_size > INDEX_MAX)
+		return error_set(err, EFBIG, "it is larger than %d MiB", INDEX_MAX >> 20);
+	data = alloc((size_t)st->st_size + 1);
+	n = fd_read_full(fd, data, (size_t)st->st_size);
+	if (n < 0)
+		return error_code(err, (int)n, "read it");
+	if (json_parse(data, (size_t)n, ret, err) < 0)
+		return -err->code;
+	if (!json_is_array(json_object_get(*ret, "manifests")))
+		return error_set(err, EBADMSG, "it has no list of manifests");
+	return 0;
+}
+
 int store_refresh(struct image_store *store, struct error *err)
 {
 	_cleanup_json_ json_t *index = NULL;
+	_cleanup_close_ int fd = -EBADF;
 	struct stat st = {0};
 	int r;
 
@@ -179,18 +201,22 @@ int store_refresh(struct image_store *store, struct error *err)
 		return error_errno(err, "image store: index.json");
 	if (store->index && same_file(&st, &store->index_stat))
 		return 0;
-	/* A newer file in between only means that the next call reads once more. */
-	r = json_read(store->images, "index.json", INDEX_MAX, &index, err);
-	if (r == -ENOENT) {
-		error_clear(err);
+	fd = openat(store->images, "index.json", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT)
+		return error_errno(err, "image store: index.json");
+	if (fd < 0) {
+		st = (struct stat){0};
 		index = empty_index();
-	} else if (r < 0) {
-		return error_wrap(err, "image store: index.json");
+	} else {
+		if (fstat(fd, &st) < 0)
+			return error_errno(err, "image store: index.json");
+		r = read_index(fd, &st, &index, err);
+		if (r < 0)
+			return error_wrap(err, "image store: index.json");
 	}
-	if (!json_is_array(json_object_get(index, "manifests")))
-		return error_set(err, EBADMSG, "image store: index.json has no list of manifests");
 	forget_index(store);
 	store->index = TAKE_PTR(index);
+	store->index_fd = TAKE_FD(fd);
 	store->index_stat = st;
 	remember_names(store);
 	return 0;

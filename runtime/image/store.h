@@ -35,8 +35,9 @@
 struct image_store {
 	int root, images, blobs, layers; /* directories; blobs is images/blobs/sha256 */
 
-	json_t *index;           /* as last read */
-	struct stat index_stat;  /* of the file it was read from */
+	json_t *index;          /* as last read */
+	struct stat index_stat; /* of the file it was read from */
+	int index_fd; /* held open, so that its inode number is not given to another file */
 	struct map by_reference; /* normalised name to its descriptor in @index */
 	struct map decoded;      /* manifest digest to struct image without a reference */
 };
