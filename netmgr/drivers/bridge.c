@@ -222,6 +222,10 @@ static int enable_forwarding(const struct network *network, struct error *err)
 	return 0;
 }
 
+/*
+ * Before the bridge is up: as long as its link-local address awaits the detection of duplicates,
+ * forwarded packets find no neighbour, for two seconds.
+ */
 static int set_knobs(const struct network *network, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
@@ -231,6 +235,7 @@ static int set_knobs(const struct network *network, struct error *err)
 	    write_knob("ipv4", network->bridge, "route_localnet", "1", err) < 0)
 		return -err->code;
 	/* A kernel without IPv6 has no such knobs. */
+	(void)write_knob("ipv6", network->bridge, "accept_dad", "0", &ignored);
 	(void)write_knob("ipv6", network->bridge, "accept_ra", "0", &ignored);
 	if (!network->pool6.present)
 		(void)write_knob("ipv6", network->bridge, "disable_ipv6", "1", &ignored);

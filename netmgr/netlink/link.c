@@ -64,7 +64,7 @@ void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6]
 {
 	size_t info;
 
-	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name, IFF_UP);
+	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name, 0);
 	batch_attr(batch, IFLA_ADDRESS, mac, 6);
 	if (mtu)
 		batch_attr_u32(batch, IFLA_MTU, mtu);

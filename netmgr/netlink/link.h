@@ -24,7 +24,7 @@ struct link_veth {
  * offset in batch->data of the namespace's descriptor, for whoever knows it only later.
  */
 size_t link_add_veth(struct batch *batch, const struct link_veth *veth);
-/* A bridge that is up. @mtu 0: the default. */
+/* A bridge, down. @mtu 0: the default. */
 void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu);
 void link_set_up(struct batch *batch, unsigned int index);
 /*
