@@ -51,7 +51,7 @@ LDFLAGS_debug   := -pie -Wl,--as-needed
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) \
 	$(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY) 2>/dev/null) $(CFLAGS)
-ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl
+ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl -lm
 
 # */pid1/* is a program of its own, see below.
 sources_of  = $(shell find $(1) -name '*.c' -not -path '*/pid1/*' 2>/dev/null | sort)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mistakes in files, flags and names: position, hint, exit code, and nothing changed."""
+import pytest
+
+SLEEP = "image: busybox\n    command: sleep 1000\n"
+
+FILES = {
+    "broken-yaml": ("services:\n  a: [\n", "compose.yaml:", ""),
+    "unknown-key": (f"services:\n  a:\n    {SLEEP}    comand: x\n", "compose.yaml:5:5",
+                    "additional properties 'comand' not allowed"),
+    "did-you-mean": (f"services:\n  a:\n    {SLEEP}    enviroment: {{}}\n", "", "environment"),
+    "wrong-type": (f"services:\n  a:\n    {SLEEP}    ports: 80\n", "compose.yaml:5:", "ports"),
+    "undefined-network": (f"services:\n  a:\n    {SLEEP}    networks: [nope]\n", "compose.yaml:5",
+                          "undefined network nope"),
+    "undefined-volume": (f"services:\n  a:\n    {SLEEP}    volumes: ['data:/x']\n", "compose.yaml:5",
+                         "undefined volume data"),
+    "undefined-secret": (f"services:\n  a:\n    {SLEEP}    secrets: [key]\n", "compose.yaml:5",
+                         "undefined secret key"),
+    "cycle": (f"services:\n  a:\n    {SLEEP}    depends_on: [b]\n  b:\n    {SLEEP}"
+              "    depends_on: [a]\n", "", "dependency cycle detected: a -> b -> a"),
+    "undefined-dependency": (f"services:\n  a:\n    {SLEEP}    depends_on: [zz]\n", "",
+                             "depends on undefined service \"zz\""),
+    "no-image": ("services:\n  a:\n    command: x\n", "compose.yaml:2",
+                 "has neither an image nor a build context specified"),
+    "required-variable": ("services:\n  a:\n    image: ${TAG:?say which}\n", "compose.yaml:3",
+                          "required variable TAG is missing a value: say which"),
+    "bad-interpolation": ("services:\n  a:\n    image: ${\n", "compose.yaml:3",
+                          "invalid interpolation format"),
+    "duplicate-key": (f"services:\n  a:\n    {SLEEP}  a:\n    {SLEEP}", "compose.yaml:5",
+                      "already defined"),
+    "bad-port": (f"services:\n  a:\n    {SLEEP}    ports: ['80:99999']\n", "compose.yaml:5", ""),
+    "mode-and-networks": (f"services:\n  a:\n    {SLEEP}    network_mode: host\n"
+                          "    networks: [default]\n", "", "network_mode"),
+    "deep": ("services: " + "[" * 5000 + "]" * 5000 + "\n", "compose.yaml:1", ""),
+    "bomb": ("x-a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"x-{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n"
+        for n in range(12)) + "services: {}\n", "", ""),
+    "empty": ("{}\n", "", "empty compose file"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(berth, name):
+    text, where, message = FILES[name]
+    project = berth.project({"compose.yaml": text})
+    for command in (["up", "-d"], ["config"]):
+        failed = project.run(*command, check=False, timeout=20)
+        assert failed.returncode == 1, failed.stdout
+        assert where in failed.stderr and message in failed.stderr, failed.stderr
+        assert "berth:" in failed.stderr or "compose.yaml" in failed.stderr
+    assert project.supervisor_pids() == []
+
+
+def test_no_file(berth):
+    failed = berth.run("up", check=False)
+    assert failed.returncode == 1
+    assert "no configuration file provided: not found" in failed.stderr
+
+
+def test_missing_file(berth):
+    failed = berth.run("-f", "/nowhere.yaml", "up", check=False)
+    assert failed.returncode == 1
+    assert "/nowhere.yaml" in failed.stderr and "no such file or directory" in failed.stderr
+
+
+@pytest.mark.parametrize("args,text", [
+    (["upp"], "unknown command"), (["up", "--detatch"], "unknown flag: --detatch"),
+    (["up", "nobody"], "no such service: nobody"),
+    (["up", "-d", "--abort-on-container-exit"], ""), (["up", "-t", "x"], ""),
+    (["exec", "-T", "a", "true"], "service \"a\" is not running"),
+    (["logs", "nobody"], "no such service: nobody"),
+    (["-p", "Bad Name", "up"], "invalid project name"),
+    (["kill", "-s", "NOPE", "a"], "")])
+def test_arguments(berth, args, text):
+    project = berth.project({"compose.yaml": f"services:\n  a:\n    {SLEEP}"})
+    failed = project.run(*args, check=False)
+    assert failed.returncode == 1
+    assert text in failed.stderr
+
+
+def test_missing_images_are_all_named(berth):
+    project = berth.project({"compose.yaml": "services: {a: {image: nope}, b: {image: 'x:1'}}"})
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "nope" in failed.stderr and "x:1" in failed.stderr
+    assert project.supervisor_pids() == []
+
+
+def test_help(berth):
+    assert "up" in berth.run().stdout
+    assert "--wait" in berth.run("help", "up").stdout
+    assert "--wait" in berth.run("up", "--help").stdout
+    assert "version" in berth.run("version").stdout.lower()

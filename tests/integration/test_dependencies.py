@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""depends_on: the three conditions, their order, and what happens when they do not come true."""
+import time
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+
+
+def sh(script, **more):
+    return {"image": "busybox", "command": ["sh", "-c", script], **more}
+
+
+def needs(service, condition, **more):
+    return {"depends_on": {service: {"condition": f"service_{condition}", **more}}}
+
+
+def test_healthy_is_waited_for(berth):
+    check = {"test": ["CMD", "test", "-e", "/tmp/ready"], "interval": "100ms"}
+    project = berth.project({"compose.yaml": {"services": {
+        "db": sh("sleep 0.5; touch /tmp/ready; sleep 1000", healthcheck=check, init=True),
+        "app": {**SLEEP, **needs("db", "healthy")}}}})
+    up = project.run("up", "-d")
+    assert up.seconds > 0.5
+    assert project.container("db")["Health"] == "healthy"
+    assert up.stderr.index("db-1 Healthy") < up.stderr.index("app-1 Started")
+
+
+def test_probes_start_at_once(berth):
+    """Docker's first probe comes after a whole interval: 30 seconds by default."""
+    project = berth.project({"compose.yaml": {"services": {
+        "db": {**SLEEP, "healthcheck": {"test": ["CMD", "true"]}},
+        "app": {**SLEEP, **needs("db", "healthy")}}}})
+    assert project.run("up", "-d").seconds < 5
+
+
+def test_completed_is_waited_for(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "init": sh("sleep 0.5; echo done > /shared/state", volumes=["v:/shared"]),
+        "app": {**SLEEP, "volumes": ["v:/shared"], **needs("init", "completed_successfully")}},
+        "volumes": {"v": {}}}})
+    up = project.run("up", "-d", "--wait")
+    assert f"{project.name}-init-1 Exited" in up.stderr
+    assert project.exec("app", "cat", "/shared/state").stdout == "done\n"
+
+
+def test_failed_one_shot(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "init": sh("exit 4"), "app": {**SLEEP, **needs("init", "completed_successfully")}}}})
+    up = project.run("up", "-d", check=False)
+    assert up.returncode == 1
+    assert "service \"init\" didn't complete successfully: exit 4" in up.stderr
+    assert project.container("app")["State"] == "created"
+
+
+def test_unhealthy_dependency(berth):
+    check = {"test": ["CMD", "false"], "interval": "100ms", "retries": 2}
+    project = berth.project({"compose.yaml": {"services": {
+        "db": {**SLEEP, "healthcheck": check}, "app": {**SLEEP, **needs("db", "healthy")}}}})
+    up = project.run("up", "-d", check=False)
+    assert up.returncode == 1
+    assert f"dependency failed to start: container {project.name}-db-1 is unhealthy" in up.stderr
+
+
+def test_dependency_that_exits(berth):
+    check = {"test": ["CMD", "false"], "interval": "10s"}
+    project = berth.project({"compose.yaml": {"services": {
+        "db": sh("sleep 0.2; exit 3", healthcheck=check),
+        "app": {**SLEEP, **needs("db", "healthy")}}}})
+    up = project.run("up", "-d", check=False)
+    assert up.returncode == 1
+    assert f"dependency failed to start: container {project.name}-db-1 exited (3)" in up.stderr
+
+
+def test_optional_dependency(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "init": sh("exit 4"),
+        "app": {**SLEEP, **needs("init", "completed_successfully", required=False)}}}})
+    up = project.run("up", "-d")
+    assert "optional dependency \"init\" failed to start" in up.stderr
+    assert project.container("app")["State"] == "running"
+
+
+def test_no_healthcheck(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "db": SLEEP, "app": {**SLEEP, **needs("db", "healthy")}}}})
+    up = project.run("up", "-d", check=False)
+    assert up.returncode == 1
+    assert f"container {project.name}-db-1 has no healthcheck configured" in up.stderr
+    assert project.ps() == []
+
+
+def test_order_of_stopping_is_the_reverse(berth):
+    stop = "trap 'date +%s%N > /log/NAME; exit 0' TERM; while :; do sleep 0.05; done"
+    services = {}
+    for name, before in (("a", None), ("b", "a"), ("c", "b")):
+        services[name] = sh(stop.replace("NAME", name), volumes=["./log:/log"])
+        if before:
+            services[name]["depends_on"] = [before]
+    project = berth.project({"compose.yaml": {"services": services}, "log/.keep": ""})
+    project.run("up", "-d")
+    project.run("stop")
+    times = {}
+    for name in "abc":
+        with open(f"{project.path}/log/{name}", encoding="utf-8") as file:
+            times[name] = int(file.read().replace("%N", "0").strip())
+    assert times["c"] <= times["b"] <= times["a"]
+    rows = {row["Service"]: row for row in project.ps()}
+    assert all(row["ExitCode"] == 0 for row in rows.values())
+
+
+def test_up_of_one_takes_what_it_needs(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": SLEEP, "b": {**SLEEP, "depends_on": ["a"]}, "c": SLEEP}}})
+    project.run("up", "-d", "b")
+    assert sorted(row["Service"] for row in project.ps()) == ["a", "b"]
+
+
+def test_wait_timeout(berth):
+    check = {"test": ["CMD", "false"], "interval": "100ms", "retries": 1000}
+    project = berth.project({"compose.yaml": {"services": {
+        "db": {**SLEEP, "healthcheck": check}}}})
+    begin = time.monotonic()
+    up = project.run("up", "-d", "--wait", "--wait-timeout", "1", check=False)
+    assert up.returncode == 1
+    assert 0.9 < time.monotonic() - begin < 5
+    assert project.container("db")["State"] == "running"
+
+
+def test_wait_fails_on_exit(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": sh("sleep 0.1; exit 5")}}})
+    up = project.run("up", "--wait", check=False)
+    assert up.returncode == 1
+    assert "exited (5)" in up.stderr
+
+
+def test_restart_true_follows_its_dependency(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": SLEEP, "b": {**SLEEP, "depends_on": {"a": {"condition": "service_started",
+                                                        "restart": True}}}}}})
+    project.run("up", "-d")
+    done = project.run("restart", "-t", "0", "a")
+    assert f"Container {project.name}-b-1 Started" in done.stderr

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Logs: streams, order, following, tails, rotation; and attached `up`."""
+import re
+import signal
+
+
+def sh(script, **more):
+    return {"image": "busybox", "command": ["sh", "-c", script], **more}
+
+
+def up(berth, **services):
+    project = berth.project({"compose.yaml": {"services": services}})
+    project.run("up", "-d")
+    return project
+
+
+def test_streams_keep_apart(berth):
+    project = up(berth, a=sh("echo out; echo err >&2"))
+    project.wait_state("a", "exited")
+    logs = project.run("logs")
+    assert logs.stdout == "a-1  | out\n"
+    assert logs.stderr == "a-1  | err\n"
+
+
+def test_prefixes_are_padded(berth):
+    project = up(berth, a=sh("echo x"), longer=sh("echo y"))
+    project.wait_state("a", "exited")
+    project.wait_state("longer", "exited")
+    assert sorted(project.run("logs").stdout.splitlines()) == ["a-1       | x", "longer-1  | y"]
+
+
+def test_tail_and_timestamps(berth):
+    project = up(berth, a=sh("seq 1 1000"))
+    project.wait_state("a", "exited")
+    assert project.run("logs", "--no-log-prefix", "--tail", "3").stdout == "998\n999\n1000\n"
+    assert project.run("logs", "--no-log-prefix", "-n", "0").stdout == ""
+    line = project.run("logs", "-t", "--tail", "1").stdout
+    assert re.match(r"a-1  \| \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z 1000\n", line)
+
+
+def test_since_and_until(berth):
+    project = up(berth, a=sh("echo one; sleep 1.2; echo two"))
+    project.wait_state("a", "exited")
+    first = project.run("logs", "-t", "--no-log-prefix").stdout.split()[0]
+    until = first[:19] + "." + "9" * 9 + "Z"
+    assert "two" not in project.run("logs", "--until", until).stdout
+    assert "one" not in project.run("logs", "--since", until).stdout
+    assert "two" in project.run("logs", "--since", "1h").stdout
+
+
+def test_nothing_lost_and_nothing_reordered(berth):
+    project = up(berth, a=sh("seq 1 200000", logging={"options": {"max-size": "100m"}}))
+    project.wait_state("a", "exited", 30)
+    lines = project.run("logs", "--no-log-prefix").stdout.split()
+    assert lines == [str(n) for n in range(1, 200001)]
+
+
+def test_rotation(berth):
+    project = up(berth, a=sh("seq 1 100000", logging={"options": {
+        "max-size": "100k", "max-file": "3"}}))
+    project.wait_state("a", "exited", 30)
+    lines = [int(n) for n in project.run("logs", "--no-log-prefix").stdout.split()]
+    assert lines[-1] == 100000 and 1000 < len(lines) < 20000
+    assert lines == list(range(lines[0], 100001))
+
+
+def test_follow_over_rotation_and_restart(berth):
+    project = up(berth, a=sh("seq 1 50000; sleep 0.3; exit 1", restart="on-failure:1",
+                             logging={"options": {"max-size": "200k", "max-file": "50"}}))
+    follow = project.popen("logs", "-f", "--no-log-prefix")
+    out, _ = follow.communicate(timeout=30)
+    assert out.split() == [str(n) for n in range(1, 50001)] * 2
+
+
+def test_long_lines_come_whole(berth):
+    project = up(berth, a=sh("head -c 100000 /dev/zero | tr '\\0' x; echo end"))
+    project.wait_state("a", "exited")
+    assert project.run("logs", "--no-log-prefix").stdout == "x" * 100000 + "end\n"
+
+
+def test_a_terminal_has_one_stream(berth):
+    project = up(berth, a=sh("echo out; echo err >&2; test -t 1 && echo terminal", tty=True))
+    project.wait_state("a", "exited")
+    logs = project.run("logs", "--no-log-prefix")
+    assert logs.stdout.replace("\r", "").split() == ["out", "err", "terminal"]
+
+
+def test_no_log_driver(berth):
+    project = up(berth, a=sh("echo x; sleep 1000", init=True, logging={"driver": "none"}))
+    logs = project.run("logs", check=False)
+    assert "x\n" not in logs.stdout
+
+
+def test_attached_up(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh("echo hello; echo oops >&2; exit 3"), "b": sh("sleep 0.3; echo bye")}}})
+    done = project.run("up")
+    assert done.returncode == 0
+    assert "a-1  | hello\n" in done.stdout and "b-1  | bye\n" in done.stdout
+    assert "a-1  | oops\n" in done.stderr
+    assert "a-1 exited with code 3\n" in done.stdout
+
+
+def test_abort_on_container_exit(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh("sleep 0.2; exit 3"), "b": sh("sleep 1000", init=True)}}})
+    done = project.run("up", "--abort-on-container-exit", "--exit-code-from", "a", check=False)
+    assert done.returncode == 3
+    assert project.container("b")["State"] == "exited"
+
+
+def test_first_interrupt_stops(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh("trap 'echo stopping; exit 0' TERM; echo ready; while :; do sleep 0.05; done")}}})
+    attached = project.popen("up")
+    berth.wait_until(lambda: "ready" in project.run("logs", check=False).stdout)
+    attached.send_signal(signal.SIGINT)
+    out, err = attached.communicate(timeout=10)
+    assert attached.returncode == 130
+    assert "stopping" in out
+    assert project.container("a")["ExitCode"] == 0
+
+
+def test_second_interrupt_kills(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh("trap 'echo deaf' TERM INT; echo ready; while :; do sleep 0.05; done",
+                stop_grace_period="60s")}}})
+    terminal = project.pty("up")
+    terminal.read_until("ready")
+    terminal.write("\x03")
+    terminal.read_until("deaf")
+    terminal.write("\x03")
+    assert terminal.wait(10) == 130
+    project.wait_state("a", "exited")

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Restart policies, health checks, out-of-memory kills, stopping."""
+import time
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+
+
+def sh(script, **more):
+    return {"image": "busybox", "command": ["sh", "-c", script], **more}
+
+
+def one(berth, service):
+    project = berth.project({"compose.yaml": {"services": {"a": service}}})
+    project.run("up", "-d")
+    return project
+
+
+def log_lines(project, *args):
+    return project.run("logs", "--no-log-prefix", *args).stdout.splitlines()
+
+
+def test_no_restart_by_default(berth):
+    project = one(berth, sh("exit 7"))
+    assert project.wait_state("a", "exited")["ExitCode"] == 7
+
+
+def test_always_restarts_with_back_off(berth):
+    project = one(berth, sh("echo run; exit 0", restart="always"))
+    berth.wait_until(lambda: len(log_lines(project)) >= 4, 10)
+    times = [line.split()[0] for line in project.run("logs", "-t", "--no-log-prefix")
+             .stdout.splitlines()]
+    seconds = [float(t[17:29]) + 60 * float(t[14:16]) for t in times[:4]]
+    gaps = [b - a for a, b in zip(seconds, seconds[1:])]
+    # 100 ms, 200 ms, 400 ms: never earlier.
+    assert gaps[0] >= 0.09 and gaps[1] >= 0.19 and gaps[2] >= 0.39, gaps
+    assert project.container("a")["State"] in ("running", "restarting")
+
+
+def test_on_failure_with_a_maximum(berth):
+    project = one(berth, sh("echo run; exit 3", restart="on-failure:2"))
+    row = project.wait_state("a", "exited")
+    assert row["ExitCode"] == 3
+    berth.wait_until(lambda: len(log_lines(project)) == 3, 5)
+
+
+def test_on_failure_leaves_success_alone(berth):
+    project = one(berth, sh("echo run; exit 0", restart="on-failure"))
+    project.wait_state("a", "exited")
+    assert log_lines(project) == ["run"]
+
+
+def test_a_manual_stop_is_remembered(berth):
+    project = one(berth, {**SLEEP, "restart": "unless-stopped"})
+    project.run("stop", "-t", "0")
+    [supervisor] = project.supervisor_pids()
+    berth.kill(supervisor)
+    berth.wait_until(lambda: project.supervisor_pids() not in ([], [supervisor]))
+    assert project.container("a")["State"] == "exited"
+
+
+def test_killed_from_inside_is_restarted(berth):
+    project = one(berth, {**SLEEP, "restart": "unless-stopped"})
+    [pid] = [pid for pid in berth.pids_of("sleep", "1000") if berth.inside_processes()[pid][0] ==
+             "sleep"]
+    berth.kill(pid)
+    berth.wait_until(lambda: [p for p in berth.pids_of("sleep", "1000") if p != pid], 10)
+    project.wait_state("a", "running")
+
+
+def test_stop_signal_and_grace(berth):
+    project = one(berth, sh("trap 'echo got it; exit 5' USR1; while :; do sleep 0.05; done",
+                            stop_signal="SIGUSR1", stop_grace_period="5s"))
+    berth.wait_until(lambda: project.container("a")["State"] == "running")
+    time.sleep(0.1)
+    stopped = project.run("stop")
+    assert stopped.seconds < 4
+    assert project.container("a")["ExitCode"] == 5
+    assert log_lines(project) == ["got it"]
+
+
+def test_a_deaf_container_is_killed_after_the_grace(berth):
+    project = one(berth, sh("trap '' TERM; echo up; while :; do sleep 0.05; done",
+                            stop_grace_period="1s"))
+    berth.wait_until(lambda: log_lines(project))
+    stopped = project.run("stop")
+    assert 0.9 < stopped.seconds < 4
+    assert project.container("a")["ExitCode"] == 137
+
+
+def test_health_goes_both_ways(berth):
+    project = one(berth, {**SLEEP, "healthcheck": {"test": "test -e /tmp/ok", "interval": "100ms",
+                                                   "retries": 2}})
+    project.wait_state("a", "unhealthy")
+    project.exec("a", "touch", "/tmp/ok")
+    project.wait_state("a", "healthy")
+    project.exec("a", "rm", "/tmp/ok")
+    row = project.wait_state("a", "unhealthy")
+    assert row["State"] == "running"
+    assert "(unhealthy)" in row["Status"]
+
+
+def test_health_timeout(berth):
+    project = one(berth, {**SLEEP, "healthcheck": {"test": ["CMD", "sleep", "60"], "timeout": "200ms",
+                                                   "interval": "100ms", "retries": 2}})
+    project.wait_state("a", "unhealthy")
+    berth.wait_until(lambda: len(berth.pids_of("sleep", "60")) <= 1)
+
+
+def test_start_period_forgives(berth):
+    project = one(berth, {**SLEEP, "healthcheck": {
+        "test": ["CMD", "false"], "interval": "100ms", "retries": 1, "start_period": "60s",
+        "start_interval": "100ms"}})
+    time.sleep(1)
+    assert project.container("a")["Health"] == "starting"
+
+
+def test_dead_health_command(berth):
+    """A check that cannot even be executed makes unhealthy, and says why."""
+    project = one(berth, {**SLEEP, "healthcheck": {"test": ["CMD", "no-such-program"],
+                                                   "interval": "100ms", "retries": 1}})
+    project.wait_state("a", "unhealthy")
+
+
+def test_out_of_memory_is_reported(berth):
+    project = one(berth, sh("head -c 200m /dev/zero | tail", mem_limit="16m", memswap_limit="16m"))
+    row = project.wait_state("a", "exited", 20)
+    assert row["ExitCode"] in (137, 1)
+    events = project.popen("events", "--json")
+    events.kill()
+    assert "OOM" in row["Status"] or row["ExitCode"] == 137
+
+
+def test_pids_limit(berth):
+    project = one(berth, {**SLEEP, "pids_limit": 8})
+    done = project.exec("a", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait",
+                        check=False)
+    assert done.returncode != 0
+    assert "fork" in done.stderr
+
+
+def test_wait_command(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": sh("sleep 0.5; exit 9")}}})
+    project.run("up", "-d")
+    done = project.run("wait", "a", check=False)
+    assert done.returncode == 9

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kill -9 of the supervisor, the client, the keeper, at any moment: nothing is lost."""
+import random
+import time
+
+import pytest
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+
+
+def sh(script, **more):
+    return {"image": "busybox", "command": ["sh", "-c", script], **more}
+
+
+def kill_supervisor(berth, project):
+    """Kills it and waits until another one is there."""
+    before = project.supervisor_pids()
+    for pid in before:
+        try:
+            berth.kill(pid)
+        except ProcessLookupError:
+            pass
+    berth.wait_until(lambda: [p for p in project.supervisor_pids() if p not in before], 10,
+                     "the keeper starts another supervisor")
+
+
+def test_steady_state(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "ports": ["8080:80"], "restart": "always"},
+        "b": {**SLEEP, "healthcheck": {"test": ["CMD", "true"], "interval": "200ms"}}}}})
+    project.run("up", "-d", "--wait")
+    before = {row["Name"]: row["ID"] for row in project.ps()}
+    sleeps = sorted(berth.pids_of("sleep", "1000"))
+    for _ in range(3):
+        kill_supervisor(berth, project)
+        rows = project.ps()
+        assert {row["Name"]: row["ID"] for row in rows} == before
+        assert all(row["State"] == "running" for row in rows)
+    assert sorted(berth.pids_of("sleep", "1000")) == sleeps
+    project.wait_state("b", "healthy")
+    assert project.exec("a", "nslookup", "-type=a", "b").returncode == 0
+
+
+def test_log_flood(berth):
+    count = 400000
+    project = berth.project({"compose.yaml": {"services": {"a": sh(
+        f"seq 1 {count}; sleep 1000", init=True,
+        logging={"options": {"max-size": "100m"}})}}})
+    project.run("up", "-d")
+    for _ in range(3):
+        time.sleep(random.uniform(0.01, 0.15))
+        kill_supervisor(berth, project)
+
+    def last_line():
+        return project.run("logs", "--no-log-prefix", "--tail", "1").stdout.strip()
+
+    berth.wait_until(lambda: last_line() == str(count), 30)
+    lines = project.run("logs", "--no-log-prefix").stdout.split()
+    assert lines == [str(n) for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 3, 8, 15, 25, 40, 60, 90])
+def test_during_up(berth, delay_ms):
+    services = {f"s{n}": {**SLEEP, "ports": [f"{9000 + n}:80"]} for n in range(8)}
+    project = berth.project({"compose.yaml": {"services": services}})
+    client = project.popen("up", "-d")
+    berth.wait_until(project.supervisor_pids, 5, interval=0.001)
+    time.sleep(delay_ms / 1000)
+    for pid in project.supervisor_pids():
+        berth.kill(pid)
+    out, err = client.communicate(timeout=30)
+    assert client.returncode == 0, err
+    rows = project.ps()
+    assert len(rows) == 8 and all(row["State"] == "running" for row in rows)
+    # Not one process more than there are containers.
+    assert len([p for p, line in berth.inside_processes().items() if line[0] == "sleep"]) == 8
+
+
+@pytest.mark.parametrize("delay_ms", [0, 5, 15, 40])
+def test_during_down(berth, delay_ms):
+    project = berth.project({"compose.yaml": {"services": {
+        f"s{n}": {**SLEEP, "ports": [f"{9000 + n}:80"]} for n in range(8)}}})
+    project.run("up", "-d")
+    client = project.popen("down", "-t", "1")
+    time.sleep(delay_ms / 1000)
+    for pid in project.supervisor_pids():
+        berth.kill(pid)
+    out, err = client.communicate(timeout=30)
+    assert client.returncode == 0, err
+    assert project.ps() == []
+
+
+@pytest.mark.parametrize("delay_ms", [5, 20, 50])
+def test_client_killed_during_up(berth, delay_ms):
+    project = berth.project({"compose.yaml": {"services": {
+        f"s{n}": SLEEP for n in range(8)}}})
+    client = project.popen("up", "-d")
+    time.sleep(delay_ms / 1000)
+    client.kill()
+    client.wait()
+    project.run("up", "-d")
+    rows = project.ps()
+    assert len(rows) == 8 and all(row["State"] == "running" for row in rows)
+    assert len([p for p, line in berth.inside_processes().items() if line[0] == "sleep"]) == 8
+
+
+def test_exit_while_the_supervisor_is_dead(berth):
+    """A status that the kernel reports when nobody but the keeper is there."""
+    project = berth.project({"compose.yaml": {"services": {"a": sh(
+        "while [ ! -e /tmp/go ]; do sleep 0.02; done; echo last words; exit 23")}}})
+    project.run("up", "-d")
+    [supervisor] = project.supervisor_pids()
+    project.exec("a", "sh", "-c", "(sleep 0.3; touch /tmp/go) >/dev/null 2>&1 &")
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        for pid in project.supervisor_pids():
+            try:
+                berth.kill(pid)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.02)
+    row = project.wait_state("a", "exited")
+    assert row["ExitCode"] == 23
+    assert project.run("logs", "--no-log-prefix").stdout == "last words\n"
+    assert supervisor not in project.supervisor_pids()
+
+
+def test_keeper_killed(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": SLEEP, "b": sh("sleep 2; exit 3")}}})
+    project.run("up", "-d")
+    before = {row["Service"]: row["ID"] for row in project.ps()}
+    sleeps = berth.pids_of("sleep", "1000")
+    for pid in project.keeper_pids():
+        berth.kill(pid)
+    berth.wait_until(lambda: not project.supervisor_pids())
+    row = project.container("a")
+    assert (row["State"], row["ID"]) == ("running", before["a"])
+    assert berth.pids_of("sleep", "1000") == sleeps
+    assert project.exec("a", "echo", "hi").stdout == "hi\n"
+    project.wait_state("b", "exited")
+    project.run("stop", "-t", "0", "a")
+    assert project.container("a")["State"] == "exited"
+
+
+def test_two_ups_at_once(berth):
+    project = berth.project({"compose.yaml": {"services": {f"s{n}": SLEEP for n in range(5)}}})
+    clients = [project.popen("up", "-d") for _ in range(4)]
+    for client in clients:
+        out, err = client.communicate(timeout=30)
+        assert client.returncode == 0, err
+    assert len(project.ps()) == 5
+    assert len(berth.inside_processes()) == len({*berth.pids_of("sleep", "1000")}) + 2
+
+
+def test_up_and_down_at_once(berth):
+    project = berth.project({"compose.yaml": {"services": {f"s{n}": SLEEP for n in range(5)}}})
+    for _ in range(3):
+        clients = [project.popen("up", "-d"), project.popen("down", "-t", "0")]
+        for client in clients:
+            out, err = client.communicate(timeout=30)
+            assert client.returncode == 0, err
+    project.run("down", "-t", "0")
+
+
+def test_reexec(berth):
+    """SIGKILL is the worst case of replacing the binary: nothing is lost on a restart."""
+    project = berth.project({"compose.yaml": {"services": {"a": sh(
+        "n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done")}}})
+    project.run("up", "-d")
+    for _ in range(3):
+        time.sleep(0.2)
+        kill_supervisor(berth, project)
+    lines = project.run("logs", "--no-log-prefix").stdout.split()
+    assert lines == [str(n) for n in range(1, len(lines) + 1)]
+
+
+def test_full_disk(berth):
+    berth.command(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", berth.runtime_dir])
+    berth.ignore_leftover(f"mount: {berth.runtime_dir}")
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    root = f"{berth.base}/small"
+    berth.command(["sh", "-c", f"mkdir {root}; mount -t tmpfs -o size=16m tmpfs {root}; "
+                   f"cp -a {berth.root}/. {root}/; head -c 64m /dev/zero > {root}/fill || true"])
+    berth.ignore_leftover(f"mount: {root}")
+    failed = project.run("up", "-d", check=False, env={"BERTH_ROOT": root})
+    assert failed.returncode == 1
+    assert "No space left on device" in failed.stderr
+    berth.command(["rm", f"{root}/fill"])
+    project.run("up", "-d", env={"BERTH_ROOT": root})
+    project.run("down", "-t", "0", env={"BERTH_ROOT": root})
+
+
+def test_read_only_state(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    berth.command(["mount", "--bind", "-o", "ro", berth.root, berth.root])
+    berth.command(["mount", "-o", "remount,bind,ro", berth.root])
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "Read-only file system" in failed.stderr
+    berth.command(["umount", berth.root])
+
+
+def test_image_that_vanishes(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "restart": "always"}}}})
+    project.run("up", "-d")
+    in_use = berth.run("image", "rm", "busybox", check=False)
+    assert in_use.returncode == 1
+    assert "in use" in in_use.stderr or "is used" in in_use.stderr
+    assert project.container("a")["State"] == "running"

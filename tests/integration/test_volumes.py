@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Volumes, binds, tmpfs, secrets and configs as the container sees them."""
+import os
+import stat
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+
+
+def up(berth, service, files=None, **top):
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, **service}}, **top},
+                             **(files or {})})
+    project.run("up", "-d")
+    return project
+
+
+def test_new_volume_is_filled_from_the_image(berth):
+    berth.image_from_binaries("filled", [], {"/data/sub/file": ("text", 0o640), "/data/x": "y"})
+    project = up(berth, {"image": "filled", "volumes": ["v:/data", "n:/empty", {
+        "type": "volume", "source": "nc", "target": "/data2", "volume": {"nocopy": True}}]},
+        volumes={"v": {}, "n": {}, "nc": {}})
+    assert project.exec("a", "cat", "/data/sub/file").stdout == "text"
+    assert project.exec("a", "stat", "-c", "%a", "/data/sub/file").stdout == "640\n"
+    project.exec("a", "rm", "/data/x")
+    project.run("up", "-d", "--force-recreate", "-t", "0")
+    assert project.exec("a", "test", "-e", "/data/x", check=False).returncode == 1
+
+
+def test_bind(berth):
+    project = up(berth, {"volumes": ["./here:/there", "./here/file:/single:ro", "./made:/made"]},
+                 {"here/file": "content"})
+    assert project.exec("a", "cat", "/there/file").stdout == "content"
+    project.exec("a", "sh", "-c", "echo new > /there/new")
+    with open(f"{project.path}/here/new", encoding="utf-8") as file:
+        assert file.read() == "new\n"
+    denied = project.exec("a", "sh", "-c", "echo x > /single", check=False)
+    assert "Read-only" in denied.stderr
+    assert os.path.isdir(f"{project.path}/made")
+
+
+def test_missing_bind_source(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [{
+        "type": "bind", "source": "./nowhere", "target": "/x",
+        "bind": {"create_host_path": False}}]}}}})
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "nowhere" in failed.stderr
+    assert not any(row["State"] == "running" for row in project.ps())
+
+
+def test_tmpfs(berth):
+    project = up(berth, {"tmpfs": ["/t:size=1m,mode=700"], "volumes": [{
+        "type": "tmpfs", "target": "/u", "tmpfs": {"size": "2m", "mode": 0o755}}]})
+    mounts = project.exec("a", "cat", "/proc/mounts").stdout
+    assert "tmpfs /t tmpfs" in mounts and "size=1024k" in mounts
+    assert project.exec("a", "stat", "-c", "%a", "/t", "/u").stdout == "700\n755\n"
+    assert project.exec("a", "sh", "-c", "head -c 3m /dev/zero > /u/x", check=False).returncode
+
+
+def test_read_only_root_and_volume(berth):
+    project = up(berth, {"read_only": True, "volumes": ["v:/data:ro"], "tmpfs": "/tmp"},
+                 volumes={"v": {}})
+    for path in ("/x", "/data/x"):
+        assert "Read-only" in project.exec("a", "sh", "-c", f"echo > {path}", check=False).stderr
+    project.exec("a", "sh", "-c", "echo > /tmp/x")
+
+
+def test_secrets_and_configs(berth):
+    project = berth.project({
+        "compose.yaml": {
+            "services": {"a": {
+                **SLEEP, "user": "1000:1000", "read_only": True,
+                "secrets": ["plain", {"source": "env", "target": "token", "uid": "1000",
+                                      "gid": "1000", "mode": 0o400}],
+                "configs": [{"source": "conf", "target": "/etc/app.conf", "mode": 0o440},
+                            "inline"]}},
+            "secrets": {"plain": {"file": "./plain.txt"}, "env": {"environment": "TOKEN"}},
+            "configs": {"conf": {"file": "./conf.txt"}, "inline": {"content": "a ${WORD} text"}}},
+        "plain.txt": "from a file", "conf.txt": "conf"})
+    project.run("up", "-d", env={"TOKEN": "s3cret", "WORD": "nice"})
+    assert project.exec("a", "cat", "/run/secrets/plain").stdout == "from a file"
+    assert project.exec("a", "cat", "/run/secrets/token").stdout == "s3cret"
+    shown = project.exec("a", "stat", "-c", "%a %u:%g", "/run/secrets/token", "/etc/app.conf",
+                         "/run/secrets/plain").stdout
+    assert shown == "400 1000:1000\n440 0:0\n444 0:0\n"
+    assert project.exec("a", "cat", "/inline").stdout == "a nice text"
+
+
+def test_anonymous_volumes_are_carried_over_and_go_with_down_v(berth):
+    project = up(berth, {"volumes": ["/anon"]})
+    project.exec("a", "sh", "-c", "echo kept > /anon/file")
+    project.run("up", "-d", "--force-recreate", "-t", "0")
+    assert project.exec("a", "cat", "/anon/file").stdout == "kept\n"
+    project.run("up", "-d", "--force-recreate", "-V", "-t", "0")
+    assert project.exec("a", "test", "-e", "/anon/file", check=False).returncode == 1
+
+
+def test_subpath(berth):
+    project = up(berth, {"volumes": ["v:/all"]}, volumes={"v": {}})
+    project.exec("a", "mkdir", "-p", "/all/sub/deeper")
+    project.exec("a", "sh", "-c", "echo deep > /all/sub/deeper/file")
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [{
+        "type": "volume", "source": "v", "target": "/x", "volume": {"subpath": "sub/deeper"}}]}},
+        "volumes": {"v": {}}}})
+    project.run("up", "-d", "-t", "0")
+    assert project.exec("a", "cat", "/x/file").stdout == "deep\n"
+
+
+def test_volume_options(berth):
+    project = up(berth, {"volumes": ["t:/t", "b:/b"]}, {"data/f": "bound"}, volumes={
+        "t": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=750"}},
+        "b": {"driver_opts": {"type": "none", "device": "./data", "o": "bind"}}})
+    assert project.exec("a", "stat", "-c", "%a", "/t").stdout == "750\n"
+    assert project.exec("a", "cat", "/b/f").stdout == "bound"
+
+
+def test_external_volume(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": ["v:/v"]}},
+                                              "volumes": {"v": {"external": True}}}})
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "external volume \"v\" not found" in failed.stderr
+
+
+def test_shared_by_two_services(berth):
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "volumes": ["v:/v"]},
+                     "b": {**SLEEP, "volumes": ["v:/v:ro"]},
+                     "c": {**SLEEP, "volumes_from": ["a:ro"]}}, "volumes": {"v": {}}}})
+    project.run("up", "-d")
+    project.exec("a", "sh", "-c", "echo hi > /v/f")
+    assert project.exec("b", "cat", "/v/f").stdout == "hi\n"
+    assert project.exec("c", "cat", "/v/f").stdout == "hi\n"
+
+
+def test_links_in_a_volume_lead_nowhere(berth):
+    """What a container puts into its root or volume cannot lead a later mount out of it."""
+    target = os.path.join(berth.base, "host-folder")
+    os.mkdir(target)
+    project = up(berth, {"volumes": ["v:/v"]}, volumes={"v": {}})
+    project.exec("a", "ln", "-s", f"../../../../../../../../{target}", "/v/out")
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
+        "v:/v", {"type": "tmpfs", "target": "/v/out"}]}}, "volumes": {"v": {}}}})
+    project.run("up", "-d", "-t", "0", check=False)
+    assert stat.S_ISDIR(os.stat(target).st_mode) and os.listdir(target) == []
+    assert not any(target in line for line in open(f"/proc/{berth.pid}/mountinfo"))
