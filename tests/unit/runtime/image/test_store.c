@@ -282,14 +282,23 @@ Test(store, killed_import_leaves_nothing, .fini = scratch_remove, .timeout = 60)
 	close(pipes[1]);
 }
 
+static int look_at_overlay(void)
+{
+	if (access("/mnt/keep", F_OK) < 0 || access("/mnt/new", F_OK) < 0)
+		return 12;
+	if (access("/mnt/gone", F_OK) == 0 || access("/mnt/dir/old", F_OK) == 0)
+		return 13;
+	return access("/mnt/dir/fresh", F_OK) < 0 ? 14 : 0;
+}
+
 static int overlay(void *data)
 {
 	struct image_store *store = open_store();
+	_cleanup_strbuf_ struct strbuf lower = {0};
 	struct error err = ERROR_INIT;
 	struct image *image;
-	struct strbuf lower = {0};
 	size_t count;
-	int *fds;
+	int *fds, r;
 
 	if (image_find(store, "two", &image, &err) < 0 ||
 	    image_open_layers(store, image, &fds, &count, &err) < 0 || count != 2)
@@ -297,13 +306,11 @@ static int overlay(void *data)
 	strbuf_add(&lower, "lowerdir=");
 	for (size_t i = 0; i < count; i++)
 		strbuf_addf(&lower, "%s/proc/self/fd/%d", i ? ":" : "", fds[i]);
-	if (mount("o", "/mnt", "overlay", 0, lower.data) < 0)
-		return 11;
-	if (access("/mnt/keep", F_OK) < 0 || access("/mnt/new", F_OK) < 0)
-		return 12;
-	if (access("/mnt/gone", F_OK) == 0 || access("/mnt/dir/old", F_OK) == 0)
-		return 13;
-	return access("/mnt/dir/fresh", F_OK) < 0 ? 14 : 0;
+	r = mount("o", "/mnt", "overlay", 0, lower.data) < 0 ? 11 : look_at_overlay();
+	free(fds);
+	image_free(image);
+	image_store_close(store);
+	return r;
 }
 
 static int add_file(int dir, const char *name, int content)
