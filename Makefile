@@ -14,8 +14,9 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libnl
 	libnl-route-3-dev libsystemd-dev libiptc-dev libip4tc-dev libip6tc-dev libxtables-dev \
 	libnftables-dev libseccomp-dev libcap-dev libarchive-dev
 DEMO_PACKAGES := curl ca-certificates
-TEST_PACKAGES := libcriterion-dev busybox-static iproute2 iptables nftables valgrind python3 jq \
-	skopeo socat tmux procps util-linux
+TEST_PACKAGES := libcriterion-dev busybox-static iproute2 iptables nftables valgrind python3 \
+	python3-pytest python3-pytest-xdist python3-pytest-timeout jq skopeo socat tmux procps \
+	util-linux nginx-light redis-server
 
 # A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.
 ROOMS := common volumes netmgr runtime/container runtime/image compose/tree compose/model \
@@ -46,9 +47,13 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototype
 CFLAGS_release := -O2 -g -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_debug   := -Og -g3 -fPIE
 CFLAGS_asan    := -O1 -g3 -fPIE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+CFLAGS_fuzz    := $(CFLAGS_asan) -fsanitize-coverage=trace-pc
+CFLAGS_libfuzzer := -O1 -g3 -fPIE -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 LDFLAGS_release := -pie -Wl,-z,relro -Wl,--as-needed -Wl,-O1
 LDFLAGS_debug   := -pie -Wl,--as-needed
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
+LDFLAGS_fuzz    := $(LDFLAGS_asan)
+LDFLAGS_libfuzzer := -pie -fsanitize=fuzzer,address,undefined
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) \
 	$(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY) 2>/dev/null) $(CFLAGS)
 ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl -lm
@@ -105,12 +110,93 @@ ROOMS_UNDER_TEST ?= $(foreach r,$(ROOMS),$(if $(call sources_of,tests/unit/$(r))
 unit: $(foreach r,$(ROOMS_UNDER_TEST),$(O)/test/$(subst /,-,$(r)))
 	@set -e; for t in $^; do echo "== $$t"; $$t --short-filename $(UNIT_FLAGS); done
 
+unit-binaries: $(foreach r,$(ROOMS_UNDER_TEST),$(O)/test/$(subst /,-,$(r)))
+
+# Everything: what the README names and .ci/run calls. STEPS="unit-asan integration" runs some.
+PYTHON := /usr/bin/python3
+STEPS  ?=
+test:
+	$(PYTHON) tests/support/run_all.py $(STEPS)
+
+# Root, each test in private namespaces. TESTS="-k dns" chooses; BUILD=asan for the sanitizers.
+WORKERS ?= 2
+TESTS   ?=
+integration: $(O)/berth
+	BERTH=$(abspath $(O)/berth) $(PYTHON) -m pytest -n $(WORKERS) tests/integration $(TESTS)
+
+valgrind: $(O)/berth
+	$(PYTHON) tests/support/run_all.py unit-valgrind
+
+bench: $(O)/berth $(O)/bench/floor
+	$(PYTHON) tests/bench/run $(O)/berth $(O)/bench/floor $(BENCH_FLAGS)
+
+$(O)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -D_GNU_SOURCE $(CFLAGS) -o $@ $<
+
+# Each tests/fuzz/fuzz_X.c for so many seconds, from the inputs in tests/fuzz/corpus/X.
+# FUZZ_ENGINE=libfuzzer takes clang's; otherwise tests/fuzz/driver.c, with gcc's coverage.
+FUZZ_SECONDS ?= 10
+FUZZ_ENGINE  ?= driver
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_ARCHIVES = $(foreach r,$(LINK_ORDER),$(call archive_of,$(r)))
+fuzz:
+	$(MAKE) BUILD=$(if $(filter libfuzzer,$(FUZZ_ENGINE)),libfuzzer CC=clang,fuzz) fuzz-run
+
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(if $(filter fuzz,$(BUILD)),$(O)/tests/fuzz/driver.o) $(FUZZ_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_$(BUILD)) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+# The driver counts what it runs, not itself.
+$(O)/tests/fuzz/driver.o: CFLAGS_fuzz := $(CFLAGS_asan)
+
+fuzz-run: $(FUZZERS:%=$(O)/fuzz/%)
+	@set -e; for f in $(FUZZERS); do \
+		echo "== $$f"; corpus=tests/fuzz/corpus/$${f#fuzz_}; mkdir -p build/fuzz/$$f; \
+		if [ $(BUILD) = libfuzzer ]; then \
+			$(O)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=65536 \
+				-artifact_prefix=build/fuzz/crash-$$f- build/fuzz/$$f $$( [ -d $$corpus ] && echo $$corpus ); \
+		else \
+			$(O)/fuzz/$$f $(FUZZ_SECONDS) $$corpus build/fuzz/crash-$$f; \
+		fi; \
+	done
+
+# Version 14 of clang-format decides, which Debian 12 has by that name too.
+CLANG_FORMAT := $(shell command -v clang-format-14 || echo clang-format)
+CLANG_TIDY   := $(shell command -v clang-tidy-14 || echo clang-tidy)
+C_FILES       = $(call sources_of,common volumes netmgr runtime compose)
+C_HEADERS     = $(shell find common volumes netmgr runtime compose tests -name '*.h' | sort)
+lint: lint-format lint-headers lint-tidy
+lint-format:
+	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) $(C_HEADERS) $(call sources_of,tests)
+lint-headers: $(C_HEADERS:%=$(O)/lint/%.ok)
+$(O)/lint/%.ok: %
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -Werror -x c -include $< /dev/null
+	@touch $@
+lint-tidy:
+	printf '%s\n' $(C_FILES) | xargs -P 2 -n 4 sh -c '$(CLANG_TIDY) --quiet "$$@" -- \
+		$(CPPFLAGS) -std=gnu17 $(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY)) 2>/dev/null' tidy
+
+# What builds, tests and shows berth, from Debian (12 or 13).
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT   = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0
+define install_packages
+	$(APT) update
+	$(APT) install --no-install-recommends $(1)
+endef
+packages:
+	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
+lint-packages:
+	$(call install_packages,clang clang-format clang-tidy)
+
 install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
 
 clean:
 	rm -rf build
 
-.PHONY: all unit install clean
+.PHONY: all unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
+	lint-headers lint-tidy packages lint-packages install clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
