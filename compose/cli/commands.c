@@ -73,7 +73,7 @@ static void help_root(void)
 	puts("Usage:  berth [OPTIONS] COMMAND\n\n"
 	     "Run Compose projects without a daemon\n\n"
 	     "Options:");
-	options_help(project_options, stdout);
+	flags_help(project_options, stdout);
 	puts("\nCommands:");
 	list_commands(commands);
 	puts("\nRun 'berth COMMAND --help' for more information on a command.");
@@ -96,7 +96,7 @@ void command_help(const struct command *command, const char *path)
 	}
 	if (command->options) {
 		puts("\nOptions:");
-		options_help(command->options, stdout);
+		flags_help(command->options, stdout);
 	}
 	if (command->children) {
 		puts("\nCommands:");
@@ -154,9 +154,9 @@ static int run_command(const struct command *command, const char *path, int argc
 	struct error err = ERROR_INIT;
 	int n, r;
 
-	r = options_parse(command->options, persistent_options,
-			  command->stop_at_operand || command->children, argc, argv, &n, &err);
-	if (r == OPTIONS_HELP) {
+	r = flags_parse(command->options, persistent_options,
+			command->stop_at_operand || command->children, argc, argv, &n, &err);
+	if (r == FLAGS_HELP) {
 		command_help(command, path);
 		return 0;
 	}
@@ -213,8 +213,8 @@ int command_main(int argc, char **argv)
 		return 1;
 	argc--;
 	argv++;
-	r = options_parse(project_options, NULL, true, argc, argv, &n, &err);
-	if (r == OPTIONS_HELP || (r == 0 && n == 0 && !project_args.version)) {
+	r = flags_parse(project_options, NULL, true, argc, argv, &n, &err);
+	if (r == FLAGS_HELP || (r == 0 && n == 0 && !project_args.version)) {
 		command_help(NULL, "berth");
 		return 0;
 	}

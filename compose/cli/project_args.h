@@ -10,7 +10,7 @@
 
 #include "common/error.h"
 
-#include "compose/cli/options.h"
+#include "compose/cli/flags.h"
 #include "compose/load/load.h"
 #include "compose/model/project.h"
 

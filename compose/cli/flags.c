@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "compose/cli/options.h"
+#include "compose/cli/flags.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -105,7 +105,7 @@ static int parse_long(struct parser *parser, const char *word)
 	const struct option *option = find(parser, word, length, 0);
 
 	if (!option && length == 4 && !strncmp(word, "help", 4))
-		return OPTIONS_HELP;
+		return FLAGS_HELP;
 	if (length == 0)
 		return error_set(parser->err, EINVAL, "bad flag syntax: --%s", word);
 	if (!option)
@@ -126,7 +126,7 @@ static int parse_letters(struct parser *parser, const char *word)
 		int r;
 
 		if (!option && *p == 'h')
-			return OPTIONS_HELP;
+			return FLAGS_HELP;
 		if (!option)
 			return error_set(parser->err, EINVAL, "unknown shorthand flag: '%c' in -%s",
 					 *p, word);
@@ -147,8 +147,8 @@ static int parse_letters(struct parser *parser, const char *word)
 	return 0;
 }
 
-int options_parse(const struct option *options, const struct option *also, bool stop_at_operand,
-		  int argc, char **argv, int *ret_operands, struct error *err)
+int flags_parse(const struct option *options, const struct option *also, bool stop_at_operand,
+		int argc, char **argv, int *ret_operands, struct error *err)
 {
 	struct parser parser = {
 		{options, also},
@@ -180,7 +180,7 @@ int options_parse(const struct option *options, const struct option *also, bool 
 	return 0;
 }
 
-void options_help(const struct option *options, FILE *out)
+void flags_help(const struct option *options, FILE *out)
 {
 	int width = 0;
 

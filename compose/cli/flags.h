@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_CLI_OPTIONS_H
-#define COMPOSE_CLI_OPTIONS_H
+#ifndef COMPOSE_CLI_FLAGS_H
+#define COMPOSE_CLI_FLAGS_H
 
 /*
- * options.h - a table of flags, read the way docker's commands read theirs (cobra, pflag): --x=v,
+ * flags.h - a table of flags, read the way docker's commands read theirs (cobra, pflag): --x=v,
  * --x v, -xv, -x v, -x=v, -abc, flags between operands unless told otherwise, "--" ends them.
  */
 
@@ -30,17 +30,17 @@ struct option {
 };
 
 /* Asked for by -h or --help in any place. */
-#define OPTIONS_HELP 1
+#define FLAGS_HELP 1
 
 /*
  * Reads options from argv[0..argc) and moves the operands to its front; their number is in
- * *ret_operands. With @stop_at_operand the first operand ends the options. 0, OPTIONS_HELP, or
+ * *ret_operands. With @stop_at_operand the first operand ends the options. 0, FLAGS_HELP, or
  * -EINVAL with pflag's words.
  */
-int options_parse(const struct option *options, const struct option *also, bool stop_at_operand,
+int flags_parse(const struct option *options, const struct option *also, bool stop_at_operand,
 		  int argc, char **argv, int *ret_operands, struct error *err);
 
 /* The table as in a help text. */
-void options_help(const struct option *options, FILE *out);
+void flags_help(const struct option *options, FILE *out);
 
 #endif

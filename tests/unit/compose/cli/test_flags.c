@@ -6,7 +6,7 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
-#include "compose/cli/options.h"
+#include "compose/cli/flags.h"
 
 static bool all, detach, given;
 static const char *user;
@@ -39,10 +39,10 @@ static char *parse(const char *line, bool stop)
 	strv_free(files);
 	files = NULL;
 	timeout = 0;
-	r = options_parse(options, NULL, stop, (int)count, argv, &n, &err);
+	r = flags_parse(options, NULL, stop, (int)count, argv, &n, &err);
 	if (r < 0)
 		return str_printf("%s", err.message);
-	if (r == OPTIONS_HELP)
+	if (r == FLAGS_HELP)
 		return str_printf("help");
 	list = strv_join(files, ",");
 	strbuf_addf(&out, "a=%d d=%d t=%d%s u=%s f=%s |", all, detach, timeout, given ? "!" : "",
@@ -88,7 +88,7 @@ static const struct {
 	{"web --help",          false, "help"                               },
 };
 
-Test(options, as_pflag)
+Test(flags, as_pflag)
 {
 	array_foreach(c, cases) {
 		char *got = parse(c->line, c->stop);
