@@ -172,6 +172,8 @@ int attachment_build(struct attachment *attachment, size_t from, struct error *e
 	    attachment->inside.size > ATTACHMENT_MESSAGES_MAX)
 		return error_set(err, E2BIG, "container %.12s: it is on too many networks",
 				 attachment->container);
+	if (!attachment->host.count)
+		return 0;
 	/* In the host's namespace, which the socket keeps when a child takes it elsewhere. */
 	attachment->host_fd = netlink_open(NETLINK_ROUTE, err);
 	return attachment->host_fd < 0 ? attachment->host_fd : 0;

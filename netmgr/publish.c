@@ -23,10 +23,6 @@ static const char *protocol_name(uint8_t protocol)
 	return protocol == IPPROTO_UDP ? "udp" : protocol == IPPROTO_SCTP ? "sctp" : "tcp";
 }
 
-/*
- * Bound and not listening: connections that rules redirect never get here, and one that does is
- * refused until the proxy listens.
- */
 static int hold(const struct ipaddr *ip, uint8_t protocol, uint16_t port)
 {
 	struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_port = htons(port)};

@@ -32,8 +32,9 @@ struct publish {
 
 /*
  * Binds the sockets that hold the port: one for IPv4, one for IPv6 (-EBADF where not asked for);
- * decides host_port. -EADDRINUSE: "port 8080 is already taken on 0.0.0.0 ..., by PROGRAM (pid N)"
- * where /proc tells.
+ * decides host_port. TCP sockets listen already, since only a listener keeps others off; whatever
+ * rules do not redirect waits there until the proxy accepts it. -EADDRINUSE: "port 8080 is already
+ * taken on 0.0.0.0 ..., by PROGRAM (pid N)" where /proc tells.
  */
 int publish_hold(struct publish *publish, int ret_fds[2], struct error *err);
 

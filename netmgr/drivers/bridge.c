@@ -59,7 +59,7 @@ static int set_inhibit(struct network *network, const char *key, const char *val
 	return 0;
 }
 
-/* The address that ports are published on is the caller's to ask for: network_host_binding(). */
+/* Whoever publishes a port without an address reads it in network_info.driver_opts. */
 static int set_host_binding(struct network *network, const char *key, const char *value,
 			    struct error *err)
 {
