@@ -14,7 +14,7 @@ static const struct position *at_service(const struct loader *l, const struct se
 
 static void check_image(struct loader *l, const struct service *service)
 {
-	if (service->image) {
+	if (service->image && *service->image) {
 		if (service->has_build)
 			loader_warn(l,
 				    "services.%s.build: berth does not build images yet; using the "

@@ -215,7 +215,7 @@ const struct schema service_schema = {"service", service_attributes, ARRAY_SIZE(
 
 #define VOLUME(field) offsetof(struct volume, field), NO_FIELD
 static const struct attribute volume_attributes[] = {
-	{"name",            VOLUME(name),    &shape_string      },
+	{"name",            VOLUME(name),    &shape_name      },
 	{	     "driver",   VOLUME(driver),   &shape_string                   },
 	{ "driver_opts",   VOLUME(driver_opts),        &shape_options, MERGE_DEEP},
 	{	     "external", VOLUME(external), &shape_external                   },
@@ -263,7 +263,7 @@ static const struct shape shape_services = {
 #define PROJECTS(field, count) offsetof(struct project, field), offsetof(struct project, count)
 static const struct attribute project_attributes[] = {
 	{"configs",          PROJECTS(configs, config_count),      &shape_config_map},
-	{"name",             PROJECT(name),    &shape_string     },
+	{"name",             PROJECT(name),    &shape_name     },
 	{"networks", PROJECTS(networks,   network_count), &shape_network_map                 },
 	{"secrets",  PROJECTS(secrets,    secret_count),  &shape_secret_map},
 	{"services", PROJECTS(services,   service_count),    &shape_services                 },

@@ -144,7 +144,7 @@ static const struct shape shape_content = {content_decode, content_encode, conte
 
 #define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
 static const struct attribute file_attributes[] = {
-	{"name", FILE_OBJECT(name), &shape_string},
+	{"name", FILE_OBJECT(name), &shape_name},
 	{"file", FILE_OBJECT(file), &shape_path},
 	{"environment", FILE_OBJECT(environment), &shape_string},
 	{"content", FILE_OBJECT(content), &shape_content},

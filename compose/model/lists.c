@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/map.h"
 
 #include "compose/model/shapes.h"
 
@@ -30,10 +31,29 @@ static void strings_decode(struct decoder *d, const struct node *node, const str
 		items_decode(d, node, slot->field, false);
 }
 
+/* 80 and "80" come from two files: once is enough. */
+static void drop_repeated(char **list)
+{
+	struct map seen = {0};
+	char **kept = list;
+
+	for (char **at = list; at && *at; at++) {
+		if (map_set(&seen, *at, list))
+			free(*at);
+		else
+			*kept++ = *at;
+	}
+	if (list)
+		*kept = NULL;
+	map_done(&seen, NULL);
+}
+
 static void texts_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
-	if (decode_sequence_kind(d, node))
-		items_decode(d, node, slot->field, true);
+	if (!decode_sequence_kind(d, node))
+		return;
+	items_decode(d, node, slot->field, true);
+	drop_repeated(*(char ***)slot->field);
 }
 
 static void string_list_decode(struct decoder *d, const struct node *node, const struct slot *slot)

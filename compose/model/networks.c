@@ -226,7 +226,7 @@ static void ipam_release(const struct slot *slot)
 const struct shape shape_ipam = {ipam_decode, ipam_encode, ipam_release, &ipam_schema};
 
 static const struct attribute network_attributes[] = {
-	{"name",           NETWORK(name),        &shape_string },
+	{"name",           NETWORK(name),        &shape_name },
 	{"driver",         NETWORK(driver),      &shape_string },
 	{"driver_opts",    NETWORK(driver_opts), &shape_options},
 	{"ipam",           NO_FIELD,             NO_FIELD,       &shape_ipam},

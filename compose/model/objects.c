@@ -26,6 +26,16 @@ static int compare_children(const void *a, const void *b)
 	return strcmp((*(const struct node *const *)a)->key, (*(const struct node *const *)b)->key);
 }
 
+/* Keys become parts of names on the machine, of paths and of host names. */
+static bool is_key(const char *s)
+{
+	size_t length = strlen(s);
+
+	return length && length <= 255 && strcmp(s, ".") && strcmp(s, "..") &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       length;
+}
+
 void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	const struct shape *shape = slot->attribute->shape;
@@ -41,6 +51,11 @@ void decode_objects(struct decoder *d, const struct node *node, const struct slo
 		void *object = grow(shape, slot);
 
 		*key_of(shape, object) = alloc_string(sorted[i]->key);
+		if (!is_key(sorted[i]->key))
+			decode_problem(d, sorted[i],
+				       "additional properties '%s' not allowed: a name is made of "
+				       "letters, digits, '.', '_' and '-'",
+				       sorted[i]->key);
 		decoder_push(d, sorted[i]->key);
 		if (sorted[i]->kind != NODE_NULL || !shape->nullable)
 			decode_object(d, sorted[i], shape->schema, object);

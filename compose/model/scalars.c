@@ -43,6 +43,25 @@ static void path_decode(struct decoder *d, const struct node *node, const struct
 const struct shape shape_path = {path_decode, string_encode, string_release};
 const struct shape shape_text = {text_decode, string_encode, string_release};
 
+/* What names a network or volume on the machine: docker's own rule. */
+static void name_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	char **name = slot->field;
+
+	if (!decode_string(d, node, name))
+		return;
+	if (!**name || strchr("_.-", **name) || strlen(*name) > 255 ||
+	    strspn(*name, letters) != strlen(*name))
+		decode_problem(d, node,
+			       "\"%s\" is not a name: letters, digits, '_', '.' and '-', the first "
+			       "one a letter or a digit",
+			       *name);
+}
+
+const struct shape shape_name = {name_decode, string_encode, string_release};
+
 static void bool_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	decode_bool(d, node, slot->field);

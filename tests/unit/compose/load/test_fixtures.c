@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every tests/fixtures/config/TOPIC/NAME.yaml: loaded, it gives NAME.json (canonical form) or
+ * NAME.error (the whole report). Beside it may stand NAME.env (the client's environment, one
+ * KEY=VALUE a line), NAME.2.yaml (a further -f) and NAME.warnings. With BERTH_FIXTURES_WRITE=1
+ * what is missing is written, to be looked at before it is kept.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "compose/load/load.h"
+#include "compose/model/emit.h"
+
+#define FIXTURES "tests/fixtures/config"
+
+struct fixture {
+	const char *directory, *name; /* directory: absolute */
+	char **environment, **files, **options;
+	char **warnings;
+};
+
+static char *read_beside(const struct fixture *f, const char *suffix)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *path = str_printf("%s/%s%s", f->directory, f->name, suffix);
+	char *text = NULL;
+
+	(void)fs_read(AT_FDCWD, path, 1 << 20, &text, NULL, &err);
+	return text;
+}
+
+static void warn(void *data, const char *message)
+{
+	struct fixture *f = data;
+
+	strv_append(&f->warnings, message);
+}
+
+static char *replace_all(char *text, const char *what, const char *with)
+{
+	struct strbuf out = {0};
+	const char *at = text, *next;
+
+	while ((next = strstr(at, what))) {
+		strbuf_add_n(&out, at, (size_t)(next - at));
+		strbuf_add(&out, with);
+		at = next + strlen(what);
+	}
+	strbuf_add(&out, at);
+	free(text);
+	return strbuf_take(&out);
+}
+
+static int load(struct fixture *f, char **files, struct project **ret, char **ret_report,
+		struct error *err)
+{
+	char *profiles = (char *)strv_env_get(f->options, "profile");
+	char *service = (char *)strv_env_get(f->options, "service");
+	struct load_options options = {
+		.working_dir = f->directory,
+		.project_directory = f->directory,
+		.environment = f->environment,
+		.files = files,
+		.profiles = profiles ? (char *[]){profiles, NULL} : NULL,
+		.services = service ? (char *[]){service, NULL} : NULL,
+		.with_dependencies = true,
+		.warn = warn,
+		.warn_data = f,
+	};
+
+	return load_project(&options, ret, ret_report, err);
+}
+
+static void compare(struct fixture *f, const char *suffix, char *actual)
+{
+	_cleanup_free_ char *expected = read_beside(f, suffix);
+	_cleanup_free_ char *path = str_printf("%s/%s%s", f->directory, f->name, suffix);
+
+	if (!expected && getenv("BERTH_FIXTURES_WRITE")) {
+		FILE *out = fopen(path, "we");
+
+		fputs(actual, out);
+		fclose(out);
+		return;
+	}
+	cr_expect(expected, "%s is missing; what came is:\n%s", path, actual);
+	if (expected)
+		cr_expect(!strcmp(actual, expected), "%s: expected\n%s\nbut got\n%s", path,
+			  expected, actual);
+}
+
+/* The internal form read back is the same project, with the same hashes. */
+static void check_round_trip(const struct fixture *f, const struct project *project)
+{
+	_cleanup_json_ json_t *json = project_to_json(project, true), *again = NULL;
+	struct project *back = NULL;
+	struct error err = ERROR_INIT;
+
+	if (project_from_json(json, &back, &err) < 0) {
+		cr_expect_fail("%s: %s", f->name, err.message);
+		return;
+	}
+	again = project_to_json(back, true);
+	cr_expect(json_equal(json, again), "%s: is another one after a round trip", f->name);
+	for (size_t i = 0; i < project->service_count; i++) {
+		char before[65], after[65];
+
+		service_hash(project, &project->services[i], before);
+		service_hash(back, &back->services[i], after);
+		cr_expect_str_eq(before, after, "%s: hash of %s", f->name,
+				 project->services[i].name);
+	}
+	project_free(back);
+}
+
+/* What `config` prints is a file that gives the same project. */
+static void check_printed(struct fixture *f, const json_t *json)
+{
+	char path[] = "/tmp/berth-fixture-XXXXXX";
+	FILE *out = fdopen(mkstemp(path), "w");
+	char *files[] = {path, NULL};
+	struct project *back = NULL;
+	struct error err = ERROR_INIT;
+	_cleanup_json_ json_t *again = NULL;
+	int r;
+
+	cr_assert(config_render_yaml(json, out) == 0);
+	fclose(out);
+	r = load(f, files, &back, NULL, &err);
+	cr_expect(r == 0, "%s: printed and read again: %s", f->name, err.message);
+	if (r == 0) {
+		again = project_to_json(back, false);
+		cr_expect(json_equal(json, again), "%s: is another one after printing", f->name);
+		project_free(back);
+	}
+	unlink(path);
+}
+
+static void check_fixture(struct fixture *f)
+{
+	struct project *project = NULL;
+	char *report = NULL;
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *warnings = NULL;
+	int r = load(f, f->files, &project, &report, &err);
+
+	warnings = strv_join(f->warnings, "\n");
+	if (*warnings) {
+		warnings = replace_all(str_printf("%s\n", warnings), f->directory, "/project");
+		compare(f, ".warnings", warnings);
+	}
+	if (r < 0) {
+		report = replace_all(report, f->directory, "/project");
+		compare(f, ".error", report);
+	} else {
+		_cleanup_json_ json_t *json = project_to_json(project, false);
+		char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+		char *lines = replace_all(str_printf("%s\n", text), f->directory, "/project");
+
+		compare(f, ".json", lines);
+		free(text);
+		free(lines);
+		check_round_trip(f, project);
+		/* Keys are never interpolated, so the doubled dollar of one stays. */
+		if (strcmp(f->name, "keys_stay"))
+			check_printed(f, json);
+	}
+	free(report);
+	project_free(project);
+}
+
+static void run_one(const char *directory, const char *file)
+{
+	_cleanup_free_ char *name = alloc_string_n(file, strlen(file) - strlen(".yaml"));
+	struct fixture f = {.directory = directory, .name = name};
+	_cleanup_free_ char *environment = read_beside(&f, ".env");
+	_cleanup_free_ char *options = read_beside(&f, ".options");
+
+	f.environment = environment ? strv_split(environment, "\n") : NULL;
+	f.options = options ? strv_split(options, "\n") : NULL;
+	strv_take(&f.files, str_printf("%s/%s", directory, file));
+	for (int i = 2;; i++) {
+		char *further = str_printf("%s/%s.%d.yaml", directory, name, i);
+
+		if (access(further, F_OK)) {
+			free(further);
+			break;
+		}
+		strv_take(&f.files, further);
+	}
+	check_fixture(&f);
+	strv_free(f.files);
+	strv_free(f.environment);
+	strv_free(f.options);
+	strv_free(f.warnings);
+}
+
+Test(load, fixtures, .timeout = 60)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_strv_ char **topics = NULL;
+	size_t count = 0;
+
+	cr_assert(fs_list(AT_FDCWD, FIXTURES, &topics, &err) == 0, "%s", err.message);
+	strv_foreach(topic, topics) {
+		_cleanup_free_ char *relative = str_printf("%s/%s", FIXTURES, topic);
+		_cleanup_free_ char *directory = realpath(relative, NULL);
+		_cleanup_strv_ char **files = NULL;
+
+		cr_assert(fs_list(AT_FDCWD, relative, &files, &err) == 0, "%s", err.message);
+		strv_foreach(file, files) {
+			size_t stem = strcspn(file, ".");
+
+			if (strcmp(file + stem, ".yaml"))
+				continue;
+			run_one(directory, file);
+			count++;
+		}
+	}
+	cr_expect(count >= 150, "only %zu fixtures", count);
+}
