@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -14,11 +15,13 @@
 #include "compose/cli/log_files.h"
 
 #define READ_SIZE      (256 * 1024)
+#define TIMER_NSEC     100000000
 #define LINE_MAX_BYTES (1024 * 1024) /* more of a line is given in pieces */
 
 struct log_reader {
 	struct log_reader_options options;
-	int dirfd, inotify;
+	int dirfd, wakeup; /* @wakeup: an inotify; a timer where there are too many of those */
+	bool is_timer;
 	int fd;         /* the file being read; -EBADF: none was there yet */
 	int64_t offset; /* of buffer[start] in it */
 	char *buffer;   /* READ_SIZE */
@@ -169,23 +172,17 @@ static int give_rest(struct log_reader *reader, struct log_record *ret)
 	return 0;
 }
 
-/* Forgets what woke the caller; the directory itself is looked at afterwards. */
+/* Forgets what woke the caller; what it was about is looked at afterwards. */
 static void read_events(struct log_reader *reader)
 {
 	char events[4096];
 	struct stat st;
-	ssize_t n;
 
-	while (reader->inotify >= 0 && (n = read(reader->inotify, events, sizeof(events))) > 0)
-		for (char *at = events; at < events + n;) {
-			struct inotify_event event;
-
-			memcpy(&event, at, sizeof(event));
-			/* Held open, a removed directory says nothing; its parent's news do. */
-			if (event.mask & IN_DELETE && !fstat(reader->dirfd, &st) && !st.st_nlink)
-				reader->directory_gone = true;
-			at += sizeof(event) + event.len;
-		}
+	while (read(reader->wakeup, events, sizeof(events)) > 0 && !reader->is_timer)
+		;
+	/* Held open, a removed directory says nothing; its parent's news do. */
+	if (!fstat(reader->dirfd, &st) && !st.st_nlink)
+		reader->directory_gone = true;
 }
 
 /* 1: a line is at *ret; 0: all that is stored was looked at; -errno. */
@@ -221,7 +218,7 @@ int log_reader_next(struct log_reader *reader, struct log_record *ret)
 
 	forget_given(reader);
 	r = next_stored(reader, ret);
-	if (!r && !reader->ended && reader->inotify >= 0) {
+	if (!r && !reader->ended && reader->wakeup >= 0) {
 		/* What comes after this look makes a new event, so that none is missed. */
 		read_events(reader);
 		r = next_stored(reader, ret);
@@ -245,7 +242,7 @@ void log_reader_stop_following(struct log_reader *reader)
 
 int log_reader_fd(const struct log_reader *reader)
 {
-	return reader->inotify;
+	return reader->wakeup;
 }
 
 void log_reader_free(struct log_reader *reader)
@@ -256,27 +253,55 @@ void log_reader_free(struct log_reader *reader)
 		close(reader->fd);
 	if (reader->dirfd >= 0)
 		close(reader->dirfd);
-	if (reader->inotify >= 0)
-		close(reader->inotify);
+	if (reader->wakeup >= 0)
+		close(reader->wakeup);
 	strbuf_done(&reader->parts[1]);
 	strbuf_done(&reader->parts[2]);
 	free(reader->buffer);
 	free(reader);
 }
 
-/* Watched before anything is read, so that no change falls in between. */
-static int watch(struct log_reader *reader, const char *path, struct error *err)
+/* A user may have 128 inotifies; whoever follows more containers looks ten times a second. */
+static int watch_by_timer(struct log_reader *reader)
+{
+	struct itimerspec often = {
+		{0, TIMER_NSEC},
+                {0, TIMER_NSEC}
+        };
+
+	reader->is_timer = true;
+	reader->wakeup = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (reader->wakeup < 0)
+		return -errno;
+	return timerfd_settime(reader->wakeup, 0, &often, NULL) < 0 ? -errno : 0;
+}
+
+/* The directory; and its parent, which tells of its removal. */
+static int watch_by_inotify(struct log_reader *reader, const char *path)
 {
 	_cleanup_free_ char *parent = str_printf("%s/..", path);
 
-	reader->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (reader->inotify < 0)
-		return error_errno(err, "log %s cannot be followed", path);
-	if (inotify_add_watch(reader->inotify, path,
+	reader->wakeup = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (reader->wakeup < 0)
+		return -errno;
+	if (inotify_add_watch(reader->wakeup, path,
 			      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0 ||
-	    inotify_add_watch(reader->inotify, parent, IN_DELETE | IN_ONLYDIR) < 0)
-		return error_errno(err, "log %s cannot be followed", path);
+	    inotify_add_watch(reader->wakeup, parent, IN_DELETE | IN_ONLYDIR) < 0)
+		return -errno;
 	return 0;
+}
+
+/* Begun before anything is read, so that no change falls in between. */
+static int watch(struct log_reader *reader, const char *path, struct error *err)
+{
+	int r = watch_by_inotify(reader, path);
+
+	if (r == -EMFILE || r == -ENOSPC) {
+		if (reader->wakeup >= 0)
+			close(reader->wakeup);
+		r = watch_by_timer(reader);
+	}
+	return r < 0 ? error_code(err, r, "log %s cannot be followed", path) : 0;
 }
 
 static int find_start(struct log_reader *reader, struct error *err)
@@ -303,7 +328,7 @@ int log_reader_open(const char *path, const struct log_reader_options *options,
 	int r = 0;
 
 	reader->options = *options;
-	reader->fd = reader->inotify = -EBADF;
+	reader->fd = reader->wakeup = -EBADF;
 	reader->buffer = alloc(READ_SIZE);
 	reader->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (reader->dirfd < 0)

@@ -271,6 +271,25 @@ Test(log_reader, lines_without_end_come_in_pieces)
 	scratch_remove();
 }
 
+/* More followers than a user may have inotifies: each of them is still woken. */
+Test(log_reader, many_followers)
+{
+	_cleanup_free_ char *path = log_path();
+	struct log_reader *readers[300];
+
+	put(path, "current", "");
+	array_foreach(reader, readers)
+		*reader =
+			open_reader(path, (struct log_reader_options){.tail = -1, .follow = true});
+	append(path, "current", O(1, "F", "a"));
+	array_foreach(reader, readers) {
+		cr_expect(wakes(*reader));
+		expect(*reader, "o:a|");
+		log_reader_free(*reader);
+	}
+	scratch_remove();
+}
+
 Test(log_reader, no_directory_is_an_error)
 {
 	struct log_reader_options options = {.tail = -1};
