@@ -83,6 +83,8 @@ static int start_goal(struct attached *attached, enum plan_goal goal, struct err
 	_cleanup_json_ json_t *arguments =
 		converge_arguments(attached->converge->project, &options, false);
 
+	/* Nobody who pressed Ctrl-C wants to wait until the last one is healthy. */
+	json_put_bool(arguments, "interrupt", true);
 	client_free(attached->work);
 	attached->work = NULL;
 	progress_free(attached->progress);

@@ -81,8 +81,8 @@ int images_here_check(const struct project *project, char *const *services, bool
 	if (!missing)
 		return 0;
 	report.data[--report.length] = 0;
-	strbuf_addf(&report, "%s load %s with \"berth image load\" or \"berth image import\"\n",
-		    missing > 1 ? "\n" : ";", missing > 1 ? "them" : "it");
+	strbuf_addf(&report, "%sload %s with \"berth image load\" or \"berth image import\"\n",
+		    missing > 1 ? "\n" : "; ", missing > 1 ? "them" : "it");
 	*ret_report = strbuf_take(&report);
 	return error_set(err, ENOENT, "images are missing");
 }

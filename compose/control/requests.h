@@ -16,11 +16,13 @@
  *
  *   ping       -> done {version, pid, keeper_pid}
  *   converge   {options: OPTIONS (below), project: canonical internal form or absent,
- *               dry_run: bool}
+ *               dry_run: bool, interrupt: bool}
  *              -> progress*, warning*, done {} | error {exit}
  *              dry_run: -> plan {text, operations: [...]}, done
  *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
  *                         text: "Starting", details: ""}
+ *              interrupt (Ctrl-C in an attached `up`): a converge under way is abandoned first,
+ *              its waits at once; what it began is finished. Else it waits for its turn.
  *              --wait-timeout is the client's: it leaves. So is down --rmi, after done.
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,

@@ -106,6 +106,7 @@ void fake_supervisor(fake_serve *serve)
 
 	close(fs_mkdir_path(path, 0700, &err));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", path);
+	(void)unlink(address.sun_path);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(listener, 64) < 0)
 		abort();
@@ -118,12 +119,18 @@ void fake_supervisor(fake_serve *serve)
 	close(listener);
 }
 
-void fake_done(void)
+void fake_supervisor_end(void)
 {
 	if (server > 0) {
 		kill(server, SIGKILL);
 		waitpid(server, NULL, 0);
 	}
+	server = 0;
+}
+
+void fake_done(void)
+{
+	fake_supervisor_end();
 	free(fake_stdout);
 	free(fake_stderr);
 	fake_stdout = fake_stderr = NULL;

@@ -22,6 +22,8 @@ typedef void fake_serve(struct message_stream *stream, const json_t *request, in
 void fake_setup(void);
 /* Serves project "p". */
 void fake_supervisor(fake_serve *serve);
+/* Kills it; its socket stays, as it does when a supervisor is killed. */
+void fake_supervisor_end(void);
 void fake_done(void);
 
 void fake_reply(struct message_stream *stream, const char *json, const int *fds, size_t count);
