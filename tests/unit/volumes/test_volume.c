@@ -203,7 +203,8 @@ Test(volume, filled_once_from_the_image, .fini = scratch_remove)
 	cr_assert_eq(mkdir(path, 0700), 0);
 	cr_expect(!volume_wants_populating(store, "used"));
 	cr_assert_eq(volume_populate(store, "used", source, &err), 0);
-	strcpy(strrchr(path, '/'), "/sub");
+	free(path);
+	path = str_printf("%s/volumes/used/_data/sub", scratch_path());
 	cr_expect_lt(stat(path, &st), 0);
 	cr_expect_eq(volume_populate(store, "none", source, &err), -ENOENT);
 	volume_store_close(store);
