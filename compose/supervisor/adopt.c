@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/adopt.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/supervisor/children.h"
+#include "compose/supervisor/health.h"
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/names.h"
+#include "compose/supervisor/ports.h"
+#include "compose/supervisor/restart.h"
+#include "compose/supervisor/start.h"
+#include "compose/supervisor/state.h"
+
+#define ENDED_UNNOTICED 255
+#define STAT_MAX        4096
+
+static void find_process(struct instance *instance)
+{
+	instance->pidfd = process_adopt(instance->pid, instance->start_ticks);
+	instance->child = children_add(instance->supervisor->children, instance->pid,
+				       instance->start_ticks, instance_exited, instance);
+}
+
+void adopt_find_processes(struct supervisor *supervisor)
+{
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (!instance->pid) {
+			/* The supervisor died between "starting" and a process. */
+			if (instance->state != INSTANCE_BACKOFF && instance_runs(instance))
+				instance->state = instance->finished_nsec ? INSTANCE_EXITED
+									  : INSTANCE_CREATED;
+			continue;
+		}
+		find_process(instance);
+	}
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+	char path[32], *end;
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read(AT_FDCWD, path, STAT_MAX, &text, NULL, &err) < 0)
+		return 0;
+	/* The program's name, in parentheses, may contain anything. */
+	end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+static int kept(struct instance *instance, const char *kind)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s:%s", instance->id, kind);
+	return supervisor_claim_fd(instance->supervisor, name);
+}
+
+/* No keeper has it any more: the container's own end of the pipe leads to it as well. */
+static int reopen(struct instance *instance, int number)
+{
+	static const char *const names[] = {NULL, "stdout", "stderr"};
+	char path[48], key[80];
+	const char *list[] = {key};
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)instance->pid, number);
+	if (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return -EBADF;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -EBADF;
+	snprintf(key, sizeof(key), "%s:%s", instance->id, names[number]);
+	(void)keeper_client_store(instance->supervisor->keeper, list, &fd, 1);
+	return fd;
+}
+
+static void resume_stream(struct instance *instance, enum log_stream stream)
+{
+	struct error err = ERROR_INIT;
+	int fd = kept(instance, stream == LOG_STDOUT ? "stdout" : "stderr");
+
+	if (fd < 0)
+		fd = reopen(instance, (int)stream);
+	if (fd < 0 || !instance->log) {
+		cleanup_close_fd(&fd);
+		return;
+	}
+	if (log_pump_add_stream(instance->log, fd, stream, &err) < 0)
+		log_error("%s: its output is not logged: %s", instance->name, err.message);
+}
+
+static void resume_log(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	int copy;
+
+	if (start_open_log(instance, &err) < 0)
+		log_error("%s: its output is not logged: %s", instance->name, err.message);
+	instance->stdin_fd = kept(instance, "stdin");
+	if (!instance->tty) {
+		resume_stream(instance, LOG_STDOUT);
+		resume_stream(instance, LOG_STDERR);
+		return;
+	}
+	instance->pty_fd = kept(instance, "pty");
+	copy = instance->pty_fd >= 0 ? fd_dup(instance->pty_fd) : -EBADF;
+	if (copy >= 0 && instance->log &&
+	    log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0)
+		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
+}
+
+static void resume_names(struct instance *instance)
+{
+	int udp = kept(instance, "dns-udp"), tcp = kept(instance, "dns-tcp");
+	const struct endpoint *endpoints;
+	struct error err = ERROR_INIT;
+	size_t count = 0;
+
+	if (!instance->attachment)
+		return;
+	endpoints = attachment_endpoints(instance->attachment, &count);
+	for (size_t i = 0; i < count; i++)
+		if (!names_network(instance->supervisor, endpoints[i].network, &err))
+			log_warning("%s: %s", instance->name, err.message);
+	error_clear(&err);
+	if (udp >= 0 && tcp >= 0 && names_listen(instance, udp, tcp, &err) < 0)
+		log_error("%s: no name server for it: %s", instance->name, err.message);
+	names_announce(instance);
+}
+
+static void resume_cgroup(struct instance *instance)
+{
+	struct supervisor *supervisor = instance->supervisor;
+	struct error err = ERROR_INIT;
+
+	if (cgroup_open(instance->service->cgroup_parent ?: supervisor->cgroup_base, instance->id,
+			&instance->cgroup, &err) < 0)
+		log_warning("%s: %s", instance->name, err.message);
+}
+
+/* When it was started, on the clock that restarts and probes count by. */
+static void resume_clock(struct instance *instance)
+{
+	int64_t age_usec = (units_now_nsec() - instance->started_nsec) / 1000;
+
+	instance->started_usec = units_monotonic_usec() - (age_usec > 0 ? age_usec : 0);
+}
+
+static void resume_running(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	bool stopping = instance->state == INSTANCE_STOPPING || instance->by_hand;
+
+	if (parent_of(instance->pid) != getppid() &&
+	    children_watch(instance->supervisor->children, instance->child, instance->pidfd, &err) <
+		    0)
+		log_error("%s: %s", instance->name, err.message);
+	resume_names(instance);
+	ports_resume(instance);
+	/* A released child runs, or its end is still to come: that will say which. */
+	if (instance->state != INSTANCE_PAUSED)
+		instance->state = INSTANCE_RUNNING;
+	health_start(instance);
+	/* The stop was asked for, and nobody waits for its grace any more: it is given again. */
+	if (stopping && instance_stop(instance, -1, &err) < 0)
+		log_error("%s: %s", instance->name, err.message);
+}
+
+static void resume_dead(struct instance *instance)
+{
+	struct process_exit info = {
+		.pid = instance->pid,
+		.start_ticks = instance->start_ticks,
+		.exit_code = ENDED_UNNOTICED,
+		.time_nsec = units_now_nsec(),
+	};
+
+	log_warning("%s: it ended while nobody watched; its exit code is not known",
+		    instance->name);
+	(void)children_exited(instance->supervisor->children, &info);
+}
+
+void adopt_resume(struct supervisor *supervisor)
+{
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (instance->state == INSTANCE_BACKOFF && !instance->pid)
+			restart_resume(instance);
+		if (!instance->pid)
+			continue;
+		/* Of one that has ended too: its last words may still be in the pipes. */
+		resume_clock(instance);
+		resume_cgroup(instance);
+		resume_log(instance);
+		if (instance->state == INSTANCE_CREATED || instance->state == INSTANCE_EXITED)
+			instance->state = INSTANCE_RUNNING;
+		if (instance->pidfd >= 0)
+			resume_running(instance);
+	}
+}
+
+void adopt_give_up_lost(struct supervisor *supervisor)
+{
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (instance->pid && instance->pidfd < 0)
+			resume_dead(instance);
+	}
+}

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/executor.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/observe.h"
+#include "compose/supervisor/operations.h"
+#include "compose/supervisor/options.h"
+#include "compose/supervisor/ports.h"
+#include "compose/supervisor/state.h"
+
+#define QUEUE_MAX 64
+
+struct executor {
+	struct supervisor *supervisor;
+	struct converge *first; /* the one at work */
+	size_t queued;
+	size_t births, births_max;
+	bool stepping, again;
+	sd_event_source *soon;
+};
+
+struct executor *executor_new(struct supervisor *supervisor)
+{
+	struct executor *executor = new (struct executor);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	executor->supervisor = supervisor;
+	executor->births_max = 2 * (size_t)(processors > 1 ? processors : 1);
+	return executor;
+}
+
+static void converge_free(struct supervisor *supervisor, struct converge *converge)
+{
+	plan_free(converge->plan);
+	options_done(&converge->parsed);
+	model_unref(supervisor, converge->model);
+	json_decref(converge->request);
+	json_decref(converge->options_json);
+	free(converge->runs);
+	free(converge);
+}
+
+void executor_free(struct executor *executor)
+{
+	if (!executor)
+		return;
+	while (executor->first) {
+		struct converge *converge = executor->first;
+
+		executor->first = converge->next;
+		converge_free(executor->supervisor, converge);
+	}
+	sd_event_source_disable_unref(executor->soon);
+	free(executor);
+}
+
+size_t executor_births(const struct executor *executor)
+{
+	return executor ? executor->births : 0;
+}
+
+bool executor_idle(const struct executor *executor)
+{
+	return !executor->first;
+}
+
+void converge_event(struct converge *converge, json_t *event)
+{
+	if (converge->listener.event)
+		converge->listener.event(converge->listener.context, event);
+	json_decref(event);
+}
+
+void converge_warning(struct converge *converge, const char *text)
+{
+	json_t *event = json_object();
+
+	json_put_string(event, "event", "warning");
+	json_put_string(event, "text", text);
+	converge_event(converge, event);
+}
+
+void converge_progress(struct converge *converge, const char *object, const char *status,
+		       const char *text, const char *details)
+{
+	json_t *event;
+
+	if (!converge->listener.event)
+		return;
+	event = json_object();
+	json_put_string(event, "event", "progress");
+	json_put_string(event, "id", object);
+	json_put_string(event, "status", status);
+	json_put_string(event, "text", text);
+	json_put_string(event, "details", details ?: "");
+	converge_event(converge, event);
+}
+
+static void send_plan(struct converge *converge)
+{
+	_cleanup_free_ char *text = plan_to_text(converge->plan);
+	json_t *event = json_object();
+
+	json_put_string(event, "event", "plan");
+	json_put_string(event, "text", text);
+	json_object_set_new(event, "operations", plan_to_json(converge->plan));
+	converge_event(converge, event);
+}
+
+/* What the operations are about to stop does not stand in the way of what they start. */
+static void mark_leaving(struct converge *converge, bool leaving)
+{
+	struct supervisor *supervisor = converge->supervisor;
+
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		struct instance *instance;
+
+		if (operation->kind != OP_STOP_CONTAINER && operation->kind != OP_REMOVE_CONTAINER)
+			continue;
+		instance = operation->id ? map_get(&supervisor->instances, operation->id) : NULL;
+		if (instance)
+			instance->leaving = leaving;
+	}
+}
+
+/* A port that is taken is an error before anything happens. */
+static int reserve_ports(struct converge *converge, struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		const struct instance *instance = NULL;
+		const struct service *service = NULL;
+
+		if (operation->kind != OP_START_CONTAINER)
+			continue;
+		if (operation->id)
+			instance = map_get(&supervisor->instances, operation->id);
+		if (instance)
+			service = instance->service;
+		else if (converge->model)
+			service = project_service(converge->model->project, operation->service);
+		if (service)
+			r = ports_reserve(supervisor->ports, service, instance, err);
+	}
+	return r;
+}
+
+static int make_plan(struct converge *converge, struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const struct plan_options *options = &converge->parsed.options;
+	const struct model *model = converge->model ?: supervisor->current;
+	struct observed *observed = NULL;
+	int r;
+
+	if (options->by_label)
+		model = converge->model;
+	r = observe_facts(supervisor, model, &observed, err);
+	if (r == 0)
+		r = plan_reconcile(model ? model->project : NULL, observed_facts(observed), options,
+				   &converge->plan, err);
+	observed_free(observed);
+	if (r < 0)
+		return r;
+	if (!converge->model && model)
+		converge->model = model_ref((struct model *)model);
+	converge->runs = new_array(struct operation_run, converge->plan->count + 1);
+	converge->waiting = converge->plan->count;
+	for (size_t i = 0; i < converge->plan->count; i++)
+		converge->runs[i].unmet = converge->plan->operations[i].after_count;
+	return 0;
+}
+
+/* The project as asked for: taken over by `up`, only looked at by the others. */
+static int take_project(struct converge *converge, struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const json_t *project = json_object_get(converge->request, "project");
+	bool accept = converge->parsed.options.goal == PLAN_UP && !converge->dry_run;
+	int r = 0;
+
+	if (json_is_object(project))
+		r = accept ? state_accept(supervisor, project, &converge->model, err)
+			   : model_parse(supervisor, project, &converge->model, err);
+	if (r == 0 && accept && converge->model)
+		state_make_current(supervisor, converge->model);
+	return r;
+}
+
+static int begin(struct converge *converge, struct error *err)
+{
+	const json_t *project = json_object_get(converge->request, "project");
+	int r;
+
+	/* Before anything is written: a plan that cannot be made changes nothing. */
+	if (json_is_object(project)) {
+		r = model_parse(converge->supervisor, project, &converge->model, err);
+		if (r < 0)
+			return r;
+	}
+	r = make_plan(converge, err);
+	if (r < 0)
+		return r;
+	if (converge->plan->warnings)
+		strv_foreach(warning, converge->plan->warnings) converge_warning(converge, warning);
+	if (converge->dry_run) {
+		send_plan(converge);
+		converge->waiting = 0;
+		return 0;
+	}
+	mark_leaving(converge, true);
+	r = reserve_ports(converge, err);
+	if (r < 0)
+		return r;
+	if (json_is_object(project)) {
+		model_unref(converge->supervisor, TAKE_PTR(converge->model));
+		r = take_project(converge, err);
+		if (r < 0)
+			return r;
+	}
+	json_decref(converge->request);
+	converge->request = NULL;
+	strv_foreach(name, converge->plan->running)
+	{
+		_cleanup_free_ char *object = str_printf("Container %s", name);
+
+		converge_progress(converge, object, "Done", "Running", NULL);
+	}
+	return 0;
+}
+
+static bool after(const struct operation *operation, size_t index)
+{
+	for (size_t i = 0; i < operation->after_count; i++)
+		if (operation->after[i] == index)
+			return true;
+	return false;
+}
+
+/* Prerequisites come first in the plan, so one walk finds everything that hangs on it. */
+static void skip_dependents(struct converge *converge, size_t failed)
+{
+	for (size_t i = failed + 1; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+
+		if (converge->runs[i].state != RUN_WAITING)
+			continue;
+		for (size_t k = 0; k < operation->after_count; k++) {
+			enum run_state state = converge->runs[operation->after[k]].state;
+
+			if (state != RUN_FAILED && state != RUN_SKIPPED)
+				continue;
+			converge->runs[i].state = RUN_SKIPPED;
+			converge->waiting--;
+			break;
+		}
+	}
+}
+
+static void note_done(struct converge *converge, size_t index)
+{
+	for (size_t i = index + 1; i < converge->plan->count; i++)
+		if (converge->runs[i].state == RUN_WAITING &&
+		    after(&converge->plan->operations[i], index))
+			converge->runs[i].unmet--;
+}
+
+void converge_finish_operation(struct converge *converge, size_t index, const struct error *err)
+{
+	struct executor *executor = converge->supervisor->executor;
+	struct operation_run *run = &converge->runs[index];
+
+	if (run->state != RUN_RUNNING)
+		return;
+	converge->waiting--;
+	if (run->birth) {
+		run->birth = false;
+		executor->births--;
+	}
+	run->state = err && err->code ? RUN_FAILED : RUN_DONE;
+	operation_report_end(converge, index, err);
+	if (run->state == RUN_FAILED) {
+		if (!converge->err.code)
+			converge->err = *err;
+		skip_dependents(converge, index);
+	} else {
+		note_done(converge, index);
+	}
+	executor->again = true;
+}
+
+static bool may_begin(const struct executor *executor, const struct converge *converge,
+		      size_t index)
+{
+	if (converge->runs[index].state != RUN_WAITING || converge->runs[index].unmet)
+		return false;
+	return converge->plan->operations[index].kind != OP_START_CONTAINER ||
+	       executor->births < executor->births_max;
+}
+
+static void begin_operations(struct executor *executor, struct converge *converge)
+{
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		if (!may_begin(executor, converge, i))
+			continue;
+		converge->runs[i].state = RUN_RUNNING;
+		if (converge->plan->operations[i].kind == OP_START_CONTAINER) {
+			converge->runs[i].birth = true;
+			executor->births++;
+		}
+		operation_begin(converge, i);
+	}
+}
+
+static void finish(struct executor *executor, struct converge *converge)
+{
+	struct supervisor *supervisor = executor->supervisor;
+
+	if (converge->plan)
+		mark_leaving(converge, false);
+	operations_release_networks(converge);
+	ports_unreserve(supervisor->ports);
+	ports_flush(supervisor->ports);
+	executor->first = converge->next;
+	executor->queued--;
+	if (!converge->dry_run && converge->plan && converge->plan->count) {
+		supervisor->removed = converge->parsed.options.goal == PLAN_DOWN &&
+				      !converge->err.code && !converge->parsed.services;
+		state_tidy_later(supervisor);
+	}
+	if (!converge->plan || !converge->plan->count)
+		supervisor->removed |= converge->parsed.options.goal == PLAN_DOWN &&
+				       !converge->dry_run && !converge->parsed.services;
+	if (converge->listener.done)
+		converge->listener.done(converge->listener.context, &converge->err,
+					converge->err.code ? 1 : 0, NULL);
+	converge_free(supervisor, converge);
+	/* Planning for hundreds of containers takes memory that a quiet supervisor need not keep.
+	 */
+	observe_forget_images(supervisor);
+	malloc_trim(0);
+	supervisor_maybe_end(supervisor);
+}
+
+/* Goes on as far as it can without waiting for anything. */
+static void step(struct executor *executor)
+{
+	if (executor->stepping) {
+		executor->again = true;
+		return;
+	}
+	executor->stepping = true;
+	while (executor->first) {
+		struct converge *converge = executor->first;
+
+		if (!converge->begun) {
+			converge->begun = true;
+			if (begin(converge, &converge->err) < 0)
+				converge->waiting = 0;
+		}
+		do {
+			executor->again = false;
+			if (converge->waiting)
+				begin_operations(executor, converge);
+		} while (executor->again);
+		if (converge->waiting)
+			break;
+		finish(executor, converge);
+	}
+	executor->stepping = false;
+}
+
+static int on_soon(sd_event_source *source, void *data)
+{
+	step(data);
+	return 0;
+}
+
+/* From the loop: the caller may still be in the middle of a container that a step removes. */
+static void step_soon(struct executor *executor)
+{
+	if (executor->soon)
+		(void)sd_event_source_set_enabled(executor->soon, SD_EVENT_ONESHOT);
+	else if (sd_event_add_defer(executor->supervisor->event, &executor->soon, on_soon,
+				    executor) < 0)
+		step(executor);
+}
+
+void executor_step(struct executor *executor)
+{
+	step_soon(executor);
+}
+
+static void queue(struct executor *executor, struct converge *converge)
+{
+	struct converge **at = &executor->first;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = converge;
+	executor->queued++;
+	step_soon(executor);
+}
+
+int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
+		      const struct executor_listener *listener, struct error *err)
+{
+	struct converge *converge;
+	int r;
+
+	if (executor->queued >= QUEUE_MAX)
+		return error_set(err, EBUSY, "project %s: too many commands are waiting already",
+				 executor->supervisor->project);
+	converge = new (struct converge);
+	converge->supervisor = executor->supervisor;
+	converge->request = json_incref((json_t *)request);
+	converge->dry_run = json_get_bool(request, "dry_run", false);
+	snprintf(converge->id, sizeof(converge->id), "%s", request_id);
+	r = options_parse(json_object_get(request, "options"), &converge->parsed, err);
+	if (r < 0) {
+		converge_free(executor->supervisor, converge);
+		return r;
+	}
+	/* The words in the options point into the request, which is let go early. */
+	converge->options_json = json_incref(json_object_get(request, "options"));
+	converge->listener = *listener;
+	queue(executor, converge);
+	return 0;
+}
+
+void executor_forget_listener(struct executor *executor, void *context)
+{
+	for (struct converge *converge = executor->first; converge; converge = converge->next)
+		if (converge->listener.context == context)
+			converge->listener = (struct executor_listener){0};
+}
+
+void executor_instance_changed(struct executor *executor, struct instance *instance)
+{
+	struct converge *converge = executor ? executor->first : NULL;
+
+	if (!converge || !converge->begun || !converge->plan)
+		return;
+	for (size_t i = 0; i < converge->plan->count; i++)
+		if (converge->runs[i].state == RUN_RUNNING)
+			operation_look(converge, i, instance);
+	step_soon(executor);
+}
+
+void executor_stop_all(struct executor *executor)
+{
+	struct executor_listener nobody = {0};
+	struct error err = ERROR_INIT;
+	json_t *request = json_pack("{s:{s:s,s:b}}", "options", "goal", "stop", "by_label", 1);
+
+	if (executor_converge(executor, request, "", &nobody, &err) < 0)
+		log_error("%s", err.message);
+	json_decref(request);
+}

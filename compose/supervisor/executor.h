@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_EXECUTOR_H
+#define COMPOSE_SUPERVISOR_EXECUTOR_H
+
+/*
+ * executor.h - carries plans out: each operation as soon as its prerequisites are done.
+ *
+ * One plan at a time, in the order they were asked for. An operation that fails takes those that
+ * wait for it with it, the others go on, and the request fails with the first error. The client
+ * may leave: what was begun is finished.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/error.h"
+
+#include "compose/plan/plan.h"
+
+struct executor;
+struct instance;
+struct model;
+struct supervisor;
+
+/* What the asking client hears; the context may be gone (client left), then it is not called. */
+struct executor_listener {
+	void (*event)(void *context, json_t *event); /* borrowed */
+	/* Ended: @err has code 0 when all went well. Called once. */
+	void (*done)(void *context, const struct error *err, int exit_code, json_t *plan_text);
+	void *context;
+};
+
+struct executor *executor_new(struct supervisor *supervisor);
+void executor_free(struct executor *executor);
+
+/*
+ * Queues the request `converge`: {options, project, dry_run}. @request_id: the client's, by which
+ * a repeated request is recognised. Fails only for what is malformed.
+ */
+int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
+		      const struct executor_listener *listener, struct error *err);
+/* Nobody listens any more. */
+void executor_forget_listener(struct executor *executor, void *context);
+
+void executor_instance_changed(struct executor *executor, struct instance *instance);
+/* Births under way: others may wait for the end of the group. */
+size_t executor_births(const struct executor *executor);
+bool executor_idle(const struct executor *executor);
+/* Stops everything, then calls supervisor_maybe_end(): SIGTERM. */
+void executor_stop_all(struct executor *executor);
+
+#endif

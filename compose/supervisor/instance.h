@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_INSTANCE_H
+#define COMPOSE_SUPERVISOR_INSTANCE_H
+
+/*
+ * instance.h - one container of the project: what it is, and what state it is in.
+ *
+ * The states and what each event does in them is a table in instance.c; everything that happens
+ * to a container goes through it. What must survive the supervisor is in the container's record
+ * (state.h), written before anything can depend on it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "common/error.h"
+
+#include "runtime/container/cgroup/cgroup.h"
+#include "runtime/container/container.h"
+
+#include "compose/plan/plan.h"
+#include "compose/supervisor/supervisor.h"
+
+enum instance_state {
+	INSTANCE_CREATED,
+	INSTANCE_STARTING, /* cloned; the program does not run yet */
+	INSTANCE_RUNNING,
+	INSTANCE_PAUSED,
+	INSTANCE_STOPPING, /* asked to end, and not ended yet */
+	INSTANCE_BACKOFF,  /* ended; to be started again */
+	INSTANCE_EXITED,
+	INSTANCE_STATES
+};
+
+enum instance_event {
+	INSTANCE_START,
+	INSTANCE_EXECUTED,
+	INSTANCE_FAILED, /* the birth did */
+	INSTANCE_ENDED,
+	INSTANCE_STOP,
+	INSTANCE_GRACE_OVER,
+	INSTANCE_BACKOFF_OVER,
+	INSTANCE_EVENTS
+};
+
+struct health;
+struct restart_state;
+struct held_port;
+
+struct instance {
+	struct supervisor *supervisor;
+	char id[65];
+	char *name, *service_name;
+	unsigned int number;
+	bool oneoff;
+
+	struct model *model;     /* counted */
+	struct service *service; /* in the model */
+	char *image_id;
+	char config_hash[65];
+	int64_t created_nsec, started_nsec, finished_nsec;
+
+	enum instance_state state;
+	int exit_code;
+	bool oom_killed;
+	uint64_t oom_kills;    /* of the cgroup, as last looked at */
+	unsigned int restarts; /* by policy, since it was started by hand */
+	char *error;           /* why it could not be started */
+	bool by_hand;          /* the user stopped it: no policy starts it again */
+	bool removing;
+	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
+	char request[33]; /* the last request that ended with this container */
+	char created_by[33];
+	char **volumes;           /* names */
+	struct mapping anonymous; /* target: name of its anonymous volume */
+	char **parents;           /* ids whose namespaces it uses */
+	char **network_names;
+
+	pid_t pid;
+	uint64_t start_ticks;
+	int pidfd;
+	struct child *child;
+	struct birth birth;
+	sd_event_source *birth_source;
+	int64_t started_usec; /* monotonic */
+	struct cgroup *cgroup;
+	struct attachment *attachment;
+	struct dns_listener *dns;
+	struct log_pump *log;
+	int stdin_fd, pty_fd;
+	bool tty;
+
+	struct held_port **ports;
+	size_t port_count;
+
+	sd_event_source *stop_timer;
+	struct health *health; /* NULL: none */
+	struct restart_state *restart;
+};
+
+/*
+ * Makes a container of @service as number @number: id, folder, record. @replaces: takes over that
+ * one's anonymous volumes. @request: the client's id of the request.
+ */
+int instance_create(struct supervisor *supervisor, struct model *model, const char *service,
+		    const char *name, unsigned int number, const struct instance *replaces,
+		    const char *request, struct instance **ret, struct error *err);
+/* An empty one that state.c fills from a record. */
+struct instance *instance_new(struct supervisor *supervisor, const char *id);
+/* Releases the memory and descriptors, not the container. */
+void instance_free(struct instance *instance);
+
+/*
+ * Begins to start it. 0: it is under way (or runs already, or waits for its back-off); the events
+ * "started" or "failed" follow.
+ */
+int instance_start(struct instance *instance, struct error *err);
+/* Begins to stop it. @grace_usec negative: the service's own. 0 even if it does not run. */
+int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err);
+/* A signal to its first process; with KILL to all that it has. */
+int instance_kill(struct instance *instance, int signal, struct error *err);
+int instance_pause(struct instance *instance, bool paused, struct error *err);
+/* The container must not run. Its folder is moved to the trash, which a job empties. */
+int instance_remove(struct instance *instance, bool volumes, struct error *err);
+int instance_rename(struct instance *instance, const char *name, struct error *err);
+
+bool instance_runs(const struct instance *instance); /* has a process, or soon has again */
+enum container_state instance_reported_state(const struct instance *instance);
+enum health_status instance_health(const struct instance *instance);
+const char *instance_signal_name(const struct instance *instance);
+
+/* How the state machine is told; for start.c, restart.c and adopt.c. */
+void instance_handle(struct instance *instance, enum instance_event event);
+
+/* The process ended, or was found to have ended. */
+void instance_exited(void *instance, const struct process_exit *info);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_JOBS_H
+#define COMPOSE_SUPERVISOR_JOBS_H
+
+/*
+ * jobs.h - work that takes its time (copy, remove a tree, sync), in a forked child.
+ *
+ * The child dies with the supervisor; whatever it does must be safe to do again.
+ */
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "common/error.h"
+
+struct jobs;
+
+struct jobs *jobs_new(sd_event *event);
+void jobs_free(struct jobs *jobs); /* kills what runs; nobody is told */
+
+/* Runs in the child; its error comes back. */
+typedef int job_work(void *data, struct error *err);
+/* @err has code 0 when it went well. */
+typedef void job_done(void *context, const struct error *err);
+
+/* @data is only read by the child: it has its own copy from the moment of the fork. */
+int job_start(struct jobs *jobs, job_work *work, void *data, job_done *done, void *context,
+	      struct error *err);
+bool jobs_idle(const struct jobs *jobs);
+
+#endif

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/control/requests.h"
+#include "compose/supervisor/keeper_protocol.h"
+#include "compose/supervisor/main.h"
+
+/*
+ * The keeper does as little as can be, since nobody watches it: it never blocks but in poll(), and
+ * it understands nothing of containers. What it holds outlives any supervisor.
+ */
+#define BACKOFF_FIRST_MSEC 100
+#define BACKOFF_LAST_MSEC  5000
+#define STEADY_USEC        (10 * USEC_PER_SEC) /* up so long: the next death is a first one again */
+#define LOCK_PATIENCE_SEC  5
+
+struct stored {
+	char *name;
+	int fd;
+};
+
+struct keeper {
+	const char *project;
+	/*
+	 * Both ends: what a supervisor sent and died after is still read from ours, and what it
+	 * did not read any more is emptied out of its end before the next one starts.
+	 */
+	int ours, theirs;
+	int signals;
+	struct rlimit files; /* as we were started: for the supervisor and the containers */
+	char *program;
+
+	pid_t supervisor;
+	unsigned int deaths; /* in a row */
+	int64_t started_usec, start_at_usec;
+	bool ending;
+
+	struct stored *stored;
+	size_t stored_count;
+	bool listing;
+	size_t list_next;
+
+	struct keeper_packet *exits; /* not acknowledged yet, in order */
+	size_t exit_count, exit_sent;
+	uint64_t sequence;
+};
+
+static void store_drop_at(struct keeper *keeper, size_t i)
+{
+	close(keeper->stored[i].fd);
+	free(keeper->stored[i].name);
+	keeper->stored[i] = keeper->stored[--keeper->stored_count];
+}
+
+static void store_drop(struct keeper *keeper, const char *name)
+{
+	size_t length = strlen(name);
+	bool prefix = length && name[length - 1] == '*';
+
+	for (size_t i = keeper->stored_count; i-- > 0;) {
+		const char *have = keeper->stored[i].name;
+
+		if (prefix ? strncmp(have, name, length - 1) == 0 : strcmp(have, name) == 0)
+			store_drop_at(keeper, i);
+	}
+}
+
+static void store_add(struct keeper *keeper, const char *name, int fd)
+{
+	struct stored *slot;
+
+	store_drop(keeper, name);
+	slot = array_add(keeper->stored, keeper->stored_count);
+	slot->name = alloc_string(name);
+	slot->fd = fd;
+}
+
+/* Pairs the newline-ended names with the descriptors; what has no partner is closed. */
+static void store_names(struct keeper *keeper, char *names, const int *fds, size_t count)
+{
+	char *rest = names, *name;
+	size_t i = 0;
+
+	while (i < count && (name = strsep(&rest, "\n")) && *name)
+		store_add(keeper, name, fds[i++]);
+	for (; i < count; i++)
+		close(fds[i]);
+}
+
+static void exits_acknowledge(struct keeper *keeper, uint64_t sequence)
+{
+	size_t done = 0;
+
+	while (done < keeper->exit_sent && keeper->exits[done].sequence <= sequence)
+		done++;
+	keeper->exit_count -= done;
+	keeper->exit_sent -= done;
+	memmove(keeper->exits, keeper->exits + done, keeper->exit_count * sizeof(*keeper->exits));
+}
+
+static void handle_packet(struct keeper *keeper, const struct keeper_packet *packet, char *names,
+			  const int *fds, size_t count)
+{
+	char *rest = names, *name;
+
+	switch (packet->type) {
+	case KEEPER_STORE:
+		store_names(keeper, names, fds, count);
+		return;
+	case KEEPER_DROP:
+		while ((name = strsep(&rest, "\n")) && *name)
+			store_drop(keeper, name);
+		break;
+	case KEEPER_LIST:
+		keeper->listing = true;
+		keeper->list_next = 0;
+		break;
+	case KEEPER_ACK:
+		exits_acknowledge(keeper, packet->sequence);
+		break;
+	case KEEPER_EXIT:
+		keeper->ending = true;
+		break;
+	default:
+		break;
+	}
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static void receive_all(struct keeper *keeper)
+{
+	static char buffer[KEEPER_PACKET_MAX + 1];
+	int fds[FD_PASS_MAX];
+
+	for (;;) {
+		size_t count = FD_PASS_MAX;
+		ssize_t size = fd_receive(keeper->ours, buffer, KEEPER_PACKET_MAX, fds, &count);
+		struct keeper_packet packet;
+
+		if (size == -EINTR)
+			continue;
+		if (size < (ssize_t)sizeof(packet)) {
+			if (size < 0)
+				return;
+			for (size_t i = 0; i < count; i++)
+				close(fds[i]);
+			continue;
+		}
+		buffer[size] = '\0';
+		memcpy(&packet, buffer, sizeof(packet));
+		handle_packet(keeper, &packet, buffer + sizeof(packet), fds, count);
+	}
+}
+
+/* One packet with the next stored descriptors. 0, or negative when the socket takes no more. */
+static int send_stored(struct keeper *keeper)
+{
+	static char buffer[KEEPER_PACKET_MAX];
+	struct keeper_packet packet = {.type = KEEPER_FDS};
+	size_t size = sizeof(packet), count = 0, i = keeper->list_next;
+	int fds[FD_PASS_MAX], r;
+
+	for (; i < keeper->stored_count && count < FD_PASS_MAX; i++) {
+		size_t length = strlen(keeper->stored[i].name);
+
+		memcpy(buffer + size, keeper->stored[i].name, length);
+		buffer[size + length] = '\n';
+		size += length + 1;
+		fds[count++] = keeper->stored[i].fd;
+	}
+	if (!count)
+		packet.type = KEEPER_LISTED;
+	memcpy(buffer, &packet, sizeof(packet));
+	r = (int)fd_send(keeper->ours, buffer, size, fds, count);
+	if (r < 0)
+		return r;
+	keeper->list_next = i;
+	if (!count)
+		keeper->listing = false;
+	return 0;
+}
+
+/* Sends what waits as far as the socket takes it; true when something is left. */
+static bool send_all(struct keeper *keeper)
+{
+	if (!keeper->supervisor)
+		return false;
+	/* Exits first: with the end of a list the supervisor has all exits noted before it asked.
+	 */
+	while (keeper->exit_sent < keeper->exit_count) {
+		if (fd_send(keeper->ours, &keeper->exits[keeper->exit_sent], sizeof(*keeper->exits),
+			    NULL, 0) < 0)
+			return true;
+		keeper->exit_sent++;
+	}
+	while (keeper->listing)
+		if (send_stored(keeper) < 0)
+			return true;
+	return false;
+}
+
+static void drain(int socket)
+{
+	static char buffer[KEEPER_PACKET_MAX];
+	int fds[FD_PASS_MAX];
+
+	for (;;) {
+		size_t count = FD_PASS_MAX;
+		struct pollfd poll_fd = {.fd = socket, .events = POLLIN};
+
+		if (poll(&poll_fd, 1, 0) <= 0 ||
+		    fd_receive(socket, buffer, sizeof(buffer), fds, &count) < 0)
+			return;
+		for (size_t i = 0; i < count; i++)
+			close(fds[i]);
+	}
+}
+
+static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
+{
+	char *const argv[] = {"berth", SUPERVISOR_COMMAND, (char *)keeper->project, NULL};
+	sigset_t none;
+
+	sigemptyset(&none);
+	/* A supervisor without its keeper could not learn how its containers end. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	setrlimit(RLIMIT_NOFILE, &keeper->files);
+	if (dup2(keeper->theirs, KEEPER_FD) < 0)
+		_exit(125);
+	/* The file at our path may be a newer version; ours runs when that keeps failing. */
+	if (keeper->deaths < 3)
+		execv(keeper->program, argv);
+	execv("/proc/self/exe", argv);
+	log_error("start the supervisor of project %s: %s", keeper->project, strerror(errno));
+	_exit(125);
+}
+
+static void supervisor_start(struct keeper *keeper)
+{
+	pid_t pid;
+
+	receive_all(keeper);
+	drain(keeper->theirs);
+	keeper->exit_sent = 0;
+	keeper->listing = false;
+	keeper->start_at_usec = 0;
+	keeper->started_usec = units_monotonic_usec();
+	pid = fork();
+	if (pid == 0)
+		supervisor_exec(keeper);
+	if (pid < 0) {
+		log_error("start the supervisor: %s; trying again", strerror(errno));
+		keeper->start_at_usec = keeper->started_usec + USEC_PER_SEC;
+		return;
+	}
+	keeper->supervisor = pid;
+}
+
+static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
+{
+	int64_t now = units_monotonic_usec(), delay_msec = 0;
+
+	keeper->supervisor = 0;
+	receive_all(keeper);
+	if (keeper->ending)
+		return;
+	if (now - keeper->started_usec >= (int64_t)STEADY_USEC)
+		keeper->deaths = 0;
+	/* The first death is a kill or an upgrade, the next ones a loop. */
+	if (keeper->deaths++ > 0) {
+		delay_msec = BACKOFF_FIRST_MSEC;
+		for (unsigned int i = 2; i < keeper->deaths && delay_msec < BACKOFF_LAST_MSEC; i++)
+			delay_msec *= 2;
+	}
+	log_warning("the supervisor of project %s ended (%s %d), starting it again in %lld ms",
+		    keeper->project, info->si_code == CLD_EXITED ? "exit code" : "signal",
+		    info->si_status, (long long)delay_msec);
+	keeper->start_at_usec = now + delay_msec * (int64_t)USEC_PER_MSEC;
+}
+
+static void exit_note(struct keeper *keeper, const siginfo_t *info, uint64_t start_ticks,
+		      const struct rusage *usage)
+{
+	struct keeper_packet *note = array_add(keeper->exits, keeper->exit_count);
+
+	note->type = KEEPER_EXITED;
+	note->pid = info->si_pid;
+	note->code = info->si_code;
+	note->status = info->si_status;
+	note->sequence = ++keeper->sequence;
+	note->start_ticks = start_ticks;
+	note->user_usec =
+		(uint64_t)usage->ru_utime.tv_sec * USEC_PER_SEC + (uint64_t)usage->ru_utime.tv_usec;
+	note->system_usec =
+		(uint64_t)usage->ru_stime.tv_sec * USEC_PER_SEC + (uint64_t)usage->ru_stime.tv_usec;
+	note->max_rss_kib = (uint64_t)usage->ru_maxrss;
+	note->time_nsec = units_now_nsec();
+}
+
+/* Returns true when there is no child left. */
+static bool reap_all(struct keeper *keeper)
+{
+	for (;;) {
+		siginfo_t info = {0};
+		struct rusage usage = {0};
+		uint64_t start_ticks = 0;
+
+		/* Looked at before it is reaped: only a zombie still tells its start time. */
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+			return errno == ECHILD;
+		if (!info.si_pid)
+			return false;
+		(void)process_start_time(info.si_pid, &start_ticks);
+		if (wait4(info.si_pid, NULL, WNOHANG, &usage) != info.si_pid)
+			continue;
+		if (info.si_pid == keeper->supervisor)
+			supervisor_ended(keeper, &info);
+		else
+			exit_note(keeper, &info, start_ticks, &usage);
+	}
+}
+
+/* Returns true when there is no child left. */
+static bool handle_signals(struct keeper *keeper)
+{
+	struct signalfd_siginfo info;
+	bool childless = false;
+
+	while (read(keeper->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			childless = reap_all(keeper);
+		else if (info.ssi_signo == SIGTERM && keeper->supervisor)
+			kill(keeper->supervisor, SIGTERM);
+	}
+	return childless;
+}
+
+static void run(struct keeper *keeper)
+{
+	bool childless = false;
+
+	for (;;) {
+		struct pollfd fds[2] = {
+			{keeper->ours,    POLLIN, 0},
+                        {keeper->signals, POLLIN, 0}
+                };
+		int timeout = -1;
+
+		if (!keeper->supervisor && keeper->ending && childless)
+			return;
+		/* Told to end, yet with containers left: somebody has to look after them. */
+		if (!keeper->supervisor && !keeper->start_at_usec && !childless)
+			keeper->start_at_usec = units_monotonic_usec();
+		if (!keeper->supervisor) {
+			int64_t wait = keeper->start_at_usec - units_monotonic_usec();
+
+			if (wait <= 0) {
+				keeper->ending = false;
+				supervisor_start(keeper);
+				continue;
+			}
+			timeout = (int)(wait / 1000) + 1;
+		}
+		if (send_all(keeper))
+			fds[0].events |= POLLOUT;
+		if (poll(fds, 2, timeout) < 0)
+			continue;
+		if (fds[0].revents & POLLIN)
+			receive_all(keeper);
+		if (fds[1].revents & POLLIN)
+			childless = handle_signals(keeper);
+	}
+}
+
+static void on_alarm(int signal_number)
+{
+	_exit(0);
+}
+
+/*
+ * One keeper a project. Another one that is just ending is waited for; one that stays has what we
+ * were started for. The file is removed with the project's runtime folder, so a lock on a removed
+ * one is worth nothing.
+ */
+static int lock_project(const char *project, struct error *err)
+{
+	_cleanup_free_ char *path = paths_project_runtime(project);
+
+	signal(SIGALRM, on_alarm);
+	alarm(LOCK_PATIENCE_SEC);
+	for (;;) {
+		_cleanup_close_ int dir = fs_mkdir_path(path, 0700, err), lock = -EBADF;
+		struct stat ours, there;
+
+		if (dir < 0)
+			return dir;
+		lock = fs_lock(dir, "keeper.lock", err);
+		if (lock == -ENOENT) {
+			error_clear(err);
+			continue;
+		}
+		if (lock < 0)
+			return lock;
+		if (fstat(lock, &ours) == 0 && fstatat(dir, "keeper.lock", &there, 0) == 0 &&
+		    ours.st_ino == there.st_ino) {
+			alarm(0);
+			return TAKE_FD(lock);
+		}
+	}
+}
+
+static int prepare(struct keeper *keeper, struct error *err)
+{
+	struct rlimit all;
+	sigset_t signals;
+	int pair[2];
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return error_errno(err, "become the reaper of the containers");
+	(void)fs_write_knob(AT_FDCWD, "/proc/self/oom_score_adj", "-999");
+	if (getrlimit(RLIMIT_NOFILE, &keeper->files) == 0) {
+		all = keeper->files;
+		all.rlim_cur = all.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &all);
+	}
+	keeper->program = alloc_zero(1, 4096);
+	if (readlink("/proc/self/exe", keeper->program, 4095) < 0)
+		strcpy(keeper->program, "/proc/self/exe");
+
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	keeper->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (keeper->signals < 0)
+		return error_errno(err, "watch signals");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, "make a socket pair");
+	/* Neither may be fd 3 itself: dup2() onto itself would leave it close-on-exec. */
+	keeper->ours = fcntl(pair[0], F_DUPFD_CLOEXEC, KEEPER_FD + 1);
+	keeper->theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, KEEPER_FD + 1);
+	close(pair[0]);
+	close(pair[1]);
+	if (keeper->ours < 0 || keeper->theirs < 0)
+		return error_errno(err, "move a socket");
+	return fd_set_nonblock(keeper->ours, true);
+}
+
+int keeper_main(int argc, char **argv)
+{
+	struct keeper keeper = {0};
+	struct error err = ERROR_INIT;
+	int lock;
+
+	if (argc < 2)
+		return 1;
+	keeper.project = argv[argc - 1];
+	log_set_name("keeper");
+	lock = lock_project(keeper.project, &err);
+	if (lock < 0 || prepare(&keeper, &err) < 0) {
+		log_error("project %s: %s", keeper.project, err.message);
+		return 1;
+	}
+	keeper.start_at_usec = units_monotonic_usec();
+	run(&keeper);
+	close(lock);
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_NAMES_H
+#define COMPOSE_SUPERVISOR_NAMES_H
+
+/*
+ * names.h - what a container knows of names and what others call it: hosts, hostname and
+ * resolv.conf (files in BERTH_RUNTIME_DIR, mounted over the image's), and entries in the DNS.
+ */
+
+#include "compose/supervisor/instance.h"
+
+/* Writes the files as they are to be at this start; an fd of their directory. */
+int names_write(struct instance *instance, struct error *err);
+void names_remove_files(struct instance *instance);
+
+/* The name server for a container: takes both sockets, opened inside its network namespace. */
+int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error *err);
+/* Others find it from now on, or no longer. */
+void names_announce(struct instance *instance);
+void names_withdraw(struct instance *instance);
+
+/* An address on the host that this container reaches: for `host-gateway`. */
+void names_host_gateway(const struct instance *instance, char *buffer, size_t size);
+
+/* Makes sure, once, that the network's bridge is in the kernel; what it is. Borrowed. */
+struct network_info;
+const struct network_info *names_network(struct supervisor *supervisor, const char *name,
+					 struct error *err);
+
+#endif

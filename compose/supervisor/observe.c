@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/observe.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include "compose/control/requests.h"
+#include "compose/supervisor/health.h"
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/ports.h"
+#include "compose/supervisor/translate/translate.h"
+
+#define LABEL "com.docker.compose."
+
+struct observed {
+	struct facts facts;
+	struct fact_container *containers;
+	struct fact_object *networks, *volumes;
+	struct fact_image *images;
+	char **external_networks, **external_volumes;
+	char **strings;   /* keys, names and hashes of objects */
+	json_t **configs; /* canonical projects that containers were made from */
+	size_t config_count;
+};
+
+const struct image *observe_image(struct supervisor *supervisor, const char *name,
+				  struct error *err)
+{
+	struct image *image = name ? map_get(&supervisor->image_cache, name) : NULL;
+
+	if (image)
+		return image;
+	if (!name) {
+		error_set(err, ENOENT, "the service has no image");
+		return NULL;
+	}
+	if (image_find(supervisor->images, name, &image, err) < 0)
+		return NULL;
+	map_set(&supervisor->image_cache, name, image);
+	return image;
+}
+
+static void free_image(void *image)
+{
+	image_free(image);
+}
+
+void observe_forget_images(struct supervisor *supervisor)
+{
+	map_done(&supervisor->image_cache, free_image);
+}
+
+static const char *keep(struct observed *observed, const char *s)
+{
+	char *copy = alloc_string(s ?: "");
+
+	strv_take(&observed->strings, copy);
+	return copy;
+}
+
+/* What a container was made from, where that is no longer what the project says. */
+static const json_t *config_of(struct observed *observed, const struct instance *instance)
+{
+	json_t *project = project_to_json(instance->model->project, true);
+
+	*array_add(observed->configs, observed->config_count) = project;
+	return json_object_get(json_object_get(project, "services"), instance->service_name);
+}
+
+static void observe_container(struct observed *observed, const struct instance *instance,
+			      const struct map *hashes)
+{
+	struct fact_container *fact = &observed->containers[observed->facts.container_count++];
+	const char *now = map_get(hashes, instance->service_name);
+
+	*fact = (struct fact_container){
+		.id = instance->id,
+		.name = instance->name,
+		.service = instance->service_name,
+		.number = instance->number,
+		.oneoff = instance->oneoff,
+		.state = instance_reported_state(instance),
+		.health = instance_health(instance),
+		.exit_code = instance->exit_code,
+		.config_hash = instance->config_hash,
+		.image_id = instance->image_id,
+		.networks = (const char *const *)instance->network_names,
+		.volumes = (const char *const *)instance->volumes,
+		.parents = (const char *const *)instance->parents,
+	};
+	if (now && strcmp(now, instance->config_hash) != 0)
+		fact->config = config_of(observed, instance);
+}
+
+static bool is_ours(const struct supervisor *supervisor, const json_t *labels)
+{
+	return str_equal(json_get_string(labels, LABEL "project"), supervisor->project);
+}
+
+static struct fact_object make_object(struct observed *observed, const char *kind, const char *name,
+				      const json_t *labels)
+{
+	_cleanup_free_ char *label = str_printf(LABEL "%s", kind);
+
+	return (struct fact_object){
+		.key = keep(observed, json_get_string(labels, label)),
+		.name = keep(observed, name),
+		.config_hash = keep(observed, json_get_string(labels, LABEL "config-hash")),
+	};
+}
+
+static int observe_networks(struct supervisor *supervisor, struct observed *observed,
+			    struct error *err)
+{
+	struct network_info **list = NULL;
+	size_t count = 0;
+
+	if (network_list(supervisor->networks, &list, &count, err) < 0)
+		return -err->code;
+	observed->networks = new_array(struct fact_object, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		strv_append(&observed->external_networks, list[i]->name);
+		if (is_ours(supervisor, list[i]->labels))
+			observed->networks[observed->facts.network_count++] =
+				make_object(observed, "network", list[i]->name, list[i]->labels);
+		network_info_free(list[i]);
+	}
+	free(list);
+	return 0;
+}
+
+static int observe_volumes(struct supervisor *supervisor, struct observed *observed,
+			   struct error *err)
+{
+	struct volume_info **list = NULL;
+	size_t count = 0;
+
+	if (volume_list(supervisor->volumes, &list, &count, err) < 0)
+		return -err->code;
+	observed->volumes = new_array(struct fact_object, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		strv_append(&observed->external_volumes, list[i]->name);
+		/* Anonymous ones belong to their container, not to the project. */
+		if (is_ours(supervisor, list[i]->labels) && !list[i]->anonymous)
+			observed->volumes[observed->facts.volume_count++] =
+				make_object(observed, "volume", list[i]->name, list[i]->labels);
+		volume_info_free(list[i]);
+	}
+	free(list);
+	return 0;
+}
+
+static void observe_images(struct supervisor *supervisor, struct observed *observed,
+			   const struct project *project)
+{
+	observed->images = new_array(struct fact_image, project->service_count + 1);
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+		struct fact_image *fact = &observed->images[observed->facts.image_count++];
+		struct error err = ERROR_INIT;
+		const struct image *image = observe_image(supervisor, service->image, &err);
+		struct health_plan plan = {0};
+
+		fact->service = service->name;
+		if (!image)
+			continue;
+		fact->id = image->id;
+		health_plan_of(service, image, &plan);
+		fact->has_healthcheck = plan.test != NULL;
+		health_plan_done(&plan);
+	}
+}
+
+/* Only the services that have containers: a hash is a walk over the whole service. */
+static void hash_services(struct supervisor *supervisor, const struct model *model,
+			  struct map *hashes)
+{
+	map_foreach(entry, &supervisor->instances)
+	{
+		const struct instance *instance = entry->value;
+		struct service *service =
+			model ? project_service(model->project, instance->service_name) : NULL;
+		char *hash;
+
+		if (!service || map_get(hashes, instance->service_name))
+			continue;
+		hash = alloc_zero(1, 65);
+		service_hash(model->project, service, hash);
+		map_set(hashes, instance->service_name, hash);
+	}
+}
+
+int observe_facts(struct supervisor *supervisor, const struct model *model, struct observed **ret,
+		  struct error *err)
+{
+	struct observed *observed = new (struct observed);
+	struct map hashes = {0};
+
+	observe_forget_images(supervisor);
+	if (observe_networks(supervisor, observed, err) < 0 ||
+	    observe_volumes(supervisor, observed, err) < 0) {
+		observed_free(observed);
+		return -err->code;
+	}
+	if (model)
+		observe_images(supervisor, observed, model->project);
+	hash_services(supervisor, model, &hashes);
+	observed->containers = new_array(struct fact_container, supervisor->instances.count + 1);
+	map_foreach(entry, &supervisor->instances)
+		observe_container(observed, entry->value, &hashes);
+	map_done(&hashes, free);
+	observed->facts.containers = observed->containers;
+	observed->facts.networks = observed->networks;
+	observed->facts.volumes = observed->volumes;
+	observed->facts.images = observed->images;
+	observed->facts.external_networks = (const char *const *)observed->external_networks;
+	observed->facts.external_volumes = (const char *const *)observed->external_volumes;
+	*ret = observed;
+	return 0;
+}
+
+const struct facts *observed_facts(const struct observed *observed)
+{
+	return &observed->facts;
+}
+
+void observed_free(struct observed *observed)
+{
+	if (!observed)
+		return;
+	for (size_t i = 0; i < observed->config_count; i++)
+		json_decref(observed->configs[i]);
+	free(observed->configs);
+	free(observed->containers);
+	free(observed->networks);
+	free(observed->volumes);
+	free(observed->images);
+	strv_free(observed->external_networks);
+	strv_free(observed->external_volumes);
+	strv_free(observed->strings);
+	free(observed);
+}
+
+json_t *observe_object_labels(const struct supervisor *supervisor, const char *kind,
+			      const char *key, const char *hash, const struct mapping *own)
+{
+	_cleanup_free_ char *label = str_printf(LABEL "%s", kind);
+	json_t *labels = json_object();
+
+	for (size_t i = 0; i < own->count; i++)
+		json_put_string(labels, own->items[i].key, own->items[i].value ?: "");
+	json_put_string(labels, LABEL "project", supervisor->project);
+	json_put_string(labels, label, key);
+	json_put_string(labels, LABEL "version", BERTH_VERSION);
+	json_put_string(labels, LABEL "config-hash", hash);
+	return labels;
+}
+
+static char *depends_on_label(const struct service *service)
+{
+	static const char *const conditions[] = {
+		[CONDITION_STARTED] = "service_started",
+		[CONDITION_HEALTHY] = "service_healthy",
+		[CONDITION_COMPLETED] = "service_completed_successfully",
+	};
+	struct strbuf text = {0};
+
+	for (size_t i = 0; i < service->dependency_count; i++) {
+		const struct dependency *row = &service->depends_on[i];
+
+		strbuf_addf(&text, "%s%s:%s:%s", i ? "," : "", row->service,
+			    conditions[row->condition], row->restart ? "true" : "false");
+	}
+	return strbuf_take(&text);
+}
+
+static void put_mapping(json_t *labels, const struct mapping *mapping)
+{
+	for (size_t i = 0; i < mapping->count; i++)
+		json_put_string(labels, mapping->items[i].key, mapping->items[i].value ?: "");
+}
+
+json_t *observe_labels(const struct instance *instance)
+{
+	const struct project *project = instance->model->project;
+	_cleanup_free_ char *depends = depends_on_label(instance->service);
+	_cleanup_free_ char *files = strv_join(project->config_files, ",");
+	_cleanup_free_ char *env_files = strv_join(project->env_files, ",");
+	struct error err = ERROR_INIT;
+	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
+	json_t *labels = image && image->labels ? json_copy(image->labels) : json_object();
+	char number[16];
+
+	put_mapping(labels, &instance->service->labels);
+	snprintf(number, sizeof(number), "%u", instance->number);
+	json_put_string(labels, LABEL "project", project->name);
+	json_put_string(labels, LABEL "service", instance->service_name);
+	json_put_string(labels, LABEL "container-number", number);
+	json_put_string(labels, LABEL "oneoff", instance->oneoff ? "True" : "False");
+	json_put_string(labels, LABEL "config-hash", instance->config_hash);
+	json_put_string(labels, LABEL "depends_on", depends);
+	json_put_string(labels, LABEL "image", instance->image_id);
+	json_put_string(labels, LABEL "project.working_dir", project->working_dir);
+	json_put_string(labels, LABEL "project.config_files", files);
+	if (project->env_files)
+		json_put_string(labels, LABEL "project.environment_file", env_files);
+	json_put_string(labels, LABEL "version", BERTH_VERSION);
+	return labels;
+}
+
+static json_t *networks_of(const struct instance *instance)
+{
+	const struct endpoint *endpoints = NULL;
+	json_t *rows = json_array();
+	size_t count = 0;
+
+	if (instance->attachment && instance->pid)
+		endpoints = attachment_endpoints(instance->attachment, &count);
+	for (size_t i = 0; i < count; i++) {
+		const struct endpoint *at = &endpoints[i];
+		char text[INET6_ADDRSTRLEN];
+		json_t *row = json_object();
+
+		json_put_string(row, "name", at->network);
+		if (at->has_ipv4)
+			json_put_string(row, "ipv4",
+					inet_ntop(AF_INET, &at->ipv4, text, sizeof(text)));
+		if (at->has_ipv6)
+			json_put_string(row, "ipv6",
+					inet_ntop(AF_INET6, &at->ipv6, text, sizeof(text)));
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", at->mac[0],
+			 at->mac[1], at->mac[2], at->mac[3], at->mac[4], at->mac[5]);
+		json_put_string(row, "mac", text);
+		json_array_append_new(rows, row);
+	}
+	for (size_t i = 0; !count && instance->network_names && instance->network_names[i]; i++) {
+		json_t *row = json_object();
+
+		json_put_string(row, "name", instance->network_names[i]);
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+static void mount_row(json_t *rows, const char *type, const char *name, const char *source,
+		      const char *destination, bool writable)
+{
+	json_t *row = json_object();
+
+	json_put_string(row, "type", type);
+	json_put_string(row, "name", name);
+	json_put_string(row, "source", source);
+	json_put_string(row, "destination", destination);
+	json_put_bool(row, "rw", writable);
+	json_array_append_new(rows, row);
+}
+
+static json_t *mounts_of(const struct instance *instance)
+{
+	const struct service *service = instance->service;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < service->volume_count; i++) {
+		const struct mount *mount = &service->volumes[i];
+		const char *name =
+			mount->type == MOUNT_VOLUME ? translate_volume_name(instance, mount) : NULL;
+		_cleanup_free_ char *path = NULL;
+
+		if (name)
+			path = str_printf("%s/volumes/%s/_data", paths_root(), name);
+		mount_row(rows,
+			  mount->type == MOUNT_VOLUME ? "volume"
+			  : mount->type == MOUNT_BIND ? "bind"
+						      : "tmpfs",
+			  name, path ?: mount->source, mount->target, !mount->read_only);
+	}
+	for (size_t i = 0; i < instance->anonymous.count; i++) {
+		const struct key_value *row = &instance->anonymous.items[i];
+		_cleanup_free_ char *path =
+			str_printf("%s/volumes/%s/_data", paths_root(), row->value);
+		bool listed = false;
+
+		for (size_t k = 0; k < service->volume_count && !listed; k++)
+			listed = str_equal(service->volumes[k].target, row->key);
+		if (!listed)
+			mount_row(rows, "volume", row->value, path, row->key, true);
+	}
+	return rows;
+}
+
+static char *command_text(const struct instance *instance, const struct image *image)
+{
+	static const struct image none = {0};
+	_cleanup_strv_ char **words = translate_arguments(instance->service, image ? image : &none);
+
+	return strv_join(words, " ");
+}
+
+static json_t *log_of(const struct instance *instance)
+{
+	_cleanup_free_ char *state = paths_project_state(instance->supervisor->project);
+	_cleanup_free_ char *path = str_printf("%s/containers/%s/logs", state, instance->id);
+	const char *driver = instance->service->logging.driver;
+	json_t *log = json_object();
+
+	json_put_string(log, "path", path);
+	json_put_string(log, "driver", driver ?: "json-file");
+	return log;
+}
+
+static json_t *container_json(const struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
+	_cleanup_free_ char *command = command_text(instance, image);
+	_cleanup_free_ char *cgroup = str_printf(
+		"%s/%s", instance->service->cgroup_parent ?: instance->supervisor->cgroup_base,
+		instance->id);
+	json_t *json = json_object();
+
+	json_put_string(json, "id", instance->id);
+	json_put_string(json, "name", instance->name);
+	json_put_string(json, "service", instance->service_name);
+	json_put_int(json, "number", instance->number);
+	json_put_bool(json, "oneoff", instance->oneoff);
+	json_put_string(json, "image", instance->service->image);
+	json_put_string(json, "image_id", instance->image_id);
+	json_put_string(json, "command", command);
+	json_put_int(json, "created", instance->created_nsec);
+	json_put_int(json, "started", instance->started_nsec);
+	json_put_int(json, "finished", instance->pid ? 0 : instance->finished_nsec);
+	json_put_string(json, "state", container_state_name(instance_reported_state(instance)));
+	json_put_string(json, "health", health_status_name(instance_health(instance)));
+	json_object_set_new(json, "health_log", health_log(instance->health));
+	json_put_int(json, "exit_code", instance->pid ? 0 : instance->exit_code);
+	json_put_bool(json, "oom_killed", instance->oom_killed);
+	json_put_int(json, "restart_count", instance->restarts);
+	json_put_string(json, "error", instance->error ?: "");
+	json_put_int(json, "pid", instance->pid);
+	json_put_bool(json, "tty", instance->tty);
+	json_object_set_new(json, "publishers", ports_publishers(instance));
+	json_object_set_new(json, "networks", networks_of(instance));
+	json_object_set_new(json, "mounts", mounts_of(instance));
+	json_object_set_new(json, "labels", observe_labels(instance));
+	json_object_set_new(json, "log", log_of(instance));
+	json_put_string(json, "cgroup", cgroup);
+	return json;
+}
+
+json_t *observe_containers(struct supervisor *supervisor, bool all)
+{
+	const struct project *project = supervisor->current ? supervisor->current->project : NULL;
+	json_t *reply = json_object(), *rows = json_array();
+
+	json_put_string(reply, "project", supervisor->project);
+	json_put_string(reply, "working_dir", project ? project->working_dir : NULL);
+	json_object_set_new(reply, "config_files",
+			    json_from_strv(project ? project->config_files : NULL));
+	map_foreach(entry, &supervisor->instances)
+	{
+		const struct instance *instance = entry->value;
+
+		if (all || instance_runs(instance))
+			json_array_append_new(rows, container_json(instance));
+	}
+	json_object_set_new(reply, "containers", rows);
+	return reply;
+}

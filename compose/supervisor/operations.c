@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/operations.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/rootpath.h"
+#include "common/str.h"
+
+#include "compose/control/requests.h"
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/jobs.h"
+#include "compose/supervisor/observe.h"
+#include "compose/supervisor/state.h"
+#include "compose/supervisor/translate/translate.h"
+
+/* What users see at the beginning and at the end; NULL: nothing. */
+static const struct {
+	const char *working, *done;
+} words[] = {
+	[OP_CREATE_NETWORK] = {"Creating",  "Created"  },
+	[OP_REMOVE_NETWORK] = {"Removing",  "Removed"  },
+	[OP_CREATE_VOLUME] = {"Creating",  "Created"  },
+	[OP_REMOVE_VOLUME] = {"Removing",  "Removed"  },
+	[OP_CREATE_CONTAINER] = {"Creating",  "Created"  },
+	[OP_START_CONTAINER] = {"Starting",  "Started"  },
+	[OP_STOP_CONTAINER] = {"Stopping",  "Stopped"  },
+	[OP_KILL_CONTAINER] = {"Killing",   "Killed"   },
+	[OP_PAUSE_CONTAINER] = {"Pausing",   "Paused"   },
+	[OP_UNPAUSE_CONTAINER] = {"Unpausing", "Unpaused" },
+	[OP_REMOVE_CONTAINER] = {"Removing",  "Removed"  },
+	[OP_RENAME_CONTAINER] = {NULL,        "Recreated"},
+	[OP_WAIT] = {"Waiting",   NULL       },
+};
+
+static const char *working_text(const struct converge *converge, const struct operation *operation)
+{
+	if (operation->kind == OP_CREATE_CONTAINER && operation->recreate)
+		return "Recreate";
+	if (operation->kind == OP_REMOVE_CONTAINER && operation->recreate)
+		return NULL;
+	if (converge->parsed.options.goal == PLAN_RESTART) {
+		if (operation->kind == OP_STOP_CONTAINER)
+			return "Restarting";
+		if (operation->kind == OP_START_CONTAINER)
+			return NULL;
+	}
+	return words[operation->kind].working;
+}
+
+static const char *done_text(const struct converge *converge, const struct operation *operation)
+{
+	if ((operation->kind == OP_CREATE_CONTAINER || operation->kind == OP_REMOVE_CONTAINER) &&
+	    operation->recreate)
+		return NULL;
+	if (converge->parsed.options.goal == PLAN_RESTART && operation->kind == OP_STOP_CONTAINER)
+		return NULL;
+	if (operation->kind == OP_WAIT)
+		return operation->condition == CONDITION_COMPLETED ? "Exited"
+		       : operation->condition == CONDITION_HEALTHY ? "Healthy"
+								   : "Started";
+	return words[operation->kind].done;
+}
+
+static struct instance *instance_of(const struct converge *converge,
+				    const struct operation *operation)
+{
+	struct supervisor *supervisor = converge->supervisor;
+
+	if (operation->id)
+		return map_get(&supervisor->instances, operation->id);
+	return supervisor_find(supervisor, operation->name);
+}
+
+void operation_report_end(struct converge *converge, size_t index, const struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	const char *text = done_text(converge, operation);
+
+	if (err && err->code)
+		converge_progress(converge, operation->object, "Error", "Error", err->message);
+	else if (text)
+		converge_progress(converge, operation->object, "Done", text, NULL);
+}
+
+static json_t *strings_of(const struct mapping *mapping)
+{
+	json_t *object;
+
+	if (!mapping->count)
+		return NULL;
+	object = json_object();
+	for (size_t i = 0; i < mapping->count; i++)
+		json_put_string(object, mapping->items[i].key, mapping->items[i].value ?: "");
+	return object;
+}
+
+static int create_network(struct converge *converge, const struct operation *operation,
+			  struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const struct network *network = project_network(converge->model->project, operation->key);
+	_cleanup_free_ struct network_pool *pools = NULL;
+	_cleanup_json_ json_t *driver_opts = NULL, *labels = NULL, *addresses = NULL;
+	struct network_options options;
+	char hash[65];
+	int r;
+
+	if (!network)
+		return error_set(err, ENOENT, "there is no such network in the project");
+	network_hash(network, hash);
+	labels = observe_object_labels(supervisor, "network", network->key, hash, &network->labels);
+	driver_opts = strings_of(&network->driver_opts);
+	pools = new_array(struct network_pool, network->ipam.config_count + 1);
+	addresses = json_array();
+	for (size_t i = 0; i < network->ipam.config_count; i++) {
+		const struct ipam_config *config = &network->ipam.configs[i];
+		json_t *aux = strings_of(&config->aux_addresses);
+
+		pools[i] = (struct network_pool){config->subnet, config->ip_range, config->gateway,
+						 aux};
+		json_array_append_new(addresses, aux ?: json_null());
+	}
+	options = (struct network_options){
+		.driver = network->driver,
+		.driver_opts = driver_opts,
+		.labels = labels,
+		.internal = network->internal,
+		.attachable = network->attachable,
+		.enable_ipv6 = network->enable_ipv6 == TRI_TRUE,
+		.disable_ipv4 = network->enable_ipv4 == TRI_FALSE,
+		.pools = pools,
+		.pool_count = network->ipam.config_count,
+	};
+	r = network_create(supervisor->networks, operation->name, &options, err);
+	/* Made by ourselves, before a crash that came between. */
+	if (r == -EEXIST) {
+		error_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+static int create_volume(struct converge *converge, const struct operation *operation,
+			 struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const struct volume *volume = project_volume(converge->model->project, operation->key);
+	_cleanup_json_ json_t *driver_opts = NULL, *labels = NULL;
+	struct volume_options options = {0};
+	char hash[65];
+	int r;
+
+	if (!volume)
+		return error_set(err, ENOENT, "there is no such volume in the project");
+	volume_hash(volume, hash);
+	labels = observe_object_labels(supervisor, "volume", volume->key, hash, &volume->labels);
+	driver_opts = strings_of(&volume->driver_opts);
+	options.driver = volume->driver;
+	options.driver_opts = driver_opts;
+	options.labels = labels;
+	r = volume_create(supervisor->volumes, operation->name, &options, err);
+	if (r == -EEXIST) {
+		error_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+void operations_release_networks(struct converge *converge)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	struct error err = ERROR_INIT;
+
+	if (!converge->released_count)
+		return;
+	if (attachment_release(supervisor->networks, converge->released, converge->released_count,
+			       &err) < 0)
+		log_warning("give addresses back: %s", err.message);
+	for (size_t i = 0; i < converge->released_count; i++)
+		attachment_free(converge->released[i]);
+	free(converge->released);
+	converge->released = NULL;
+	converge->released_count = 0;
+}
+
+static void forget_network(struct supervisor *supervisor, const char *name)
+{
+	network_info_free(map_remove(&supervisor->networks_ready, name));
+}
+
+/* Others may use it (external to them, or a container of another project): that is no failure. */
+static int remove_network(struct converge *converge, const struct operation *operation,
+			  struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	operations_release_networks(converge);
+	r = network_remove(converge->supervisor->networks, operation->name, err);
+	if (r == 0 || r == -ENOENT)
+		forget_network(converge->supervisor, operation->name);
+	if (r == -EBUSY) {
+		text = str_printf("%s: %s", operation->object, err->message);
+		converge_warning(converge, text);
+	}
+	if (r == -ENOENT || r == -EBUSY) {
+		error_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+/* What a job needs to know, and whom to tell. */
+struct task {
+	struct converge *converge;
+	size_t index;
+	char *name;
+	struct supervisor *supervisor;
+	const struct image *image;
+	struct instance *instance;
+};
+
+static void task_done(void *context, const struct error *err)
+{
+	struct task *task = context;
+	struct converge *converge = task->converge;
+
+	converge_finish_operation(converge, task->index, err);
+	free(task->name);
+	free(task);
+	executor_step(converge->supervisor->executor);
+}
+
+static int remove_volume_work(void *data, struct error *err)
+{
+	struct task *task = data;
+	int r = volume_remove(task->supervisor->volumes, task->name, err);
+
+	if (r == -ENOENT) {
+		error_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+static int start_task(struct converge *converge, size_t index, job_work *work,
+		      struct instance *instance, const struct image *image, struct error *err)
+{
+	struct task *task = new (struct task);
+	int r;
+
+	*task = (struct task){converge,
+			      index,
+			      alloc_string(converge->plan->operations[index].name),
+			      converge->supervisor,
+			      image,
+			      instance};
+	r = job_start(converge->supervisor->jobs, work, task, task_done, task, err);
+	if (r < 0) {
+		free(task->name);
+		free(task);
+	}
+	return r;
+}
+
+static bool volume_in_use(const struct supervisor *supervisor, const char *name)
+{
+	map_foreach(entry, &supervisor->instances)
+	{
+		const struct instance *instance = entry->value;
+
+		if (strv_contains(instance->volumes, name))
+			return true;
+	}
+	return false;
+}
+
+/* 1: a job does it. */
+static int remove_volume(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+
+	if (volume_in_use(converge->supervisor, operation->name)) {
+		_cleanup_free_ char *text = str_printf("%s: still in use", operation->object);
+
+		converge_warning(converge, text);
+		return 0;
+	}
+	return start_task(converge, index, remove_volume_work, NULL, NULL, err) < 0 ? -err->code
+										    : 1;
+}
+
+/* Containers that share a volume are made side by side: one fills it, the others find it full. */
+static int populate_work(void *data, struct error *err)
+{
+	struct task *task = data;
+	_cleanup_free_ char *path = str_printf("%s/volumes", paths_root());
+	_cleanup_close_ int dir = fs_open_dir(AT_FDCWD, path, err), lock = -EBADF, tree = -EBADF;
+	const char *volume, *target;
+
+	if (dir < 0)
+		return dir;
+	lock = fs_lock(dir, ".populate", err);
+	if (lock < 0)
+		return lock;
+	tree = translate_image_tree(task->supervisor->images, task->image, err);
+	if (tree < 0)
+		return tree;
+	for (size_t i = 0; translate_populate_row(task->instance, task->image, i, &volume, &target);
+	     i++) {
+		_cleanup_close_ int source = -EBADF;
+		struct error missing = ERROR_INIT;
+
+		if (!volume || !volume_wants_populating(task->supervisor->volumes, volume))
+			continue;
+		source = rootpath_open(tree, target, O_RDONLY | O_DIRECTORY, 0, &missing);
+		if (source < 0)
+			continue;
+		if (volume_populate(task->supervisor->volumes, volume, source, err) < 0)
+			return error_wrap(err, "volume %s", volume);
+	}
+	return 0;
+}
+
+static bool wants_populating(const struct instance *instance, const struct image *image)
+{
+	const char *volume, *target;
+
+	for (size_t i = 0; translate_populate_row(instance, image, i, &volume, &target); i++)
+		if (volume && volume_wants_populating(instance->supervisor->volumes, volume))
+			return true;
+	return false;
+}
+
+/* 1: it goes on in a job. */
+static int create_container(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct supervisor *supervisor = converge->supervisor;
+	const char *name = operation->new_name ?: operation->name;
+	const struct instance *replaces = NULL;
+	struct instance *instance = NULL;
+	const struct image *image;
+
+	if (operation->replaces && !converge->parsed.options.renew_anon_volumes)
+		replaces = map_get(&supervisor->instances, operation->replaces);
+	if (instance_create(supervisor, converge->model, operation->service, name,
+			    operation->number, replaces, converge->id, &instance, err) < 0)
+		return -err->code;
+	image = observe_image(supervisor, instance->image_id, err);
+	if (!image)
+		return -err->code;
+	if (!wants_populating(instance, image))
+		return 0;
+	return start_task(converge, index, populate_work, instance, image, err) < 0 ? -err->code
+										    : 1;
+}
+
+static bool done_before(const struct converge *converge, const struct instance *instance)
+{
+	return converge->id[0] && strcmp(instance->request, converge->id) == 0;
+}
+
+static void mark(const struct converge *converge, struct instance *instance)
+{
+	snprintf(instance->request, sizeof(instance->request), "%s", converge->id);
+}
+
+/* 1: under way; 0: it runs already. */
+static int start_container(struct converge *converge, struct instance *instance, struct error *err)
+{
+	if (converge->parsed.options.goal == PLAN_RESTART && done_before(converge, instance))
+		return 0;
+	/* Goes to the disk with the process: asked again after a crash, it is not done again. */
+	mark(converge, instance);
+	if (instance->state == INSTANCE_RUNNING || instance->state == INSTANCE_PAUSED)
+		return 0;
+	if (instance_start(instance, err) < 0)
+		return error_wrap(err, "container %s", instance->name);
+	return 1;
+}
+
+static int stop_container(struct converge *converge, const struct operation *operation,
+			  struct instance *instance, struct error *err)
+{
+	if (converge->parsed.options.goal == PLAN_RESTART && done_before(converge, instance))
+		return 0;
+	if (instance_stop(instance, operation->timeout_usec, err) < 0)
+		return -err->code;
+	return instance_runs(instance) ? 1 : 0;
+}
+
+static int kill_container(struct converge *converge, const struct operation *operation,
+			  struct instance *instance, struct error *err)
+{
+	int signal = operation->signal ?: SIGKILL, r;
+
+	if (done_before(converge, instance))
+		return 0;
+	mark(converge, instance);
+	r = state_write(instance, err);
+	if (r == 0)
+		r = instance_kill(instance, signal, err);
+	if (r < 0)
+		return r;
+	return signal == SIGKILL && instance_runs(instance) ? 1 : 0;
+}
+
+static int remove_container(struct converge *converge, const struct operation *operation,
+			    struct instance *instance, struct error *err)
+{
+	struct attachment *attachment;
+	int r;
+
+	/* A policy may have begun to start it again since it was looked at. */
+	if (instance_runs(instance)) {
+		r = instance_stop(instance, 0, err);
+		return r < 0 ? r : 1;
+	}
+	attachment = TAKE_PTR(instance->attachment);
+	r = instance_remove(instance, operation->volumes, err);
+	if (r < 0) {
+		instance->attachment = attachment;
+		return r;
+	}
+	if (attachment)
+		*array_add(converge->released, converge->released_count) = attachment;
+	return 0;
+}
+
+static int wait_failed(const struct operation *operation, const struct instance *instance,
+		       struct error *err)
+{
+	const char *prefix = operation->final ? "" : "dependency failed to start: ";
+
+	if (operation->condition == CONDITION_COMPLETED)
+		return error_set(err, ECHILD,
+				 "service \"%s\" didn't complete successfully: exit %d",
+				 instance->service_name, instance->exit_code);
+	if (instance_health(instance) == HEALTH_UNHEALTHY)
+		return error_set(err, ECHILD, "%scontainer %s is unhealthy", prefix,
+				 instance->name);
+	return error_set(err, ECHILD, "%scontainer %s exited (%d)", prefix, instance->name,
+			 instance->exit_code);
+}
+
+/* 0: holds; 1: not yet; negative: it never will. */
+static int wait_look(const struct operation *operation, const struct instance *instance,
+		     struct error *err)
+{
+	enum health_status health = instance_health(instance);
+	bool over = instance->state == INSTANCE_EXITED;
+
+	switch (operation->condition) {
+	case CONDITION_COMPLETED:
+		if (!over)
+			return 1;
+		return instance->exit_code == 0 ? 0 : wait_failed(operation, instance, err);
+	case CONDITION_HEALTHY:
+		if (over || health == HEALTH_UNHEALTHY)
+			return wait_failed(operation, instance, err);
+		if (health == HEALTH_NONE && instance->state == INSTANCE_RUNNING)
+			return error_set(err, EINVAL, "container %s has no healthcheck configured",
+					 instance->name);
+		return health == HEALTH_HEALTHY ? 0 : 1;
+	default:
+		if (over)
+			return wait_failed(operation, instance, err);
+		return instance->state == INSTANCE_RUNNING ? 0 : 1;
+	}
+}
+
+static int wait_begin(struct converge *converge, const struct operation *operation,
+		      const struct instance *instance, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = wait_look(operation, instance, err);
+
+	if (r >= 0 || operation->required)
+		return r;
+	text = str_printf("optional dependency \"%s\" failed to start: %s", instance->service_name,
+			  err->message);
+	converge_warning(converge, text);
+	error_clear(err);
+	return 0;
+}
+
+/*
+ * A recreation that was finished before the supervisor died is planned once more when the request
+ * comes again with --force-recreate: the container made for this very request is left in peace.
+ */
+static bool made_for_this(const struct converge *converge, const struct operation *operation)
+{
+	const char *id = operation->replaces ?: operation->id;
+	const struct instance *instance = id ? map_get(&converge->supervisor->instances, id) : NULL;
+
+	if (converge->parsed.options.recreate != RECREATE_FORCE || !converge->id[0])
+		return false;
+	if (operation->kind == OP_RENAME_CONTAINER || (!id && operation->recreate))
+		return supervisor_find(converge->supervisor, operation->name) == NULL;
+	return instance && strcmp(instance->created_by, converge->id) == 0 &&
+	       (operation->kind == OP_CREATE_CONTAINER || operation->kind == OP_STOP_CONTAINER ||
+		operation->kind == OP_REMOVE_CONTAINER);
+}
+
+static int begin_on_container(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct instance *instance = instance_of(converge, operation);
+
+	if (!instance) {
+		/* What is gone need not be stopped or removed. */
+		if (operation->kind == OP_STOP_CONTAINER ||
+		    operation->kind == OP_REMOVE_CONTAINER || operation->kind == OP_KILL_CONTAINER)
+			return 0;
+		return error_set(err, ENOENT, "container %s is gone", operation->name);
+	}
+	switch (operation->kind) {
+	case OP_START_CONTAINER:
+		return start_container(converge, instance, err);
+	case OP_STOP_CONTAINER:
+		return stop_container(converge, operation, instance, err);
+	case OP_KILL_CONTAINER:
+		return kill_container(converge, operation, instance, err);
+	case OP_PAUSE_CONTAINER:
+		return instance_pause(instance, true, err);
+	case OP_UNPAUSE_CONTAINER:
+		return instance_pause(instance, false, err);
+	case OP_REMOVE_CONTAINER:
+		return remove_container(converge, operation, instance, err);
+	case OP_RENAME_CONTAINER:
+		return instance_rename(instance, operation->new_name, err);
+	default:
+		return wait_begin(converge, operation, instance, err);
+	}
+}
+
+/* 0: done; 1: under way. */
+static int dispatch(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+
+	if (made_for_this(converge, operation))
+		return 0;
+	switch (operation->kind) {
+	case OP_CREATE_NETWORK:
+		return create_network(converge, operation, err);
+	case OP_REMOVE_NETWORK:
+		return remove_network(converge, operation, err);
+	case OP_CREATE_VOLUME:
+		return create_volume(converge, operation, err);
+	case OP_REMOVE_VOLUME:
+		return remove_volume(converge, index, err);
+	case OP_CREATE_CONTAINER:
+		return create_container(converge, index, err);
+	default:
+		return begin_on_container(converge, index, err);
+	}
+}
+
+void operation_begin(struct converge *converge, size_t index)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	const char *text = working_text(converge, operation);
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (text)
+		converge_progress(converge, operation->object, "Working", text, NULL);
+	r = dispatch(converge, index, &err);
+	if (r <= 0)
+		converge_finish_operation(converge, index, r < 0 ? &err : NULL);
+}
+
+static int start_look(const struct instance *instance, struct error *err)
+{
+	if (instance->state == INSTANCE_STARTING)
+		return 1;
+	if (instance->error && instance->state != INSTANCE_RUNNING)
+		return error_set(err, ECANCELED, "container %s: %s", instance->name,
+				 instance->error);
+	return 0;
+}
+
+void operation_look(struct converge *converge, size_t index, struct instance *instance)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct error err = ERROR_INIT;
+	int r = 1;
+
+	if (operation->id ? strcmp(operation->id, instance->id) != 0
+			  : strcmp(operation->name ?: "", instance->name) != 0)
+		return;
+	switch (operation->kind) {
+	case OP_START_CONTAINER:
+		r = start_look(instance, &err);
+		break;
+	case OP_STOP_CONTAINER:
+	case OP_KILL_CONTAINER:
+		r = instance_runs(instance) ? 1 : 0;
+		break;
+	case OP_REMOVE_CONTAINER:
+		/* From the executor's next step: whoever tells us still looks at the instance. */
+		if (!instance_runs(instance))
+			converge->runs[index].state = RUN_WAITING;
+		break;
+	case OP_WAIT:
+		r = wait_begin(converge, operation, instance, &err);
+		break;
+	default:
+		break;
+	}
+	if (r <= 0)
+		converge_finish_operation(converge, index, r < 0 ? &err : NULL);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_OPERATIONS_H
+#define COMPOSE_SUPERVISOR_OPERATIONS_H
+
+/*
+ * operations.h - what each kind of operation does, when it is done, and what users see of it.
+ *
+ * The executor knows the order, this file the deeds.
+ */
+
+#include "compose/supervisor/executor.h"
+#include "compose/supervisor/options.h"
+
+enum run_state { RUN_WAITING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_SKIPPED };
+
+struct operation_run {
+	enum run_state state;
+	bool birth;   /* counts among the births under way */
+	size_t unmet; /* prerequisites not yet done */
+};
+
+/* One request `converge` at work. */
+struct converge {
+	struct converge *next;
+	struct supervisor *supervisor;
+	char id[33];
+	json_t *request; /* until it is begun */
+	json_t *options_json;
+	struct parsed_options parsed;
+	bool dry_run, begun;
+	struct model *model;
+	struct plan *plan;
+	struct operation_run *runs;
+	size_t waiting; /* operations not yet at their end */
+	struct error err;
+	struct executor_listener listener;
+	struct attachment **released; /* of removed containers, given back in one go */
+	size_t released_count;
+};
+
+void operation_begin(struct converge *converge, size_t index);
+/* @instance changed: is the operation, which is running, thereby done? */
+void operation_look(struct converge *converge, size_t index, struct instance *instance);
+void operation_report_end(struct converge *converge, size_t index, const struct error *err);
+void operations_release_networks(struct converge *converge);
+
+/* The executor's, for the operations. @event is taken. */
+void converge_event(struct converge *converge, json_t *event);
+void converge_warning(struct converge *converge, const char *text);
+void converge_progress(struct converge *converge, const char *object, const char *status,
+		       const char *text, const char *details);
+void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
+void executor_step(struct executor *executor);
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/start.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/supervisor/children.h"
+#include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/names.h"
+#include "compose/supervisor/observe.h"
+#include "compose/supervisor/ports.h"
+#include "compose/supervisor/state.h"
+#include "compose/supervisor/translate/translate.h"
+
+int start_pipe(struct stdio_pipe *ret, struct error *err)
+{
+	_cleanup_close_ int read_end = -EBADF, write_end = -EBADF;
+	char path[FD_PATH_MAX];
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	read_end = pair[0];
+	write_end = pair[1];
+	/* Opened for both: a reader of its own keeps its writes from failing, whoever else reads.
+	 */
+	ret->theirs = open(fd_path(write_end, path), O_RDWR | O_CLOEXEC);
+	if (ret->theirs < 0)
+		return error_errno(err, "open a pipe for both");
+	ret->ours = TAKE_FD(read_end);
+	return 0;
+}
+
+static char **log_option_list(const struct mapping *options)
+{
+	char **list = NULL;
+
+	for (size_t i = 0; i < options->count; i++)
+		strv_take(&list, str_printf("%s=%s", options->items[i].key,
+					    options->items[i].value ?: ""));
+	return list;
+}
+
+int start_open_log(struct instance *instance, struct error *err)
+{
+	struct supervisor *supervisor = instance->supervisor;
+	const struct logging *logging = &instance->service->logging;
+	_cleanup_strv_ char **list = log_option_list(&logging->options);
+	_cleanup_close_ int dir = -EBADF;
+	struct log_options options = {0};
+	char path[96];
+	int r;
+
+	log_pump_free(instance->log);
+	instance->log = NULL;
+	r = log_options_parse(logging->driver, list, &options, err);
+	if (r < 0)
+		return error_wrap(err, "logging");
+	snprintf(path, sizeof(path), "%s/logs", instance->id);
+	dir = fs_mkdir_open(supervisor->containers_dir, path, 0710, err);
+	if (dir < 0)
+		return dir;
+	options.dirfd = dir;
+	return log_pump_new(supervisor->event, supervisor->journal, &options, &instance->log, err);
+}
+
+struct stdio {
+	struct stdio_pipe out, error;
+	int in_ours, in_theirs;
+};
+
+static void stdio_done(struct stdio *stdio)
+{
+	cleanup_close_fd(&stdio->out.ours);
+	cleanup_close_fd(&stdio->out.theirs);
+	cleanup_close_fd(&stdio->error.ours);
+	cleanup_close_fd(&stdio->error.theirs);
+	cleanup_close_fd(&stdio->in_ours);
+	cleanup_close_fd(&stdio->in_theirs);
+}
+
+static int stdio_make(struct instance *instance, struct stdio *stdio, struct container_spec *spec,
+		      struct error *err)
+{
+	int pair[2];
+
+	if (spec->terminal)
+		return 0;
+	if (start_pipe(&stdio->out, err) < 0 || start_pipe(&stdio->error, err) < 0)
+		return -err->code;
+	spec->stdout_fd = stdio->out.theirs;
+	spec->stderr_fd = stdio->error.theirs;
+	if (instance->service->stdin_open != TRI_TRUE)
+		return 0;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	stdio->in_theirs = pair[0];
+	stdio->in_ours = pair[1];
+	spec->stdin_fd = stdio->in_theirs;
+	return 0;
+}
+
+static void store(struct instance *instance, const char *const *kinds, const int *fds, size_t count)
+{
+	char names[4][KEEPER_PORT_NAME_MAX];
+	const char *list[4];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s:%s", instance->id, kinds[i]);
+		list[i] = names[i];
+	}
+	(void)keeper_client_store(instance->supervisor->keeper, list, fds, count);
+}
+
+static int stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err)
+{
+	static const char *const kinds[] = {"stdout", "stderr", "stdin"};
+	int fds[] = {stdio->out.ours, stdio->error.ours, stdio->in_ours};
+
+	if (stdio->out.ours < 0)
+		return 0;
+	store(instance, kinds, fds, stdio->in_ours >= 0 ? 3 : 2);
+	instance->stdin_fd = TAKE_FD(stdio->in_ours);
+	if (log_pump_add_stream(instance->log, TAKE_FD(stdio->out.ours), LOG_STDOUT, err) < 0)
+		return -err->code;
+	return log_pump_add_stream(instance->log, TAKE_FD(stdio->error.ours), LOG_STDERR, err);
+}
+
+static void take_pty(struct instance *instance, int master)
+{
+	static const char *const kinds[] = {"pty"};
+	struct error err = ERROR_INIT;
+	int copy;
+
+	store(instance, kinds, &master, 1);
+	copy = fd_dup(master);
+	instance->pty_fd = master;
+	if (copy >= 0 && log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0)
+		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
+}
+
+static void take_dns(struct instance *instance, const int *fds)
+{
+	static const char *const kinds[] = {"dns-udp", "dns-tcp"};
+	struct error err = ERROR_INIT;
+
+	store(instance, kinds, fds, 2);
+	if (names_listen(instance, fds[0], fds[1], &err) < 0)
+		log_error("%s: no name server for it: %s", instance->name, err.message);
+	names_announce(instance);
+}
+
+static void set_error(struct instance *instance, const char *message)
+{
+	free(instance->error);
+	instance->error = alloc_string(message);
+}
+
+void start_done(struct instance *instance)
+{
+	instance->birth_source = sd_event_source_disable_unref(instance->birth_source);
+	/* The pidfd stays with the instance. */
+	instance->birth.pidfd = -EBADF;
+	birth_done(&instance->birth);
+	instance->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
+	if (instance->attachment)
+		attachment_settle(instance->attachment);
+}
+
+static void on_ready(struct instance *instance, const struct birth_report *report)
+{
+	if (report->pty_master >= 0)
+		take_pty(instance, report->pty_master);
+	if (report->network_fd_count == 2) {
+		take_dns(instance, report->network_fds);
+		return;
+	}
+	for (size_t i = 0; i < report->network_fd_count; i++)
+		close(report->network_fds[i]);
+}
+
+void start_poll(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	while (instance->birth.report_fd >= 0) {
+		struct birth_report report = {.pty_master = -EBADF};
+		int news = container_report(&instance->birth, &report, &err);
+
+		switch (news) {
+		case BIRTH_PENDING:
+			return;
+		case BIRTH_READY:
+			on_ready(instance, &report);
+			break;
+		case BIRTH_EXECUTED:
+			start_done(instance);
+			instance_handle(instance, INSTANCE_EXECUTED);
+			return;
+		default:
+			start_done(instance);
+			set_error(instance, err.message);
+			instance->exit_code = news == BIRTH_FAILED ? report.exit_status : 125;
+			instance_handle(instance, INSTANCE_FAILED);
+			return;
+		}
+	}
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	start_poll(data);
+	return 0;
+}
+
+/* From here the record knows the process; without that it exits by itself. */
+static int write_down(struct instance *instance, struct error *err)
+{
+	struct supervisor *supervisor = instance->supervisor;
+	int r;
+
+	instance->pidfd = instance->birth.pidfd;
+	instance->pid = instance->birth.pid;
+	instance->start_ticks = instance->birth.start_ticks;
+	instance->state = INSTANCE_STARTING;
+	instance->started_nsec = units_now_nsec();
+	instance->started_usec = units_monotonic_usec();
+	instance->child = children_add(supervisor->children, instance->pid, instance->start_ticks,
+				       instance_exited, instance);
+	r = state_write(instance, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(supervisor->event, &instance->birth_source, instance->birth.report_fd,
+			    EPOLLIN, on_report, instance);
+	return r < 0 ? error_code(err, r, "watch the birth") : 0;
+}
+
+static int clone_and_release(struct instance *instance, struct translation *translation,
+			     struct stdio *stdio, struct error *err)
+{
+	int r;
+
+	r = container_clone(&translation->spec, true, &instance->birth, err);
+	if (r < 0)
+		return r;
+	r = write_down(instance, err);
+	if (r == 0)
+		r = stdio_keep(instance, stdio, err);
+	if (r == 0) {
+		r = container_release(&instance->birth);
+		/* Gone already? Then its report says why. */
+		r = r == -EPIPE ? 0 : r;
+		if (r < 0)
+			error_code(err, r, "let the process go");
+	}
+	return r;
+}
+
+/* A start that failed before the child was let go leaves nothing behind. */
+static void undo(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	if (instance->pid) {
+		/* Closing the birth makes it exit; the keeper reaps it, and nobody asks. */
+		children_forget(instance->supervisor->children, instance->child);
+		instance->child = NULL;
+		start_done(instance);
+		cleanup_close_fd(&instance->pidfd);
+		instance->pidfd = -EBADF;
+		instance->pid = 0;
+	}
+	cleanup_close_fd(&instance->stdin_fd);
+	instance->stdin_fd = -EBADF;
+	log_pump_free(instance->log);
+	instance->log = NULL;
+	if (instance->cgroup && cgroup_remove(instance->cgroup, &err) < 0)
+		log_debug("%s: %s", instance->name, err.message);
+	cgroup_free(instance->cgroup);
+	instance->cgroup = NULL;
+	ports_release(instance);
+}
+
+static int prepare(struct instance *instance, struct translation *translation, struct error *err)
+{
+	struct supervisor *supervisor = instance->supervisor;
+	const struct image *image;
+	int r;
+
+	image = observe_image(supervisor, instance->image_id, err);
+	if (!image)
+		return -err->code;
+	r = ports_hold(instance, err);
+	if (r == 0)
+		r = translate(instance, image, translation, err);
+	if (r == 0)
+		r = start_open_log(instance, err);
+	if (r == 0)
+		r = cgroup_create(instance->service->cgroup_parent ?: supervisor->cgroup_base,
+				  instance->id, &translation->resources, &instance->cgroup, err);
+	translation->spec.cgroup_handle = instance->cgroup;
+	return r;
+}
+
+int start_begin(struct instance *instance, struct error *err)
+{
+	struct translation translation = {0};
+	struct stdio stdio = {
+		{-EBADF, -EBADF},
+                {-EBADF, -EBADF},
+                -EBADF, -EBADF
+        };
+	enum instance_state before = instance->state;
+	int64_t started_before = instance->started_nsec;
+	int r;
+
+	free(instance->error);
+	instance->error = NULL;
+	instance->oom_killed = false;
+	instance->oom_kills = 0;
+	r = prepare(instance, &translation, err);
+	if (r == 0)
+		r = stdio_make(instance, &stdio, &translation.spec, err);
+	if (r == 0)
+		r = clone_and_release(instance, &translation, &stdio, err);
+	if (r < 0) {
+		undo(instance);
+		instance->state = before;
+		instance->started_nsec = started_before;
+		set_error(instance, err->message);
+	}
+	stdio_done(&stdio);
+	translation_done(&translation);
+	return r;
+}

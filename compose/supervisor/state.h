@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_STATE_H
+#define COMPOSE_SUPERVISOR_STATE_H
+
+/*
+ * state.h - what of a project is on disk, all below BERTH_ROOT/projects/NAME:
+ *
+ *     project.json            the project as last accepted
+ *     accepted/HASH.json      the same, and older ones that containers were made from
+ *     containers/ID/record.json, upper/, work/, logs/
+ *     trash/                  container folders on their way out
+ *
+ * The supervisor is the only writer. Each file is replaced whole by rename; nothing waits for the
+ * disk but state_sync_later(), once for a group of operations. A folder without a readable record
+ * is a container that was never finished (or that a power cut took): it is swept with a log line.
+ */
+
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/supervisor.h"
+
+/* Opens, and makes, the folders. */
+int state_open(struct supervisor *supervisor, struct error *err);
+/* Reads project.json and all records into supervisor->current and ->instances. */
+int state_load(struct supervisor *supervisor, struct error *err);
+
+/* Writes the record as it is now. */
+int state_write(struct instance *instance, struct error *err);
+/* The same where the caller cannot but log a failure. */
+void state_note(struct instance *instance);
+/* Moves the container's folder to the trash; -ENOENT is no failure. */
+int state_discard(struct instance *instance, struct error *err);
+
+/* Takes @json (internal canonical form) as the project; counted. */
+int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
+		 struct error *err);
+/* A model from an accepted project, without making it the current one. */
+int model_parse(struct supervisor *supervisor, const json_t *json, struct model **ret,
+		struct error *err);
+void state_make_current(struct supervisor *supervisor, struct model *model);
+struct model *model_ref(struct model *model);
+void model_unref(struct supervisor *supervisor, struct model *model);
+
+/* Empties the trash and brings what was written to the disk, in a job. */
+void state_tidy_later(struct supervisor *supervisor);
+/* The project is no more: removes its folder. */
+void state_remove(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/supervisor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/control/requests.h"
+#include "compose/supervisor/adopt.h"
+#include "compose/supervisor/children.h"
+#include "compose/supervisor/events.h"
+#include "compose/supervisor/exec.h"
+#include "compose/supervisor/executor.h"
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/jobs.h"
+#include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/main.h"
+#include "compose/supervisor/ports.h"
+#include "compose/supervisor/requests.h"
+#include "compose/supervisor/state.h"
+
+/* Whoever started us gets this long to ask for something. */
+#define FIRST_CLIENT_USEC (10 * USEC_PER_SEC)
+
+int supervisor_claim_fd(struct supervisor *supervisor, const char *name)
+{
+	return keeper_fd_unpack(map_remove(&supervisor->keeper_fds, name));
+}
+
+struct instance *supervisor_find(struct supervisor *supervisor, const char *id_or_name)
+{
+	struct instance *found = map_get(&supervisor->instances, id_or_name);
+	size_t length = strlen(id_or_name), matches = 0;
+
+	if (found)
+		return found;
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (str_equal(instance->name, id_or_name))
+			return instance;
+		if (length >= 12 && strncmp(instance->id, id_or_name, length) == 0) {
+			found = instance;
+			matches++;
+		}
+	}
+	return matches == 1 ? found : NULL;
+}
+
+struct instance *supervisor_find_service(struct supervisor *supervisor, const char *service,
+					 unsigned int number)
+{
+	struct instance *best = NULL;
+
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (!str_equal(instance->service_name, service) || instance->oneoff)
+			continue;
+		if (number && instance->number != number)
+			continue;
+		if (!best || (instance->pid && !best->pid) ||
+		    (!instance->pid == !best->pid && instance->number < best->number))
+			best = instance;
+	}
+	return best;
+}
+
+/* The lock file last: as long as it is there, a new keeper waits for us. */
+static void remove_runtime_files(struct supervisor *supervisor)
+{
+	static const char *const names[] = {"control.sock", "containers",     "execs",
+					    "log.journal",  "supervisor.log", "keeper.lock"};
+	_cleanup_free_ char *parent = str_printf("%s/projects", paths_runtime());
+	struct error err = ERROR_INIT;
+
+	array_foreach(name, names)
+		if (fs_remove_tree(supervisor->runtime_dir, *name, &err) < 0)
+			log_debug("%s", err.message);
+	(void)rmdir(supervisor->runtime_path);
+	(void)rmdir(parent);
+}
+
+static void leave(struct supervisor *supervisor)
+{
+	supervisor->ending = true;
+	if (supervisor->removed && !supervisor->instances.count)
+		state_remove(supervisor);
+	remove_runtime_files(supervisor);
+	keeper_client_end(supervisor->keeper);
+	(void)sd_event_exit(supervisor->event, 0);
+}
+
+static bool anything_runs(const struct supervisor *supervisor)
+{
+	map_foreach(entry, &supervisor->instances) if (instance_runs(entry->value)) return true;
+	return false;
+}
+
+void supervisor_maybe_end(struct supervisor *supervisor)
+{
+	if (supervisor->ending || !supervisor->server || !server_idle(supervisor->server) ||
+	    !executor_idle(supervisor->executor) || !jobs_idle(supervisor->jobs))
+		return;
+	if (supervisor->instances.count && !(supervisor->shutdown && !anything_runs(supervisor)))
+		return;
+	if (!supervisor->instances.count && !supervisor->current)
+		supervisor->removed = true;
+	leave(supervisor);
+}
+
+static int on_first_client_late(sd_event_source *source, uint64_t usec, void *data)
+{
+	sd_event_source_disable_unref(source);
+	supervisor_maybe_end(data);
+	return 0;
+}
+
+/* Until everything is found again, exits are only noted. */
+struct early_exits {
+	struct supervisor *supervisor;
+	struct process_exit *items;
+	size_t count;
+	bool early;
+};
+
+static void on_exit_told(void *context, const struct process_exit *info)
+{
+	struct early_exits *exits = context;
+
+	if (exits->early)
+		*array_add(exits->items, exits->count) = *info;
+	else
+		(void)children_exited(exits->supervisor->children, info);
+}
+
+static void on_keeper_gone(void *context)
+{
+	struct early_exits *exits = context;
+
+	log_error("the keeper is gone; the next command takes over what runs");
+	(void)sd_event_exit(exits->supervisor->event, 1);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct supervisor *supervisor = data;
+
+	log_info("told to end: stopping all containers");
+	supervisor->shutdown = true;
+	executor_stop_all(supervisor->executor);
+	return 0;
+}
+
+static int open_stores(struct supervisor *supervisor, struct error *err)
+{
+	if (image_store_open(paths_root(), &supervisor->images, err) < 0 ||
+	    volume_store_open(paths_root(), &supervisor->volumes, err) < 0 ||
+	    network_store_open(paths_root(), &supervisor->networks, err) < 0)
+		return -err->code;
+	return log_journal_open(supervisor->runtime_dir, &supervisor->journal, err);
+}
+
+static void drop_unclaimed(struct supervisor *supervisor)
+{
+	map_foreach(entry, &supervisor->keeper_fds)
+	{
+		close(keeper_fd_unpack(entry->value));
+		keeper_client_drop(supervisor->keeper, entry->key);
+	}
+	map_done(&supervisor->keeper_fds, NULL);
+}
+
+/* Finds again what there was, in an order in which nothing that happened meanwhile is lost. */
+static int recover(struct supervisor *supervisor, struct early_exits *exits, struct error *err)
+{
+	int r = keeper_client_new(KEEPER_FD, on_exit_told, exits, &supervisor->keeper, err);
+
+	/*
+	 * A process without a pidfd had been reaped before the keeper is asked, so that the
+	 * keeper's answer has its exit: hence first the descriptors (for ports), then processes,
+	 * then whatever the keeper says once more.
+	 */
+	if (r == 0)
+		r = keeper_client_list(supervisor->keeper, &supervisor->keeper_fds, err);
+	if (r == 0)
+		r = state_load(supervisor, err);
+	if (r < 0)
+		return r;
+	exec_sessions_load(supervisor->execs);
+	adopt_find_processes(supervisor);
+	r = keeper_client_list(supervisor->keeper, NULL, err);
+	if (r < 0)
+		return r;
+	adopt_resume(supervisor);
+	exits->early = false;
+	for (size_t i = 0; i < exits->count; i++)
+		(void)children_exited(supervisor->children, &exits->items[i]);
+	free(exits->items);
+	exits->items = NULL;
+	adopt_give_up_lost(supervisor);
+	exec_sessions_settle(supervisor->execs);
+	ports_settle(supervisor->ports);
+	return 0;
+}
+
+static int start(struct supervisor *supervisor, struct early_exits *exits, struct error *err)
+{
+	int r = sd_event_new(&supervisor->event);
+
+	if (r < 0)
+		return error_code(err, r, "make an event loop");
+	r = state_open(supervisor, err);
+	if (r == 0)
+		r = open_stores(supervisor, err);
+	if (r < 0)
+		return r;
+	supervisor->cgroup_base = str_printf("berth/%s", supervisor->project);
+	supervisor->children = children_new(supervisor->event);
+	supervisor->jobs = jobs_new(supervisor->event);
+	supervisor->events = events_new();
+	supervisor->ports = ports_new(supervisor);
+	supervisor->executor = executor_new(supervisor);
+	supervisor->execs = exec_sessions_new(supervisor);
+	r = recover(supervisor, exits, err);
+	if (r == 0)
+		r = server_new(supervisor, &supervisor->server, err);
+	if (r == 0)
+		r = keeper_client_watch(supervisor->keeper, supervisor->event, on_keeper_gone, err);
+	if (r < 0)
+		return r;
+	drop_unclaimed(supervisor);
+	if (sd_event_add_signal(supervisor->event, NULL, SIGTERM, on_signal, supervisor) < 0 ||
+	    sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC, FIRST_CLIENT_USEC,
+				       0, on_first_client_late, supervisor) < 0)
+		return error_set(err, ENOMEM, "arm the event loop");
+	return 0;
+}
+
+static void raise_file_limit(struct supervisor *supervisor)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &supervisor->files) < 0)
+		return;
+	all = supervisor->files;
+	all.rlim_cur = all.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &all);
+}
+
+int supervisor_main(int argc, char **argv)
+{
+	struct supervisor supervisor = {.state_dir = -EBADF, .runtime_dir = -EBADF};
+	struct early_exits exits = {.supervisor = &supervisor, .early = true};
+	struct error err = ERROR_INIT;
+	sigset_t blocked;
+	int r;
+
+	if (argc < 2)
+		return 1;
+	supervisor.project = argv[argc - 1];
+	log_set_name(supervisor.project);
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	raise_file_limit(&supervisor);
+	r = start(&supervisor, &exits, &err);
+	if (r < 0) {
+		log_error("project %s: %s", supervisor.project, err.message);
+		return 1;
+	}
+	r = sd_event_loop(supervisor.event);
+	/* Everything else is the kernel's to take back. */
+	return r < 0 ? 1 : r;
+}

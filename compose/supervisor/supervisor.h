@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_SUPERVISOR_H
+#define COMPOSE_SUPERVISOR_SUPERVISOR_H
+
+/*
+ * supervisor.h - everything that one project's supervisor has at hand.
+ *
+ * One thread, one event loop. Each member belongs to the file of its name; the others only call
+ * that file's functions.
+ */
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <systemd/sd-event.h>
+
+#include "common/error.h"
+#include "common/map.h"
+
+#include "netmgr/dns/server.h"
+#include "netmgr/network.h"
+#include "runtime/image/image.h"
+#include "volumes/volume.h"
+
+#include "compose/model/project.h"
+
+struct instance;
+struct process_exit;
+
+/* A project as a client once had it accepted; containers keep the one they were made from. */
+struct model {
+	char hash[65];
+	unsigned int refs;
+	struct project *project;
+};
+
+struct supervisor {
+	sd_event *event;
+	char *project;       /* name */
+	char *runtime_path;  /* BERTH_RUNTIME_DIR/projects/NAME */
+	char *cgroup_base;   /* "berth/NAME" */
+	int state_dir;       /* BERTH_ROOT/projects/NAME */
+	int containers_dir;  /* ... /containers */
+	int accepted_dir;    /* ... /accepted: HASH.json */
+	int runtime_dir;     /* runtime_path */
+	struct rlimit files; /* as berth was started: what containers inherit */
+	bool ending;
+	bool shutdown; /* asked to leave, though stopped containers remain */
+	bool removed;  /* `down` took everything: the state goes too */
+
+	struct keeper_client *keeper;
+	struct image_store *images;
+	struct volume_store *volumes;
+	struct network_store *networks;
+	struct dns_server *dns; /* made with the first listener */
+
+	struct model *current;     /* what the project is now; NULL: nothing was ever accepted */
+	struct map models;         /* hash: struct model */
+	struct map image_cache;    /* id or name as asked for: struct image; see observe.h */
+	struct map networks_ready; /* name: struct network_info, ensured since we started */
+	struct map instances;      /* id: struct instance */
+	struct log_journal *journal;
+	struct children *children;
+	struct jobs *jobs;
+	struct ports *ports;
+	struct events *events;
+	struct executor *executor;
+	struct server *server;
+	struct exec_sessions *execs;
+	struct map keeper_fds; /* at start only: what the keeper had, not yet claimed */
+};
+
+/* An fd that the keeper had under this name; the caller's. -EBADF: it had none. */
+int supervisor_claim_fd(struct supervisor *supervisor, const char *name);
+
+/*
+ * Called when something ended: leaves when nothing is left to do, that is no container, no client
+ * and no operation. @removed: `down` took the last container, so the project's state goes too.
+ */
+void supervisor_maybe_end(struct supervisor *supervisor);
+
+/* The instance with this id, unambiguous id prefix (12 or more) or name; NULL. */
+struct instance *supervisor_find(struct supervisor *supervisor, const char *id_or_name);
+/* By service and number (0: the lowest that runs, else the lowest). */
+struct instance *supervisor_find_service(struct supervisor *supervisor, const char *service,
+					 unsigned int number);
+
+#endif

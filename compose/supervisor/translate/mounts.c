@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include "volumes/mount.h"
+
+#include "compose/supervisor/names.h"
+#include "compose/supervisor/translate/translate.h"
+
+static void add_mount(struct translation *translation, int fd, const char *target, bool directory)
+{
+	struct mount_spec *slot = array_add(translation->mounts, translation->spec.mount_count);
+
+	*slot = (struct mount_spec){translation_own_fd(translation, fd), target, directory};
+}
+
+static bool has_target(const struct translation *translation, const char *target)
+{
+	for (size_t i = 0; i < translation->spec.mount_count; i++)
+		if (strcmp(translation->mounts[i].target, target) == 0)
+			return true;
+	return false;
+}
+
+const char *translate_volume_name(const struct instance *instance, const struct mount *mount)
+{
+	const struct volume *volume;
+
+	if (!mount->source)
+		return mapping_get(&instance->anonymous, mount->target);
+	volume = project_volume(instance->model->project, mount->source);
+	return volume ? volume->name : mount->source;
+}
+
+static bool service_mounts(const struct service *service, const char *target)
+{
+	for (size_t i = 0; i < service->volume_count; i++)
+		if (str_equal(service->volumes[i].target, target))
+			return true;
+	strv_foreach(row, service->tmpfs) if (str_starts_with(row, target) &&
+					      strchr(":", row[strlen(target)])) return true;
+	return false;
+}
+
+char **translate_image_volumes(const struct service *service, const struct image *image)
+{
+	char **paths = NULL;
+
+	strv_foreach(path, image->volumes) if (!service_mounts(service, path))
+		strv_append(&paths, path);
+	return paths;
+}
+
+bool translate_populate_row(const struct instance *instance, const struct image *image,
+			    size_t index, const char **ret_volume, const char **ret_target)
+{
+	const struct service *service = instance->service;
+	size_t own = service->volume_count;
+
+	*ret_volume = NULL;
+	if (index < own) {
+		const struct mount *mount = &service->volumes[index];
+
+		if (mount->type == MOUNT_VOLUME && !mount->volume.nocopy && !mount->volume.subpath)
+			*ret_volume = translate_volume_name(instance, mount);
+		*ret_target = mount->target;
+		return true;
+	}
+	if (index - own >= instance->anonymous.count)
+		return false;
+	*ret_volume = instance->anonymous.items[index - own].value;
+	*ret_target = instance->anonymous.items[index - own].key;
+	return true;
+}
+
+static int overlay_of(const int *layers, size_t count, struct error *err)
+{
+	_cleanup_close_ int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+	_cleanup_strbuf_ struct strbuf lower = {0};
+	char path[FD_PATH_MAX];
+	int fd;
+
+	if (context < 0)
+		return error_errno(err, "open an overlay");
+	for (size_t i = 0; i < count; i++)
+		strbuf_addf(&lower, "%s%s", i ? ":" : "", fd_path(layers[i], path));
+	if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "lowerdir", lower.data, 0) < 0 ||
+	    syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_errno(err, "stack the image's layers");
+	fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+	return fd < 0 ? error_errno(err, "mount the image's layers") : fd;
+}
+
+int translate_image_tree(struct image_store *store, const struct image *image, struct error *err)
+{
+	_cleanup_free_ int *layers = NULL;
+	size_t count = 0;
+	int fd = image_open_layers(store, image, &layers, &count, err);
+
+	if (fd < 0)
+		return fd;
+	if (count == 1)
+		return layers[0];
+	fd = count ? overlay_of(layers, count, err)
+		   : error_set(err, ENOENT, "the image has no layers");
+	for (size_t i = 0; i < count; i++)
+		close(layers[i]);
+	return fd;
+}
+
+static int add_volume(struct translation *translation, const struct mount *mount, bool read_only,
+		      struct error *err)
+{
+	const char *name = translate_volume_name(translation->instance, mount);
+	struct volume_mount_options options = {
+		.read_only = mount->read_only || read_only,
+		.subpath = mount->volume.subpath,
+	};
+	int fd;
+
+	if (!name)
+		return error_set(err, ENOENT, "the volume of %s was never made", mount->target);
+	fd = volume_mount(translation->instance->supervisor->volumes, name, &options, err);
+	if (fd < 0)
+		return error_wrap(err, "volume %s", name);
+	add_mount(translation, fd, mount->target, true);
+	return 0;
+}
+
+static int add_bind(struct translation *translation, const struct mount *mount, bool read_only,
+		    struct error *err)
+{
+	const char *recursive = mount->bind.recursive;
+	struct bind_options options = {
+		.read_only = mount->read_only || read_only,
+		.recursive = !str_equal(recursive, "disabled"),
+		.read_only_recursive = !str_equal(recursive, "writable"),
+		.require_read_only_recursive = str_equal(recursive, "readonly"),
+		.create = mount->bind.create_host_path != TRI_FALSE,
+		.propagation = mount->bind.propagation,
+	};
+	bool directory = true;
+	int fd = mount_bind(mount->source, &options, &directory, err);
+
+	if (fd < 0)
+		return fd;
+	/* Mounts can only propagate into a container whose root lets them. */
+	if (options.propagation && !translation->spec.propagation) {
+		if (str_ends_with(options.propagation, "shared"))
+			translation->spec.propagation = "rshared";
+		else if (str_ends_with(options.propagation, "slave"))
+			translation->spec.propagation = "rslave";
+	}
+	add_mount(translation, fd, mount->target, directory);
+	return 0;
+}
+
+static int add_tmpfs(struct translation *translation, const struct mount *mount, struct error *err)
+{
+	struct tmpfs_options options = {.read_only = mount->read_only};
+	int fd;
+
+	if (mount->tmpfs.size.set)
+		options.size_bytes = mount->tmpfs.size.value;
+	if (mount->tmpfs.mode.set)
+		options.mode = (mode_t)mount->tmpfs.mode.value;
+	fd = mount_tmpfs(&options, err);
+	if (fd < 0)
+		return fd;
+	add_mount(translation, fd, mount->target, true);
+	return 0;
+}
+
+static int add_one(struct translation *translation, const struct mount *mount, bool read_only,
+		   struct error *err)
+{
+	switch (mount->type) {
+	case MOUNT_VOLUME:
+		return add_volume(translation, mount, read_only, err);
+	case MOUNT_BIND:
+		return add_bind(translation, mount, read_only, err);
+	case MOUNT_TMPFS:
+		return add_tmpfs(translation, mount, err);
+	default:
+		return error_set(err, EINVAL, "%s: a mount of this type cannot be made here",
+				 mount->target);
+	}
+}
+
+/* "/run:size=64m,mode=1777" */
+static int add_tmpfs_text(struct translation *translation, const char *text, struct error *err)
+{
+	const char *colon = strchr(text, ':');
+	char *target = translation_own(
+		translation, alloc_string_n(text, colon ? (size_t)(colon - text) : strlen(text)));
+	struct tmpfs_options options = {0};
+	int fd;
+
+	if (colon && tmpfs_options_parse(colon + 1, &options, err) < 0)
+		return error_wrap(err, "tmpfs %s", target);
+	fd = mount_tmpfs(&options, err);
+	if (fd < 0)
+		return error_wrap(err, "tmpfs %s", target);
+	add_mount(translation, fd, target, true);
+	return 0;
+}
+
+static int add_anonymous(struct translation *translation, const struct instance *of, bool read_only,
+			 struct error *err)
+{
+	for (size_t i = 0; i < of->anonymous.count; i++) {
+		const struct key_value *row = &of->anonymous.items[i];
+		struct volume_mount_options options = {.read_only = read_only};
+		int fd;
+
+		if (has_target(translation, row->key))
+			continue;
+		fd = volume_mount(of->supervisor->volumes, row->value, &options, err);
+		if (fd < 0)
+			return error_wrap(err, "volume %s", row->value);
+		add_mount(translation, fd, row->key, true);
+	}
+	return 0;
+}
+
+/* "SERVICE[:ro]", "container:NAME[:ro]": everything that one mounts, at the same places. */
+static int add_volumes_from(struct translation *translation, const char *text, struct error *err)
+{
+	struct supervisor *supervisor = translation->instance->supervisor;
+	bool read_only = str_ends_with(text, ":ro");
+	size_t length = strlen(text) - (read_only || str_ends_with(text, ":rw") ? 3 : 0);
+	_cleanup_free_ char *name = alloc_string_n(text, length);
+	struct instance *other;
+
+	other = str_starts_with(name, "container:")
+			? supervisor_find(supervisor, name + strlen("container:"))
+			: supervisor_find_service(supervisor, name, 0);
+	if (!other)
+		return error_set(err, ENOENT, "volumes_from: there is no container of %s", name);
+	for (size_t i = 0; i < other->service->volume_count; i++) {
+		const struct mount *mount = &other->service->volumes[i];
+		struct mount named = *mount;
+		int r;
+
+		if (has_target(translation, mount->target))
+			continue;
+		/* The other one's volume, which may be an anonymous one of its own. */
+		if (mount->type == MOUNT_VOLUME)
+			named.source = (char *)translate_volume_name(other, mount);
+		r = add_one(translation, &named, read_only, err);
+		if (r < 0)
+			return r;
+	}
+	return add_anonymous(translation, other, read_only, err);
+}
+
+static int numeric_id(const char *text, const char *what, unsigned int *ret, struct error *err)
+{
+	char *end = NULL;
+
+	*ret = 0;
+	if (!text || !text[0])
+		return 0;
+	*ret = (unsigned int)strtoul(text, &end, 10);
+	return *end ? error_set(err, EINVAL, "%s '%s' is not a number", what, text) : 0;
+}
+
+static int add_file(struct translation *translation, const struct file_reference *reference,
+		    const struct file_object *object, const char *folder, struct error *err)
+{
+	struct file_content content = {0};
+	char *target;
+	int fd;
+
+	if (!object || object->external)
+		return error_set(err, ENOENT, "there is no such object outside the project");
+	if (object->content) {
+		content.data = object->content;
+		content.size = strlen(object->content);
+	} else if (object->file) {
+		content.source_path = object->file;
+	} else {
+		return error_set(err, ENOENT, "the variable %s is not set",
+				 object->environment ?: "it comes from");
+	}
+	if (numeric_id(reference->uid, "uid", &content.uid, err) < 0 ||
+	    numeric_id(reference->gid, "gid", &content.gid, err) < 0)
+		return -err->code;
+	content.mode = reference->mode.set ? (mode_t)reference->mode.value : 0;
+	fd = mount_file(&content, err);
+	if (fd < 0)
+		return fd;
+	target = reference->target && reference->target[0] == '/'
+			 ? alloc_string(reference->target)
+			 : str_printf("%s/%s", folder, reference->target ?: reference->source);
+	add_mount(translation, fd, translation_own(translation, target), false);
+	return 0;
+}
+
+static int add_files(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+
+	for (size_t i = 0; i < service->secret_count; i++) {
+		const struct file_reference *row = &service->secrets[i];
+
+		if (add_file(translation, row, project_secret(translation->project, row->source),
+			     "/run/secrets", err) < 0)
+			return error_wrap(err, "secret %s", row->source);
+	}
+	for (size_t i = 0; i < service->config_count; i++) {
+		const struct file_reference *row = &service->configs[i];
+
+		if (add_file(translation, row, project_config(translation->project, row->source),
+			     "", err) < 0)
+			return error_wrap(err, "config %s", row->source);
+	}
+	return 0;
+}
+
+/* hosts, resolv.conf and hostname, which the container may change for itself. */
+static int add_names(struct translation *translation, struct error *err)
+{
+	static const struct {
+		const char *file, *target;
+	} rows[] = {
+		{"hosts",       "/etc/hosts"      },
+		{"hostname",    "/etc/hostname"   },
+		{"resolv.conf", "/etc/resolv.conf"},
+	};
+	_cleanup_close_ int dir = names_write(translation->instance, err);
+
+	if (dir < 0)
+		return dir;
+	array_foreach(row, rows) {
+		int fd;
+
+		if (has_target(translation, row->target))
+			continue;
+		fd = mount_clone(dir, row->file, false, err);
+		if (fd < 0)
+			return error_wrap(err, "%s", row->target);
+		add_mount(translation, fd, row->target, false);
+	}
+	return 0;
+}
+
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/' && path[1] && path[1] != '/';
+	return n;
+}
+
+/* What lies deeper comes later, so that nothing is hidden; otherwise in the order written. */
+static void sort_mounts(struct mount_spec *mounts, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct mount_spec moving = mounts[i];
+		size_t k = i;
+
+		for (; k > 0 && depth(mounts[k - 1].target) > depth(moving.target); k--)
+			mounts[k] = mounts[k - 1];
+		mounts[k] = moving;
+	}
+}
+
+static int translate_root(struct translation *translation, struct error *err)
+{
+	struct supervisor *supervisor = translation->instance->supervisor;
+	struct rootfs_spec *root = &translation->spec.rootfs;
+	int *layers = NULL;
+	char path[96];
+	int r;
+
+	r = image_open_layers(supervisor->images, translation->image, &layers, &root->layer_count,
+			      err);
+	if (r < 0)
+		return r;
+	translation_own(translation, layers);
+	for (size_t i = 0; i < root->layer_count; i++)
+		translation_own_fd(translation, layers[i]);
+	root->layer_fds = layers;
+	root->read_only = translation->service->read_only == TRI_TRUE;
+	root->userns_fd = -EBADF;
+	root->upper_fd = root->work_fd = -EBADF;
+	snprintf(path, sizeof(path), "%s/upper", translation->instance->id);
+	root->upper_fd =
+		translation_own_fd(translation, fs_open_dir(supervisor->containers_dir, path, err));
+	if (root->upper_fd < 0)
+		return root->upper_fd;
+	snprintf(path, sizeof(path), "%s/work", translation->instance->id);
+	root->work_fd =
+		translation_own_fd(translation, fs_open_dir(supervisor->containers_dir, path, err));
+	return root->work_fd < 0 ? root->work_fd : 0;
+}
+
+int translate_mounts(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+	int r = translate_root(translation, err);
+
+	for (size_t i = 0; r == 0 && i < service->volume_count; i++)
+		r = add_one(translation, &service->volumes[i], false, err);
+	strv_foreach(text, service->tmpfs) if (r == 0) r = add_tmpfs_text(translation, text, err);
+	strv_foreach(text, service->volumes_from) if (r == 0) r =
+		add_volumes_from(translation, text, err);
+	if (r == 0)
+		r = add_anonymous(translation, translation->instance, false, err);
+	if (r == 0)
+		r = add_files(translation, err);
+	if (r == 0)
+		r = add_names(translation, err);
+	if (r < 0)
+		return r;
+	sort_mounts(translation->mounts, translation->spec.mount_count);
+	translation->spec.mounts = translation->mounts;
+	if (service->shm_size.set)
+		translation->spec.shm_bytes = service->shm_size.value;
+	return 0;
+}

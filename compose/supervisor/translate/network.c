@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/str.h"
+
+#include "compose/supervisor/names.h"
+#include "compose/supervisor/translate/translate.h"
+
+/*
+ * "host", "service:X", "container:X", "private"/"shareable" and, for `network_mode`, "none" and
+ * "bridge". @kind is the namespace's name in /proc.
+ */
+static int translate_namespace(struct translation *translation, const char *key, const char *mode,
+			       const char *kind, struct namespace_spec *ret, struct error *err)
+{
+	struct supervisor *supervisor = translation->instance->supervisor;
+	struct instance *other = NULL;
+
+	*ret = (struct namespace_spec){NAMESPACE_NEW, -EBADF};
+	if (!mode || !mode[0])
+		return 0;
+	if (str_equal(mode, "host")) {
+		ret->source = NAMESPACE_HOST;
+		return 0;
+	}
+	if (str_starts_with(mode, "service:"))
+		other = supervisor_find_service(supervisor, mode + strlen("service:"), 0);
+	else if (str_starts_with(mode, "container:"))
+		other = supervisor_find(supervisor, mode + strlen("container:"));
+	else
+		return 0;
+	if (!other)
+		return error_set(err, ENOENT, "%s: there is no container of %s in this project",
+				 key, strchr(mode, ':') + 1);
+	if (other->pidfd < 0)
+		return error_set(err, ESRCH, "%s: container %s does not run", key, other->name);
+	ret->source = NAMESPACE_JOIN;
+	ret->fd = container_namespace(other->pidfd, kind, err);
+	if (ret->fd < 0)
+		return error_wrap(err, "%s: container %s", key, other->name);
+	translation_own_fd(translation, ret->fd);
+	if (!strv_contains(translation->instance->parents, other->id))
+		strv_append(&translation->instance->parents, other->id);
+	return 0;
+}
+
+int translate_namespaces(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+	struct container_spec *spec = &translation->spec;
+	int r;
+
+	strv_free(translation->instance->parents);
+	translation->instance->parents = NULL;
+	r = translate_namespace(translation, "network_mode", service->network_mode, "net",
+				&spec->network, err);
+	if (r == 0)
+		r = translate_namespace(translation, "pid", service->pid, "pid", &spec->pid, err);
+	if (r == 0)
+		r = translate_namespace(translation, "ipc", service->ipc, "ipc", &spec->ipc, err);
+	if (r == 0)
+		r = translate_namespace(translation, "uts", service->uts, "uts", &spec->uts, err);
+	if (r == 0)
+		r = translate_namespace(translation, "cgroup", service->cgroup, "cgroup",
+					&spec->cgroup, err);
+	/* As Docker: the host's own name goes with the host's network. */
+	if (spec->network.source == NAMESPACE_HOST && !service->hostname && !service->uts)
+		spec->uts.source = NAMESPACE_HOST;
+	spec->shm_fd = -EBADF;
+	return r;
+}
+
+static void fill_endpoint(struct translation *translation, const struct service_network *row,
+			  struct endpoint_options *ret)
+{
+	const struct network *network = project_network(translation->project, row->name);
+
+	*ret = (struct endpoint_options){
+		.network = network ? network->name : row->name,
+		.container_id = translation->instance->id,
+		.ipv4_address = row->ipv4_address,
+		.ipv6_address = row->ipv6_address,
+		.mac_address = row->mac_address ?: translation->service->mac_address,
+		.link_local_ips = (const char *const *)row->link_local_ips,
+		.interface_name = row->interface_name,
+		.priority = row->priority.set ? (int)row->priority.value : 0,
+		.gw_priority = row->gw_priority.set ? (int)row->gw_priority.value : 0,
+	};
+}
+
+/* `network_mode: bridge`: one network of that name for all projects, without names. */
+static int ensure_default_bridge(struct supervisor *supervisor, struct error *err)
+{
+	struct network_options options = {.driver = "bridge"};
+	int r = network_create(supervisor->networks, "bridge", &options, err);
+
+	if (r != -EEXIST)
+		return r;
+	error_clear(err);
+	return 0;
+}
+
+static int prepare_attachment(struct translation *translation, struct error *err)
+{
+	struct instance *instance = translation->instance;
+	const struct service *service = translation->service;
+	bool bridge = str_equal(service->network_mode, "bridge");
+	size_t count = bridge ? 1 : service->network_count;
+	_cleanup_free_ struct endpoint_options *endpoints =
+		new_array(struct endpoint_options, count + 1);
+	int r = bridge ? ensure_default_bridge(instance->supervisor, err) : 0;
+
+	if (bridge)
+		endpoints[0] = (struct endpoint_options){.network = "bridge",
+							 .container_id = instance->id};
+	for (size_t i = 0; !bridge && i < count; i++)
+		fill_endpoint(translation, &service->networks[i], &endpoints[i]);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!names_network(instance->supervisor, endpoints[i].network, err))
+			return error_wrap(err, "network %s", endpoints[i].network);
+	}
+	if (r == 0 && !instance->attachment)
+		r = attachment_prepare(instance->supervisor->networks, endpoints, count, !bridge,
+				       &instance->attachment, err);
+	return r;
+}
+
+int translate_network(struct translation *translation, struct error *err)
+{
+	struct instance *instance = translation->instance;
+	int r;
+
+	if (translation->spec.network.source != NAMESPACE_NEW ||
+	    str_equal(translation->service->network_mode, "none") ||
+	    (!translation->service->network_count &&
+	     !str_equal(translation->service->network_mode, "bridge")))
+		return 0;
+	r = prepare_attachment(translation, err);
+	if (r < 0)
+		return r;
+	translation->spec.network_hook = attachment_hook;
+	translation->spec.network_data = instance->attachment;
+	return 0;
+}
+
+int translate(struct instance *instance, const struct image *image, struct translation *ret,
+	      struct error *err)
+{
+	int r;
+
+	*ret = (struct translation){
+		.instance = instance,
+		.service = instance->service,
+		.project = instance->model->project,
+		.image = image,
+	};
+	ret->spec.id = instance->id;
+	ret->spec.stdin_fd = ret->spec.stdout_fd = ret->spec.stderr_fd = -EBADF;
+	r = translate_namespaces(ret, err);
+	if (r == 0)
+		r = translate_network(ret, err);
+	if (r == 0)
+		r = translate_process(ret, err);
+	if (r == 0)
+		r = translate_resources(ret, err);
+	if (r == 0)
+		r = translate_mounts(ret, err);
+	return r;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/str.h"
+
+#include "compose/supervisor/translate/translate.h"
+
+#define CPU_PERIOD_USEC 100000
+#define DEVICES_MAX     4096
+
+static void translate_memory(const struct service *service, struct resources_spec *resources)
+{
+	if (service->mem_limit.set)
+		resources->memory_bytes = service->mem_limit.value;
+	else if (service->deploy.limits.memory.set)
+		resources->memory_bytes = service->deploy.limits.memory.value;
+	if (service->mem_reservation.set)
+		resources->memory_reservation_bytes = service->mem_reservation.value;
+	else if (service->deploy.reservations.memory.set)
+		resources->memory_reservation_bytes = service->deploy.reservations.memory.value;
+	/* As Docker: as much swap again as memory, unless said. */
+	if (service->memswap_limit.set)
+		resources->memory_swap_bytes = service->memswap_limit.value;
+	if (!resources->memory_swap_bytes && resources->memory_bytes > 0)
+		resources->memory_swap_bytes = 2 * resources->memory_bytes;
+	resources->memory_swappiness =
+		service->mem_swappiness.set ? service->mem_swappiness.value : -1;
+	resources->oom_kill_disable = service->oom_kill_disable == TRI_TRUE;
+}
+
+static void translate_cpu(const struct service *service, struct resources_spec *resources)
+{
+	double cpus = service->cpus.set                 ? service->cpus.value
+		      : service->deploy.limits.cpus.set ? service->deploy.limits.cpus.value
+							: 0;
+
+	if (cpus > 0) {
+		resources->cpu_period_usec = CPU_PERIOD_USEC;
+		resources->cpu_quota_usec = (int64_t)(cpus * CPU_PERIOD_USEC);
+	}
+	if (service->cpu_period.set)
+		resources->cpu_period_usec = service->cpu_period.value;
+	if (service->cpu_quota.set)
+		resources->cpu_quota_usec = service->cpu_quota.value;
+	if (service->cpu_shares.set)
+		resources->cpu_shares = service->cpu_shares.value;
+	if (service->cpu_rt_runtime.set)
+		resources->cpu_rt_runtime_usec = service->cpu_rt_runtime.value;
+	if (service->cpu_rt_period.set)
+		resources->cpu_rt_period_usec = service->cpu_rt_period.value;
+	resources->cpuset_cpus = service->cpuset;
+}
+
+static void add_rule(struct translation *translation, char type, int64_t major_number,
+		     int64_t minor_number, const char *access)
+{
+	struct device_rule *rule =
+		array_add(translation->device_rules, translation->device_rule_count);
+
+	*rule = (struct device_rule){
+		.type = type, .major = major_number, .minor = minor_number, .allow = true};
+	snprintf(rule->access, sizeof(rule->access), "%s", access);
+}
+
+static int add_node(struct translation *translation, const char *source, const char *target,
+		    const char *permissions, struct error *err)
+{
+	struct device_spec *device;
+	struct stat st;
+	char type;
+
+	if (stat(source, &st) < 0)
+		return error_errno(err, "devices: %s", source);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return error_set(err, ENODEV, "devices: %s is not a device", source);
+	type = S_ISCHR(st.st_mode) ? 'c' : 'b';
+	device = array_add(translation->devices, translation->spec.device_count);
+	*device = (struct device_spec){
+		.path = translation_own(translation, alloc_string(target)),
+		.type = type,
+		.major = major(st.st_rdev),
+		.minor = minor(st.st_rdev),
+		.mode = st.st_mode & 0777,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+	};
+	add_rule(translation, type, device->major, device->minor, permissions);
+	return 0;
+}
+
+/* A directory stands for all devices below it, as with Docker; other files are passed over. */
+static int add_directory(struct translation *translation, const char *source, const char *target,
+			 const char *permissions, struct error *err)
+{
+	_cleanup_dir_ DIR *dir = opendir(source);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return error_errno(err, "devices: %s", source);
+	while (r == 0 && (entry = readdir(dir))) {
+		_cleanup_free_ char *from = NULL, *to = NULL;
+		struct stat st;
+
+		if (entry->d_name[0] == '.' || translation->spec.device_count > DEVICES_MAX)
+			continue;
+		from = str_printf("%s/%s", source, entry->d_name);
+		to = str_printf("%s/%s", target, entry->d_name);
+		if (lstat(from, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			r = add_directory(translation, from, to, permissions, err);
+		else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+			r = add_node(translation, from, to, permissions, err);
+	}
+	return r;
+}
+
+static int add_device(struct translation *translation, const struct device *device,
+		      struct error *err)
+{
+	const char *target = device->target ?: device->source;
+	const char *permissions = device->permissions ?: "rwm";
+	struct stat st;
+
+	if (device->source[0] != '/')
+		return error_set(
+			err, EINVAL,
+			"devices: %s: not a path below /dev (CDI names are not known here)",
+			device->source);
+	if (stat(device->source, &st) == 0 && S_ISDIR(st.st_mode))
+		return add_directory(translation, device->source, target, permissions, err);
+	return add_node(translation, device->source, target, permissions, err);
+}
+
+static bool rule_number(const char *text, int64_t *ret)
+{
+	char *end;
+
+	*ret = -1;
+	if (strcmp(text, "*") == 0)
+		return true;
+	*ret = strtol(text, &end, 10);
+	return *end == '\0' && *ret >= 0;
+}
+
+/* "c 1:3 mr", "a *:* rwm": the kernel's own form (cgroup-v1/devices.rst). */
+static int add_rule_text(struct translation *translation, const char *text, struct error *err)
+{
+	char type, major_text[12], minor_text[12], access[4];
+	int64_t major_number, minor_number;
+
+	if (sscanf(text, "%c %11[0-9*]:%11[0-9*] %3[rwm]", &type, major_text, minor_text, access) !=
+		    4 ||
+	    !strchr("abc", type) || !rule_number(major_text, &major_number) ||
+	    !rule_number(minor_text, &minor_number))
+		return error_set(err, EINVAL, "device_cgroup_rules: '%s' is not like 'c 1:3 mr'",
+				 text);
+	add_rule(translation, type, major_number, minor_number, access);
+	return 0;
+}
+
+int translate_resources(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+	struct resources_spec *resources = &translation->resources;
+	int64_t pids = 0;
+	int r = 0;
+
+	translate_memory(service, resources);
+	translate_cpu(service, resources);
+	if (service->pids_limit.set)
+		pids = service->pids_limit.value;
+	else if (service->deploy.limits.pids.set)
+		pids = service->deploy.limits.pids.value;
+	resources->pids = pids > 0 ? pids : 0;
+	resources->all_devices = service->privileged == TRI_TRUE;
+	for (size_t i = 0; r == 0 && i < service->device_count; i++)
+		r = add_device(translation, &service->devices[i], err);
+	strv_foreach(rule, service->device_cgroup_rules) if (r == 0) r =
+		add_rule_text(translation, rule, err);
+	resources->device_rules = translation->device_rules;
+	resources->device_rule_count = translation->device_rule_count;
+	translation->spec.devices = translation->devices;
+	return r;
+}

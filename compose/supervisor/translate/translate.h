@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_SUPERVISOR_TRANSLATE_TRANSLATE_H
+#define COMPOSE_SUPERVISOR_TRANSLATE_TRANSLATE_H
+
+/*
+ * translate.h - from a service, in Compose's words, and its image to a container_spec, in the
+ * kernel's. Defaults are Docker's.
+ *
+ * A translation owns everything its spec points to; it is made for one birth and released after
+ * the clone.
+ */
+
+#include "runtime/container/spec.h"
+#include "runtime/image/image.h"
+
+#include "compose/supervisor/instance.h"
+
+struct translation {
+	struct instance *instance;
+	const struct service *service;
+	const struct project *project;
+	const struct image *image;
+
+	struct container_spec spec;
+	struct resources_spec resources;
+
+	/* what the spec's arrays are */
+	char **env;
+	struct rlimit_spec *rlimits;
+	struct sysctl_spec *sysctls;
+	struct mount_spec *mounts;
+	struct device_spec *devices;
+	struct device_rule *device_rules;
+	size_t device_rule_count;
+
+	void **owned;
+	size_t owned_count;
+	int *fds;
+	size_t fd_count;
+	struct sock_fprog *seccomp;
+};
+
+/* All of it. Networks must be there; takes leases on the first start. */
+int translate(struct instance *instance, const struct image *image, struct translation *ret,
+	      struct error *err);
+void translation_done(struct translation *translation);
+
+/* Hands a malloc()ed thing or a descriptor to the translation; returns it. */
+void *translation_own(struct translation *translation, void *p);
+int translation_own_fd(struct translation *translation, int fd);
+
+int translate_process(struct translation *translation, struct error *err);
+/* Of an exec: capabilities, seccomp, limits as the container has them. */
+int translate_exec_process(struct translation *translation, bool privileged, struct error *err);
+int translate_resources(struct translation *translation, struct error *err);
+int translate_mounts(struct translation *translation, struct error *err);
+int translate_network(struct translation *translation, struct error *err);
+int translate_namespaces(struct translation *translation, struct error *err);
+
+/* The words of the container's first process; a part of the image's that the service replaces. */
+char **translate_arguments(const struct service *service, const struct image *image);
+/* The mask for `privileged`, `cap_add` and `cap_drop`. */
+int translate_capabilities(const struct service *service, uint64_t *ret, struct error *err);
+/* The host name in the container; borrowed. NULL with the host's. */
+const char *translate_hostname(const struct instance *instance, char buffer[13]);
+
+/* Where a mount of a service comes from: for volumes_from, ps, and anonymous volumes. */
+const char *translate_volume_name(const struct instance *instance, const struct mount *mount);
+/* Paths for which the image wants a volume and the service mounts nothing. New list. */
+char **translate_image_volumes(const struct service *service, const struct image *image);
+/* A volume that wants filling, and from where in the image; false when there is none at @index. */
+bool translate_populate_row(const struct instance *instance, const struct image *image,
+			    size_t index, const char **ret_volume, const char **ret_target);
+/* The image's tree as one detached read-only mount. */
+int translate_image_tree(struct image_store *store, const struct image *image, struct error *err);
+
+#endif
