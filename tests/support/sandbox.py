@@ -53,10 +53,10 @@ class Process(subprocess.Popen):
                 raise ProcessLookupError(f"{self.args[-1]} has ended with {self.returncode}")
             with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
                 pids = file.read().split()
-            # Until its exec it still is nsenter, and has none of its signal handlers.
-            return pids and os.readlink(f"/proc/{pids[0]}/exe") != self.nsenter and int(pids[0])
+            # Until its exec it is one of ours, without any handler of signals.
+            return pids and os.readlink(f"/proc/{pids[0]}/exe") not in wrappers and int(pids[0])
 
-        self.nsenter = os.path.realpath(shutil.which("nsenter"))
+        wrappers = {os.path.realpath(shutil.which(name)) for name in ("nsenter", "env")}
         return wait_until(child, 10, "the process inside the sandbox starts", 0.002)
 
     def send_signal(self, sig):
@@ -293,13 +293,15 @@ class Sandbox:
 
     # -- commands --
 
-    def _enter(self, argv):
-        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-i", "-u", "--", *argv]
+    def _enter(self, argv, cwd):
+        """Entering a mount namespace leads to its root; --wd would lead out of it again."""
+        if cwd is None:
+            cwd = self.projects[0].path if len(self.projects) == 1 else self.home
+        return ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-i", "-u", "--",
+                "env", "-C", cwd, *argv]
 
-    def _options(self, cwd, env):
-        if cwd is None and len(self.projects) == 1:
-            cwd = self.projects[0].path
-        return {"cwd": cwd or self.home, "env": {**self.env, **(env or {})}}
+    def _environment_with(self, env):
+        return {**self.env, **(env or {})}
 
     def command(self, argv, check=True, timeout=60, cwd=None, env=None, input=None, text=True,
                 stdin=subprocess.DEVNULL):
@@ -307,9 +309,9 @@ class Sandbox:
         feed = {"input": input} if input is not None else {"stdin": stdin}
         started = time.monotonic()
         try:
-            result = subprocess.run(self._enter(argv), stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=text, timeout=timeout, **feed,
-                                    **self._options(cwd, env))
+            result = subprocess.run(self._enter(argv, cwd), stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=text, timeout=timeout,
+                                    env=self._environment_with(env), **feed)
         except subprocess.TimeoutExpired as expired:
             raise AssertionError(
                 f"{' '.join(argv)}: still running after {timeout} s\n"
@@ -321,7 +323,8 @@ class Sandbox:
         return result
 
     def popen_command(self, argv, cwd=None, env=None, text=True, **options):
-        process = Process(self._enter(argv), text=text, **self._options(cwd, env), **options)
+        process = Process(self._enter(argv, cwd), text=text, env=self._environment_with(env),
+                          **options)
         self.processes.append(process)
         return process
 
