@@ -168,7 +168,8 @@ C_FILES       = $(call sources_of,common volumes netmgr runtime compose)
 C_HEADERS     = $(shell find common volumes netmgr runtime compose tests -name '*.h' | sort)
 lint: lint-format lint-headers lint-tidy
 lint-format:
-	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) $(C_HEADERS) $(call sources_of,tests)
+	@printf '%s\n' $(C_FILES) $(C_HEADERS) $(call sources_of,tests) | xargs -P 2 -n 1 sh -c \
+		'$(CLANG_FORMAT) --dry-run -Werror "$$1" 2>&1 || { echo "$$1: not as .clang-format says"; exit 1; }' format
 lint-headers: $(C_HEADERS:%=$(O)/lint/%.ok)
 $(O)/lint/%.ok: %
 	@mkdir -p $(@D)
