@@ -262,8 +262,7 @@ static int copy_directory(struct copy *copy, int from, int to, const char *path,
 	r = fs_list(from, ".", &names, err);
 	if (r < 0)
 		return r;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		r = copy_name(copy, from, name, to, path, depth, err);
 		if (r < 0)
 			return r;

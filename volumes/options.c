@@ -78,8 +78,7 @@ static void parse_words(struct mount_words *words, const char *text)
 {
 	_cleanup_strv_ char **list = strv_split(text, ",");
 
-	strv_foreach(word, list)
-	{
+	strv_foreach(word, list) {
 		if (mount_word(words, word))
 			continue;
 		if (str_starts_with(word, "addr="))
@@ -232,7 +231,9 @@ static int configure(int fs, const struct mount_words *words, struct error *err)
 		r = detached_fs_set(fs, "ro", NULL, err);
 	if (r == 0 && over_network(words->type))
 		r = set_address(fs, words, err);
-	strv_foreach(word, words->parameters) if (r == 0) r = set_parameter(fs, word, err);
+	strv_foreach(word, words->parameters)
+		if (r == 0)
+			r = set_parameter(fs, word, err);
 	return r;
 }
 

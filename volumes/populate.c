@@ -74,7 +74,9 @@ static int empty_directory(int dir, struct error *err)
 	_cleanup_strv_ char **names = NULL;
 	int r = fs_list(dir, ".", &names, err);
 
-	strv_foreach(name, names) if (r == 0) r = fs_remove_tree(dir, name, err);
+	strv_foreach(name, names)
+		if (r == 0)
+			r = fs_remove_tree(dir, name, err);
 	return r;
 }
 

@@ -174,8 +174,7 @@ int tmpfs_options_parse(const char *text, struct tmpfs_options *ret, struct erro
 	_cleanup_strv_ char **words = strv_split(text ? text : "", ",");
 	struct tmpfs_options options = {0};
 
-	strv_foreach(word, words)
-	{
+	strv_foreach(word, words) {
 		int r = parse_word(word, &options, err);
 
 		if (r < 0)

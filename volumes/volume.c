@@ -76,7 +76,7 @@ int volume_store_open(const char *root, struct volume_store **ret, struct error 
 	char path[PATH_MAX];
 
 	store->path = str_printf("%s/volumes", root);
-	store->dir = fs_mkdir_path(store->path, 0711, err);
+	store->dir = fs_mkdir_path(store->path, 0700, err);
 	if (store->dir < 0) {
 		volume_store_close(store);
 		return error_wrap(err, "volumes");
@@ -280,8 +280,7 @@ int volume_list(struct volume_store *store, struct volume_info ***ret, size_t *r
 	r = fs_list(store->dir, ".", &names, err);
 	if (r < 0)
 		return error_wrap(err, "volumes");
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		struct volume_info *info;
 		struct error skipped = ERROR_INIT;
 

@@ -22,9 +22,9 @@
 struct volume_store;
 
 struct volume_options {
-	const char *driver;	    /* NULL or "local" */
-	const json_t *driver_opts;  /* type, o, device; object of strings or NULL */
-	const json_t *labels;	    /* object of strings or NULL */
+	const char *driver;        /* NULL or "local" */
+	const json_t *driver_opts; /* type, o, device; object of strings or NULL */
+	const json_t *labels;      /* object of strings or NULL */
 	bool anonymous;
 };
 
@@ -66,8 +66,7 @@ int volume_mount(struct volume_store *store, const char *name,
  * target), with owners, modes, times, links, xattrs. Runs in the calling process: call it from a
  * job. Does nothing when the volume has something in it or was filled before (the record says).
  */
-int volume_populate(struct volume_store *store, const char *name, int source_fd,
-		    struct error *err);
+int volume_populate(struct volume_store *store, const char *name, int source_fd, struct error *err);
 /* True when volume_populate() would have something to do: cheap, for deciding on a job. */
 bool volume_wants_populating(struct volume_store *store, const char *name);
 

@@ -78,8 +78,7 @@ static char *resolve_link(const char *path, const char *target)
 		parts = strv_split(parent, "/");
 	}
 	n = strv_length(parts);
-	strv_foreach(part, more)
-	{
+	strv_foreach(part, more) {
 		if (strcmp(part, ".") == 0)
 			continue;
 		if (strcmp(part, "..") != 0) {

@@ -206,8 +206,7 @@ static int change_expose(json_t *config, const char *text, struct error *err)
 {
 	_cleanup_strv_ char **words = strv_split(text, " \t");
 
-	strv_foreach(word, words)
-	{
+	strv_foreach(word, words) {
 		int r = expose(child_object(config, "ExposedPorts"), word, err);
 
 		if (r < 0)

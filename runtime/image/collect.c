@@ -49,7 +49,8 @@ static int mark_image(struct image_store *store, const char *digest, struct mark
 	layers = json_object_get(manifest, "layers");
 	json_array_foreach((json_t *)layers, i, layer)
 		mark(&marks->blobs, digest_hex(json_get_string(layer, "digest")));
-	strv_foreach(chain, image->layer_chain_ids) mark(&marks->layers, chain);
+	strv_foreach(chain, image->layer_chain_ids)
+		mark(&marks->layers, chain);
 	return 0;
 }
 
@@ -75,8 +76,9 @@ static void sweep_blobs(struct image_store *store, const struct map *marks)
 
 	if (fs_list(store->blobs, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names) if (!map_get(marks, name) && unlinkat(store->blobs, name, 0) < 0)
-		log_debug("image store: blob %s: %s", name, strerror(errno));
+	strv_foreach(name, names)
+		if (!map_get(marks, name) && unlinkat(store->blobs, name, 0) < 0)
+			log_debug("image store: blob %s: %s", name, strerror(errno));
 }
 
 /* Under the staging name first: a layer that is half gone must not bear its own. */
@@ -102,8 +104,9 @@ static void sweep_layers(struct image_store *store, const struct map *marks)
 
 	if (fs_list(store->layers, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names) if (strlen(name) == 64 && is_hex(name, 64) &&
-				      !map_get(marks, name)) delete_layer(store, name);
+	strv_foreach(name, names)
+		if (strlen(name) == 64 && is_hex(name, 64) && !map_get(marks, name))
+			delete_layer(store, name);
 }
 
 int store_collect(struct image_store *store, struct error *err)

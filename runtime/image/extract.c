@@ -43,7 +43,7 @@ void extract_done(struct extract *extract)
 	for (size_t i = 0; i < extract->directory_count; i++)
 		free(extract->directories[i].path);
 	free(extract->directories);
-	strv_free(extract->opaque);
+	map_done(&extract->opaque, NULL);
 }
 
 int extract_clean_path(char *path)
@@ -107,11 +107,9 @@ static int make_whiteout(struct extract *extract, const char *name, struct error
 	return 0;
 }
 
-static int remember_opaque(struct extract *extract, const char *path)
+static void remember_opaque(struct extract *extract, const char *path)
 {
-	if (!strv_contains(extract->opaque, path))
-		strv_append(&extract->opaque, path);
-	return 0;
+	map_set(&extract->opaque, path, extract);
 }
 
 static void remember_times(struct extract *extract, struct archive_entry *entry, const char *path)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "common/map.h"
 
 #include "runtime/image/archive.h"
 
@@ -43,7 +44,7 @@ struct extract {
 	/* Their times are set last, since every file made inside changes them. */
 	struct extract_directory *directories;
 	size_t directory_count;
-	char **opaque; /* directories that hide what lower layers have there */
+	struct map opaque; /* paths of directories that hide what lower layers have there */
 
 	struct extract_limits limits;
 	uint64_t bytes, entries;

@@ -37,8 +37,7 @@ static int make_config(const struct image_import_options *options, json_t **ret,
 	json_object_set_new(json, "config", config);
 	if (r < 0)
 		return r;
-	strv_foreach(change, options->changes)
-	{
+	strv_foreach(change, options->changes) {
 		r = change_apply(config, change, err);
 		if (r < 0)
 			return r;

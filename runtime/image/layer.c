@@ -15,17 +15,21 @@
 #include "runtime/image/confine.h"
 #include "runtime/image/extract.h"
 
-#define SPACE_RESERVE (UINT64_C(32) << 20) /* stays free whatever an image wants */
+/* What stays free whatever an image wants; of a small disk, a part of it. */
+#define RESERVE_BYTES (UINT64_C(32) << 20)
+#define RESERVE_PART  32
 
 void extract_limits_of(int dir, struct extract_limits *ret)
 {
 	struct statvfs fs;
+	uint64_t reserve;
 
 	*ret = (struct extract_limits){.bytes = UINT64_MAX, .entries = EXTRACT_ENTRIES_MAX};
 	if (fstatvfs(dir, &fs) < 0)
 		return;
 	ret->bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	ret->bytes -= ret->bytes > SPACE_RESERVE ? SPACE_RESERVE : ret->bytes;
+	reserve = ret->bytes / RESERVE_PART;
+	ret->bytes -= reserve < RESERVE_BYTES ? reserve : RESERVE_BYTES;
 	/* btrfs and others count no inodes. */
 	if (fs.f_files && fs.f_favail < ret->entries)
 		ret->entries = fs.f_favail;
@@ -50,7 +54,8 @@ static int unpack_entries(struct tar_reader *reader, const struct unpacking *job
 	result->tree_bytes = extract.bytes;
 	result->entries = extract.entries;
 	strbuf_add_n(output, result, sizeof(*result));
-	strv_foreach(path, extract.opaque) strbuf_add_n(output, path, strlen(path) + 1);
+	map_foreach(opaque, &extract.opaque)
+		strbuf_add_n(output, opaque->key, strlen(opaque->key) + 1);
 	extract_done(&extract);
 	return r;
 }
@@ -67,8 +72,7 @@ static int unpack(void *data, struct strbuf *output, struct error *err)
 	fd_source_init(&source, job->fd);
 	r = tar_reader_open(&reader, &source.base, job->copy_fd, err);
 	if (r == 0) {
-		if (job->copy_fd >= 0)
-			reader.limit = job->limits.bytes;
+		reader.limit = job->limits.bytes;
 		r = unpack_entries(&reader, job, &result, output, err);
 		tar_reader_close(&reader);
 	}

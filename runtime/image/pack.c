@@ -206,8 +206,7 @@ static int pack_tree(struct pack *pack, int dir, const char *prefix, int depth, 
 	r = fs_list(dir, ".", &names, err);
 	if (r < 0)
 		return r;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		r = pack_name(pack, dir, prefix, name, depth, err);
 		if (r < 0)
 			return r;

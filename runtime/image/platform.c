@@ -59,7 +59,9 @@ int platform_describe(const char *text, json_t *object, struct error *err)
 	_cleanup_strv_ char **words = strv_split(text ? text : "", "/");
 	size_t n = strv_length(words);
 
-	strv_foreach(word, words) if (!word_valid(word)) n = 99;
+	strv_foreach(word, words)
+		if (!word_valid(word))
+			n = 99;
 	if (n > 3)
 		return error_set(err, EINVAL,
 				 "platform '%.80s': it must be OS/ARCHITECTURE[/VARIANT]", text);

@@ -158,8 +158,7 @@ static int save_all(struct saving *saving, char *const *names, enum image_save_f
 
 	if (r == 0)
 		r = tar_writer_folder(&saving->writer, "blobs/sha256", err);
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *reference = NULL;
 		json_t *descriptor;
 
@@ -182,12 +181,14 @@ int image_save(struct image_store *store, char *const *names, enum image_save_fo
 	       struct error *err)
 {
 	struct saving saving = {.store = store};
+	_cleanup_close_ int use = store_use(store, err);
 	int r;
 
+	if (use < 0)
+		return use;
 	r = store_refresh(store, err);
 	/* Known before the first byte: a half archive helps nobody. */
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *reference = NULL;
 		json_t *descriptor;
 

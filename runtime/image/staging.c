@@ -15,22 +15,27 @@
 
 #include "runtime/image/store.h"
 
+int store_use(struct image_store *store, struct error *err)
+{
+	_cleanup_close_ int lock = -EBADF;
+
+	lock = openat(store->images, "use.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0)
+		return error_errno(err, "image store: use.lock");
+	while (flock(lock, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "image store: use.lock");
+	return TAKE_FD(lock);
+}
+
 int staging_open(struct image_store *store, struct staging *ret, struct error *err)
 {
 	_cleanup_close_ int lock = -EBADF;
 	struct staging staging = {.store = store, .dir = -EBADF, .use_lock = -EBADF};
-	int r = 0;
 
-	staging.use_lock = openat(store->images, "use.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	staging.use_lock = store_use(store, err);
 	if (staging.use_lock < 0)
-		return error_errno(err, "image store: use.lock");
-	while (flock(staging.use_lock, LOCK_SH) < 0)
-		if (errno != EINTR)
-			r = -errno;
-	if (r < 0) {
-		close(staging.use_lock);
-		return error_code(err, r, "image store: use.lock");
-	}
+		return staging.use_lock;
 	/* Sweeping tries the directory's lock under the store's: it never sees one without. */
 	lock = fs_lock(store->images, "lock", err);
 	if (lock >= 0)
@@ -168,8 +173,7 @@ static int bring_to_disk(struct staging *staging, struct error *err)
 			return error_errno(err, "image store: write to the disk");
 		return 0;
 	}
-	map_foreach(blob, &staging->blobs)
-	{
+	map_foreach(blob, &staging->blobs) {
 		_cleanup_close_ int fd = staging_open_blob(staging, blob->key, err);
 
 		if (fd < 0)
@@ -182,8 +186,7 @@ static int bring_to_disk(struct staging *staging, struct error *err)
 
 static int publish_blobs(struct staging *staging, struct error *err)
 {
-	map_foreach(blob, &staging->blobs)
-	{
+	map_foreach(blob, &staging->blobs) {
 		if (renameat(staging->dir, blob->value, staging->store->blobs, blob->key) < 0)
 			return error_errno(err, "image store: blob %s", blob->key);
 	}
@@ -224,8 +227,7 @@ int staging_commit(struct staging *staging, struct error *err)
 	r = publish_blobs(staging, err);
 	if (r < 0)
 		return r;
-	map_foreach(layer, &staging->layers)
-	{
+	map_foreach(layer, &staging->layers) {
 		r = publish_layer(staging, layer->key, layer->value, err);
 		if (r < 0)
 			return r;

@@ -48,9 +48,10 @@ void chain_id(const char *parent, const char *diff_hex, char ret_hex[SHA256_HEX_
 	sha256_of(text, (size_t)n, ret_hex);
 }
 
+/* Closed to others: layers hold setuid programs, as old as their images are. */
 static int open_folder(int dirfd, const char *name, struct error *err)
 {
-	int fd = fs_mkdir_open(dirfd, name, 0711, err);
+	int fd = fs_mkdir_open(dirfd, name, 0700, err);
 
 	return fd < 0 ? error_wrap(err, "image store: %s", name) : fd;
 }

@@ -55,6 +55,8 @@ int store_lock(struct image_store *store, struct error *err);
 int store_write_index(struct image_store *store, struct error *err);
 /* Under the lock: names @digest's image @reference (NULL: keeps it without a name). */
 void store_add_entry(struct image_store *store, const json_t *descriptor, const char *reference);
+/* Keeps what is there until the fd is closed; waits for a collection that is going on. */
+int store_use(struct image_store *store, struct error *err);
 /* Deletes blobs and layers that no entry needs, unless content is being added just now. */
 int store_collect(struct image_store *store, struct error *err);
 

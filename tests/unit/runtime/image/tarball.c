@@ -58,14 +58,16 @@ static void put_header(int fd, const struct tar_row *row, char type, const char 
 
 static void put_pax(int fd, const struct tar_row *row)
 {
-	char record[256], line[300];
-	int n, length;
+	size_t value = row->value_size ? row->value_size : strlen(row->value);
+	size_t rest = strlen(" SCHILY.xattr.=\n") + strlen(row->xattr) + value;
+	size_t length = rest + (rest + 2 > 99 ? 3 : 2);
+	char line[300];
+	int n = snprintf(line, sizeof(line), "%zu SCHILY.xattr.%s=", length, row->xattr);
 
-	n = snprintf(record, sizeof(record), "SCHILY.xattr.%s=%s\n", row->xattr, row->value);
-	for (length = n + 2; length != snprintf(line, sizeof(line), "%d %s", length, record);)
-		length = snprintf(line, sizeof(line), "%d %s", length, record);
-	put_header(fd, row, 'x', "pax", (size_t)length);
-	put_content(fd, line, (size_t)length);
+	memcpy(line + n, row->value, value);
+	line[(size_t)n + value] = '\n';
+	put_header(fd, row, 'x', "pax", length);
+	put_content(fd, line, length);
 }
 
 void tarball_add(int fd, const struct tar_row *row)

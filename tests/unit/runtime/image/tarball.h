@@ -18,6 +18,7 @@ struct tar_row {
 	gid_t gid;
 	unsigned int major, minor;
 	const char *xattr, *value; /* by a pax header */
+	size_t value_size;         /* 0: a text */
 	long mtime;                /* 0: 1000000000 */
 };
 

@@ -61,7 +61,7 @@ static int unpack(int tar, int dir, struct layer_result *result, struct error *e
 
 Test(layer, kinds_owners_modes_times, .fini = scratch_remove)
 {
-	static const char capability[] = "\1\0\0\2\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+	static const char capability[20] = {1, 0, 0, 2, 0, 4};
 	struct layer_result result;
 	struct error err = ERROR_INIT;
 	char value[64];
@@ -76,10 +76,12 @@ Test(layer, kinds_owners_modes_times, .fini = scratch_remove)
 			  {'4', "disk", .major = 8, .minor = 1}, {'6', "pipe"},
 			  {'0', "/absolute", "abs"}, {'0', "deep/er/file", "d"},
 			  {'0', "marked", "m", .xattr = "user.note", .value = "hello"},
-			  {'0', "sly", "m", .xattr = "trusted.overlay.redirect", .value = "/etc"});
+			  {'0', "sly", "m", .xattr = "trusted.overlay.redirect", .value = "/etc"},
+			  {'0', "capable", "c", .xattr = "security.capability", .value = capability,
+			   .value_size = 20});
 
 	cr_assert_eq(unpack(tar, dir, &result, &err), 0, "%s", err.message);
-	cr_expect_eq(result.entries, 12);
+	cr_expect_eq(result.entries, 13);
 	cr_assert_eq(fstat(dir, &st), 0);
 	cr_expect_eq(st.st_mode & 07777, 0711);
 	cr_assert_eq(fstatat(dir, "bin", &st, 0), 0);
@@ -106,7 +108,9 @@ Test(layer, kinds_owners_modes_times, .fini = scratch_remove)
 	_cleanup_close_ int sly = openat(dir, "sly", O_RDONLY);
 	cr_expect_lt(fgetxattr(sly, "trusted.overlay.redirect", value, sizeof(value)), 0,
 		     "an archive must not direct overlayfs");
-	(void)capability;
+	_cleanup_close_ int capable = openat(dir, "capable", O_RDONLY);
+	cr_expect_eq(fgetxattr(capable, "security.capability", value, sizeof(value)), 20);
+	cr_expect_eq(memcmp(value, capability, 20), 0);
 	expect_victim_whole("plain");
 }
 

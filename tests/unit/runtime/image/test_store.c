@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -280,6 +281,144 @@ Test(store, killed_import_leaves_nothing, .fini = scratch_remove, .timeout = 60)
 	cr_expect_eq(entries_in("root/layers"), 0);
 	cr_expect_eq(entries_in("root/images/blobs/sha256"), 0);
 	close(pipes[1]);
+}
+
+static int full_disk(void *data)
+{
+	enum { CONTENT = 6 << 20 };
+
+	_cleanup_free_ char *root = str_printf("%s/full", scratch_path());
+	_cleanup_free_ char *content = alloc_zero(1, CONTENT + 1);
+	struct image_import_options options = {.reference = "big"};
+	struct error err = ERROR_INIT;
+	struct image_store *store;
+	_cleanup_strv_ char **names = NULL;
+	_cleanup_close_ int tar = -EBADF, layers = -EBADF;
+	char *id = NULL;
+	int r;
+
+	memset(content, 'x', CONTENT);
+	tar = TARBALL({'0', "file", content});
+	if (mkdir(root, 0700) < 0 || mount("none", root, "tmpfs", 0, "size=8m") < 0)
+		return 1;
+	if (image_store_open(root, &store, &err) < 0)
+		return 2;
+	r = image_import(store, tar, &options, &id, &err);
+	if (r != -ENOSPC || !strstr(err.message, "entry 'file'")) {
+		fprintf(stderr, "%d %s\n", r, err.message);
+		return 3;
+	}
+	free(root);
+	root = str_printf("%s/full/layers", scratch_path());
+	layers = open(root, O_RDONLY | O_DIRECTORY);
+	if (fs_list(layers, ".", &names, &err) < 0 || strv_length(names))
+		return 4;
+	image_store_close(store);
+	return 0;
+}
+
+Test(store, full_disk_leaves_nothing, .fini = scratch_remove)
+{
+	ROOT_ONLY();
+	(void)scratch_path();
+	cr_expect_eq(in_namespaces(CLONE_NEWNS, full_disk, NULL), 0);
+}
+
+static int run(const char *const *argv);
+
+static void expect_compressed(struct image_store *store, const char *program)
+{
+	_cleanup_close_ int scratch = scratch_open(), tar = -EBADF, fd = -EBADF;
+	_cleanup_free_ char *plain = str_printf("%s/x.tar", scratch_path());
+	_cleanup_free_ char *packed = str_printf("%s/x.packed", scratch_path()), *id = NULL;
+	_cleanup_free_ char *command = str_printf("%s <%s >%s", program, plain, packed);
+	struct image_import_options options = {0};
+	struct error err = ERROR_INIT;
+	struct image *image;
+	char buffer[8192];
+	ssize_t n;
+
+	tar = TARBALL({'0', "file", "content"});
+	fd = openat(scratch, "x.tar", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	while ((n = read(tar, buffer, sizeof(buffer))) > 0)
+		cr_assert_eq(write(fd, buffer, (size_t)n), n);
+	if (run((const char *const[]){"sh", "-c", command, NULL}) != 0)
+		return; /* this program is not installed */
+	close(fd);
+	fd = openat(scratch, "x.packed", O_RDONLY);
+	cr_assert_eq(image_import(store, fd, &options, &id, &err), 0, "%s: %s", program,
+		     err.message);
+	cr_assert_eq(image_find(store, id, &image, &err), 0);
+	cr_expect_null(image->reference);
+	cr_expect_eq(image->size_bytes, 7, "%s", program);
+	image_free(image);
+}
+
+Test(store, any_compression, .fini = scratch_remove)
+{
+	static const char *const programs[] = {"cat",   "gzip -c", "bzip2 -c",
+					       "xz -c", "lzma -c", "zstd -c"};
+
+	ROOT_ONLY();
+	struct image_store *store = open_store();
+
+	array_foreach(program, programs)
+		expect_compressed(store, *program);
+	cr_expect_eq(entries_in("root/layers"), 2, "the same layer, however it came");
+	image_store_close(store);
+}
+
+static int make_tree(void)
+{
+	static const char *const odd[] = {
+		"\303\274mlaut", "\377\376latin", "with space", "-dash",
+		"a-name-that-is-longer-than-the-hundred-bytes-that-the-"
+		"header-of-an-old-tar-has-for-it-and-so-needs-another-one"};
+	_cleanup_close_ int scratch = scratch_open(), file = -EBADF;
+	struct error err = ERROR_INIT;
+	int dir = fs_mkdir_open(scratch, "tree", 0750, &err);
+
+	array_foreach(name, odd)
+		cr_assert_eq(mkdirat(dir, *name, 0700), 0);
+	file = openat(dir, "sparse", O_WRONLY | O_CREAT, 0640);
+	cr_assert_eq(pwrite(file, "end", 3, 50 << 20), 3);
+	cr_assert_eq(linkat(dir, "sparse", dir, "twin", 0), 0);
+	cr_assert_eq(symlinkat("/etc/passwd", dir, "link"), 0);
+	return dir;
+}
+
+/* Names, links and holes come out as they went in. */
+Test(store, a_folder_is_imported, .fini = scratch_remove)
+{
+	struct image_import_options options = {.reference = "folder"};
+	_cleanup_close_ int dir = -EBADF, layer = -EBADF;
+	_cleanup_strv_ char **before = NULL, **after = NULL;
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *id = NULL;
+	struct stat st, other;
+	struct image *image;
+	size_t count;
+	int *fds;
+
+	ROOT_ONLY();
+	struct image_store *store = open_store();
+	dir = make_tree();
+	cr_assert_eq(image_import(store, dir, &options, &id, &err), 0, "%s", err.message);
+	cr_assert_eq(image_find(store, "folder", &image, &err), 0);
+	cr_assert_eq(image_open_layers(store, image, &fds, &count, &err), 0);
+	layer = fds[0];
+	cr_assert_eq(fs_list(dir, ".", &before, &err), 0);
+	cr_assert_eq(fs_list(layer, ".", &after, &err), 0);
+	cr_expect(strv_equal(before, after));
+	cr_assert_eq(fstatat(layer, "sparse", &st, 0), 0);
+	cr_assert_eq(fstatat(layer, "twin", &other, 0), 0);
+	cr_expect(st.st_size == (50 << 20) + 3 && st.st_blocks < 100);
+	cr_expect(st.st_ino == other.st_ino);
+	cr_assert_eq(fstatat(layer, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
+	cr_expect(S_ISLNK(st.st_mode));
+	free(fds);
+	image_free(image);
+	image_store_close(store);
 }
 
 static int look_at_overlay(void)
