@@ -145,7 +145,7 @@ static int take_work(struct attached *attached, struct error *err)
 	int r = client_next(attached->work, &event, NULL, NULL, err);
 
 	if (r > 0) {
-		converge_event(attached->progress, event);
+		converge_show(attached->progress, event);
 		return 1;
 	}
 	if (r < 0 && !attached->decided)

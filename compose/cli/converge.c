@@ -92,7 +92,7 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 	return arguments;
 }
 
-void converge_event(struct progress *progress, const json_t *event)
+void converge_show(struct progress *progress, const json_t *event)
 {
 	const char *name = json_get_string(event, "event");
 
@@ -141,7 +141,7 @@ static int follow(struct client *client, struct progress *progress, int64_t wait
 		r = client_next(client, &event, NULL, NULL, err);
 		if (r <= 0)
 			return r;
-		converge_event(progress, event);
+		converge_show(progress, event);
 	}
 }
 

@@ -23,7 +23,7 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 			   bool dry_run);
 
 /* What one event of the request asks of us: progress, warnings, a plan's text. */
-void converge_event(struct progress *progress, const json_t *event);
+void converge_show(struct progress *progress, const json_t *event);
 
 struct converge {
 	const char *name;
