@@ -298,7 +298,7 @@ static void arm_timer(struct proxy_udp *udp)
 
 static int prepare_socket(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 	int on = 1, r;
 

@@ -152,7 +152,7 @@ static void file_name(unsigned int number, char name[16])
 	if (number)
 		snprintf(name, 16, "%u", number);
 	else
-		strcpy(name, "current");
+		snprintf(name, 16, "current");
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -204,8 +204,10 @@ static ssize_t list_files(int dirfd, struct log_file **ret)
 			continue;
 		array_add(files, count)->number = number;
 	}
-	if (count)
-		qsort(files, count, sizeof(*files), compare_numbers);
+	*ret = NULL;
+	if (!files)
+		return 0;
+	qsort(files, count, sizeof(*files), compare_numbers);
 	for (size_t i = 0; i < count; i++)
 		if (stat_file(dirfd, &files[i]))
 			files[found++] = files[i];
@@ -234,7 +236,7 @@ static int open_oldest(int dirfd, const struct log_file *files, size_t count, in
 {
 	size_t i = count;
 
-	if (!count)
+	if (!files || !count)
 		return -ENOENT;
 	while (i > 1 && files[i - 1].mtime_nsec < since_nsec)
 		i--;
@@ -451,7 +453,7 @@ int log_files_tail(int dirfd, uint64_t lines, struct log_file_start *ret)
 	struct tail tail = {.wanted = lines, .start.fd = -EBADF};
 	_cleanup_free_ char *data = alloc(WINDOW);
 	_cleanup_close_ int fd = -EBADF;
-	struct log_file_start newest;
+	struct log_file_start newest = {.fd = -EBADF};
 	int r;
 
 	/* Nothing is newer than the end of time: so this is the newest file. */

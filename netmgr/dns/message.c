@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netmgr/dns/message.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -186,24 +187,18 @@ int dns_match_reply(const uint8_t *query, size_t question_end, const uint8_t *re
 
 static bool reverse4(const char *name, size_t length, struct in6_addr *ret)
 {
-	unsigned int bytes[4];
-	char text[INET_ADDRSTRLEN], canonical[INET_ADDRSTRLEN];
+	char text[INET_ADDRSTRLEN];
+	uint8_t bytes[4];
 
 	if (length >= sizeof(text))
 		return false;
 	memcpy(text, name, length);
 	text[length] = '\0';
-	if (sscanf(text, "%3u.%3u.%3u.%3u", &bytes[0], &bytes[1], &bytes[2], &bytes[3]) != 4)
+	if (inet_pton(AF_INET, text, bytes) != 1)
 		return false;
-	for (int i = 0; i < 4; i++) {
-		if (bytes[i] > 255)
-			return false;
+	for (int i = 0; i < 4; i++)
 		ret->s6_addr[i] = bytes[3 - i];
-	}
-	/* Neither trailing bytes nor leading zeroes: a name has one form. */
-	snprintf(canonical, sizeof(canonical), "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2],
-		 bytes[3]);
-	return !strcmp(text, canonical);
+	return true;
 }
 
 static int nibble(char c)

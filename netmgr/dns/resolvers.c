@@ -134,7 +134,8 @@ static void read_again(struct dns_resolvers *resolvers)
 	resolvers->count = 0;
 	if (!fs_read(AT_FDCWD, resolvers->path, RESOLV_CONF_MAX, &text, NULL, &err))
 		lines = strv_split(text, "\n");
-	strv_foreach(line, lines) take_line(resolvers, line);
+	strv_foreach(line, lines)
+		take_line(resolvers, line);
 	if (!resolvers->count) {
 		(void)dns_address_parse("8.8.8.8", &resolvers->addresses[0]);
 		(void)dns_address_parse("8.8.4.4", &resolvers->addresses[1]);

@@ -2,6 +2,7 @@
 #include "netmgr/dns/zone.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -134,7 +135,8 @@ static void forget_host(struct zone *zone, struct zone_host *host)
 {
 	_cleanup_free_ char *key = str_printf("%s/%s", host->network, host->container_id);
 
-	strv_foreach(name, host->names) unlink_name(zone, host, name);
+	strv_foreach(name, host->names)
+		unlink_name(zone, host, name);
 	link_addresses(zone, host, false);
 	map_remove(&zone->hosts, key);
 	host_free(host);
@@ -154,7 +156,8 @@ void zone_add(struct zone *zone, const struct dns_names *names)
 	host->address =
 		(struct zone_address){names->ipv4, names->ipv6, names->has_ipv4, names->has_ipv6};
 	map_set(&zone->hosts, key, host);
-	strv_foreach(name, host->names) link_name(zone, host, name);
+	strv_foreach(name, host->names)
+		link_name(zone, host, name);
 	link_addresses(zone, host, true);
 }
 
@@ -163,8 +166,7 @@ void zone_remove(struct zone *zone, const char *container_id)
 	struct zone_host **found = NULL;
 	size_t count = 0;
 
-	map_foreach(entry, &zone->hosts)
-	{
+	map_foreach(entry, &zone->hosts) {
 		struct zone_host *host = entry->value;
 
 		if (str_equal(host->container_id, container_id))
@@ -179,6 +181,7 @@ static size_t answer(struct zone_name *name, struct zone_address ret[ZONE_ANSWER
 {
 	size_t count = name->count < ZONE_ANSWERS_MAX ? name->count : ZONE_ANSWERS_MAX;
 
+	assert(name->count); /* a name without hosts is forgotten */
 	for (size_t i = 0; i < count; i++)
 		ret[i] = name->hosts[(name->next + i) % name->count]->address;
 	name->next = (name->next + 1) % name->count;

@@ -117,7 +117,7 @@ static int parse_option(const struct log_driver *driver, const char *key, const 
 int log_options_parse(const char *driver, char *const *options, struct log_options *ret,
 		      struct error *err)
 {
-	const struct log_driver *found;
+	const struct log_driver *found = drivers[0];
 	int r;
 
 	r = log_driver_find(driver, &found, err);

@@ -12,9 +12,10 @@
 #include "common/log.h"
 #include "common/units.h"
 
-#define JOURNAL_NAME  "log.journal"
-#define JOURNAL_MAGIC UINT64_C(0x316c6a6874726562) /* "berthjl1": another layout, another number \
-						    */
+#define JOURNAL_NAME "log.journal"
+#define JOURNAL_MAGIC                                                              \
+	UINT64_C(0x316c6a6874726562) /* "berthjl1": another layout, another number \
+				      */
 #define HEADER_SIZE  8192
 #define JOURNAL_SIZE (HEADER_SIZE + JOURNAL_ROOM)
 
@@ -128,7 +129,7 @@ static size_t find_end(const char *room)
 static int open_log(const struct journal_header *header, struct log_sink **ret, struct error *err)
 {
 	_cleanup_close_ int dirfd = -EBADF;
-	const struct log_driver *driver;
+	const struct log_driver *driver = NULL;
 	struct log_options options = {
 		.max_size_bytes = header->max_size_bytes,
 		.max_file = header->max_file,
@@ -160,7 +161,7 @@ static void finish_batch(struct log_journal *journal)
 {
 	struct journal_header *header = journal->header;
 	struct error err = ERROR_INIT;
-	struct log_sink *sink;
+	struct log_sink *sink = NULL;
 
 	if (header->state == JOURNAL_READING) {
 		header->size = find_end(log_journal_room(journal));

@@ -132,24 +132,24 @@ static int own_pipe(int fd)
 	return fd;
 }
 
-int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream number, struct error *err)
+int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream stream, struct error *err)
 {
-	struct pump_stream *stream = pump_stream(pump, number);
+	struct pump_stream *source = pump_stream(pump, stream);
 	struct stat st;
 	int r;
 
-	stream_close(stream);
-	stream->is_pipe = !fstat(fd, &st) && S_ISFIFO(st.st_mode);
-	if (stream->is_pipe)
+	stream_close(source);
+	source->is_pipe = !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+	if (source->is_pipe)
 		fd = own_pipe(fd);
 	else
 		(void)fd_set_nonblock(fd, true);
-	stream->fd = fd;
-	r = sd_event_add_io(pump->event, &stream->source, fd, EPOLLIN, on_readable, stream);
+	source->fd = fd;
+	r = sd_event_add_io(pump->event, &source->source, fd, EPOLLIN, on_readable, source);
 	if (!r)
-		r = sd_event_source_set_priority(stream->source, PUMP_PRIORITY);
+		r = sd_event_source_set_priority(source->source, PUMP_PRIORITY);
 	if (r < 0) {
-		stream_close(stream);
+		stream_close(source);
 		return error_code(err, r, "container's output cannot be watched");
 	}
 	return 0;

@@ -31,7 +31,7 @@ enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2 }; /* the descriptors' numbers 
 
 struct log_options {
 	int dirfd;              /* the container's log directory; borrowed, must not be O_PATH */
-	const char *driver;     /* NULL: json-file, as Docker; see log_driver_check() */
+	const char *driver;     /* NULL: json-file, as Docker; see log_options_parse() */
 	int64_t max_size_bytes; /* of one file; 0: LOG_MAX_SIZE_BYTES; -1: never rotate */
 	unsigned int max_file;  /* files in all, "current" among them; 0: LOG_MAX_FILE */
 };
@@ -97,8 +97,8 @@ void log_pump_finish(struct log_pump *pump);
 /*
  * Copies what the streams say from now on to @fd (taken; a socket or pipe; made non-blocking), for
  * an attached client. At most 1 MiB waits for a slow one; then it is cut off, and the container is
- * not slowed down. Ends by itself when the other end goes away, or with the pump. @streams: a sum
- * of (1 << enum log_stream).
+ * not slowed down. Ends by itself when the other end goes away, or with the pump. SIGPIPE must be
+ * ignored where @fd is a pipe. @streams: a sum of (1 << enum log_stream).
  */
 int log_pump_tee(struct log_pump *pump, int fd, unsigned int streams, struct error *err);
 
