@@ -16,11 +16,9 @@
 #include "common/fs.h"
 #include "common/str.h"
 
-#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-
 int fs_open_dir(int dirfd, const char *name, struct error *err)
 {
-	int fd = openat(dirfd, name, DIRECTORY);
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_errno(err, "open directory %s", name);
@@ -30,7 +28,7 @@ int fs_open_dir(int dirfd, const char *name, struct error *err)
 int fs_mkdir_path(const char *path, mode_t mode, struct error *err)
 {
 	_cleanup_free_ char *prefix = NULL;
-	int fd = open(path, DIRECTORY);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
@@ -60,7 +58,7 @@ int fs_mkdir_open(int dirfd, const char *name, mode_t mode, struct error *err)
 
 	if (mkdirat(dirfd, name, mode) < 0 && errno != EEXIST)
 		return error_errno(err, "make directory %s", name);
-	fd = openat(dirfd, name, DIRECTORY | O_NOFOLLOW);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, "open directory %s", name);
 	return fd;
@@ -80,7 +78,7 @@ int fs_mkdir_unique(int dirfd, const char *prefix, char **ret_name, struct error
 				continue;
 			return error_errno(err, "make directory %s", name);
 		}
-		fd = openat(dirfd, name, DIRECTORY | O_NOFOLLOW);
+		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return error_errno(err, "open directory %s", name);
 		*ret_name = TAKE_PTR(name);
@@ -147,7 +145,7 @@ struct removal {
 static int open_to_empty(int dirfd, const char *name)
 {
 	struct open_how how = {
-		.flags = DIRECTORY | O_NOFOLLOW,
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
@@ -228,7 +226,7 @@ static int remove_root(int dirfd, const char *name)
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	for (int pass = 0; pass < PASSES_MAX; pass++) {
-		int again = openat(fd, ".", DIRECTORY), r;
+		int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 		if (again < 0)
 			return -errno;

@@ -171,8 +171,7 @@ void *map_remove(struct map *map, const char *key)
 
 void map_done(struct map *map, void (*free_value)(void *))
 {
-	map_foreach(entry, map)
-	{
+	map_foreach(entry, map) {
 		free(entry->key);
 		if (free_value)
 			free_value(entry->value);

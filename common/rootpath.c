@@ -72,6 +72,7 @@ static int link_target(int parentfd, const char *parent, const char *base, char 
 	ssize_t n = readlinkat(parentfd, base, text, sizeof(text) - 1);
 	int length;
 
+	target[0] = '\0';
 	if (n < 0)
 		return -errno;
 	text[n] = '\0';

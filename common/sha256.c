@@ -29,7 +29,7 @@ static uint32_t rotate(uint32_t x, int bits)
 
 static void expand(uint32_t w[64], const uint8_t *block)
 {
-	for (int i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 16; i++) {
 		uint32_t word;
 
 		memcpy(&word, block + 4 * i, 4);
@@ -99,12 +99,12 @@ TARGET static void compress_x86(uint32_t state[8], const uint8_t *data, size_t b
 	for (; blocks > 0; blocks--, data += BLOCK) {
 		__m128i abef_before = abef, cdgh_before = cdgh, w[4];
 
-		for (int i = 0; i < 4; i++) {
+		for (size_t i = 0; i < 4; i++) {
 			w[i] = _mm_loadu_si128((const __m128i *)data + i);
 			w[i] = _mm_shuffle_epi8(w[i], swap);
 			ROUNDS(i, w[i]);
 		}
-		for (int i = 4; i < 16; i++) {
+		for (size_t i = 4; i < 16; i++) {
 			w[i & 3] =
 				schedule(w[i & 3], w[(i + 1) & 3], w[(i + 2) & 3], w[(i + 3) & 3]);
 			ROUNDS(i, w[i & 3]);

@@ -212,11 +212,11 @@ const char *units_format_ago(int64_t usec, char *buffer, size_t size)
 		snprintf(buffer, size, "About an hour");
 	else if (hours < 48)
 		snprintf(buffer, size, "%lld hours", hours);
-	else if (hours < 24 * 7 * 2)
+	else if (hours < 24LL * 7 * 2)
 		snprintf(buffer, size, "%lld days", hours / 24);
-	else if (hours < 24 * 30 * 2)
+	else if (hours < 24LL * 30 * 2)
 		snprintf(buffer, size, "%lld weeks", hours / 24 / 7);
-	else if (hours < 24 * 365 * 2)
+	else if (hours < 24LL * 365 * 2)
 		snprintf(buffer, size, "%lld months", hours / 24 / 30);
 	else
 		snprintf(buffer, size, "%lld years", seconds / 3600 / 24 / 365);

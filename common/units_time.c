@@ -41,7 +41,7 @@ static int64_t days_from_civil(int year, unsigned month, unsigned day)
 	unsigned year_of_era = (unsigned)(y - era * 400);
 	unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
+	return era * 146097 + year_of_era * INT64_C(365) + year_of_era / 4 - year_of_era / 100 +
 	       day_of_year - 719468;
 }
 
@@ -168,8 +168,8 @@ static int64_t local_seconds(const struct moment *m)
 
 static int64_t utc_seconds(const struct moment *m)
 {
-	return days_from_civil((int)m->year, m->month, m->day) * 86400 + m->hour * 3600 +
-	       m->minute * 60 + m->second;
+	return days_from_civil((int)m->year, m->month, m->day) * 86400 + m->hour * INT64_C(3600) +
+	       m->minute * INT64_C(60) + m->second;
 }
 
 static int parse_calendar(const char *s, int64_t *ret_nsec)
