@@ -75,20 +75,20 @@ bool executor_idle(const struct executor *executor)
 	return !executor->first;
 }
 
-void converge_event(struct converge *converge, json_t *event)
+void converge_tell(struct converge *converge, json_t *event)
 {
 	if (converge->listener.event)
 		converge->listener.event(converge->listener.context, event);
 	json_decref(event);
 }
 
-void converge_warning(struct converge *converge, const char *text)
+void converge_warn(struct converge *converge, const char *text)
 {
 	json_t *event = json_object();
 
 	json_put_string(event, "event", "warning");
 	json_put_string(event, "text", text);
-	converge_event(converge, event);
+	converge_tell(converge, event);
 }
 
 void converge_progress(struct converge *converge, const char *object, const char *status,
@@ -104,7 +104,7 @@ void converge_progress(struct converge *converge, const char *object, const char
 	json_put_string(event, "status", status);
 	json_put_string(event, "text", text);
 	json_put_string(event, "details", details ?: "");
-	converge_event(converge, event);
+	converge_tell(converge, event);
 }
 
 static void send_plan(struct converge *converge)
@@ -115,7 +115,7 @@ static void send_plan(struct converge *converge)
 	json_put_string(event, "event", "plan");
 	json_put_string(event, "text", text);
 	json_object_set_new(event, "operations", plan_to_json(converge->plan));
-	converge_event(converge, event);
+	converge_tell(converge, event);
 }
 
 /* What the operations are about to stop does not stand in the way of what they start. */
@@ -217,7 +217,7 @@ static int begin(struct converge *converge, struct error *err)
 	if (r < 0)
 		return r;
 	if (converge->plan->warnings)
-		strv_foreach(warning, converge->plan->warnings) converge_warning(converge, warning);
+		strv_foreach(warning, converge->plan->warnings) converge_warn(converge, warning);
 	if (converge->dry_run) {
 		send_plan(converge);
 		converge->waiting = 0;

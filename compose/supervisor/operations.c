@@ -210,7 +210,7 @@ static int remove_network(struct converge *converge, const struct operation *ope
 		forget_network(converge->supervisor, operation->name);
 	if (r == -EBUSY) {
 		text = str_printf("%s: %s", operation->object, err->message);
-		converge_warning(converge, text);
+		converge_warn(converge, text);
 	}
 	if (r == -ENOENT || r == -EBUSY) {
 		error_clear(err);
@@ -292,7 +292,7 @@ static int remove_volume(struct converge *converge, size_t index, struct error *
 	if (volume_in_use(converge->supervisor, operation->name)) {
 		_cleanup_free_ char *text = str_printf("%s: still in use", operation->object);
 
-		converge_warning(converge, text);
+		converge_warn(converge, text);
 		return 0;
 	}
 	return start_task(converge, index, remove_volume_work, NULL, NULL, err) < 0 ? -err->code
@@ -489,7 +489,7 @@ static int wait_begin(struct converge *converge, const struct operation *operati
 		return r;
 	text = str_printf("optional dependency \"%s\" failed to start: %s", instance->service_name,
 			  err->message);
-	converge_warning(converge, text);
+	converge_warn(converge, text);
 	error_clear(err);
 	return 0;
 }

@@ -45,8 +45,8 @@ void operation_report_end(struct converge *converge, size_t index, const struct 
 void operations_release_networks(struct converge *converge);
 
 /* The executor's, for the operations. @event is taken. */
-void converge_event(struct converge *converge, json_t *event);
-void converge_warning(struct converge *converge, const char *text);
+void converge_tell(struct converge *converge, json_t *event);
+void converge_warn(struct converge *converge, const char *text);
 void converge_progress(struct converge *converge, const char *object, const char *status,
 		       const char *text, const char *details);
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
