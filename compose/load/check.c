@@ -94,8 +94,7 @@ static void check_targets(struct loader *l, const struct service *service)
 
 	for (size_t n = 0; service->tmpfs && n < service->volume_count; n++)
 		map_set(&targets, service->volumes[n].target, (void *)(uintptr_t)(n + 1));
-	strv_foreach(tmpfs, service->tmpfs)
-	{
+	strv_foreach(tmpfs, service->tmpfs) {
 		_cleanup_free_ char *given = alloc_string_n(tmpfs, strcspn(tmpfs, ":"));
 		_cleanup_free_ char *target = path_clean(given);
 		size_t other = (size_t)(uintptr_t)map_get(&targets, target);

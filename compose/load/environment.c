@@ -76,7 +76,8 @@ static void fill_environment(struct gathering *g, struct service *service)
 			item->value = alloc_string(variables_get(g->l, item->key));
 		free(map_remove(&g->found, item->key));
 	}
-	map_foreach(entry, &g->found) mapping_add(environment, entry->key, entry->value);
+	map_foreach(entry, &g->found)
+		mapping_add(environment, entry->key, entry->value);
 	mapping_sort(environment);
 	map_done(&g->found, free);
 }

@@ -255,8 +255,7 @@ static int parse_files(struct loader *l, struct yaml_documents *documents, struc
 {
 	size_t i = 0;
 
-	strv_foreach(file, l->files)
-	{
+	strv_foreach(file, l->files) {
 		int r = parse_file(l, file, &documents[i++], err);
 
 		if (r < 0)

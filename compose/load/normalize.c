@@ -89,8 +89,7 @@ static void imply_dependencies(struct service *service)
 	const char *references[] = {service->network_mode, service->ipc, service->pid, service->uts,
 				    service->cgroup};
 
-	strv_foreach(link, service->links)
-	{
+	strv_foreach(link, service->links) {
 		_cleanup_free_ char *name = alloc_string_n(link, strcspn(link, ":"));
 
 		imply(service, name, true);
@@ -98,8 +97,7 @@ static void imply_dependencies(struct service *service)
 	array_foreach(reference, references)
 		if (*reference && str_starts_with(*reference, "service:"))
 			imply(service, *reference + strlen("service:"), true);
-	strv_foreach(from, service->volumes_from)
-	{
+	strv_foreach(from, service->volumes_from) {
 		_cleanup_free_ char *name = alloc_string_n(from, strcspn(from, ":"));
 
 		if (!str_starts_with(from, "container:"))

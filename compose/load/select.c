@@ -16,7 +16,8 @@ static char **active_profiles(struct loader *l)
 	if (l->options->profiles && l->options->profiles[0])
 		return strv_dup(l->options->profiles);
 	listed = variable ? strv_split(variable, ",") : NULL;
-	strv_foreach(profile, listed) strv_append(&active, str_trim(profile));
+	strv_foreach(profile, listed)
+		strv_append(&active, str_trim(profile));
 	return active;
 }
 
@@ -24,21 +25,23 @@ static bool is_enabled(const struct service *service, char *const *active)
 {
 	if (!service->profiles || strv_contains(active, "*"))
 		return true;
-	strv_foreach(profile, service->profiles) if (strv_contains(active, profile)) return true;
+	strv_foreach(profile, service->profiles)
+		if (strv_contains(active, profile))
+			return true;
 	return false;
 }
 
 /* A service that is asked for by name brings its own profiles with it. */
 static int activate_chosen(struct loader *l, char ***active, struct error *err)
 {
-	strv_foreach(name, l->options->services)
-	{
+	strv_foreach(name, l->options->services) {
 		const struct service *service = project_service(l->project, name);
 
 		if (!service)
 			return error_set(err, ENOENT, "no such service: %s", name);
-		strv_foreach(profile, service->profiles) if (!strv_contains(*active, profile))
-			strv_append(active, profile);
+		strv_foreach(profile, service->profiles)
+			if (!strv_contains(*active, profile))
+				strv_append(active, profile);
 	}
 	return 0;
 }
@@ -164,8 +167,7 @@ static void apply_choice(struct loader *l)
 
 	if (!l->options->services || !l->options->services[0])
 		return;
-	strv_foreach(name, l->options->services)
-	{
+	strv_foreach(name, l->options->services) {
 		size_t number = number_of(p, name);
 
 		if (number != SIZE_MAX && !keep[number])

@@ -36,8 +36,7 @@ struct interpolation variables_interpolation(struct loader *l)
 
 void variables_from_environment(struct loader *l)
 {
-	strv_foreach(entry, l->options->environment)
-	{
+	strv_foreach(entry, l->options->environment) {
 		const char *equals = strchr(entry, '=');
 		_cleanup_free_ char *key = NULL;
 
@@ -75,8 +74,7 @@ static int read_dotenv(struct loader *l, const char *path, struct map *found, st
 
 static void adopt(struct loader *l, struct map *found)
 {
-	map_foreach(entry, found)
-	{
+	map_foreach(entry, found) {
 		if (map_get(&l->variables, entry->key))
 			continue;
 		map_set(&l->variables, entry->key, alloc_string(entry->value));
@@ -109,8 +107,7 @@ static int read_given(struct loader *l, char *const *files, struct error *err)
 	struct map found = {0};
 	int r = 0;
 
-	strv_foreach(file, files)
-	{
+	strv_foreach(file, files) {
 		_cleanup_free_ char *path = loader_path(l, l->working_dir, file);
 
 		r = read_dotenv(l, path, &found, err);

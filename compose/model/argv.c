@@ -80,7 +80,8 @@ static json_t *words_encode(const struct argv *argv)
 {
 	json_t *json = json_array();
 
-	strv_foreach(word, argv->args) json_array_append_new(json, json_string_nocheck(word));
+	strv_foreach(word, argv->args)
+		json_array_append_new(json, json_string_nocheck(word));
 	return json;
 }
 

@@ -72,7 +72,8 @@ static json_t *strings_encode(const struct slot *slot)
 	if (!list || !*list)
 		return NULL;
 	json = json_array();
-	strv_foreach(s, list) json_array_append_new(json, json_string_nocheck(s));
+	strv_foreach(s, list)
+		json_array_append_new(json, json_string_nocheck(s));
 	return json;
 }
 
@@ -113,8 +114,9 @@ static bool is_exposed_port(const char *s)
 static void expose_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	texts_decode(d, node, slot);
-	strv_foreach(s, *(char ***)slot->field) if (!is_exposed_port(s))
-		decode_problem(d, node, "invalid port \"%s\" (\"80\", \"53/udp\", ...)", s);
+	strv_foreach(s, *(char ***)slot->field)
+		if (!is_exposed_port(s))
+			decode_problem(d, node, "invalid port \"%s\" (\"80\", \"53/udp\", ...)", s);
 }
 
 const struct shape shape_expose = {expose_decode, strings_encode, strings_release};

@@ -165,9 +165,24 @@ void node_resolve_plain(struct node *node)
 	}
 }
 
+/* Go fills up with zeros behind the digits that tell a number from its neighbours. */
+static void format_large(double number, int precision, int zeros, char *buffer, size_t size)
+{
+	char digits[64];
+	size_t n = 0;
+
+	snprintf(digits, sizeof(digits), "%.*e", precision - 1, number);
+	for (const char *c = digits; *c && *c != 'e' && n + 1 < size; c++)
+		if (*c != '.')
+			buffer[n++] = *c;
+	while (zeros-- && n + 1 < size)
+		buffer[n++] = '0';
+	buffer[n] = '\0';
+}
+
 void node_format_number(double number, char *buffer, size_t size)
 {
-	int precision = 1;
+	int precision = 1, places;
 	double magnitude = fabs(number);
 
 	if (!isfinite(number)) {
@@ -183,9 +198,9 @@ void node_format_number(double number, char *buffer, size_t size)
 		snprintf(buffer, size, "%.*e", precision - 1, number);
 		return;
 	}
-	if (magnitude != 0)
-		precision -= (int)floor(log10(magnitude)) + 1;
+	places = magnitude != 0 ? precision - (int)floor(log10(magnitude)) - 1 : 0;
+	if (places >= 0)
+		snprintf(buffer, size, "%.*f", places, number);
 	else
-		precision = 0;
-	snprintf(buffer, size, "%.*f", precision > 0 ? precision : 0, number);
+		format_large(number, precision, -places, buffer, size);
 }

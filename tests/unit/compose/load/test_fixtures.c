@@ -15,6 +15,7 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/str.h"
+
 #include "compose/load/load.h"
 #include "compose/model/emit.h"
 
@@ -68,8 +69,10 @@ static int load(struct fixture *f, char **files, struct project **ret, char **re
 		.project_directory = f->directory,
 		.environment = f->environment,
 		.files = files,
-		.profiles = profiles ? (char *[]){profiles, NULL} : NULL,
-		.services = service ? (char *[]){service, NULL} : NULL,
+		.profiles = profiles ? (char *[]){profiles, NULL}
+                     : NULL,
+		.services = service ? (char *[]){service,  NULL}
+                     : NULL,
 		.with_dependencies = true,
 		.warn = warn,
 		.warn_data = f,
@@ -153,8 +156,10 @@ static void check_fixture(struct fixture *f)
 
 	warnings = strv_join(f->warnings, "\n");
 	if (*warnings) {
-		warnings = replace_all(str_printf("%s\n", warnings), f->directory, "/project");
-		compare(f, ".warnings", warnings);
+		char *lines = replace_all(str_printf("%s\n", warnings), f->directory, "/project");
+
+		compare(f, ".warnings", lines);
+		free(lines);
 	}
 	if (r < 0) {
 		report = replace_all(report, f->directory, "/project");

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+
+#include "compose/model/emit.h"
+#include "compose/model/shapes.h"
+
+Test(argv, words_of_a_command_line)
+{
+	static const struct {
+		const char *line, *expect;
+	} cases[] = {
+		{"",			 ""                },
+		{"  a  b\tc\n",              "a|b|c"           },
+		{"sh -c 'a \"b\" $c'",       "sh|-c|a \"b\" $c"},
+		{"\"a \\\"b\\\" \\$c \\d\"", "a \"b\" $c \\d"  },
+		{"a\\ b 'c'\"d\"e",          "a b|cde"         },
+		{"'' \"\"",                  "|"               },
+		{"a 'b",                     NULL              },
+		{"a;b && c",                 "a;b|&&|c"        },
+	};
+
+	array_foreach(c, cases) {
+		char **words = NULL;
+		char *joined;
+		int r = argv_split(c->line, &words);
+
+		joined = strv_join(words, "|");
+		if (c->expect)
+			cr_expect_str_eq(joined, c->expect, "%s", c->line);
+		else
+			cr_expect(r < 0, "%s", c->line);
+		free(joined);
+		strv_free(words);
+	}
+}
+
+Test(path, clean)
+{
+	static const struct {
+		const char *path, *expect;
+	} cases[] = {
+		{"/",          "/"    },
+                {"/a//b/",     "/a/b" },
+                {"/a/../b",    "/b"   },
+		{"/../..",     "/"    },
+                {"a/./b/..",   "a"    },
+                {"../a",       "../a" },
+		{"",           "."    },
+                {"a/..",       "."    },
+                {"../../x/..", "../.."},
+	};
+
+	array_foreach(c, cases) {
+		char *clean = path_clean(c->path);
+
+		cr_expect_str_eq(clean, c->expect, "%s gives %s", c->path, clean);
+		free(clean);
+	}
+}
+
+static struct project *project_of(const char *text)
+{
+	struct project *project = NULL;
+	struct error err = ERROR_INIT;
+	json_t *json = NULL;
+
+	cr_assert(json_parse(text, strlen(text), &json, &err) == 0, "%s", err.message);
+	cr_assert(project_from_json(json, &project, &err) == 0, "%s", err.message);
+	json_decref(json);
+	return project;
+}
+
+#define A_SERVICE(more) "{\"name\": \"p\", \"services\": {\"a\": {\"image\": \"x\"" more "}}}"
+
+static void hash_of(const char *text, char hash[65])
+{
+	struct project *project = project_of(text);
+
+	service_hash(project, project_service(project, "a"), hash);
+	project_free(project);
+}
+
+Test(change, hash)
+{
+	static const struct {
+		const char *text;
+		bool same;
+	} cases[] = {
+		{A_SERVICE(", \"command\": null"),                                        true },
+		{A_SERVICE(", \"scale\": 5"),                                             true },
+		{A_SERVICE(", \"deploy\": {\"replicas\": 3}"),                            true },
+		{A_SERVICE(", \"profiles\": [\"x\"]"),                                    true },
+		{A_SERVICE(", \"pull_policy\": \"always\""),                              true },
+		{A_SERVICE(", \"x-y\": 1"),					       true },
+		{A_SERVICE(", \"deploy\": {\"resources\": {\"limits\": {\"pids\": 3}}}"), false},
+		{A_SERVICE(", \"command\": []"),                                          false},
+		{A_SERVICE(", \"ports\": [{\"target\": 80}]"),                            false},
+		{A_SERVICE(", \"environment\": {\"A\": null}"),                           false},
+	};
+	char plain[65], other[65];
+
+	hash_of(A_SERVICE(""), plain);
+	array_foreach(c, cases) {
+		hash_of(c->text, other);
+		cr_expect_eq(!strcmp(plain, other), c->same, "%s", c->text);
+	}
+}
+
+Test(change, content_of_configs_counts)
+{
+	char one[65], two[65];
+
+#define WITH_CONTENT(text)                                                                \
+	"{\"name\": \"p\", \"services\": {\"a\": {\"configs\": [{\"source\": \"c\"}]}}, " \
+	"\"configs\": {\"c\": {\"content\": \"" text "\"}}}"
+	hash_of(WITH_CONTENT("1"), one);
+	hash_of(WITH_CONTENT("2"), two);
+	cr_expect_str_neq(one, two);
+}
+
+Test(change, difference)
+{
+	static const struct {
+		const char *before, *after, *expect;
+	} cases[] = {
+		{"{\"image\": \"a\"}",                "{\"image\": \"a\", \"command\": null}",              ""                  },
+		{"{\"image\": \"a\", \"tty\": true}", "{\"image\": \"b\"}",                                 "image, tty"        },
+		{"{\"scale\": 1}",                    "{\"scale\": 2}",                                     ""                  },
+		{"{}",				"{\"deploy\": {\"replicas\": 2, \"placement\": {}}}", ""                  },
+		{"{}",				"{\"ports\": [], \"healthcheck\": {}}",               "healthcheck, ports"},
+	};
+
+	array_foreach(c, cases) {
+		json_t *before = json_loads(c->before, 0, NULL);
+		json_t *after = json_loads(c->after, 0, NULL);
+		char *actual = service_difference(before, after);
+
+		cr_expect_str_eq(actual, c->expect);
+		free(actual);
+		json_decref(before);
+		json_decref(after);
+	}
+}
+
+Test(project, from_json_is_strict)
+{
+	static const struct {
+		const char *json, *expect;
+	} cases[] = {
+		{"[]",					      "project: is not a JSON object, or too deep"       },
+		{"{}",					      "project: has no name"                             },
+		{"{\"name\": \"p\", \"servces\": {}}",
+		 "additional properties 'servces' not allowed; did you mean 'services'?"                               },
+		{A_SERVICE(", \"user\": 5"),                        "services.a.user must be a string: put 5 in quotes"},
+		{A_SERVICE(", \"ports\": [{\"target\": 0}]"),
+		 "services.a.ports.0.target must be a port, between 1 and 65535"                                       },
+		{"{\"name\": \"p\", \"networks\": {\"n\": {}}}",    "networks.n: has no name"                          },
+		{"{\"name\": \"p\", \"services\": {\"../a\": {}}}",
+		 "services additional properties '../a' not allowed: a name is made of "
+		 "letters, digits, '.', '_' and '-'"								   },
+	};
+
+	array_foreach(c, cases) {
+		struct project *project = NULL;
+		struct error err = ERROR_INIT;
+		json_t *json = json_loads(c->json, 0, NULL);
+
+		cr_expect(project_from_json(json, &project, &err) < 0, "%s", c->json);
+		cr_expect_str_eq(err.message, c->expect);
+		json_decref(json);
+		project_free(project);
+	}
+}
+
+Test(project, lookups)
+{
+	struct project *p = project_of("{\"name\": \"p\", \"services\": {\"a\": {}, \"b\": {}, "
+				       "\"c\": {\"deploy\": {\"replicas\": 3}}}, "
+				       "\"networks\": {\"n\": {\"name\": \"p_n\"}}}");
+
+	cr_expect_str_eq(project_service(p, "b")->name, "b");
+	cr_expect_null(project_service(p, "d"));
+	cr_expect_str_eq(project_network(p, "n")->name, "p_n");
+	cr_expect_null(project_volume(p, "n"));
+	cr_expect_eq(service_replicas(project_service(p, "c")), 3);
+	cr_expect_eq(service_replicas(project_service(p, "a")), 1);
+	project_free(p);
+}
+
+/* Each as the value of x-a: what yaml.v3 would put in quotes, and in which. */
+Test(emit, yaml_texts)
+{
+	static const struct {
+		const char *text, *expect;
+	} cases[] = {
+		{"plain",      "plain"         },
+		{"",           "\"\""          },
+		{"yes",        "\"yes\""       },
+		{"1",          "\"1\""         },
+		{"1.5",        "\"1.5\""       },
+		{"null",       "\"null\""      },
+		{"0x1f",       "\"0x1f\""      },
+		{"1:30",       "\"1:30\""      },
+		{"80:80",      "80:80"         },
+		{"a: b",       "'a: b'"        },
+		{"a:b",        "a:b"           },
+		{"#x",         "'#x'"          },
+		{"a #b",       "'a #b'"        },
+		{"a#b",        "a#b"           },
+		{"- a",        "'- a'"         },
+		{"-a",         "-a"            },
+		{"*x",         "'*x'"          },
+		{"it's",       "it's"          },
+		{"'x",         "'''x'"         },
+		{" x",         "' x'"          },
+		{"$A",         "$$A"           },
+		{"a\tb",       "\"a\\tb\""     },
+		{"2001-12-14", "\"2001-12-14\""},
+		{"a\nb\n",     "|\n  a\n  b"   },
+		{"a\nb",       "|-\n  a\n  b"  },
+		{"{a}",        "'{a}'"         },
+	};
+
+	array_foreach(c, cases) {
+		json_t *json = json_pack("{s:s}", "x-a", c->text);
+		char *text = NULL, *expect = str_printf("x-a: %s\n", c->expect);
+		size_t size = 0;
+		FILE *out = open_memstream(&text, &size);
+
+		cr_assert(config_render_yaml(json, out) == 0);
+		fclose(out);
+		cr_expect_str_eq(text, expect);
+		free(text);
+		free(expect);
+		json_decref(json);
+	}
+}
