@@ -257,6 +257,8 @@ static int open_neighbour(int dirfd, int fd, int direction)
 	count = list_files(dirfd, &files);
 	if (count < 0)
 		return count;
+	if (!files)
+		return -ENOENT;
 	if (fd < 0 || !st.st_nlink)
 		return direction < 0 ? open_oldest(dirfd, files, count, 0) : -ENOENT;
 	for (i = 0; i < count && files[i].inode != st.st_ino; i++)

@@ -170,7 +170,8 @@ static void finish_batch(struct log_journal *journal)
 	}
 	if (!header->size)
 		return;
-	if (open_log(header, &sink, &err) < 0) {
+	(void)open_log(header, &sink, &err);
+	if (!sink) {
 		log_warning("%s: %zu bytes of its log are lost", err.message, (size_t)header->size);
 		return;
 	}
