@@ -16,7 +16,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libnl
 DEMO_PACKAGES := curl ca-certificates
 TEST_PACKAGES := libcriterion-dev busybox-static iproute2 iptables nftables valgrind python3 \
 	python3-pytest python3-pytest-xdist python3-pytest-timeout jq skopeo socat tmux procps \
-	util-linux nginx-light redis-server
+	util-linux
 
 # A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.
 ROOMS := common volumes netmgr runtime/container runtime/image compose/tree compose/model \

@@ -3,6 +3,7 @@
 nothing is left of them afterwards."""
 
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -371,7 +372,7 @@ class Sandbox:
     def image_from_binaries(self, name, paths, files=None, changes=()):
         """Makes an image of this machine's programs (names or paths; folders whole), with their
         libraries, busybox, and @files: {path: text or (text, mode)}. The tar is made once a run."""
-        key = re.sub(r"[^a-z0-9]+", "-", name.lower())
+        key = hashlib.sha256(repr((paths, sorted((files or {}).items()))).encode()).hexdigest()[:16]
         tar = os.path.join(self.shared, f"image-{key}.tar")
         with open(f"{tar}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
