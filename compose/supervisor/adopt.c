@@ -38,8 +38,7 @@ static void find_process(struct instance *instance)
 
 void adopt_find_processes(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!instance->pid) {
@@ -206,8 +205,7 @@ static void resume_dead(struct instance *instance)
 
 void adopt_resume(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->state == INSTANCE_BACKOFF && !instance->pid)
@@ -227,8 +225,7 @@ void adopt_resume(struct supervisor *supervisor)
 
 void adopt_give_up_lost(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->pid && instance->pidfd < 0)

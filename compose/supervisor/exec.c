@@ -318,7 +318,8 @@ static int translate_session(struct translation *translation, struct instance *i
 		.project = instance->model->project,
 		.image = image,
 	};
-	strv_foreach(word, args) translation_own(translation, word);
+	strv_foreach(word, args)
+		translation_own(translation, word);
 	translation_own(translation, args);
 	if (!image)
 		return -err->code;
@@ -334,8 +335,7 @@ static int translate_session(struct translation *translation, struct instance *i
 	translation->spec.terminal = json_get_bool(request, "tty", false);
 	if (translation->spec.terminal)
 		strv_env_set(&translation->env, "TERM", "xterm");
-	strv_foreach(row, env)
-	{
+	strv_foreach(row, env) {
 		_cleanup_free_ char *key = alloc_string_n(row, strcspn(row, "="));
 
 		strv_env_set(&translation->env, key, row[strlen(key)] ? row + strlen(key) + 1 : "");
@@ -493,7 +493,8 @@ void exec_sessions_load(struct exec_sessions *sessions)
 
 	if (sessions->dir < 0 || fs_list(sessions->dir, ".", &ids, &err) < 0)
 		return;
-	strv_foreach(id, ids) load(sessions, id);
+	strv_foreach(id, ids)
+		load(sessions, id);
 }
 
 void exec_sessions_settle(struct exec_sessions *sessions)

@@ -351,8 +351,9 @@ static int create_volumes(struct instance *instance, const struct image *image,
 		else
 			strv_append(&instance->volumes, translate_volume_name(instance, mount));
 	}
-	strv_foreach(target, of_image) if (r == 0) r =
-		add_anonymous(instance, target, replaces, err);
+	strv_foreach(target, of_image)
+		if (r == 0)
+			r = add_anonymous(instance, target, replaces, err);
 	return r;
 }
 
@@ -541,8 +542,7 @@ int instance_pause(struct instance *instance, bool paused, struct error *err)
 
 static bool used_by_another(const struct instance *instance, const char *volume)
 {
-	map_foreach(entry, &instance->supervisor->instances)
-	{
+	map_foreach(entry, &instance->supervisor->instances) {
 		const struct instance *other = entry->value;
 
 		if (other != instance && strv_contains(other->volumes, volume))

@@ -134,8 +134,7 @@ static void add_host_resolv(struct strbuf *text, const struct service *service)
 	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
 		return;
 	lines = strv_split(host, "\n");
-	strv_foreach(line, lines)
-	{
+	strv_foreach(line, lines) {
 		if ((service->dns && str_starts_with(line, "nameserver")) ||
 		    (service->dns_search &&
 		     (str_starts_with(line, "search") || str_starts_with(line, "domain"))) ||
@@ -155,9 +154,9 @@ static void add_host_search(struct strbuf *text)
 	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
 		return;
 	lines = strv_split(host, "\n");
-	strv_foreach(line, lines) if (str_starts_with(line, "search ") ||
-				      str_starts_with(line, "domain "))
-		strbuf_addf(text, "search %s\n", line + 7);
+	strv_foreach(line, lines)
+		if (str_starts_with(line, "search ") || str_starts_with(line, "domain "))
+			strbuf_addf(text, "search %s\n", line + 7);
 }
 
 static char *resolv_text(const struct instance *instance)
@@ -174,7 +173,8 @@ static char *resolv_text(const struct instance *instance)
 		if (!service->dns_search)
 			add_host_search(&text);
 	} else {
-		strv_foreach(server, service->dns) strbuf_addf(&text, "nameserver %s\n", server);
+		strv_foreach(server, service->dns)
+			strbuf_addf(&text, "nameserver %s\n", server);
 		add_host_resolv(&text, service);
 	}
 	/* A single dot clears the search list (resolv.conf(5) has no other word for it). */

@@ -182,8 +182,7 @@ static void observe_images(struct supervisor *supervisor, struct observed *obser
 static void hash_services(struct supervisor *supervisor, const struct model *model,
 			  struct map *hashes)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 		struct service *service =
 			model ? project_service(model->project, instance->service_name) : NULL;
@@ -463,8 +462,7 @@ json_t *observe_containers(struct supervisor *supervisor, bool all)
 	json_put_string(reply, "working_dir", project ? project->working_dir : NULL);
 	json_object_set_new(reply, "config_files",
 			    json_from_strv(project ? project->config_files : NULL));
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (all || instance_runs(instance))

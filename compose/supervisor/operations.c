@@ -274,8 +274,7 @@ static int start_task(struct converge *converge, size_t index, job_work *work,
 
 static bool volume_in_use(const struct supervisor *supervisor, const char *name)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (strv_contains(instance->volumes, name))

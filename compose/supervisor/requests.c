@@ -263,8 +263,7 @@ static void handle_wait(struct connection *connection, const json_t *request, in
 	_cleanup_strv_ char **services = json_get_strv(request, "services");
 	_cleanup_strv_ char **containers = json_get_strv(request, "containers");
 
-	map_foreach(entry, &connection->server->supervisor->instances)
-	{
+	map_foreach(entry, &connection->server->supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!wait_wants(instance, services, containers))
@@ -320,8 +319,7 @@ void server_instance_gone(struct server *server, struct instance *instance)
 static void handle_logs_sync(struct connection *connection, const json_t *request, int *fds,
 			     size_t count)
 {
-	map_foreach(entry, &connection->server->supervisor->instances)
-	{
+	map_foreach(entry, &connection->server->supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->log)
@@ -347,8 +345,7 @@ static void handle_shutdown(struct connection *connection, const json_t *request
 	struct supervisor *supervisor = connection->server->supervisor;
 	struct error err = ERROR_INIT;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (instance_runs(instance)) {
@@ -486,27 +483,25 @@ static int on_connect(sd_event_source *source, int listening, uint32_t events, v
 	return 0;
 }
 
+/* Named only once it listens, so that whoever finds it can connect. */
 static int listen_anew(struct supervisor *supervisor, struct error *err)
 {
 	static const char *const name[] = {"control"};
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_free_ char *path = paths_control_socket(supervisor->project);
+	char dir[FD_PATH_MAX];
 
 	if (fd < 0)
 		return error_errno(err, "make the control socket");
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(err, ENAMETOOLONG,
-				 "%s: too long for a socket's path; set BERTH_RUNTIME_DIR to a "
-				 "shorter one",
-				 path);
-	strcpy(address.sun_path, path);
-	(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return error_errno(err, "%s", path);
-	(void)chmod(path, 0600);
-	if (listen(fd, 128) < 0)
-		return error_errno(err, "%s", path);
+	/* By way of the descriptor: the path itself may be too long for a socket's address. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.new",
+		 fd_path(supervisor->runtime_dir, dir));
+	(void)unlinkat(supervisor->runtime_dir, "control.new", 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    fchmodat(supervisor->runtime_dir, "control.new", 0600, 0) < 0 || listen(fd, 128) < 0 ||
+	    renameat(supervisor->runtime_dir, "control.new", supervisor->runtime_dir,
+		     "control.sock") < 0)
+		return error_errno(err, "%s/control.sock", supervisor->runtime_path);
 	(void)keeper_client_store(supervisor->keeper, name, &fd, 1);
 	return TAKE_FD(fd);
 }

@@ -46,8 +46,7 @@ struct instance *supervisor_find(struct supervisor *supervisor, const char *id_o
 
 	if (found)
 		return found;
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (str_equal(instance->name, id_or_name))
@@ -65,8 +64,7 @@ struct instance *supervisor_find_service(struct supervisor *supervisor, const ch
 {
 	struct instance *best = NULL;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!str_equal(instance->service_name, service) || instance->oneoff)
@@ -84,7 +82,8 @@ struct instance *supervisor_find_service(struct supervisor *supervisor, const ch
 static void remove_runtime_files(struct supervisor *supervisor)
 {
 	static const char *const names[] = {"control.sock", "containers",     "execs",
-					    "log.journal",  "supervisor.log", "keeper.lock"};
+					    "log.journal",  "supervisor.log", "start.lock",
+					    "control.new",  "keeper.lock"};
 	_cleanup_free_ char *parent = str_printf("%s/projects", paths_runtime());
 	struct error err = ERROR_INIT;
 
@@ -107,7 +106,9 @@ static void leave(struct supervisor *supervisor)
 
 static bool anything_runs(const struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances) if (instance_runs(entry->value)) return true;
+	map_foreach(entry, &supervisor->instances)
+		if (instance_runs(entry->value))
+			return true;
 	return false;
 }
 
@@ -177,8 +178,7 @@ static int open_stores(struct supervisor *supervisor, struct error *err)
 
 static void drop_unclaimed(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->keeper_fds)
-	{
+	map_foreach(entry, &supervisor->keeper_fds) {
 		close(keeper_fd_unpack(entry->value));
 		keeper_client_drop(supervisor->keeper, entry->key);
 	}
