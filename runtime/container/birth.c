@@ -142,7 +142,7 @@ static int step_close_early(struct newborn *self, struct error *err)
 
 static birth_step *const container_steps[] = {
 	step_signals,
-	credentials_limits,
+	credentials_oom_score,
 	step_cgroup,
 	stdio_open_null,
 	namespaces_enter,
@@ -173,7 +173,7 @@ static birth_step *const container_steps[] = {
 };
 
 static birth_step *const exec_steps[] = {
-	step_signals,   step_close_early,  credentials_limits,
+	step_signals,   step_close_early,  credentials_oom_score,
 	step_cgroup,    stdio_open_null,   namespaces_enter_container,
 	stdio_join_pty, step_report_ready, stdio_take,
 	lsm_open,       step_close,        account_resolve,
@@ -222,7 +222,7 @@ static _Noreturn void execute(struct newborn *self, struct error *err)
 
 	if (self->lsm_fd >= 0)
 		label = spec->apparmor_profile ?: spec->selinux_label;
-	*at++ = spec->init && self->plan->container_pidfd < 0 ? 'i' : 'x';
+	*at++ = spec->init && !self->plan->exec ? 'i' : 'x';
 	at = put_number(at, self->plan->report_fd);
 	*at++ = ',';
 	at = put_number(at, self->lsm_fd);
@@ -249,7 +249,7 @@ _Noreturn void birth_run(const struct birth_plan *plan)
 {
 	/* Static: it is a process of its own, and its stack is the one of whoever called us. */
 	static struct newborn self;
-	birth_step *const *steps = plan->container_pidfd >= 0 ? exec_steps : container_steps;
+	birth_step *const *steps = plan->exec ? exec_steps : container_steps;
 	struct error err = ERROR_INIT;
 
 	self = (struct newborn){

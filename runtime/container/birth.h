@@ -20,7 +20,8 @@ struct birth_plan {
 	const struct container_spec *spec;
 	int report_fd, release_fd; /* the child's ends */
 	int init_fd;               /* sealed memfd of the program in pid1/, see pid1.h */
-	int container_pidfd;       /* of an exec; -EBADF: a new container */
+	bool exec;                 /* into a container that there is, not a new one */
+	int container_pidfd;       /* of an exec */
 	bool time_namespace;       /* the kernel has them */
 	const char **argv;         /* BIRTH_ARGV_EXTRA free slots, args, NULL */
 	const char **env;          /* env, a free slot for HOME, NULL */
@@ -87,7 +88,7 @@ birth_step devices_populate;
 birth_step stdio_open_null, stdio_make_pty, stdio_join_pty, stdio_take;
 birth_step account_resolve;
 birth_step program_cwd, program_cwd_as_user, program_find;
-birth_step credentials_limits, credentials_drop, credentials_seal;
+birth_step credentials_oom_score, credentials_drop, credentials_seal;
 birth_step lsm_open;
 
 /* Finds uid, gid, groups and home of "user[:group]" in @rootfd (syscalls only). */

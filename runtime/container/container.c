@@ -20,6 +20,7 @@
 
 #include "runtime/container/birth.h"
 #include "runtime/container/cgroup/cgroup.h"
+#include "runtime/container/confine/seccomp.h"
 #include "runtime/container/pid1.h"
 
 /* glibc's <sched.h> has no struct clone_args; the kernel's has it beside clashing names. */
@@ -155,6 +156,7 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 	plan->init_fd = pid1_program(err);
 	if (plan->init_fd < 0)
 		return plan->init_fd;
+	(void)capability_all(); /* remembered, so that not each child asks anew */
 	plan->report_fd = channels.report[1];
 	plan->release_fd = channels.release[0];
 	if (as_sibling)
@@ -199,9 +201,11 @@ int container_clone(const struct container_spec *spec, bool as_sibling, struct b
 int container_exec(int container_pidfd, const struct container_spec *spec, bool as_sibling,
 		   struct birth *ret, struct error *err)
 {
-	struct birth_plan plan = {.container_pidfd = container_pidfd};
+	struct birth_plan plan = {.exec = true, .container_pidfd = container_pidfd};
 	int r;
 
+	if (container_pidfd < 0)
+		return error_set(err, ESRCH, "exec: the container is not running");
 	make_plan(&plan, spec);
 	r = start(&plan, 0, container_pidfd, as_sibling, ret, err);
 	free(plan.argv);
@@ -244,6 +248,21 @@ static int take_ready(const struct birth_message *message, const int *fds, size_
 	return BIRTH_READY;
 }
 
+/* In the words that scripts know from Docker. */
+static const char *execve_text(int code)
+{
+	switch (code) {
+	case ENOEXEC:
+		return "exec format error";
+	case ENOENT:
+		return "no such file or directory";
+	case EACCES:
+		return "permission denied";
+	default:
+		return strerror(code);
+	}
+}
+
 /* Our own child wrote it; still, it stood in a container while it did. */
 static int take_failure(struct birth_message *message, struct birth_report *report,
 			struct error *err)
@@ -255,7 +274,8 @@ static int take_failure(struct birth_message *message, struct birth_report *repo
 		int code = message->exit_status;
 
 		report->exit_status = code == ENOENT ? 127 : 126;
-		error_code(err, code > 0 ? code : EIO, "exec %s", message->error.message);
+		error_set(err, code > 0 ? code : EIO, "exec %s: %s", message->error.message,
+			  execve_text(code));
 	} else if (message->error.code > 0) {
 		*err = message->error;
 	} else {

@@ -128,7 +128,8 @@ static int copy_node(int from, int to, const char *name, int depth, struct error
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		if (mknodat(to, name, st.st_mode, st.st_rdev) < 0 && errno != EEXIST)
 			return error_errno(err, "device /dev/%s", name);
-		(void)fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+		if (fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+			return error_errno(err, "device /dev/%s: give it its owner", name);
 		return 0;
 	}
 	if (!S_ISDIR(st.st_mode) || depth <= 0)

@@ -28,6 +28,7 @@ static int make_fs(const char *type, unsigned int attributes, const struct optio
 
 	if (fs < 0)
 		return error_errno(err, "mount %s", type);
+	(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", type, 0);
 	for (; options && options->key; options++)
 		if (fsconfig(fs, options->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
 			     options->key, options->value, 0) < 0)

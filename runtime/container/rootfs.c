@@ -33,6 +33,7 @@ static int finish(int fs, const struct rootfs_spec *rootfs, struct error *err)
 {
 	int fd;
 
+	(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0);
 	if (rootfs->upper_fd >= 0 && (set_fd(fs, "upperdir", rootfs->upper_fd) < 0 ||
 				      set_fd(fs, "workdir", rootfs->work_fd) < 0))
 		return error_errno(err, "root file system: give it its writable layer");

@@ -130,12 +130,17 @@ static void take_own(char *self_cgroup, struct cgroup_layout *ret)
 			find_delegated(&ret->v2, line + 3);
 }
 
+/* A hybrid machine may have left v2 the likes of hugetlb; what counts are those that limit. */
 static bool has_controllers(int v2)
 {
-	char text[16];
+	char text[512];
 	_cleanup_close_ int fd = openat(v2, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 
-	return fd >= 0 && read(fd, text, sizeof(text)) > 1;
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	return strstr(text, "memory") || strstr(text, "pids") || strstr(text, "cpu");
 }
 
 int cgroup_layout_parse(char *mountinfo, char *self_cgroup, struct cgroup_layout *ret,

@@ -55,16 +55,11 @@ static int set_rlimit(const struct rlimit_spec *row, struct error *err)
 	return 0;
 }
 
-int credentials_limits(struct newborn *self, struct error *err)
+int credentials_oom_score(struct newborn *self, struct error *err)
 {
-	const struct container_spec *spec = self->spec;
-	int r = 0;
-
-	if (spec->set_oom_score_adj)
-		r = write_oom_score(spec->oom_score_adj, err);
-	for (size_t i = 0; r == 0 && i < spec->rlimit_count; i++)
-		r = set_rlimit(&spec->rlimits[i], err);
-	return r;
+	if (!self->spec->set_oom_score_adj)
+		return 0;
+	return write_oom_score(self->spec->oom_score_adj, err);
 }
 
 /* A program of another user can then open /dev/stdout, which is a pipe of ours. */
@@ -75,7 +70,8 @@ static void give_stdio(uid_t uid)
 	for (int fd = 0; fd < 3; fd++)
 		if (fstat(fd, &st) == 0 && st.st_uid != uid && st.st_uid == geteuid() &&
 		    (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))))
-			(void)fchown(fd, uid, (gid_t)-1);
+			if (fchown(fd, uid, (gid_t)-1) < 0)
+				return; /* it then cannot open them anew, and that is all */
 }
 
 /* The host's session keyring stays outside. Where keyrings are off or used up, so be it. */
@@ -138,6 +134,12 @@ int credentials_drop(struct newborn *self, struct error *err)
 	uint64_t keep;
 	int r;
 
+	/* Not before: a low limit of open files is for the program, not for what made it. */
+	for (size_t i = 0; i < spec->rlimit_count; i++) {
+		r = set_rlimit(&spec->rlimits[i], err);
+		if (r < 0)
+			return r;
+	}
 	give_stdio(account->uid);
 	join_keyring(spec->id);
 	umask(022);

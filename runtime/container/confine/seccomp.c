@@ -9,19 +9,8 @@
 #include "common/cleanup.h"
 
 #include "runtime/container/confine/seccomp_build.h"
-#include "runtime/container/confine/seccomp_table.h"
-
-#if defined(__x86_64__)
-#	define OUR_ARCHES SECCOMP_AMD64
-#else
-#	define OUR_ARCHES SECCOMP_ARM64
-#endif
-
-static bool applies(const struct seccomp_rule *rule, uint64_t capabilities)
-{
-	return (rule->arches == SECCOMP_ANY || rule->arches == OUR_ARCHES) &&
-	       (capabilities & rule->with) == rule->with && !(capabilities & rule->without);
-}
+#include "runtime/container/confine/seccomp_rules.h"
+#include "runtime/container/confine/seccomp_tree.h"
 
 static int add_rule(struct seccomp_build *build, const struct seccomp_rule *rule, struct error *err)
 {
@@ -35,13 +24,13 @@ static int add_rule(struct seccomp_build *build, const struct seccomp_rule *rule
 	return 0;
 }
 
-static int compile(uint64_t capabilities, struct sock_fprog **ret, struct error *err)
+int seccomp_library_program(uint64_t capabilities, struct sock_fprog **ret, struct error *err)
 {
 	_cleanup_(seccomp_build_done) struct seccomp_build build = {0};
 	int r = seccomp_build_begin(&build, SCMP_ACT_ERRNO(EPERM), err);
 
 	for (size_t i = 0; r == 0 && i < seccomp_default_rule_count; i++)
-		if (applies(&seccomp_default_rules[i], capabilities))
+		if (seccomp_rule_applies(&seccomp_default_rules[i], capabilities))
 			r = add_rule(&build, &seccomp_default_rules[i], err);
 	return r < 0 ? r : seccomp_build_end(&build, ret, err);
 }
@@ -73,7 +62,7 @@ int seccomp_default_program(uint64_t capabilities, const struct sock_fprog **ret
 		*ret = cache[i].program;
 		return 0;
 	}
-	r = compile(capabilities, &program, err);
+	r = seccomp_tree_program(capabilities, &program, err);
 	if (r < 0)
 		return r;
 	cache = alloc_grow(cache, cached, sizeof(*cache));

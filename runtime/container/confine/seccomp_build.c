@@ -13,7 +13,7 @@
 #include "common/fd.h"
 
 #include "runtime/container/confine/seccomp.h"
-#include "runtime/container/confine/seccomp_table.h"
+#include "runtime/container/confine/seccomp_rules.h"
 
 #define X32_BIT 0x40000000U
 

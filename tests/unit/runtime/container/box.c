@@ -16,11 +16,11 @@
 
 #define BOX "/mnt"
 
-static const char *const applets[] = {"sh",	"true",	   "false",  "cat",   "echo",  "ls",	"id",
-				      "grep",	"mount",   "hostname", "sleep", "ps",	"stat", "tty",
-				      "unshare", "readlink", "dd",    "kill",  "touch", "mkdir", "ip",
-				      "ulimit", "test",	   "wc",     "env",   "pwd",   "head",	"stty",
-				      "printf", "tail",	   "mknod",  "setsid"};
+static const char *const applets[] = {
+	"sh",    "true",     "false", "cat",   "echo",   "ls",     "id",      "grep",
+	"mount", "hostname", "sleep", "ps",    "stat",   "tty",    "unshare", "readlink",
+	"dd",    "kill",     "touch", "mkdir", "ip",     "ulimit", "test",    "wc",
+	"env",   "pwd",      "head",  "stty",  "printf", "tail",   "mknod",   "setsid"};
 
 static void put(const char *path, const char *text, mode_t mode)
 {

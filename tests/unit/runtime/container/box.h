@@ -21,7 +21,7 @@ struct box {
 	struct error err;
 	enum birth_news news;
 	char text[65536]; /* what it printed */
-	int status;	  /* exit code, 128 + n by a signal; -1: never ran */
+	int status;       /* exit code, 128 + n by a signal; -1: never ran */
 };
 
 /* Mounts the tmpfs and makes the layer; once a test process. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "runtime/container/confine/seccomp_table.h"
+#include "runtime/container/confine/seccomp_rules.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -155,6 +155,18 @@ static const struct {
 	{"file_getattr",            468},
 	{"file_setattr",            469},
 };
+
+#if defined(__x86_64__)
+#	define OUR_ARCHES SECCOMP_AMD64
+#else
+#	define OUR_ARCHES SECCOMP_ARM64
+#endif
+
+bool seccomp_rule_applies(const struct seccomp_rule *rule, uint64_t capabilities)
+{
+	return (rule->arches == SECCOMP_ANY || rule->arches == OUR_ARCHES) &&
+	       (capabilities & rule->with) == rule->with && !(capabilities & rule->without);
+}
 
 int seccomp_new_call(const char *name)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef RUNTIME_CONTAINER_CONFINE_SECCOMP_TABLE_H
-#define RUNTIME_CONTAINER_CONFINE_SECCOMP_TABLE_H
+#ifndef RUNTIME_CONTAINER_CONFINE_SECCOMP_RULES_H
+#define RUNTIME_CONTAINER_CONFINE_SECCOMP_RULES_H
 
 /*
- * seccomp_table.h - Docker's default profile as rows.
+ * seccomp_rules.h - Docker's default profile as rows.
  */
 
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ struct seccomp_rule {
 
 extern const struct seccomp_rule seccomp_default_rules[];
 extern const size_t seccomp_default_rule_count;
+
+/* On this architecture, with these capabilities. */
+bool seccomp_rule_applies(const struct seccomp_rule *rule, uint64_t capabilities);
 
 /*
  * Calls since 2019 have one number on all architectures, so those that an old libseccomp has not
