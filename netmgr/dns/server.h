@@ -6,7 +6,7 @@
  * server.h - the DNS server that containers see at 127.0.0.11.
  *
  * One server a supervisor; one listener (a UDP and a TCP socket opened inside the container's
- * network namespace) a container. Answers A, AAAA, PTR and SRV for names of the networks that the
+ * network namespace) a container. Answers A, AAAA and PTR for names of the networks that the
  * asking container is attached to, from memory; forwards the rest to the host's resolvers, asked
  * from the host's network namespace. Hostile packets cost bounded time and memory.
  */
