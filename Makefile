@@ -54,9 +54,11 @@ LDFLAGS_debug   := -pie -Wl,--as-needed
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 LDFLAGS_fuzz    := $(LDFLAGS_asan)
 LDFLAGS_libfuzzer := -pie -fsanitize=fuzzer,address,undefined
-ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) \
-	$(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY) 2>/dev/null) $(CFLAGS)
-ALL_LIBS   = $(shell pkg-config --libs $(LIBRARIES)) -ldl -lm
+# Asked once, at first use: `make packages` may have to run before.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS)
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) $(PKG_CFLAGS) $(CFLAGS)
+ALL_LIBS   = $(PKG_LIBS) -ldl -lm
 
 # */pid1/* is a program of its own, see below.
 sources_of  = $(shell find $(1) -name '*.c' -not -path '*/pid1/*' 2>/dev/null | sort)
@@ -177,7 +179,7 @@ $(O)/lint/%.ok: %
 	@touch $@
 lint-tidy:
 	printf '%s\n' $(C_FILES) | xargs -P 2 -n 4 sh -c '$(CLANG_TIDY) --quiet "$$@" -- \
-		$(CPPFLAGS) -std=gnu17 $(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY)) 2>/dev/null' tidy
+		-I. -D_GNU_SOURCE -DBERTH_VERSION=\"\" -std=gnu17 $(PKG_CFLAGS) 2>/dev/null' tidy
 
 # What builds, tests and shows berth, from Debian (12 or 13).
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

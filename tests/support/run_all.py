@@ -99,7 +99,7 @@ def outcome(code, path, prefix):
 
 
 def make(build, targets, log):
-    return run(["make", f"-j{JOBS}", f"BUILD={build}", *targets], log, 1500)
+    return run(["make", "-s", "--no-print-directory", f"-j{JOBS}", f"BUILD={build}", *targets], log, 1500)
 
 
 def rooms():
