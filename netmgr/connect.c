@@ -266,7 +266,7 @@ int attachment_prepare(struct network_store *store, const struct endpoint_option
 			return -err->code;
 	attachment = attachment_new(count ? endpoints[0].container_id : "", dns);
 	if (count) {
-		lock = store_lock(store, err);
+		lock = network_store_lock(store, err);
 		if (lock < 0)
 			return lock;
 	}
@@ -452,7 +452,7 @@ int attachment_release(struct network_store *store, struct attachment *const *at
 	/* Links first: an address is free once nothing bears it. */
 	if (delete_links(store, attachments, count, err) < 0)
 		return error_wrap(err, "delete links");
-	lock = store_lock(store, err);
+	lock = network_store_lock(store, err);
 	if (lock < 0)
 		return lock;
 	return release_leases(store, attachments, count, err);
@@ -505,7 +505,7 @@ int attachment_connect(struct network_store *store, struct attachment *attachmen
 	inside = open_inside(netns_fd, err);
 	if (inside < 0)
 		return inside;
-	lock = store_lock(store, err);
+	lock = network_store_lock(store, err);
 	if (lock < 0)
 		return lock;
 	r = add_one(store, attachment, &wish, err);
@@ -557,7 +557,7 @@ int attachment_disconnect(struct network_store *store, struct attachment *attach
 	name = attachment->endpoints[i].host_interface;
 	if (link_delete_many(store->route_fd, &name, 1, err) < 0)
 		return error_wrap(err, "network %s", network);
-	lock = store_lock(store, err);
+	lock = network_store_lock(store, err);
 	if (lock < 0 || store_leases(store, network, &leases, err) < 0)
 		return -err->code;
 	if (ipam_release(leases, attachment->container) &&

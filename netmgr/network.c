@@ -178,7 +178,7 @@ int network_create(struct network_store *store, const char *name,
 			"network '%.100s': a name has letters, digits, '_', '.' and '-', 92 "
 			"at most, and begins with a letter or digit",
 			name);
-	lock = store_lock(store, err);
+	lock = network_store_lock(store, err);
 	if (lock < 0 || store_names(store, &names, err) < 0)
 		return error_wrap(err, "network %s", name);
 	if (strv_contains(names, name))
@@ -238,7 +238,7 @@ static int describe(struct network_store *store, const char *name, struct networ
 int network_inspect(struct network_store *store, const char *name, struct network_info **ret,
 		    struct error *err)
 {
-	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_close_ int lock = network_store_lock(store, err);
 
 	return lock < 0 ? lock : describe(store, name, ret, err);
 }
@@ -264,7 +264,7 @@ void network_info_free(struct network_info *info)
 int network_list(struct network_store *store, struct network_info ***ret, size_t *ret_count,
 		 struct error *err)
 {
-	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_close_ int lock = network_store_lock(store, err);
 	_cleanup_strv_ char **names = NULL;
 	struct network_info **list = NULL;
 	size_t count = 0;
@@ -301,7 +301,7 @@ static void free_networks(struct network **networks, size_t count)
 int network_ensure_many(struct network_store *store, const char *const *names, size_t count,
 			struct error *err)
 {
-	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_close_ int lock = network_store_lock(store, err);
 	struct network **networks;
 	int r = 0;
 
@@ -357,7 +357,7 @@ static void note_failure(struct error *err, const struct error *failure)
 int network_remove_many(struct network_store *store, const char *const *names, size_t count,
 			struct error *err)
 {
-	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_close_ int lock = network_store_lock(store, err);
 	struct network **networks;
 	struct error failure = ERROR_INIT;
 

@@ -47,7 +47,7 @@ int network_store_open(const char *root, struct network_store **ret, struct erro
 	if (store->dir >= 0)
 		store->route_fd = netlink_open(NETLINK_ROUTE, err);
 	if (store->route_fd >= 0)
-		lock = store_lock(store, err);
+		lock = network_store_lock(store, err);
 	if (lock < 0) {
 		network_store_close(store);
 		return -err->code;
@@ -71,7 +71,7 @@ void network_store_close(struct network_store *store)
 	free(store);
 }
 
-int store_lock(const struct network_store *store, struct error *err)
+int network_store_lock(const struct network_store *store, struct error *err)
 {
 	return fs_lock(store->dir, ".lock", err);
 }

@@ -42,7 +42,7 @@ struct network_store {
 };
 
 /* Waits. The fd holds the lock. */
-int store_lock(const struct network_store *store, struct error *err);
+int network_store_lock(const struct network_store *store, struct error *err);
 bool store_name_valid(const char *name);
 /* -ENOENT: no such network. */
 int store_load(const struct network_store *store, const char *name, struct network **ret,
