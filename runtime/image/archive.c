@@ -11,7 +11,8 @@
 #include "common/dl.h"
 #include "common/fd.h"
 
-#define READ_SIZE (1 << 20)
+#define READ_SIZE  (1 << 20)
+#define FLUSH_SIZE (8 << 20)
 
 const struct libarchive *libarchive_load(struct error *err)
 {
@@ -88,7 +89,16 @@ static int take_plain(struct tar_reader *reader, const void *data, size_t size)
 	if (reader->copy_fd < 0)
 		return 0;
 	r = fd_write_all(reader->copy_fd, data, size);
-	return r < 0 ? error_code(&reader->failure, r, "store the archive") : 0;
+	if (r < 0)
+		return error_code(&reader->failure, r, "store the archive");
+	/* The disk starts on it now, rather than when all is waited for. */
+	if (reader->bytes - reader->flushing >= FLUSH_SIZE) {
+		(void)sync_file_range(reader->copy_fd, (off_t)reader->flushing,
+				      (off_t)(reader->bytes - reader->flushing),
+				      SYNC_FILE_RANGE_WRITE);
+		reader->flushing = reader->bytes;
+	}
+	return 0;
 }
 
 /* What the tar reader reads: the decompressed stream, looked at in passing. */

@@ -103,6 +103,7 @@ struct tar_reader {
 	int copy_fd;
 	struct sha256 sha;
 	uint64_t bytes;       /* uncompressed, so far */
+	uint64_t flushing;    /* of the copy, on its way to the disk */
 	uint64_t limit;       /* of these; more is -EFBIG */
 	struct error failure; /* of a callback, whose words libarchive cannot carry */
 };

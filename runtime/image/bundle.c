@@ -111,7 +111,7 @@ static int spool_entry(struct spooling *job, struct tar_reader *reader, struct a
 	const char *hard = reader->lib->archive_entry_hardlink(entry);
 	_cleanup_free_ char *path = alloc_string(raw), *staged = NULL;
 	char hex[SHA256_HEX_SIZE];
-	uint64_t size;
+	uint64_t size = 0;
 	int r;
 
 	if (++job->entries > ENTRIES_MAX)

@@ -648,3 +648,31 @@ Test(store, skopeo_agrees, .fini = scratch_remove, .timeout = 120)
 	expect_found(store, "app:1", id);
 	image_store_close(store);
 }
+
+/* Compressed layers: kept as they are where OCI knows the compression, stored plain otherwise. */
+Test(store, compressed_layers, .fini = scratch_remove, .timeout = 60)
+{
+	static const char *const programs[] = {"gzip -c", "zstd -c", "xz -c"};
+
+	ROOT_ONLY();
+	array_foreach(program, programs) {
+		_cleanup_close_ int base = TARBALL({'0', "keep", "k"}), archive = -EBADF;
+		_cleanup_close_ int upper = TARBALL({'0', "new", *program});
+		_cleanup_free_ char *command = NULL, *id = NULL;
+		_cleanup_strv_ char **names = NULL;
+		struct image_store *store = open_store();
+		struct error err = ERROR_INIT;
+
+		archive = two_layers(base, upper, false);
+		command = str_printf("cd %s/archive/b && %s <real.tar >p && mv p real.tar",
+				     scratch_path(), *program);
+		if (run((const char *const[]){"sh", "-c", command, NULL}) != 0)
+			continue;
+		cr_assert_eq(image_load(store, archive, &names, &err), 0, "%s: %s", *program,
+			     err.message);
+		save(store, names, IMAGE_SAVE_OCI, "again.tar");
+		id = load_elsewhere("again.tar", "two", "two:latest");
+		expect_found(store, id, id);
+		image_store_close(store);
+	}
+}
