@@ -421,6 +421,50 @@ Test(store, a_folder_is_imported, .fini = scratch_remove)
 	image_store_close(store);
 }
 
+/* Whenever the process dies, what the store then names is whole. */
+Test(store, killed_at_any_moment, .fini = scratch_remove, .timeout = 120)
+{
+	enum { ROUNDS = 40 };
+	struct error err = ERROR_INIT;
+
+	ROOT_ONLY();
+	image_store_close(open_store());
+	for (int round = 0, status; round < ROUNDS; round++) {
+		struct image_store *store;
+		struct image **list;
+		size_t count, layers;
+		pid_t pid = fork();
+		int *fds;
+
+		if (pid == 0) {
+			for (int i = 0;; i++) {
+				_cleanup_free_ char *content = str_printf("%d-%d", round, i);
+
+				store = open_store();
+				free(import(store, "app", content));
+				free(removed(store, "app", false, NULL));
+				free(import(store, "app", content));
+				image_store_close(store);
+			}
+		}
+		usleep((useconds_t)(1000 + 1700 * (round % 20)));
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		store = open_store();
+		cr_assert_eq(image_list(store, &list, &count, &err), 0, "%s", err.message);
+		for (size_t i = 0; i < count; i++) {
+			cr_assert_eq(image_open_layers(store, list[i], &fds, &layers, &err), 0,
+				     "%s", err.message);
+			cr_expect_eq(faccessat(fds[0], "bin/sh", X_OK, 0), 0);
+			close(fds[0]);
+			free(fds);
+			image_free(list[i]);
+		}
+		free(list);
+		image_store_close(store);
+	}
+}
+
 static int look_at_overlay(void)
 {
 	if (access("/mnt/keep", F_OK) < 0 || access("/mnt/new", F_OK) < 0)
