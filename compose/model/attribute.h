@@ -18,19 +18,19 @@
 #include "compose/tree/node.h"
 
 enum merge_rule {
-	MERGE_DEEP,	    /* mappings key by key, lists one behind the other, scalars replaced */
-	MERGE_REPLACE,	    /* the later one as a whole */
-	MERGE_MAPPING,	    /* KEY=VALUE lists and mappings, by KEY */
-	MERGE_NAMES,	    /* a list of names is a mapping of nulls */
+	MERGE_DEEP,         /* mappings key by key, lists one behind the other, scalars replaced */
+	MERGE_REPLACE,      /* the later one as a whole */
+	MERGE_MAPPING,      /* KEY=VALUE lists and mappings, by KEY */
+	MERGE_NAMES,        /* a list of names is a mapping of nulls */
 	MERGE_DEPENDENCIES, /* a list of names is a mapping of {condition: service_started} */
-	MERGE_LIST,	    /* one behind the other; one text or a mapping counts as a list */
-	MERGE_LOGGING,	 /* options only if the driver is the same */
-	MERGE_IPAM,	 /* by subnet */
+	MERGE_LIST,         /* one behind the other; one text or a mapping counts as a list */
+	MERGE_LOGGING,      /* options only if the driver is the same */
+	MERGE_IPAM,         /* by subnet */
 };
 
 enum change_effect {
 	CHANGE_RECREATE, /* a container made before the change is no longer what is asked for */
-	CHANGE_NONE,	 /* concerns the project or berth, not the container */
+	CHANGE_NONE,     /* concerns the project or berth, not the container */
 };
 
 struct attribute;
@@ -48,13 +48,13 @@ struct shape {
 	json_t *(*encode)(const struct slot *slot); /* new reference; NULL: nothing to say */
 	void (*release)(const struct slot *slot);
 	const struct schema *schema; /* of an object, or of each element of a map of objects */
-	size_t element_size;	     /* map of objects */
+	size_t element_size;         /* map of objects */
 	size_t key_offset;
 	bool elements; /* the schema is of each element, not of the value itself */
 	bool nullable; /* null is a value and not a mistake */
 };
 
-#define NO_FIELD ((size_t) - 1)
+#define NO_FIELD ((size_t)-1)
 
 struct attribute {
 	const char *name;

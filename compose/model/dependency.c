@@ -48,11 +48,13 @@ static const struct shape shape_condition = {condition_decode, condition_encode,
 static const struct shape shape_required = {required_decode, required_encode, NULL};
 
 #define DEPENDENCY(field) offsetof(struct dependency, field), NO_FIELD
+/* clang-format off */
 static const struct attribute attributes[] = {
 	{"condition", DEPENDENCY(condition), &shape_condition},
-	{"restart",   DEPENDENCY(restart),   &shape_bool     },
-	{"required",  DEPENDENCY(required),  &shape_required },
+	{"restart",   DEPENDENCY(restart),   &shape_bool},
+	{"required",  DEPENDENCY(required),  &shape_required},
 };
+/* clang-format on */
 static const struct schema dependency_schema = {"dependency", attributes, ARRAY_SIZE(attributes),
 						NO_FIELD};
 

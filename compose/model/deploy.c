@@ -3,15 +3,18 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 #define RESOURCES(field) offsetof(struct deploy_resources, field), NO_FIELD
+/* clang-format off */
 static const struct attribute resources_attributes[] = {
-	{"cpus", RESOURCES(cpus), &shape_number},
-	{"memory", RESOURCES(memory), &shape_bytes},
-	{"pids", RESOURCES(pids), &shape_int},
+	{"cpus",              RESOURCES(cpus),    &shape_number},
+	{"memory",            RESOURCES(memory),  &shape_bytes},
+	{"pids",              RESOURCES(pids),    &shape_int},
 	{"generic_resources", NO_FIELD, NO_FIELD, &shape_ignored},
 };
+/* clang-format on */
 static const char *const resources_refused[] = {"devices", NULL};
 static const struct schema resources_schema = {"resources", resources_attributes,
 					       ARRAY_SIZE(resources_attributes), NO_FIELD,
@@ -36,10 +39,12 @@ static const struct shape shape_resources = {resources_decode, resources_encode,
 					     &resources_schema};
 
 #define DEPLOY(field) offsetof(struct deploy, field), NO_FIELD
+/* clang-format off */
 static const struct attribute limits_attributes[] = {
-	{"limits", DEPLOY(limits), &shape_resources},
+	{"limits",       DEPLOY(limits),       &shape_resources},
 	{"reservations", DEPLOY(reservations), &shape_resources},
 };
+/* clang-format on */
 static const struct schema limits_schema = {"resources", limits_attributes,
 					    ARRAY_SIZE(limits_attributes), NO_FIELD};
 
@@ -83,12 +88,14 @@ static void string_release(const struct slot *slot)
 static const struct shape shape_restart_condition = {restart_condition_decode, string_encode,
 						     string_release};
 
+/* clang-format off */
 static const struct attribute restart_attributes[] = {
-	{"condition", DEPLOY(restart_policy.condition), &shape_restart_condition},
-	{"delay", DEPLOY(restart_policy.delay), &shape_duration},
+	{"condition",    DEPLOY(restart_policy.condition),    &shape_restart_condition},
+	{"delay",        DEPLOY(restart_policy.delay),        &shape_duration},
 	{"max_attempts", DEPLOY(restart_policy.max_attempts), &shape_count},
-	{"window", DEPLOY(restart_policy.window), &shape_duration},
+	{"window",       DEPLOY(restart_policy.window),       &shape_duration},
 };
+/* clang-format on */
 static const struct schema restart_schema = {"restart_policy", restart_attributes,
 					     ARRAY_SIZE(restart_attributes), NO_FIELD};
 
@@ -122,20 +129,21 @@ static void endpoint_mode_decode(struct decoder *d, const struct node *node,
 static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_encode,
 						 string_release};
 
+/* clang-format off */
 static const struct attribute deploy_attributes[] = {
-	{"mode", DEPLOY(mode), &shape_string, MERGE_DEEP, CHANGE_NONE},
-	{"replicas", DEPLOY(replicas), &shape_count, MERGE_DEEP, CHANGE_NONE},
-	{"labels", DEPLOY(labels), &shape_labels, MERGE_MAPPING},
-	{"update_config", DEPLOY(rest), &shape_kept},
-	{"rollback_config", DEPLOY(rest), &shape_kept},
-	{"resources", NO_FIELD, NO_FIELD, &shape_limits},
-	{"restart_policy", NO_FIELD, NO_FIELD, &shape_restart_policy},
-	{"placement", DEPLOY(rest), &shape_kept},
-	{"endpoint_mode", DEPLOY(endpoint_mode), &shape_endpoint_mode},
+	{"mode",            DEPLOY(mode),          &shape_string,         MERGE_DEEP,    CHANGE_NONE},
+	{"replicas",        DEPLOY(replicas),      &shape_count,          MERGE_DEEP,    CHANGE_NONE},
+	{"labels",          DEPLOY(labels),        &shape_labels,         MERGE_MAPPING},
+	{"update_config",   DEPLOY(rest),          &shape_kept},
+	{"rollback_config", DEPLOY(rest),          &shape_kept},
+	{"resources",       NO_FIELD, NO_FIELD,    &shape_limits},
+	{"restart_policy",  NO_FIELD, NO_FIELD,    &shape_restart_policy},
+	{"placement",       DEPLOY(rest),          &shape_kept},
+	{"endpoint_mode",   DEPLOY(endpoint_mode), &shape_endpoint_mode},
 };
-static const struct schema deploy_schema = {"deploy", deploy_attributes,
-					    ARRAY_SIZE(deploy_attributes),
-					    offsetof(struct deploy, rest)};
+/* clang-format on */
+static const struct schema deploy_schema = {
+	"deploy", deploy_attributes, ARRAY_SIZE(deploy_attributes), offsetof(struct deploy, rest)};
 
 static void deploy_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -169,14 +177,16 @@ static void deploy_release(const struct slot *slot)
 	release_object(&deploy_schema, slot->field);
 }
 
-const struct shape shape_deploy = {deploy_decode,  deploy_encode,    deploy_release,
-				   &deploy_schema, .nullable = true};
+const struct shape shape_deploy = {deploy_decode, deploy_encode, deploy_release, &deploy_schema,
+				   .nullable = true};
 
 #define LOGGING(field) offsetof(struct logging, field), NO_FIELD
+/* clang-format off */
 static const struct attribute logging_attributes[] = {
-	{"driver", LOGGING(driver), &shape_string},
+	{"driver",  LOGGING(driver),  &shape_string},
 	{"options", LOGGING(options), &shape_options},
 };
+/* clang-format on */
 static const struct schema logging_schema = {"logging", logging_attributes,
 					     ARRAY_SIZE(logging_attributes), NO_FIELD};
 

@@ -3,18 +3,21 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 #define FILE_REFERENCE(field) offsetof(struct file_reference, field), NO_FIELD
+/* clang-format off */
 static const struct attribute reference_attributes[] = {
 	{"source", FILE_REFERENCE(source), &shape_string},
 	{"target", FILE_REFERENCE(target), &shape_string},
-	{"uid", FILE_REFERENCE(uid), &shape_string},
-	{"gid", FILE_REFERENCE(gid), &shape_string},
-	{"mode", FILE_REFERENCE(mode), &shape_mode},
+	{"uid",    FILE_REFERENCE(uid),    &shape_string},
+	{"gid",    FILE_REFERENCE(gid),    &shape_string},
+	{"mode",   FILE_REFERENCE(mode),   &shape_mode},
 };
-static const struct schema reference_schema = {
-	"reference", reference_attributes, ARRAY_SIZE(reference_attributes), NO_FIELD};
+/* clang-format on */
+static const struct schema reference_schema = {"reference", reference_attributes,
+					       ARRAY_SIZE(reference_attributes), NO_FIELD};
 
 static void decode_reference(struct decoder *d, const struct node *item,
 			     struct file_reference *reference)
@@ -143,14 +146,16 @@ static void content_release(const struct slot *slot)
 static const struct shape shape_content = {content_decode, content_encode, content_release};
 
 #define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
+/* clang-format off */
 static const struct attribute file_attributes[] = {
-	{"name", FILE_OBJECT(name), &shape_name},
-	{"file", FILE_OBJECT(file), &shape_path},
+	{"name",        FILE_OBJECT(name),        &shape_name},
+	{"file",        FILE_OBJECT(file),        &shape_path},
 	{"environment", FILE_OBJECT(environment), &shape_string},
-	{"content", FILE_OBJECT(content), &shape_content},
-	{"external", FILE_OBJECT(external), &shape_external},
-	{"labels", FILE_OBJECT(labels), &shape_labels, MERGE_MAPPING},
+	{"content",     FILE_OBJECT(content),     &shape_content},
+	{"external",    FILE_OBJECT(external),    &shape_external},
+	{"labels",      FILE_OBJECT(labels),      &shape_labels,   MERGE_MAPPING},
 };
+/* clang-format on */
 static const char *const file_refused[] = {"driver", "driver_opts", "template_driver", NULL};
 
 const struct schema secret_schema = {"secret", file_attributes, ARRAY_SIZE(file_attributes),
@@ -159,13 +164,15 @@ const struct schema config_schema = {"config", file_attributes, ARRAY_SIZE(file_
 				     offsetof(struct file_object, rest), file_refused};
 
 #define ENV_FILE(field) offsetof(struct env_file, field), NO_FIELD
+/* clang-format off */
 static const struct attribute env_file_attributes[] = {
-	{"path", ENV_FILE(path), &shape_string},
+	{"path",     ENV_FILE(path),     &shape_string},
 	{"required", ENV_FILE(required), &shape_bool},
-	{"format", ENV_FILE(format), &shape_string},
+	{"format",   ENV_FILE(format),   &shape_string},
 };
-static const struct schema env_file_schema = {
-	"env_file", env_file_attributes, ARRAY_SIZE(env_file_attributes), NO_FIELD};
+/* clang-format on */
+static const struct schema env_file_schema = {"env_file", env_file_attributes,
+					      ARRAY_SIZE(env_file_attributes), NO_FIELD};
 
 static void decode_env_file(struct decoder *d, const struct node *item, const struct slot *slot)
 {

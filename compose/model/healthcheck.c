@@ -2,15 +2,17 @@
 #include "compose/model/shapes.h"
 
 #define HEALTH(field) offsetof(struct healthcheck, field), NO_FIELD
+/* clang-format off */
 static const struct attribute attributes[] = {
-	{"test", HEALTH(test), &shape_health_test,        MERGE_REPLACE},
-	{"timeout",      HEALTH(timeout),          &shape_duration              },
-	{"interval",      HEALTH(interval),         &shape_duration},
-	{"retries",      HEALTH(retries),          &shape_count                },
-	{"start_period",      HEALTH(start_period),     &shape_duration},
-	{"start_interval",      HEALTH(start_interval),   &shape_duration            },
-	{"disable",      HEALTH(disable),          &shape_bool  },
+	{"test",           HEALTH(test),           &shape_health_test, MERGE_REPLACE},
+	{"timeout",        HEALTH(timeout),        &shape_duration},
+	{"interval",       HEALTH(interval),       &shape_duration},
+	{"retries",        HEALTH(retries),        &shape_count},
+	{"start_period",   HEALTH(start_period),   &shape_duration},
+	{"start_interval", HEALTH(start_interval), &shape_duration},
+	{"disable",        HEALTH(disable),        &shape_bool},
 };
+/* clang-format on */
 static const struct schema healthcheck_schema = {"healthcheck", attributes, ARRAY_SIZE(attributes),
 						 NO_FIELD};
 

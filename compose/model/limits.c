@@ -29,10 +29,12 @@ static json_t *limit_encode(const struct slot *slot)
 static const struct shape shape_limit = {limit_decode, limit_encode, NULL};
 
 #define ULIMIT(field) offsetof(struct ulimit, field), NO_FIELD
+/* clang-format off */
 static const struct attribute ulimit_attributes[] = {
 	{"soft", ULIMIT(soft), &shape_limit},
 	{"hard", ULIMIT(hard), &shape_limit},
 };
+/* clang-format on */
 static const struct schema ulimit_schema = {"ulimit", ulimit_attributes,
 					    ARRAY_SIZE(ulimit_attributes), NO_FIELD};
 
@@ -123,11 +125,13 @@ static void ulimits_release(const struct slot *slot)
 const struct shape shape_ulimits = {ulimits_decode, ulimits_encode, ulimits_release};
 
 #define DEVICE(field) offsetof(struct device, field), NO_FIELD
+/* clang-format off */
 static const struct attribute device_attributes[] = {
 	{"source",      DEVICE(source),      &shape_string},
 	{"target",      DEVICE(target),      &shape_string},
 	{"permissions", DEVICE(permissions), &shape_string},
 };
+/* clang-format on */
 static const struct schema device_schema = {"device", device_attributes,
 					    ARRAY_SIZE(device_attributes), NO_FIELD};
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+
 #include "compose/model/shapes.h"
 
 static const char *const type_names[] = {
@@ -13,7 +14,7 @@ static const char *const type_names[] = {
 };
 
 static const char *const propagations[] = {"private", "rprivate", "shared",
-					   "rshared", "slave",	  "rslave"};
+					   "rshared", "slave",    "rslave"};
 
 char *path_clean(const char *path)
 {
@@ -89,8 +90,9 @@ static bool apply_option(struct mount *mount, const char *option)
 
 static int apply_options(struct mount *mount, const char *text, struct error *err)
 {
-	static const char *const known[] = {"ro",     "rw",	"nocopy", "z",	   "Z",	    "private",
-					    "rprivate", "shared", "rshared", "slave", "rslave"};
+	static const char *const known[] = {"ro",      "rw",      "nocopy",   "z",
+					    "Z",       "private", "rprivate", "shared",
+					    "rshared", "slave",   "rslave"};
 	_cleanup_strv_ char **options = strv_split(text, ",");
 
 	strv_foreach(option, options) {
@@ -215,24 +217,32 @@ static const struct shape shape_create_host_path = {create_host_path_decode,
 						    create_host_path_encode, NULL};
 
 #define MOUNT(field) offsetof(struct mount, field), NO_FIELD
+/* clang-format off */
 static const struct attribute bind_attributes[] = {
-	{"selinux", MOUNT(bind.selinux), &shape_string},
-	{"propagation", MOUNT(bind.propagation), &shape_propagation},
+	{"selinux",          MOUNT(bind.selinux),          &shape_string},
+	{"propagation",      MOUNT(bind.propagation),      &shape_propagation},
 	{"create_host_path", MOUNT(bind.create_host_path), &shape_create_host_path},
-	{"recursive", MOUNT(bind.recursive), &shape_string},
+	{"recursive",        MOUNT(bind.recursive),        &shape_string},
 };
+/* clang-format on */
+/* clang-format off */
 static const struct attribute volume_attributes[] = {
-	{"labels", MOUNT(volume.labels), &shape_labels},
-	{"nocopy", MOUNT(volume.nocopy), &shape_bool},
+	{"labels",  MOUNT(volume.labels),  &shape_labels},
+	{"nocopy",  MOUNT(volume.nocopy),  &shape_bool},
 	{"subpath", MOUNT(volume.subpath), &shape_string},
 };
+/* clang-format on */
+/* clang-format off */
 static const struct attribute tmpfs_attributes[] = {
 	{"size", MOUNT(tmpfs.size), &shape_bytes},
 	{"mode", MOUNT(tmpfs.mode), &shape_mode_number},
 };
+/* clang-format on */
+/* clang-format off */
 static const struct attribute image_attributes[] = {
 	{"subpath", MOUNT(image.subpath), &shape_string},
 };
+/* clang-format on */
 static const struct schema bind_schema = {"bind", bind_attributes, ARRAY_SIZE(bind_attributes),
 					  NO_FIELD};
 static const struct schema mount_volume_schema = {"volume", volume_attributes,
@@ -305,19 +315,21 @@ static const struct shape shape_volume = {volume_decode, volume_encode, NULL};
 static const struct shape shape_tmpfs = {tmpfs_decode, tmpfs_encode, NULL};
 static const struct shape shape_image = {image_decode, image_encode, NULL};
 
+/* clang-format off */
 static const struct attribute mount_attributes[] = {
-	{"type", MOUNT(type), &shape_type},
-	{"source", MOUNT(source), &shape_string},
-	{"target", MOUNT(target), &shape_string},
-	{"read_only", MOUNT(read_only), &shape_bool},
+	{"type",        MOUNT(type),        &shape_type},
+	{"source",      MOUNT(source),      &shape_string},
+	{"target",      MOUNT(target),      &shape_string},
+	{"read_only",   MOUNT(read_only),   &shape_bool},
 	{"consistency", MOUNT(consistency), &shape_string},
-	{"bind", NO_FIELD, NO_FIELD, &shape_bind},
-	{"volume", NO_FIELD, NO_FIELD, &shape_volume},
-	{"tmpfs", NO_FIELD, NO_FIELD, &shape_tmpfs},
-	{"image", NO_FIELD, NO_FIELD, &shape_image},
+	{"bind",        NO_FIELD, NO_FIELD, &shape_bind},
+	{"volume",      NO_FIELD, NO_FIELD, &shape_volume},
+	{"tmpfs",       NO_FIELD, NO_FIELD, &shape_tmpfs},
+	{"image",       NO_FIELD, NO_FIELD, &shape_image},
 };
-static const struct schema mount_schema = {"volume", mount_attributes,
-					   ARRAY_SIZE(mount_attributes), NO_FIELD};
+/* clang-format on */
+static const struct schema mount_schema = {"volume", mount_attributes, ARRAY_SIZE(mount_attributes),
+					   NO_FIELD};
 
 static void check_mount(struct decoder *d, const struct node *item, struct mount *mount)
 {
@@ -384,7 +396,8 @@ static void mounts_decode(struct decoder *d, const struct node *node, const stru
 		decoder_pop(d);
 	}
 	decode_unique_items(d, node);
-	rows_unify(*(void **)slot->field, slot->count, sizeof(struct mount), mount_key, release_row);
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct mount), mount_key,
+		   release_row);
 }
 
 static json_t *mounts_encode(const struct slot *slot)

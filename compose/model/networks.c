@@ -41,17 +41,19 @@ static const struct shape shape_ipv4 = {ipv4_decode, string_encode, string_relea
 static const struct shape shape_ipv6 = {ipv6_decode, string_encode, string_release};
 
 #define ON(field) offsetof(struct service_network, field), NO_FIELD
+/* clang-format off */
 static const struct attribute service_network_attributes[] = {
-	{"aliases",      ON(aliases), &shape_strings,         MERGE_LIST},
-	{"driver_opts",              ON(driver_opts),             &shape_options      },
-	{"gw_priority",              ON(gw_priority),             &shape_int},
-	{"interface_name",              ON(interface_name),          &shape_string},
-	{"ipv4_address",              ON(ipv4_address),            &shape_ipv4    },
-	{"ipv6_address",              ON(ipv6_address),            &shape_ipv6},
-	{"link_local_ips",              ON(link_local_ips),          &shape_strings, MERGE_LIST},
-	{"mac_address",    ON(mac_address),               &shape_string                        },
-	{"priority", ON(priority),&shape_int},
+	{"aliases",        ON(aliases),        &shape_strings, MERGE_LIST},
+	{"driver_opts",    ON(driver_opts),    &shape_options},
+	{"gw_priority",    ON(gw_priority),    &shape_int},
+	{"interface_name", ON(interface_name), &shape_string},
+	{"ipv4_address",   ON(ipv4_address),   &shape_ipv4},
+	{"ipv6_address",   ON(ipv6_address),   &shape_ipv6},
+	{"link_local_ips", ON(link_local_ips), &shape_strings, MERGE_LIST},
+	{"mac_address",    ON(mac_address),    &shape_string},
+	{"priority",       ON(priority),       &shape_int},
 };
+/* clang-format on */
 static const struct schema service_network_schema = {
 	"network", service_network_attributes, ARRAY_SIZE(service_network_attributes), NO_FIELD};
 
@@ -147,12 +149,14 @@ static const struct shape shape_prefix = {prefix_decode, string_encode, string_r
 static const struct shape shape_gateway = {gateway_decode, string_encode, string_release};
 
 #define POOL(field) offsetof(struct ipam_config, field), NO_FIELD
+/* clang-format off */
 static const struct attribute pool_attributes[] = {
-	{"subnet",        POOL(subnet),        &shape_prefix },
+	{"subnet",        POOL(subnet),        &shape_prefix},
 	{"gateway",       POOL(gateway),       &shape_gateway},
-	{"ip_range",      POOL(ip_range),      &shape_prefix },
+	{"ip_range",      POOL(ip_range),      &shape_prefix},
 	{"aux_addresses", POOL(aux_addresses), &shape_options},
 };
+/* clang-format on */
 static const struct schema pool_schema = {"ipam config", pool_attributes,
 					  ARRAY_SIZE(pool_attributes), NO_FIELD};
 
@@ -198,12 +202,13 @@ static void pools_release(const struct slot *slot)
 static const struct shape shape_pools = {pools_decode, pools_encode, pools_release};
 
 #define NETWORK(field) offsetof(struct network, field), NO_FIELD
+/* clang-format off */
 static const struct attribute ipam_attributes[] = {
-	{"driver",            NETWORK(ipam.driver),    &shape_string},
-	{"config",            offsetof(struct network, ipam.configs),
-	 offsetof(struct network, ipam.config_count), &shape_pools, MERGE_IPAM},
-	{"options", NETWORK(ipam.options),            &shape_options              },
+	{"driver",  NETWORK(ipam.driver),                                                                &shape_string},
+	{"config",  offsetof(struct network, ipam.configs), offsetof(struct network, ipam.config_count), &shape_pools,   MERGE_IPAM},
+	{"options", NETWORK(ipam.options),                                                               &shape_options},
 };
+/* clang-format on */
 static const struct schema ipam_schema = {"ipam", ipam_attributes, ARRAY_SIZE(ipam_attributes),
 					  NO_FIELD};
 
@@ -225,17 +230,19 @@ static void ipam_release(const struct slot *slot)
 
 const struct shape shape_ipam = {ipam_decode, ipam_encode, ipam_release, &ipam_schema};
 
+/* clang-format off */
 static const struct attribute network_attributes[] = {
-	{"name",           NETWORK(name),        &shape_name },
-	{"driver",         NETWORK(driver),      &shape_string },
-	{"driver_opts",    NETWORK(driver_opts), &shape_options},
-	{"ipam",           NO_FIELD,             NO_FIELD,       &shape_ipam},
-	{"external",                NETWORK(external),                           &shape_external        },
-	{"internal",                NETWORK(internal),                           &shape_bool},
-	{"attachable",                NETWORK(attachable),                         &shape_bool    },
-	{"labels",                NETWORK(labels),                             &shape_labels,         MERGE_MAPPING},
-	{"enable_ipv4",   NETWORK(enable_ipv4),                       &shape_tristate                },
-	{"enable_ipv6", NETWORK(enable_ipv6),&shape_tristate},
+	{"name",        NETWORK(name),        &shape_name},
+	{"driver",      NETWORK(driver),      &shape_string},
+	{"driver_opts", NETWORK(driver_opts), &shape_options},
+	{"ipam",        NO_FIELD, NO_FIELD,   &shape_ipam},
+	{"external",    NETWORK(external),    &shape_external},
+	{"internal",    NETWORK(internal),    &shape_bool},
+	{"attachable",  NETWORK(attachable),  &shape_bool},
+	{"labels",      NETWORK(labels),      &shape_labels,   MERGE_MAPPING},
+	{"enable_ipv4", NETWORK(enable_ipv4), &shape_tristate},
+	{"enable_ipv6", NETWORK(enable_ipv6), &shape_tristate},
 };
+/* clang-format on */
 const struct schema network_schema = {"network", network_attributes, ARRAY_SIZE(network_attributes),
 				      offsetof(struct network, rest)};

@@ -252,15 +252,17 @@ static const struct shape shape_host_ip = {host_ip_decode, text_encode, text_rel
 static const struct shape shape_protocol = {protocol_decode, protocol_encode, NULL};
 
 #define PORT(field) offsetof(struct port, field), NO_FIELD
+/* clang-format off */
 static const struct attribute port_attributes[] = {
-	{"name",         PORT(name),         &shape_string   },
-	{"mode",         PORT(mode),         &shape_string   },
-	{"host_ip",      PORT(host_ip),      &shape_host_ip  },
-	{"target",       PORT(target),       &shape_target   },
+	{"name",         PORT(name),         &shape_string},
+	{"mode",         PORT(mode),         &shape_string},
+	{"host_ip",      PORT(host_ip),      &shape_host_ip},
+	{"target",       PORT(target),       &shape_target},
 	{"published",    PORT(published),    &shape_published},
-	{"protocol",     PORT(protocol),     &shape_protocol },
-	{"app_protocol", PORT(app_protocol), &shape_string   },
+	{"protocol",     PORT(protocol),     &shape_protocol},
+	{"app_protocol", PORT(app_protocol), &shape_string},
 };
+/* clang-format on */
 static const struct schema port_schema = {"port", port_attributes, ARRAY_SIZE(port_attributes),
 					  NO_FIELD};
 

@@ -52,7 +52,7 @@ enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
 /* One row of `ports`, in long form; ranges with equal counts are one row a port. */
 struct port {
 	char *name, *mode, *app_protocol;
-	char *host_ip;	 /* NULL: all addresses, both families */
+	char *host_ip;   /* NULL: all addresses, both families */
 	char *published; /* "8080", "8000-8010" (pick a free one), NULL: ephemeral */
 	uint16_t target;
 	enum port_protocol protocol;
@@ -133,9 +133,9 @@ struct file_reference {
 };
 
 struct ulimit {
-	char *name; /* "nofile" */
+	char *name;         /* "nofile" */
 	int64_t soft, hard; /* -1: unlimited */
-	bool single;	    /* written as one number */
+	bool single;        /* written as one number */
 };
 
 struct device {
@@ -162,7 +162,7 @@ struct deploy {
 	struct deploy_resources limits, reservations;
 	struct {
 		bool given;
-		char *condition; /* none, on-failure, any */
+		char *condition;                   /* none, on-failure, any */
 		struct optional_int delay, window; /* usec */
 		struct optional_int max_attempts;
 	} restart_policy;
@@ -235,7 +235,7 @@ struct service {
 	char *cpuset;
 
 	bool has_build; /* the file has `build`, which load refuses or warns about */
-	json_t *rest;	/* x-* and other keys in canonical form, kept for `config`; may be NULL */
+	json_t *rest;   /* x-* and other keys in canonical form, kept for `config`; may be NULL */
 };
 
 struct ipam_config {
@@ -270,9 +270,9 @@ struct volume {
 /* A top-level secret or config: exactly one of file, environment, content, external. */
 struct file_object {
 	char *key, *name;
-	char *file;	   /* absolute path */
+	char *file;        /* absolute path */
 	char *environment; /* variable's name */
-	char *content;	   /* text; for an environment source the client fills it in */
+	char *content;     /* text; for an environment source the client fills it in */
 	bool external;
 	struct mapping labels;
 	json_t *rest;
@@ -280,9 +280,9 @@ struct file_object {
 
 struct project {
 	char *name;
-	char *working_dir;   /* absolute */
-	char **config_files; /* absolute */
-	char **env_files;    /* --env-file as given; for the label project.environment_file */
+	char *working_dir;        /* absolute */
+	char **config_files;      /* absolute */
+	char **env_files;         /* --env-file as given; for the label project.environment_file */
 	char **disabled_services; /* names hidden by profiles: their containers are no orphans */
 	struct service *services;
 	size_t service_count;

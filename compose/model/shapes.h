@@ -10,7 +10,7 @@
 
 /* scalars.c */
 extern const struct shape shape_string;      /* char * */
-extern const struct shape shape_name; /* char *: a name on the machine */
+extern const struct shape shape_name;        /* char *: a name on the machine */
 extern const struct shape shape_path;        /* char *, made absolute */
 extern const struct shape shape_text;        /* char *: a string or a number */
 extern const struct shape shape_bool;        /* bool; false is not written */
