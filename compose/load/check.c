@@ -37,7 +37,7 @@ static void check_image(struct loader *l, const struct service *service)
 static void undefined(struct loader *l, const struct service *service, const char *attribute,
 		      const char *kind, const char *name, const char *const *known, size_t count)
 {
-	const char *meant = str_suggest(name, known, count);
+	const char *meant = l->report.count < REPORT_MAX ? str_suggest(name, known, count) : NULL;
 
 	loader_problem(l, loader_at(l, "services", service->name, attribute, name, NULL),
 		       "service \"%s\" refers to undefined %s %s%s%s%s", service->name, kind, name,

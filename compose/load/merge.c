@@ -72,30 +72,36 @@ static void merge_elements(struct loader *l, struct node *base, struct node *ove
 	node_free(over);
 }
 
-/* In the hash of lists' texts; what is not text is compared one by one. */
-static bool has_equal(const struct node *sequence, const struct node *item)
+/* Texts are looked up in @texts; what is not text is compared one by one. */
+static bool has_equal(const struct node *list, size_t count, const struct map *texts,
+		      const struct node *item)
 {
-	node_foreach(other, sequence)
-		if (node_equal(other, item))
+	if (item->kind == NODE_STRING)
+		return map_get(texts, item->text);
+	for (size_t i = 0; i < count; i++)
+		if (node_equal(list->items[i], item))
 			return true;
 	return false;
 }
 
+/* Only what both files say is dropped: a repetition in one of them is that file's mistake. */
 static void merge_lists(struct node *base, struct node *over)
 {
 	size_t before = base->count;
+	struct map texts = {0};
 
+	node_foreach(item, base)
+		if (item->kind == NODE_STRING)
+			map_set(&texts, item->text, base);
 	for (size_t i = 0; i < over->count; i++) {
-		struct node *item = over->items[i];
-		struct node earlier = *base;
+		struct node *item = TAKE_PTR(over->items[i]);
 
-		earlier.count = before;
-		over->items[i] = NULL;
-		if (has_equal(&earlier, item))
+		if (has_equal(base, before, &texts, item))
 			node_free(item);
 		else
 			node_append(base, item);
 	}
+	map_done(&texts, NULL);
 	node_free(over);
 }
 

@@ -17,16 +17,25 @@ static const char *copy_quoted(const char *s, char quote, struct strbuf *word)
 	return *s ? s + 1 : NULL;
 }
 
+/* As strv_take(), without looking for the end each time. */
+static void add_word(char ***words, size_t *count, char *word)
+{
+	*array_add(*words, *count) = word;
+	*array_add(*words, *count) = NULL;
+	--*count;
+}
+
 int argv_split(const char *line, char ***ret)
 {
 	_cleanup_strv_ char **words = NULL;
 	_cleanup_strbuf_ struct strbuf word = {0};
 	bool in_word = false;
+	size_t count = 0;
 
 	while (line && *line) {
 		if (strchr(" \t\r\n", *line)) {
 			if (in_word)
-				strv_take(&words, strbuf_take(&word));
+				add_word(&words, &count, strbuf_take(&word));
 			in_word = false;
 			line++;
 			continue;
@@ -42,21 +51,21 @@ int argv_split(const char *line, char ***ret)
 	if (!line)
 		return -EINVAL;
 	if (in_word)
-		strv_take(&words, strbuf_take(&word));
+		add_word(&words, &count, strbuf_take(&word));
 	*ret = TAKE_PTR(words);
 	return 0;
 }
 
 static void decode_words(struct decoder *d, const struct node *node, struct argv *argv)
 {
-	size_t i = 0;
+	size_t i = 0, count = 0;
 
 	node_foreach(item, node) {
 		char *text = NULL;
 
 		decoder_push_index(d, i++);
 		if (decode_string(d, item, &text))
-			strv_take(&argv->args, text);
+			add_word(&argv->args, &count, text);
 		decoder_pop(d);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* limits.c - ulimits and devices. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,8 @@ static bool is_cdi(const char *source)
 
 static void decode_short(struct decoder *d, const struct node *item, struct device *device)
 {
-	_cleanup_strv_ char **parts = strv_split(item->text, ":");
+	_cleanup_strv_ char **parts =
+		strlen(item->text) < 2 * PATH_MAX ? strv_split(item->text, ":") : NULL;
 	size_t n = strv_length(parts);
 
 	if (!n || n > 3) {

@@ -2,6 +2,7 @@
 /* mounts.c - `volumes` of a service: SOURCE:TARGET[:OPTIONS], TARGET alone, and the long form. */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -16,7 +17,7 @@ static const char *const type_names[] = {
 static const char *const propagations[] = {"private", "rprivate", "shared",
 					   "rshared", "slave",    "rslave"};
 
-char *path_clean(const char *path)
+static char *clean(const char *path)
 {
 	_cleanup_strv_ char **kept = NULL, **pieces = strv_split(path, "/");
 	_cleanup_free_ char *joined = NULL;
@@ -40,6 +41,12 @@ char *path_clean(const char *path)
 	if (!absolute && !*joined)
 		return alloc_string(".");
 	return str_printf("%s%s", absolute ? "/" : "", joined);
+}
+
+/* What is too long is no file's name, whatever it means. */
+char *path_clean(const char *path)
+{
+	return strlen(path) > PATH_MAX ? alloc_string(path) : clean(path);
 }
 
 static bool is_drive(const char *s)
@@ -126,6 +133,8 @@ int mount_parse(const char *spec, struct mount *ret, struct error *err)
 
 	if (!*spec)
 		return error_set(err, EINVAL, "invalid empty volume spec");
+	if (strlen(spec) > 2 * PATH_MAX)
+		return error_set(err, EINVAL, "invalid spec: too long");
 	for (; rest && n < ARRAY_SIZE(sections); n++) {
 		sections[n] = take_section(&rest);
 		if (!*sections[n])
@@ -333,7 +342,7 @@ static const struct schema mount_schema = {"volume", mount_attributes, ARRAY_SIZ
 
 static void check_mount(struct decoder *d, const struct node *item, struct mount *mount)
 {
-	char *clean;
+	char *cleaned;
 
 	if (!mount->target) {
 		decode_problem(d, item, "is missing a mount target");
@@ -342,9 +351,9 @@ static void check_mount(struct decoder *d, const struct node *item, struct mount
 	if (*mount->target != '/' && !is_drive(mount->target))
 		decode_problem(d, item, "mount target \"%s\" must be an absolute path",
 			       mount->target);
-	clean = *mount->target == '/' ? path_clean(mount->target) : alloc_string(mount->target);
+	cleaned = *mount->target == '/' ? path_clean(mount->target) : alloc_string(mount->target);
 	free(mount->target);
-	mount->target = clean;
+	mount->target = cleaned;
 	if (mount->type == MOUNT_BIND && !mount->source)
 		decode_problem(d, item, "a bind mount needs a source");
 	if (mount->type == MOUNT_BIND)
