@@ -141,7 +141,8 @@ static void child(const struct confined *job, int out)
 	(void)iconv_close(iconv_open("UTF-8", "UTF-16LE")); /* the host's tables, not theirs */
 	if (confine(job->dir, &err) == 0)
 		job->run(job->data, &output, &err);
-	(void)fd_write_all(out, output.data, output.length);
+	if (output.length)
+		(void)fd_write_all(out, output.data, output.length);
 	(void)fd_write_all(out, &err, sizeof(err));
 	_exit(err.code ? 1 : 0);
 }
