@@ -132,7 +132,8 @@ static void child(const struct confined *job, int out)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "berth-unpack");
-	memcpy(keep, job->keep, job->keep_count * sizeof(int));
+	for (size_t i = 0; i < job->keep_count; i++)
+		keep[i] = job->keep[i];
 	keep[job->keep_count] = job->dir;
 	keep[job->keep_count + 1] = out;
 	close_others(keep, job->keep_count + 2);
