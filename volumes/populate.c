@@ -141,7 +141,7 @@ int volume_populate(struct volume_store *store, const char *name, int source_fd,
 	/* The caller's may be O_PATH. */
 	source = openat(source_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (source < 0)
-		return error_errno(err, "volume %s: the image's directory", name);
+		return error_errno(err, "the image's directory");
 	r = populate(store, name, volume, source, err);
-	return r < 0 ? error_wrap(err, "volume %s: fill it", name) : 0;
+	return r < 0 ? error_wrap(err, "fill it") : 0;
 }

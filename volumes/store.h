@@ -20,7 +20,7 @@ struct volume_store {
 	char *path;
 };
 
-/* The directory of a volume. -ENOENT, with the words of docker. */
+/* The directory of a volume; -ENOENT: there is none. Its errors do not name it. */
 int store_open_volume(const struct volume_store *store, const char *name, struct error *err);
 int store_read_record(int volume, json_t **ret, struct error *err);
 int store_write_record(int volume, const json_t *record, struct error *err);

@@ -215,8 +215,8 @@ int store_open_volume(const struct volume_store *store, const char *name, struct
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT)
-		return error_set(err, ENOENT, "volume %.255s: no such volume", name);
-	return error_errno(err, "volume %.255s", name);
+		return error_set(err, ENOENT, "no such volume");
+	return error_errno(err, "open it");
 }
 
 int store_read_record(int volume, json_t **ret, struct error *err)
@@ -241,7 +241,7 @@ int volume_inspect(struct volume_store *store, const char *name, struct volume_i
 
 	volume = store_open_volume(store, name, err);
 	if (volume < 0)
-		return volume;
+		return error_wrap(err, "volume %.255s", name);
 	r = store_read_record(volume, &record, err);
 	if (r < 0)
 		return error_wrap(err, "volume %s", name);
@@ -306,7 +306,7 @@ int volume_remove(struct volume_store *store, const char *name, struct error *er
 
 	volume = store_open_volume(store, name, err);
 	if (volume < 0)
-		return volume;
+		return error_wrap(err, "volume %.255s", name);
 	lock = fs_lock(store->dir, ".lock", err);
 	if (lock < 0)
 		return error_wrap(err, "volume %s", name);

@@ -57,7 +57,11 @@ struct volume_mount_options {
 	const char *subpath; /* inside _data; must exist, no link leads out. NULL: the root */
 };
 
-/* A detached mount of the volume's data (driver_opts mounted when it has some). */
+/*
+ * A detached mount of the volume's data (driver_opts mounted when it has some). The error does
+ * not name the volume: the caller knows what the user calls it. A network file system is waited
+ * for.
+ */
 int volume_mount(struct volume_store *store, const char *name,
 		 const struct volume_mount_options *options, struct error *err);
 

@@ -104,11 +104,7 @@ int volume_mount(struct volume_store *store, const char *name,
 		 const struct volume_mount_options *options, struct error *err)
 {
 	_cleanup_close_ int volume = -EBADF;
-	int mount;
 
 	volume = store_open_volume(store, name, err);
-	if (volume < 0)
-		return volume;
-	mount = mount_volume(volume, options, err);
-	return mount < 0 ? error_wrap(err, "volume %s", name) : mount;
+	return volume < 0 ? volume : mount_volume(volume, options, err);
 }

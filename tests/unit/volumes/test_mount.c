@@ -252,7 +252,7 @@ static int mount_volumes(void *data)
 		how.subpath = *subpath;
 		error_clear(&err);
 		CHECK(volume_mount(store, "plain", &how, &err) < 0);
-		CHECK(str_starts_with(err.message, "volume plain: subpath '"));
+		CHECK(str_starts_with(err.message, "subpath '"));
 	}
 	how = (struct volume_mount_options){0};
 
@@ -266,7 +266,7 @@ static int mount_volumes(void *data)
 	options.driver_opts = bad;
 	CHECK(volume_create(store, "bad", &options, &err) == 0);
 	CHECK(volume_mount(store, "bad", &how, &err) == -EINVAL);
-	CHECK(str_starts_with(err.message, "volume bad: mount option 'colour=red': "));
+	CHECK(str_starts_with(err.message, "mount option 'colour=red': "));
 	options.driver_opts = gone;
 	CHECK(volume_create(store, "gone", &options, &err) == 0);
 	CHECK(volume_mount(store, "gone", &how, &err) == -ENOENT);
