@@ -155,16 +155,6 @@ static int take_work(struct attached *attached, struct error *err)
 	return r;
 }
 
-static bool has_started(const struct attached *attached)
-{
-	const struct log_session *session = attached->session;
-
-	for (size_t i = 0; i < session->count; i++)
-		if (session->sources[i].running)
-			return true;
-	return false;
-}
-
 static int timeout_of(const struct attached *attached)
 {
 	return attached->work ? progress_timeout(attached->progress) : -1;
@@ -203,7 +193,7 @@ static bool finished(const struct attached *attached)
 {
 	if (attached->work)
 		return false;
-	return attached->stopping || !has_started(attached);
+	return attached->stopping || log_session_running(attached->session) == 0;
 }
 
 static int start(struct attached *attached, struct error *err)

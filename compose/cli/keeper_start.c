@@ -21,9 +21,10 @@
 
 #include "compose/control/requests.h"
 
-#define SOCKET_NAME "control.sock"
-#define LOG_NAME    "supervisor.log"
-#define START_USEC  (30 * (int64_t)USEC_PER_SEC)
+#define SOCKET_NAME   "control.sock"
+#define LOG_NAME      "supervisor.log"
+#define COMPLAIN_USEC (3 * (int64_t)USEC_PER_SEC)
+#define START_USEC    (30 * (int64_t)USEC_PER_SEC)
 /* Between bind() and listen() nothing tells that it is time to try again. */
 #define RETRY_MSEC 5
 #define WATCH_MSEC 200
@@ -238,8 +239,14 @@ int keeper_start(const char *project, struct error *err)
 	if (pidfd < 0 && pidfd != -ESRCH)
 		return err->code ? pidfd
 				 : error_code(err, pidfd, "project %s: its keeper", project);
-	fd = wait_connect(project, pidfd, START_USEC, err);
-	if (fd == -ECHILD || (fd < 0 && pidfd < 0))
+	fd = wait_connect(project, pidfd, COMPLAIN_USEC, err);
+	/* A keeper starts its supervisor again and again: if that one complains, it is no accident.
+	 */
+	if (fd == -ETIMEDOUT && log_size(dir) == log_before) {
+		error_clear(err);
+		fd = wait_connect(project, pidfd, START_USEC, err);
+	}
+	if (fd == -ECHILD || fd == -ETIMEDOUT || (fd < 0 && pidfd < 0))
 		return with_log(project, dir, log_before, err);
 	return fd;
 }

@@ -308,11 +308,32 @@ int log_session_work(struct log_session *session, bool event_ready, struct error
 	return take_event(session, event, err);
 }
 
-size_t log_session_running(const struct log_session *session)
+static size_t count_running(const struct log_session *session)
 {
 	size_t running = 0;
 
 	for (size_t i = 0; i < session->count; i++)
 		running += session->sources[i].running;
 	return running;
+}
+
+size_t log_session_running(struct log_session *session)
+{
+	struct target target = {.name = (char *)session->project};
+	_cleanup_json_ json_t *containers = NULL;
+	struct error ignored = ERROR_INIT;
+	json_t *container;
+	size_t i;
+
+	if (count_running(session) || !session->events ||
+	    target_containers(&target, true, NULL, &containers, &ignored) < 0)
+		return count_running(session);
+	json_array_foreach(containers, i, container) {
+		const char *id = json_get_string(container, "id");
+		struct log_source *source = id ? find_source(session, id) : NULL;
+
+		if (source)
+			source->running = container_is_running(container);
+	}
+	return count_running(session);
 }

@@ -61,7 +61,10 @@ size_t log_session_polls(const struct log_session *session, struct pollfd *polls
 /* After poll(): prints and takes an event, if one is there. */
 int log_session_work(struct log_session *session, bool event_ready, struct error *err);
 
-/* How many containers of the session are running or may come back. */
-size_t log_session_running(const struct log_session *session);
+/*
+ * How many containers of the session are running or will come back by themselves: when events say
+ * that none is left, the supervisor is asked, for it may be about to restart one.
+ */
+size_t log_session_running(struct log_session *session);
 
 #endif
