@@ -61,8 +61,11 @@ class Process(subprocess.Popen):
         return wait_until(child, 10, "the process inside the sandbox starts", 0.002)
 
     def send_signal(self, sig):
-        if self.poll() is None:
-            os.kill(self.inner_pid(), sig)
+        try:
+            if self.poll() is None:
+                os.kill(self.inner_pid(), sig)
+        except ProcessLookupError:
+            pass  # as Popen has it: it ended meanwhile
 
 
 class Terminal:
@@ -307,16 +310,19 @@ class Sandbox:
     def command(self, argv, check=True, timeout=60, cwd=None, env=None, input=None, text=True,
                 stdin=subprocess.DEVNULL):
         """Runs any program in the sandbox; gives its CompletedProcess."""
-        feed = {"input": input} if input is not None else {"stdin": stdin}
         started = time.monotonic()
+        process = self.popen_command(argv, cwd, env, text, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE,
+                                     stdin=stdin if input is None else subprocess.PIPE)
         try:
-            result = subprocess.run(self._enter(argv, cwd), stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=text, timeout=timeout,
-                                    env=self._environment_with(env), **feed)
-        except subprocess.TimeoutExpired as expired:
-            raise AssertionError(
-                f"{' '.join(argv)}: still running after {timeout} s\n"
-                f"stdout: {expired.stdout}\nstderr: {expired.stderr}") from None
+            stdout, stderr = process.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate(timeout=10)
+            raise AssertionError(f"{' '.join(argv)}: still running after {timeout} s\n"
+                                 f"stdout: {stdout}\nstderr: {stderr}") from None
+        self.processes.remove(process)
+        result = subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
         result.seconds = time.monotonic() - started
         if check and result.returncode != 0:
             raise AssertionError(f"{' '.join(argv)}: exit {result.returncode}\n"
