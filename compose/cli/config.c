@@ -140,20 +140,38 @@ static void print_environment(void)
 	print_sorted(list);
 }
 
-static int print_config(const struct project *project, struct error *err)
+static int write_config(const json_t *json, struct error *err)
 {
-	_cleanup_json_ json_t *json = project_to_json(project, false);
 	_cleanup_fclose_ FILE *file = output ? fopen(output, "we") : NULL;
 	FILE *out = file ? file : stdout;
+	bool as_json = format && !strcmp(format, "json");
 	int r;
 
 	if (output && !file)
 		return error_errno(err, "open %s", output);
-	r = format && !strcmp(format, "json") ? config_render_json(json, out)
-					      : config_render_yaml(json, out);
+	if (no_interpolate)
+		r = config_render_model(json, as_json, out);
+	else
+		r = as_json ? config_render_json(json, out) : config_render_yaml(json, out);
 	if (r >= 0 && fflush(out) != 0)
 		r = -errno;
 	return r < 0 ? error_code(err, r, "write %s", output ? output : "the configuration") : 0;
+}
+
+static int print_config(const struct project *project, struct error *err)
+{
+	_cleanup_json_ json_t *json = project_to_json(project, false);
+
+	return write_config(json, err);
+}
+
+/* Without interpolation values need not be of any form: the merged files, and no project. */
+static int print_model(const struct load_options *load, struct error *err)
+{
+	_cleanup_json_ json_t *json = NULL;
+	int r = load_model(load, &json, err);
+
+	return r < 0 || quiet ? r : write_config(json, err);
 }
 
 static int print(const struct project *project, struct error *err)
@@ -204,6 +222,9 @@ static int run(struct project_args *args, int argc, char **argv)
 	fill_in(args, argv, &load);
 	if (variables)
 		return print_variables(&load, &err) < 0 ? output_fail(args, &err) : 0;
+	if (no_interpolate && !services && !networks && !volumes && !profiles && !images && !hash &&
+	    !models)
+		return print_model(&load, &err) < 0 ? output_fail(args, &err) : 0;
 	if (profiles)
 		load.profiles = every_profile;
 	r = load_project(&load, &project, &args->report, &err);

@@ -261,9 +261,14 @@ static void add_value(struct strbuf *out, const json_t *value, unsigned int dept
 	strbuf_addc(out, '\n');
 }
 
-static int write_escaped(const struct strbuf *text, FILE *out)
+static int write_text(const struct strbuf *text, bool escape, FILE *out)
 {
 	const char *s = text->data ? text->data : "";
+
+	if (!escape) {
+		fwrite(s, 1, text->length, out);
+		return ferror(out) ? -EIO : 0;
+	}
 
 	while (*s) {
 		size_t plain = strcspn(s, "$");
@@ -278,7 +283,7 @@ static int write_escaped(const struct strbuf *text, FILE *out)
 	return ferror(out) ? -EIO : 0;
 }
 
-int config_render_yaml(const json_t *canonical, FILE *out)
+static int render_yaml(const json_t *canonical, bool escape, FILE *out)
 {
 	static const char *const order[] = {"name",    "services", "networks",
 					    "volumes", "secrets",  "configs"};
@@ -294,7 +299,7 @@ int config_render_yaml(const json_t *canonical, FILE *out)
 	json_object_foreach((json_t *)canonical, key, value)
 		if (str_starts_with(key, "x-"))
 			add_entry(&text, key, value, 0);
-	return write_escaped(&text, out);
+	return write_text(&text, escape, out);
 }
 
 /* Go writes what HTML could take for markup as \u. */
@@ -369,11 +374,26 @@ static void add_json(struct strbuf *out, const json_t *value, unsigned int depth
 	strbuf_addc(out, object ? '}' : ']');
 }
 
-int config_render_json(const json_t *canonical, FILE *out)
+static int render_json(const json_t *canonical, bool escape, FILE *out)
 {
 	_cleanup_strbuf_ struct strbuf text = {0};
 
 	add_json(&text, canonical, 0);
 	strbuf_addc(&text, '\n');
-	return write_escaped(&text, out);
+	return write_text(&text, escape, out);
+}
+
+int config_render_yaml(const json_t *canonical, FILE *out)
+{
+	return render_yaml(canonical, true, out);
+}
+
+int config_render_json(const json_t *canonical, FILE *out)
+{
+	return render_json(canonical, true, out);
+}
+
+int config_render_model(const json_t *model, bool json, FILE *out)
+{
+	return json ? render_json(model, false, out) : render_yaml(model, false, out);
 }
