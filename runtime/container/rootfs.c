@@ -140,6 +140,8 @@ static int reopen_here(int fd, char *path, size_t size)
  */
 int rootfs_overlay_by_mount(const struct rootfs_spec *rootfs, bool *ret_own, struct error *err)
 {
+	/* Held, for a namespace without users comes apart, and its paths with it. */
+	_cleanup_close_ int old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	char options[4096], path[4096];
 	int fds[LAYERS_MAX], upper, work, root;
 	size_t n;

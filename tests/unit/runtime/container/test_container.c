@@ -14,6 +14,7 @@
 #include "common/process.h"
 
 #include "runtime/container/confine/seccomp.h"
+#include "runtime/container/rootfs.h"
 
 #include "tests/support/namespaces.h"
 #include "tests/unit/runtime/container/box.h"
@@ -612,4 +613,36 @@ static int run_hook(void *unused)
 Test(container, network_hook, .timeout = 60)
 {
 	in_box(run_hook);
+}
+
+/* The ways that kernels before 6.7 need, and that ours takes as well. */
+static int run_old_overlays(void *unused)
+{
+	static struct box box;
+	int layers[2], fd;
+	bool own = false;
+
+	box_prepare();
+	box_init(&box, SH("true"));
+	if (mkdir("/mnt/top", 0755) < 0)
+		return 1;
+	layers[0] = open("/mnt/top", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	layers[1] = box.layer;
+	box.spec.rootfs.layer_fds = layers;
+	box.spec.rootfs.layer_count = 2;
+	fd = rootfs_overlay_by_names(&box.spec.rootfs, &box.err);
+	CHECK(fd >= 0 && faccessat(fd, "etc/passwd", F_OK, 0) == 0, "by names: %s",
+	      box.err.message);
+	box_init(&box, SH("true"));
+	box.spec.rootfs.layer_fds = layers;
+	box.spec.rootfs.layer_count = 2;
+	fd = rootfs_overlay_by_mount(&box.spec.rootfs, &own, &box.err);
+	CHECK(fd >= 0 && own && faccessat(fd, "etc/passwd", F_OK, 0) == 0, "by mount: %s",
+	      box.err.message);
+	return failures != 0;
+}
+
+Test(container, overlays_of_old_kernels)
+{
+	in_box(run_old_overlays);
 }
