@@ -210,6 +210,10 @@ void adopt_resume(struct supervisor *supervisor)
 
 		if (instance->state == INSTANCE_BACKOFF && !instance->pid)
 			restart_resume(instance);
+		/* It stopped, but whether its rules went before the supervisor died? */
+		if (!instance->pid && instance->service->port_count &&
+		    instance->state != INSTANCE_BACKOFF)
+			ports_forget(supervisor->ports, instance->id);
 		if (!instance->pid)
 			continue;
 		/* Of one that has ended too: its last words may still be in the pipes. */

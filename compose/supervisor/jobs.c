@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -24,14 +25,16 @@ struct job {
 
 struct jobs {
 	sd_event *event;
+	char *title;
 	struct job *first;
 };
 
-struct jobs *jobs_new(sd_event *event)
+struct jobs *jobs_new(sd_event *event, char *title)
 {
 	struct jobs *jobs = new (struct jobs);
 
 	jobs->event = event;
+	jobs->title = title;
 	return jobs;
 }
 
@@ -89,13 +92,17 @@ static int on_ended(sd_event_source *source, int fd, uint32_t events, void *data
 	return 0;
 }
 
-static void __attribute__((noreturn)) job_child(job_work *work, void *data, int report)
+static void __attribute__((noreturn))
+job_child(struct jobs *jobs, job_work *work, void *data, int report)
 {
 	struct error err = ERROR_INIT;
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "berth-job");
+	/* In `ps` it is not a second supervisor. */
+	if (jobs->title && strlen(jobs->title) >= strlen("__helper-job"))
+		strcpy(jobs->title, "__helper-job");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (work(data, &err) < 0) {
@@ -122,7 +129,7 @@ int job_start(struct jobs *jobs, job_work *work, void *data, job_done *done, voi
 	write_end = pair[1];
 	pid = fork();
 	if (pid == 0)
-		job_child(work, data, write_end);
+		job_child(jobs, work, data, write_end);
 	if (pid < 0)
 		return error_errno(err, "start a helper process");
 	pidfd = process_pidfd_open(pid);

@@ -15,7 +15,8 @@
 
 struct jobs;
 
-struct jobs *jobs_new(sd_event *event);
+/* @title: where this process keeps the word of its command line that jobs show differently. */
+struct jobs *jobs_new(sd_event *event, char *title);
 void jobs_free(struct jobs *jobs); /* kills what runs; nobody is told */
 
 /* Runs in the child; its error comes back. */

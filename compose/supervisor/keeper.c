@@ -281,12 +281,24 @@ static void supervisor_start(struct keeper *keeper)
 	keeper->supervisor = pid;
 }
 
+/*
+ * It gave up by itself before it had anything that we would keep for it: a state folder that
+ * cannot be written, say. Its last words are in the log for whoever asked; trying again on our own
+ * would change nothing.
+ */
+static bool in_vain(const struct keeper *keeper, const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED && info->si_status && !keeper->stored_count &&
+	       !keeper->exit_count;
+}
+
 static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 {
 	int64_t now = units_monotonic_usec(), delay_msec = 0;
 
 	keeper->supervisor = 0;
 	receive_all(keeper);
+	keeper->ending |= in_vain(keeper, info);
 	if (keeper->ending)
 		return;
 	if (now - keeper->started_usec >= (int64_t)STEADY_USEC)

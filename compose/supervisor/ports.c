@@ -272,27 +272,28 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static void pending_add(struct ports *ports, struct instance *instance, bool removal,
+/* @instance NULL: its rules go. */
+static void pending_add(struct ports *ports, const char *id, struct instance *instance,
 			void (*done)(struct instance *instance))
 {
 	struct pending *pending = NULL;
 	char owner[80];
 
-	snprintf(owner, sizeof(owner), "container:%s", instance->id);
+	snprintf(owner, sizeof(owner), "container:%s", id);
 	for (size_t i = 0; i < ports->pending_count && !pending; i++)
 		if (strcmp(ports->pending[i].owner, owner) == 0)
 			pending = &ports->pending[i];
 	if (!pending)
 		pending = array_add(ports->pending, ports->pending_count);
 	strcpy(pending->owner, owner);
-	pending->instance = removal ? NULL : instance;
+	pending->instance = instance;
 	pending->done = done;
 	if (ports->timer)
 		return;
 	/* Others of the same group follow: one commit for all of them, but not much later. */
 	(void)sd_event_add_time_relative(
 		ports->supervisor->event, &ports->timer, CLOCK_MONOTONIC,
-		!removal && !executor_births(ports->supervisor->executor) ? 0 : COMMIT_LATEST_USEC,
+		instance && !executor_births(ports->supervisor->executor) ? 0 : COMMIT_LATEST_USEC,
 		1, on_timer, ports);
 }
 
@@ -317,7 +318,12 @@ void ports_release(struct instance *instance)
 	free(instance->ports);
 	instance->ports = NULL;
 	instance->port_count = 0;
-	pending_add(ports, instance, true, NULL);
+	pending_add(ports, instance->id, NULL, NULL);
+}
+
+void ports_forget(struct ports *ports, const char *container_id)
+{
+	pending_add(ports, container_id, NULL, NULL);
 }
 
 /* Where the rules lead: the first network of its that leads outside. */
@@ -393,7 +399,7 @@ void ports_publish(struct instance *instance, void (*done)(struct instance *inst
 		for (int family = 0; family < 2; family++)
 			start_proxy(instance, instance->ports[i], family);
 	}
-	pending_add(instance->supervisor->ports, instance, false, done);
+	pending_add(instance->supervisor->ports, instance->id, instance, done);
 }
 
 void ports_flush(struct ports *ports)
@@ -442,7 +448,7 @@ void ports_resume(struct instance *instance)
 	}
 	/* Whether the rules went in before the supervisor died is not known: once more. */
 	if (endpoint && instance->port_count)
-		pending_add(instance->supervisor->ports, instance, false, NULL);
+		pending_add(instance->supervisor->ports, instance->id, instance, NULL);
 }
 
 void ports_settle(struct ports *ports)

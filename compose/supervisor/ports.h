@@ -38,6 +38,8 @@ void ports_unreserve(struct ports *ports);
 int ports_hold(struct instance *instance, struct error *err);
 /* The container stopped: rules go (with the next commit), sockets are let go. */
 void ports_release(struct instance *instance);
+/* Rules of a container that does not run must go, whatever we remember of it. */
+void ports_forget(struct ports *ports, const char *container_id);
 /* Rules and proxies for a started container; @done is called once they are in place. */
 void ports_publish(struct instance *instance, void (*done)(struct instance *instance));
 /* Commits what is pending now: before the last reply of `down`. */

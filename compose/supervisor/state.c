@@ -427,6 +427,47 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	return 0;
 }
 
+/* The attachment of a removed container, or NULL. */
+static struct attachment *attachment_in_trash(struct supervisor *supervisor, const char *id)
+{
+	_cleanup_free_ char *path = str_printf("trash/%s/record.json", id);
+	_cleanup_json_ json_t *record = NULL;
+	struct attachment *attachment = NULL;
+	struct error err = ERROR_INIT;
+	const json_t *json;
+
+	if (json_read(supervisor->state_dir, path, RECORD_MAX, &record, &err) < 0)
+		return NULL;
+	json = json_object_get(record, "attachment");
+	if (json && attachment_from_json(supervisor->networks, json, &attachment, &err) < 0)
+		log_warning("container %.12s: %s", id, err.message);
+	return attachment;
+}
+
+void state_finish_removals(struct supervisor *supervisor)
+{
+	_cleanup_free_ struct attachment **attachments = NULL;
+	_cleanup_strv_ char **ids = NULL;
+	struct error err = ERROR_INIT;
+	size_t count = 0;
+
+	if (fs_list(supervisor->state_dir, "trash", &ids, &err) < 0 || !ids || !ids[0])
+		return;
+	strv_foreach(id, ids) {
+		struct attachment *attachment = attachment_in_trash(supervisor, id);
+
+		ports_forget(supervisor->ports, id);
+		if (attachment)
+			*array_add(attachments, count) = attachment;
+	}
+	if (count && attachment_release(supervisor->networks, attachments, count, &err) < 0)
+		log_warning("give addresses back: %s", err.message);
+	for (size_t i = 0; i < count; i++)
+		attachment_free(attachments[i]);
+	ports_flush(supervisor->ports);
+	state_tidy_later(supervisor);
+}
+
 static int tidy_work(void *data, struct error *err)
 {
 	struct supervisor *supervisor = data;

@@ -30,6 +30,12 @@ void state_note(struct instance *instance);
 /* Moves the container's folder to the trash; -ENOENT is no failure. */
 int state_discard(struct instance *instance, struct error *err);
 
+/*
+ * At start: what lies in the trash may still have addresses and firewall rules, which the
+ * supervisor that threw it there did not come to give back.
+ */
+void state_finish_removals(struct supervisor *supervisor);
+
 /* Takes @json (internal canonical form) as the project; counted. */
 int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
 		 struct error *err);

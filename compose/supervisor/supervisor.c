@@ -32,7 +32,7 @@
 #include "compose/supervisor/state.h"
 
 /* Whoever started us gets this long to ask for something. */
-#define FIRST_CLIENT_USEC (10 * USEC_PER_SEC)
+#define FIRST_CLIENT_USEC USEC_PER_SEC
 
 int supervisor_claim_fd(struct supervisor *supervisor, const char *name)
 {
@@ -206,6 +206,7 @@ static int recover(struct supervisor *supervisor, struct early_exits *exits, str
 	r = keeper_client_list(supervisor->keeper, NULL, err);
 	if (r < 0)
 		return r;
+	state_finish_removals(supervisor);
 	adopt_resume(supervisor);
 	exits->early = false;
 	for (size_t i = 0; i < exits->count; i++)
@@ -231,7 +232,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 		return r;
 	supervisor->cgroup_base = str_printf("berth/%s", supervisor->project);
 	supervisor->children = children_new(supervisor->event);
-	supervisor->jobs = jobs_new(supervisor->event);
+	supervisor->jobs = jobs_new(supervisor->event, supervisor->title);
 	supervisor->events = events_new();
 	supervisor->ports = ports_new(supervisor);
 	supervisor->executor = executor_new(supervisor);
@@ -273,6 +274,7 @@ int supervisor_main(int argc, char **argv)
 	if (argc < 2)
 		return 1;
 	supervisor.project = argv[argc - 1];
+	supervisor.title = argc > 2 ? argv[argc - 2] : NULL;
 	log_set_name(supervisor.project);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);

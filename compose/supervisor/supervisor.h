@@ -36,6 +36,7 @@ struct model {
 struct supervisor {
 	sd_event *event;
 	char *project;       /* name */
+	char *title;         /* "__supervisor" in our command line */
 	char *runtime_path;  /* BERTH_RUNTIME_DIR/projects/NAME */
 	char *cgroup_base;   /* "berth/NAME" */
 	int state_dir;       /* BERTH_ROOT/projects/NAME */

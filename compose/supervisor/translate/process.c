@@ -58,8 +58,10 @@ char **translate_arguments(const struct service *service, const struct image *im
 	}
 	if (service->command.set)
 		command = service->command.args;
-	strv_foreach(word, entrypoint) strv_append(&arguments, word);
-	strv_foreach(word, command) strv_append(&arguments, word);
+	strv_foreach(word, entrypoint)
+		strv_append(&arguments, word);
+	strv_foreach(word, command)
+		strv_append(&arguments, word);
 	return arguments;
 }
 
@@ -83,8 +85,7 @@ static void translate_environment(struct translation *translation)
 		     translate_hostname(translation->instance, short_id));
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
-	strv_foreach(row, translation->image->env)
-	{
+	strv_foreach(row, translation->image->env) {
 		char *value = strchr(row, '=');
 		_cleanup_free_ char *key =
 			alloc_string_n(row, value ? (size_t)(value - row) : strlen(row));
@@ -101,8 +102,7 @@ static int capability_list(char *const *names, const char *key, bool *ret_all, u
 {
 	*ret = 0;
 	*ret_all = false;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		uint64_t mask = 0;
 
 		if (strcasecmp(name, "ALL") == 0) {
@@ -140,8 +140,7 @@ static const char *security_option(const struct service *service, const char *ke
 {
 	size_t length = strlen(key);
 
-	strv_foreach(option, service->security_opt)
-	{
+	strv_foreach(option, service->security_opt) {
 		if (strncmp(option, key, length) != 0)
 			continue;
 		if (option[length] == '=' || option[length] == ':')
@@ -327,7 +326,8 @@ int translate_process(struct translation *translation, struct error *err)
 	if (r < 0)
 		return r;
 	arguments = translate_arguments(service, translation->image);
-	strv_foreach(word, arguments) translation_own(translation, word);
+	strv_foreach(word, arguments)
+		translation_own(translation, word);
 	translation_own(translation, arguments);
 	if (!arguments)
 		return error_set(err, EINVAL,

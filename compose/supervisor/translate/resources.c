@@ -184,8 +184,9 @@ int translate_resources(struct translation *translation, struct error *err)
 	resources->all_devices = service->privileged == TRI_TRUE;
 	for (size_t i = 0; r == 0 && i < service->device_count; i++)
 		r = add_device(translation, &service->devices[i], err);
-	strv_foreach(rule, service->device_cgroup_rules) if (r == 0) r =
-		add_rule_text(translation, rule, err);
+	strv_foreach(rule, service->device_cgroup_rules)
+		if (r == 0)
+			r = add_rule_text(translation, rule, err);
 	resources->device_rules = translation->device_rules;
 	resources->device_rule_count = translation->device_rule_count;
 	translation->spec.devices = translation->devices;
