@@ -108,6 +108,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	session.project = target.name;
 	session.services = argv;
 	session.index = container_index;
+	/* Whoever wants bare lines wants nothing but them. */
+	session.quiet_exits = no_log_prefix;
 	session.printer = (struct log_printer){
 		.prefix = !no_log_prefix,
 		.timestamps = timestamps,
