@@ -14,7 +14,7 @@ def needs(service, condition, **more):
 
 
 def test_healthy_is_waited_for(berth):
-    check = {"test": ["CMD", "test", "-e", "/tmp/ready"], "interval": "100ms"}
+    check = {"test": ["CMD", "test", "-e", "/tmp/ready"], "interval": "100ms", "retries": 50}
     project = berth.project({"compose.yaml": {"services": {
         "db": sh("sleep 0.5; touch /tmp/ready; sleep 1000", healthcheck=check, init=True),
         "app": {**SLEEP, **needs("db", "healthy")}}}})
@@ -34,9 +34,9 @@ def test_probes_start_at_once(berth):
 
 def test_completed_is_waited_for(berth):
     project = berth.project({"compose.yaml": {"services": {
-        "init": sh("sleep 0.5; echo done > /shared/state", volumes=["v:/shared"]),
-        "app": {**SLEEP, "volumes": ["v:/shared"], **needs("init", "completed_successfully")}},
-        "volumes": {"v": {}}}})
+        "init": sh("sleep 0.5; echo done > /shared/state", volumes=["vol:/shared"]),
+        "app": {**SLEEP, "volumes": ["vol:/shared"], **needs("init", "completed_successfully")}},
+        "volumes": {"vol": {}}}})
     up = project.run("up", "-d", "--wait")
     assert f"{project.name}-init-1 Exited" in up.stderr
     assert project.exec("app", "cat", "/shared/state").stdout == "done\n"

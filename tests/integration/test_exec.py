@@ -29,7 +29,7 @@ def test_stdin(berth):
 def test_options(berth):
     project = up(berth)
     assert project.run("exec", "-T", "-u", "1000:1001", "a", "id").stdout.startswith(
-        "uid=1000 gid=1001")
+        "uid=1000(app) gid=1001(extra)")
     assert project.run("exec", "-T", "-w", "/tmp", "a", "pwd").stdout == "/tmp\n"
     assert project.run("exec", "-T", "-e", "X=1", "-e", "Y=2", "a", "sh", "-c",
                        "echo $X$Y").stdout == "12\n"

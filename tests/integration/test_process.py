@@ -50,7 +50,8 @@ def test_environment(berth):
 
 
 @pytest.mark.parametrize("user,expected", [
-    ("1000", "uid=1000 gid=0(root)"), ("1000:1001", "uid=1000 gid=1001"),
+    ("1000", "uid=1000(app) gid=1000(app)"), ("1000:1001", "uid=1000(app) gid=1001(extra)"),
+    ("4321", "uid=4321 gid=0(root)"), ("app:extra", "uid=1000(app) gid=1001(extra)"),
     ("root", "uid=0(root) gid=0(root)")])
 def test_user(berth, user, expected):
     project = up(berth, user=user)

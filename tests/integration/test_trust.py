@@ -12,14 +12,18 @@ def sh(script, **more):
     return {"image": "busybox", "command": ["sh", "-c", script], **more}
 
 
+def kill_if_there(berth, pid):
+    try:
+        berth.kill(pid)
+    except ProcessLookupError:
+        pass
+
+
 def kill_supervisor(berth, project):
     """Kills it and waits until another one is there."""
     before = project.supervisor_pids()
     for pid in before:
-        try:
-            berth.kill(pid)
-        except ProcessLookupError:
-            pass
+        kill_if_there(berth, pid)
     berth.wait_until(lambda: [p for p in project.supervisor_pids() if p not in before], 10,
                      "the keeper starts another supervisor")
 
@@ -67,7 +71,7 @@ def test_during_up(berth, delay_ms):
     berth.wait_until(project.supervisor_pids, 5, interval=0.001)
     time.sleep(delay_ms / 1000)
     for pid in project.supervisor_pids():
-        berth.kill(pid)
+        kill_if_there(berth, pid)
     out, err = client.communicate(timeout=30)
     assert client.returncode == 0, err
     rows = project.ps()
@@ -84,7 +88,7 @@ def test_during_down(berth, delay_ms):
     client = project.popen("down", "-t", "1")
     time.sleep(delay_ms / 1000)
     for pid in project.supervisor_pids():
-        berth.kill(pid)
+        kill_if_there(berth, pid)
     out, err = client.communicate(timeout=30)
     assert client.returncode == 0, err
     assert project.ps() == []
@@ -114,10 +118,7 @@ def test_exit_while_the_supervisor_is_dead(berth):
     end = time.monotonic() + 1
     while time.monotonic() < end:
         for pid in project.supervisor_pids():
-            try:
-                berth.kill(pid)
-            except ProcessLookupError:
-                pass
+            kill_if_there(berth, pid)
         time.sleep(0.02)
     row = project.wait_state("a", "exited")
     assert row["ExitCode"] == 23
@@ -166,7 +167,7 @@ def test_up_and_down_at_once(berth):
 def test_reexec(berth):
     """SIGKILL is the worst case of replacing the binary: nothing is lost on a restart."""
     project = berth.project({"compose.yaml": {"services": {"a": sh(
-        "n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done")}}})
+        "n=0; while :; do n=$$((n+1)); echo $$n; sleep 0.01; done")}}})
     project.run("up", "-d")
     for _ in range(3):
         time.sleep(0.2)

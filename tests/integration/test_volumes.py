@@ -15,9 +15,9 @@ def up(berth, service, files=None, **top):
 
 def test_new_volume_is_filled_from_the_image(berth):
     berth.image_from_binaries("filled", [], {"/data/sub/file": ("text", 0o640), "/data/x": "y"})
-    project = up(berth, {"image": "filled", "volumes": ["v:/data", "n:/empty", {
+    project = up(berth, {"image": "filled", "volumes": ["volv:/data", "voln:/empty", {
         "type": "volume", "source": "nc", "target": "/data2", "volume": {"nocopy": True}}]},
-        volumes={"v": {}, "n": {}, "nc": {}})
+        volumes={"volv": {}, "voln": {}, "nc": {}})
     assert project.exec("a", "cat", "/data/sub/file").stdout == "text"
     assert project.exec("a", "stat", "-c", "%a", "/data/sub/file").stdout == "640\n"
     project.exec("a", "rm", "/data/x")
@@ -57,8 +57,8 @@ def test_tmpfs(berth):
 
 
 def test_read_only_root_and_volume(berth):
-    project = up(berth, {"read_only": True, "volumes": ["v:/data:ro"], "tmpfs": "/tmp"},
-                 volumes={"v": {}})
+    project = up(berth, {"read_only": True, "volumes": ["volv:/data:ro"], "tmpfs": "/tmp"},
+                 volumes={"volv": {}})
     for path in ("/x", "/data/x"):
         assert "Read-only" in project.exec("a", "sh", "-c", f"echo > {path}", check=False).stderr
     project.exec("a", "sh", "-c", "echo > /tmp/x")
@@ -95,37 +95,37 @@ def test_anonymous_volumes_are_carried_over_and_go_with_down_v(berth):
 
 
 def test_subpath(berth):
-    project = up(berth, {"volumes": ["v:/all"]}, volumes={"v": {}})
+    project = up(berth, {"volumes": ["volv:/all"]}, volumes={"volv": {}})
     project.exec("a", "mkdir", "-p", "/all/sub/deeper")
     project.exec("a", "sh", "-c", "echo deep > /all/sub/deeper/file")
     project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [{
-        "type": "volume", "source": "v", "target": "/x", "volume": {"subpath": "sub/deeper"}}]}},
-        "volumes": {"v": {}}}})
+        "type": "volume", "source": "volv", "target": "/x", "volume": {"subpath": "sub/deeper"}}]}},
+        "volumes": {"volv": {}}}})
     project.run("up", "-d", "-t", "0")
     assert project.exec("a", "cat", "/x/file").stdout == "deep\n"
 
 
 def test_volume_options(berth):
-    project = up(berth, {"volumes": ["t:/t", "b:/b"]}, {"data/f": "bound"}, volumes={
-        "t": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=750"}},
-        "b": {"driver_opts": {"type": "none", "device": "./data", "o": "bind"}}})
+    project = up(berth, {"volumes": ["volt:/t", "volb:/b"]}, {"data/f": "bound"}, volumes={
+        "volt": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=750"}},
+        "volb": {"driver_opts": {"type": "none", "device": "./data", "o": "bind"}}})
     assert project.exec("a", "stat", "-c", "%a", "/t").stdout == "750\n"
     assert project.exec("a", "cat", "/b/f").stdout == "bound"
 
 
 def test_external_volume(berth):
-    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": ["v:/v"]}},
-                                              "volumes": {"v": {"external": True}}}})
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": ["volv:/v"]}},
+                                              "volumes": {"volv": {"external": True}}}})
     failed = project.run("up", "-d", check=False)
     assert failed.returncode == 1
-    assert "external volume \"v\" not found" in failed.stderr
+    assert "external volume \"volv\" not found" in failed.stderr
 
 
 def test_shared_by_two_services(berth):
     project = berth.project({"compose.yaml": {
-        "services": {"a": {**SLEEP, "volumes": ["v:/v"]},
-                     "b": {**SLEEP, "volumes": ["v:/v:ro"]},
-                     "c": {**SLEEP, "volumes_from": ["a:ro"]}}, "volumes": {"v": {}}}})
+        "services": {"a": {**SLEEP, "volumes": ["volv:/v"]},
+                     "b": {**SLEEP, "volumes": ["volv:/v:ro"]},
+                     "c": {**SLEEP, "volumes_from": ["a:ro"]}}, "volumes": {"volv": {}}}})
     project.run("up", "-d")
     project.exec("a", "sh", "-c", "echo hi > /v/f")
     assert project.exec("b", "cat", "/v/f").stdout == "hi\n"
@@ -136,10 +136,10 @@ def test_links_in_a_volume_lead_nowhere(berth):
     """What a container puts into its root or volume cannot lead a later mount out of it."""
     target = os.path.join(berth.base, "host-folder")
     os.mkdir(target)
-    project = up(berth, {"volumes": ["v:/v"]}, volumes={"v": {}})
+    project = up(berth, {"volumes": ["volv:/v"]}, volumes={"volv": {}})
     project.exec("a", "ln", "-s", f"../../../../../../../../{target}", "/v/out")
     project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
-        "v:/v", {"type": "tmpfs", "target": "/v/out"}]}}, "volumes": {"v": {}}}})
+        "volv:/v", {"type": "tmpfs", "target": "/v/out"}]}}, "volumes": {"volv": {}}}})
     project.run("up", "-d", "-t", "0", check=False)
     assert stat.S_ISDIR(os.stat(target).st_mode) and os.listdir(target) == []
     assert not any(target in line for line in open(f"/proc/{berth.pid}/mountinfo"))
