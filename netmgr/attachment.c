@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/json.h"
@@ -28,6 +29,7 @@ void attachment_settle(struct attachment *attachment)
 	attachment->host_fd = -EBADF;
 	batch_done(&attachment->host);
 	batch_done(&attachment->inside);
+	batch_done(&attachment->last);
 	free(attachment->patches);
 	attachment->patches = NULL;
 	attachment->patch_count = 0;
@@ -62,6 +64,15 @@ static void patch_later(struct attachment *attachment, enum attachment_patch_kin
 	patch->at = at;
 }
 
+static bool ipv6_is_there(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = access("/proc/net/if_inet6", F_OK) == 0;
+	return known;
+}
+
 static void put_veth(struct attachment *attachment, size_t i)
 {
 	const struct endpoint *endpoint = &attachment->endpoints[i];
@@ -76,6 +87,11 @@ static void put_veth(struct attachment *attachment, size_t i)
 	};
 
 	patch_later(attachment, PATCH_NETNS, i, link_add_veth(&attachment->host, &veth));
+	/* A bridge's port needs no address; a container without IPv6 is not to shout for
+	 * neighbours, to be heard by all the others. */
+	if (ipv6_is_there())
+		link_without_ipv6(&attachment->host, endpoint->host_interface, 0);
+	link_set_up_by_name(&attachment->host, endpoint->host_interface);
 	if (extra->isolated || extra->hairpin)
 		link_set_port(&attachment->host, endpoint->host_interface, extra->isolated,
 			      extra->hairpin);
@@ -129,6 +145,12 @@ static void put_inside(struct attachment *attachment, size_t i)
 	const struct endpoint_extra *extra = &attachment->extras[i];
 	struct ipaddr ip4 = ip_of4(endpoint->ipv4), ip6 = ip_of6(endpoint->ipv6);
 
+	if (!endpoint->has_ipv6 && ipv6_is_there()) {
+		link_without_ipv6(&attachment->inside, NULL, 0);
+		patch_later(attachment, PATCH_INDEX, i,
+			    attachment->inside.message + NLMSG_HDRLEN +
+				    offsetof(struct ifinfomsg, ifi_index));
+	}
 	link_set_up(&attachment->inside, 0);
 	patch_later(attachment, PATCH_INDEX, i,
 		    attachment->inside.message + NLMSG_HDRLEN +
@@ -168,6 +190,11 @@ int attachment_build(struct attachment *attachment, size_t from, struct error *e
 	for (size_t i = from; i < attachment->count; i++)
 		put_inside(attachment, i);
 	put_default_routes(attachment);
+	/* A port that works may be its bridge's first: then the bridge comes to life, too. */
+	for (size_t i = from; i < attachment->count; i++) {
+		link_settle(&attachment->last, attachment->endpoints[i].host_interface, 0);
+		link_settle(&attachment->last, NULL, attachment->extras[i].master);
+	}
 	if (attachment->host.size > ATTACHMENT_MESSAGES_MAX ||
 	    attachment->inside.size > ATTACHMENT_MESSAGES_MAX)
 		return error_set(err, E2BIG, "container %.12s: it is on too many networks",
@@ -207,6 +234,17 @@ static int send_copy(const struct attachment *attachment, const struct batch *ba
 	return netlink_transact(fd, copy, batch->size, batch->count, 0, err);
 }
 
+static int send_last(const struct attachment *attachment, struct error *err)
+{
+	const struct batch *batch = &attachment->last;
+	_Alignas(8) uint8_t copy[ATTACHMENT_MESSAGES_MAX];
+
+	if (!batch->count)
+		return 0;
+	memcpy(copy, batch->data, batch->size);
+	return netlink_transact(attachment->host_fd, copy, batch->size, batch->count, ENODEV, err);
+}
+
 int attachment_send(const struct attachment *attachment, int inside_fd, int netns_fd,
 		    struct error *err)
 {
@@ -214,7 +252,7 @@ int attachment_send(const struct attachment *attachment, int inside_fd, int netn
 		return error_wrap(err, "connect to its networks");
 	if (send_copy(attachment, &attachment->inside, inside_fd, false, -1, err) < 0)
 		return error_wrap(err, "set addresses and routes");
-	return 0;
+	return send_last(attachment, err);
 }
 
 /* Between clone3 and execve: system calls only. */

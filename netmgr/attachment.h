@@ -43,7 +43,7 @@ struct attachment {
 	const struct redirect *redirect; /* NULL: no DNS */
 	/* only until the child has sent them: attachment_settle() */
 	int host_fd;
-	struct batch host, inside;
+	struct batch host, inside, last; /* sent in this order; the last to the host again */
 	struct attachment_patch *patches;
 	size_t patch_count;
 };

@@ -46,7 +46,7 @@ size_t link_add_veth(struct batch *batch, const struct link_veth *veth)
 {
 	size_t info, data, fd_at;
 
-	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, veth->name, IFF_UP);
+	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, veth->name, 0);
 	if (veth->mtu)
 		batch_attr_u32(batch, IFLA_MTU, veth->mtu);
 	if (veth->master)
@@ -78,6 +78,23 @@ void link_set_up(struct batch *batch, unsigned int index)
 	link_message(batch, RTM_NEWLINK, 0, index, NULL, IFF_UP);
 }
 
+void link_set_up_by_name(struct batch *batch, const char *name)
+{
+	link_message(batch, RTM_NEWLINK, 0, 0, name, IFF_UP);
+}
+
+void link_without_ipv6(struct batch *batch, const char *name, unsigned int index)
+{
+	size_t families, family;
+
+	link_message(batch, RTM_NEWLINK, 0, index, name, 0);
+	families = batch_nest(batch, IFLA_AF_SPEC);
+	family = batch_nest(batch, AF_INET6);
+	batch_attr_u8(batch, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	batch_nest_end(batch, family);
+	batch_nest_end(batch, families);
+}
+
 void link_set_port(struct batch *batch, const char *name, bool isolated, bool hairpin)
 {
 	size_t info, data;
@@ -90,6 +107,17 @@ void link_set_port(struct batch *batch, const char *name, bool isolated, bool ha
 	batch_attr_u8(batch, IFLA_BRPORT_MODE, hairpin);
 	batch_nest_end(batch, data);
 	batch_nest_end(batch, info);
+}
+
+/*
+ * A link whose carrier came on drops what is sent through it until the kernel's link watch has
+ * run, which may be late, and a lost first packet costs its sender a second. rtnl_getlink() has
+ * that work done before it answers (Linux 6.5).
+ */
+void link_settle(struct batch *batch, const char *name, unsigned int index)
+{
+	link_message(batch, RTM_GETLINK, 0, index, name, 0);
+	batch_attr_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 }
 
 void link_delete(struct batch *batch, const char *name)

@@ -20,18 +20,25 @@ struct link_veth {
 };
 
 /*
- * Makes both ends: the peer in its namespace, down; the near end in its bridge and up. Returns the
+ * Makes both ends, down: the peer in its namespace, the near end in its bridge. Returns the
  * offset in batch->data of the namespace's descriptor, for whoever knows it only later.
  */
 size_t link_add_veth(struct batch *batch, const struct link_veth *veth);
 /* A bridge, down. @mtu 0: the default. */
 void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu);
 void link_set_up(struct batch *batch, unsigned int index);
+void link_set_up_by_name(struct batch *batch, const char *name);
 /*
  * A bridge's port. @isolated: it hears and reaches only the bridge itself. @hairpin: what came
  * from it may go back to it.
  */
 void link_set_port(struct batch *batch, const char *name, bool isolated, bool hairpin);
+/* No link-local address, and so none of the multicasts that go with it. By name, or by index. */
+void link_without_ipv6(struct batch *batch, const char *name, unsigned int index);
+/*
+ * Asks for a link, by name or (NULL) by index, for the question's effect alone: see the .c file.
+ */
+void link_settle(struct batch *batch, const char *name, unsigned int index);
 void link_delete(struct batch *batch, const char *name);
 void link_set_group(struct batch *batch, const char *name, uint32_t group);
 void link_delete_group(struct batch *batch, uint32_t group);

@@ -112,6 +112,7 @@ int lab_outside(void)
 
 	fd = netlink_open(NETLINK_ROUTE, &err);
 	link_add_veth(&batch, &veth);
+	link_set_up_by_name(&batch, "up0");
 	send_batch(fd, &batch);
 	add_addresses(fd, "up0", "203.0.113.1", "2001:db8::1");
 	close(fd);
