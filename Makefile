@@ -193,13 +193,22 @@ packages:
 lint-packages:
 	$(call install_packages,clang clang-format clang-tidy)
 
+# From nothing to a stack that answers: what the README shows first.
+demo: demo-packages
+	$(MAKE) --no-print-directory $(O)/berth
+	samples/demo $(abspath $(O)/berth)
+demo-packages:
+	@dpkg-query -W -f '$${db:Status-Status}\n' $(BUILD_PACKAGES) $(DEMO_PACKAGES) 2>&1 | \
+		grep -qvx installed || exit 0; \
+	$(APT) update && $(APT) install --no-install-recommends $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+
 install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
 
 clean:
 	rm -rf build
 
-.PHONY: all unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
+.PHONY: all demo demo-packages unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
 	lint-headers lint-tidy packages lint-packages install clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
