@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -27,7 +28,7 @@ struct executor {
 	size_t queued;
 	size_t births, births_max;
 	bool stepping, again;
-	sd_event_source *soon;
+	sd_event_source *soon, *later;
 };
 
 struct executor *executor_new(struct supervisor *supervisor)
@@ -62,6 +63,7 @@ void executor_free(struct executor *executor)
 		converge_free(executor->supervisor, converge);
 	}
 	sd_event_source_disable_unref(executor->soon);
+	sd_event_source_disable_unref(executor->later);
 	free(executor);
 }
 
@@ -327,6 +329,30 @@ static void begin_operations(struct executor *executor, struct converge *converg
 	}
 }
 
+/*
+ * Nobody listens: waiting for the sake of an answer (`--wait`) has lost its sense, and once
+ * somebody else asks for something, so has waiting for a dependency and what would follow it.
+ */
+static void abandon(struct converge *converge)
+{
+	bool all = converge->next != NULL;
+
+	if (converge->listener.context || !converge->plan || !converge->begun)
+		return;
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		struct operation_run *run = &converge->runs[i];
+		bool wait = operation->kind == OP_WAIT;
+
+		if (run->state == RUN_WAITING
+			    ? !(all || (wait && operation->final))
+			    : run->state != RUN_RUNNING || !wait || !(all || operation->final))
+			continue;
+		run->state = RUN_SKIPPED;
+		converge->waiting--;
+	}
+}
+
 static void finish(struct executor *executor, struct converge *converge)
 {
 	struct supervisor *supervisor = executor->supervisor;
@@ -373,6 +399,7 @@ static void step(struct executor *executor)
 			if (begin(converge, &converge->err) < 0)
 				converge->waiting = 0;
 		}
+		abandon(converge);
 		do {
 			executor->again = false;
 			if (converge->waiting)
@@ -448,6 +475,8 @@ void executor_forget_listener(struct executor *executor, void *context)
 	for (struct converge *converge = executor->first; converge; converge = converge->next)
 		if (converge->listener.context == context)
 			converge->listener = (struct executor_listener){0};
+	if (executor->first)
+		step_soon(executor);
 }
 
 void executor_instance_changed(struct executor *executor, struct instance *instance)
@@ -460,6 +489,27 @@ void executor_instance_changed(struct executor *executor, struct instance *insta
 		if (converge->runs[i].state == RUN_RUNNING)
 			operation_look(converge, i, instance);
 	step_soon(executor);
+}
+
+static int on_later(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct executor *executor = data;
+	struct converge *converge = executor->first;
+
+	executor->later = sd_event_source_disable_unref(executor->later);
+	for (size_t i = 0; converge && converge->plan && i < converge->plan->count; i++)
+		if (converge->runs[i].state == RUN_RUNNING &&
+		    converge->plan->operations[i].kind == OP_WAIT)
+			operation_look(converge, i, NULL);
+	step(executor);
+	return 0;
+}
+
+void executor_look_later(struct executor *executor, uint64_t usec)
+{
+	if (!executor->later)
+		(void)sd_event_add_time_relative(executor->supervisor->event, &executor->later,
+						 CLOCK_MONOTONIC, usec, 1, on_later, executor);
 }
 
 void executor_stop_all(struct executor *executor)

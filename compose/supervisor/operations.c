@@ -14,6 +14,7 @@
 #include "common/process.h"
 #include "common/rootpath.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/instance.h"
@@ -21,6 +22,8 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
+
+#define SETTLED_USEC (500 * (int64_t)USEC_PER_MSEC)
 
 /* What users see at the beginning and at the end; NULL: nothing. */
 static const struct {
@@ -452,6 +455,22 @@ static int wait_failed(const struct operation *operation, const struct instance 
 			 instance->exit_code);
 }
 
+/*
+ * For `--wait` a program that runs has to go on for a moment: most that fail do so at once, and
+ * users are to learn of it by the exit code.
+ */
+static int settled(const struct operation *operation, const struct instance *instance)
+{
+	int64_t up_usec = units_monotonic_usec() - instance->started_usec;
+
+	if (instance->state != INSTANCE_RUNNING)
+		return 1;
+	if (!operation->final || up_usec >= SETTLED_USEC)
+		return 0;
+	executor_look_later(instance->supervisor->executor, (uint64_t)(SETTLED_USEC - up_usec));
+	return 1;
+}
+
 /* 0: holds; 1: not yet; negative: it never will. */
 static int wait_look(const struct operation *operation, const struct instance *instance,
 		     struct error *err)
@@ -474,7 +493,7 @@ static int wait_look(const struct operation *operation, const struct instance *i
 	default:
 		if (over)
 			return wait_failed(operation, instance, err);
-		return instance->state == INSTANCE_RUNNING ? 0 : 1;
+		return settled(operation, instance);
 	}
 }
 
@@ -596,6 +615,10 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 	struct error err = ERROR_INIT;
 	int r = 1;
 
+	if (!instance)
+		instance = instance_of(converge, operation);
+	if (!instance)
+		return;
 	if (operation->id ? strcmp(operation->id, instance->id) != 0
 			  : strcmp(operation->name ?: "", instance->name) != 0)
 		return;

@@ -39,7 +39,7 @@ struct converge {
 };
 
 void operation_begin(struct converge *converge, size_t index);
-/* @instance changed: is the operation, which is running, thereby done? */
+/* @instance changed (NULL: time passed): is the operation, which is running, thereby done? */
 void operation_look(struct converge *converge, size_t index, struct instance *instance);
 void operation_report_end(struct converge *converge, size_t index, const struct error *err);
 void operations_release_networks(struct converge *converge);
@@ -51,5 +51,7 @@ void converge_progress(struct converge *converge, const char *object, const char
 		       const char *text, const char *details);
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
 void executor_step(struct executor *executor);
+/* Looks at running waits again in so long. */
+void executor_look_later(struct executor *executor, uint64_t usec);
 
 #endif
