@@ -22,6 +22,7 @@
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define LOG_KEPT            5
@@ -196,6 +197,8 @@ static void set_status(struct health *health, enum health_status status)
 	if (health->status == status)
 		return;
 	health->status = status;
+	health->instance->known_health = status;
+	state_note(health->instance);
 	snprintf(action, sizeof(action), "health_status: %s", health_status_name(status));
 	events_emit(health->instance, action, NULL);
 	executor_instance_changed(health->instance->supervisor->executor, health->instance);
@@ -392,7 +395,7 @@ void health_start(struct instance *instance)
 	health = new (struct health);
 	health->instance = instance;
 	health->plan = plan;
-	health->status = HEALTH_STARTING;
+	health->status = instance->known_health ?: HEALTH_STARTING;
 	health->started_usec = instance->started_usec;
 	health->eager_usec = EAGER_FIRST_USEC;
 	health->output_fd = -EBADF;

@@ -96,7 +96,8 @@ struct instance {
 	size_t port_count;
 
 	sd_event_source *stop_timer;
-	struct health *health; /* NULL: none */
+	struct health *health;           /* NULL: none */
+	enum health_status known_health; /* in this life: outlives the supervisor */
 	struct restart_state *restart;
 };
 

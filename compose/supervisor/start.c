@@ -329,6 +329,7 @@ int start_begin(struct instance *instance, struct error *err)
 	instance->error = NULL;
 	instance->oom_killed = false;
 	instance->oom_kills = 0;
+	instance->known_health = HEALTH_NONE;
 	r = prepare(instance, &translation, err);
 	if (r == 0)
 		r = stdio_make(instance, &stdio, &translation.spec, err);

@@ -225,6 +225,7 @@ static json_t *record_of(const struct instance *instance)
 	if (instance->restart)
 		json_object_set_new(record, "restart", restart_to_json(instance->restart));
 	if (process) {
+		json_put_int(record, "health", instance->known_health);
 		json_put_int(record, "pid", instance->pid);
 		json_put_int(record, "start_ticks", (int64_t)instance->start_ticks);
 		json_put_string(record, "boot_id", process_boot_id());
@@ -298,6 +299,7 @@ static void read_process(struct instance *instance, const json_t *record)
 	bool same_boot = str_equal(json_get_string(record, "boot_id"), process_boot_id());
 
 	if (same_boot) {
+		instance->known_health = (enum health_status)json_get_int(record, "health", 0);
 		instance->pid = (pid_t)json_get_int(record, "pid", 0);
 		instance->start_ticks = (uint64_t)json_get_int(record, "start_ticks", 0);
 		return;
