@@ -193,8 +193,9 @@ static int profiles_with(struct project_args *args, const struct load_options *o
 	return 0;
 }
 
-int project_args_load(struct project_args *args, char *const *services, struct project **ret,
-		      struct error *err)
+/* @starts: what is loaded is to run, so that nothing may be missing. */
+static int load_services(struct project_args *args, char *const *services, bool starts,
+			 struct project **ret, struct error *err)
 {
 	_cleanup_strv_ char **profiles = NULL;
 	struct load_options options;
@@ -206,6 +207,7 @@ int project_args_load(struct project_args *args, char *const *services, struct p
 	 * belongs to the project, or they would be orphans.
 	 */
 	project_args_load_options(args, &options);
+	options.unset_sources = !starts;
 	r = load(args, &options, &project, err);
 	if (r < 0)
 		return r;
@@ -224,6 +226,12 @@ int project_args_load(struct project_args *args, char *const *services, struct p
 	return 0;
 }
 
+int project_args_load(struct project_args *args, char *const *services, struct project **ret,
+		      struct error *err)
+{
+	return load_services(args, services, true, ret, err);
+}
+
 int project_args_load_or_name(struct project_args *args, char *const *services,
 			      struct project **ret, char **ret_name, struct error *err)
 {
@@ -236,7 +244,7 @@ int project_args_load_or_name(struct project_args *args, char *const *services,
 		*ret_name = alloc_string(args->project_name);
 		return 0;
 	}
-	r = project_args_load(args, services, ret, err);
+	r = load_services(args, services, false, ret, err);
 	if (r >= 0) {
 		*ret_name = alloc_string((*ret)->name);
 		return 0;

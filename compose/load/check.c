@@ -309,6 +309,9 @@ static void check_external(struct loader *l, const char *kinds, const char *key)
 	const struct node *node = node_get(node_get(l->root, kinds), key);
 
 	node_foreach(child, node) {
+		/* `ipam: {}`, as `config` prints it, asks for nothing. */
+		if (child->kind == NODE_MAPPING && !child->count)
+			continue;
 		if (!strcmp(child->key, "name") || !strcmp(child->key, "external") ||
 		    str_starts_with(child->key, "x-"))
 			continue;

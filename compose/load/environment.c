@@ -90,18 +90,39 @@ static void drop_env_files(struct service *service)
 	attribute->shape->release(&slot);
 }
 
-static void fill_object(struct loader *l, const char *kind, struct file_object *object)
+static int fill_object(struct loader *l, const char *kinds, struct file_object *object,
+		       struct error *err)
 {
 	const char *value;
+	int kind_length = (int)strlen(kinds) - 1;
 
 	if (!object->environment)
-		return;
+		return 0;
 	value = variables_get(l, object->environment);
-	if (value)
+	if (value) {
 		object->content = alloc_string(value);
-	else
-		loader_warn(l, "environment variable \"%s\" required by %s \"%s\" is not set",
-			    object->environment, kind, object->key);
+		return 0;
+	}
+	if (!l->options->no_consistency && !l->options->unset_sources)
+		return error_at(err, loader_at(l, kinds, object->key, "environment", NULL),
+				"environment variable \"%s\" required by %.*s \"%s\" is not set: "
+				"set it in the shell or in .env",
+				object->environment, kind_length, kinds, object->key);
+	loader_warn(l, "environment variable \"%s\" required by %.*s \"%s\" is not set",
+		    object->environment, kind_length, kinds, object->key);
+	return 0;
+}
+
+static int fill_objects(struct loader *l, const char *kinds, struct file_object *objects,
+			size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = fill_object(l, kinds, &objects[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int environment_resolve(struct loader *l, struct error *err)
@@ -123,9 +144,7 @@ int environment_resolve(struct loader *l, struct error *err)
 		fill_environment(&g, service);
 		drop_env_files(service);
 	}
-	for (size_t i = 0; i < p->secret_count; i++)
-		fill_object(l, "secret", &p->secrets[i]);
-	for (size_t i = 0; i < p->config_count; i++)
-		fill_object(l, "config", &p->configs[i]);
-	return 0;
+	if (fill_objects(l, "secrets", p->secrets, p->secret_count, err) < 0)
+		return -err->code;
+	return fill_objects(l, "configs", p->configs, p->config_count, err);
 }

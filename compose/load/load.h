@@ -27,6 +27,11 @@ struct load_options {
 	bool with_dependencies; /* keep the dependencies of the selected ones */
 	bool all_resources;     /* keep networks and volumes that nobody uses */
 	bool no_interpolate, no_normalize, no_path_resolution, no_env_resolution, no_consistency;
+	/*
+	 * A secret or config may come from a variable that is not set: a warning then, for commands
+	 * that start nothing.
+	 */
+	bool unset_sources;
 	void (*warn)(void *data, const char *message); /* "The \"X\" variable is not set. ..." */
 	void *warn_data;
 };

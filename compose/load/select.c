@@ -123,12 +123,19 @@ static int apply_profiles(struct loader *l, struct error *err)
 	struct project *p = l->project;
 	_cleanup_strv_ char **active = active_profiles(l);
 	_cleanup_free_ bool *enabled = new_array(bool, p->service_count + 1);
+	size_t disabled = 0;
 	int r = activate_chosen(l, &active, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < p->service_count; i++)
+	for (size_t i = 0; i < p->service_count; i++) {
 		enabled[i] = is_enabled(&p->services[i], active);
+		if (enabled[i])
+			continue;
+		*array_add(p->disabled_services, disabled) = alloc_string(p->services[i].name);
+		*array_add(p->disabled_services, disabled) = NULL;
+		disabled--;
+	}
 	if (!l->options->no_consistency && (!l->options->services || l->options->with_dependencies))
 		r = check_disabled(l, enabled, err);
 	if (r < 0)

@@ -140,11 +140,35 @@ static void add_literal(struct strbuf *out, const char *s, unsigned int depth)
 	}
 }
 
+/*
+ * Most texts are words and paths: they begin with a letter or a slash, go on with what means
+ * nothing to YAML, and are too long for one of its own words.
+ */
+static bool is_simple(const char *s, size_t *ret_length)
+{
+	static const bool plain[256] = {
+		['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true,
+		['.'] = true,         ['-'] = true,         ['/'] = true,         ['='] = true,
+	};
+	size_t n = 0;
+
+	while (plain[(unsigned char)s[n]])
+		n++;
+	*ret_length = n;
+	return !s[n] && n > strlen("false") && (isalpha((unsigned char)*s) || *s == '/');
+}
+
 static void add_string(struct strbuf *out, const char *s, unsigned int depth, bool key)
 {
-	bool lines = strchr(s, '\n') != NULL;
-	size_t length = strlen(s);
+	bool lines;
+	size_t length;
 
+	if (is_simple(s, &length)) {
+		strbuf_add_n(out, s, length);
+		return;
+	}
+	lines = strchr(s, '\n') != NULL;
+	length = strlen(s);
 	if (has_control_characters(s) || (lines && (key || strspn(s, " \n") == length)))
 		add_double_quoted(out, s);
 	else if (lines && s[length - 1] != ' ')
@@ -168,13 +192,8 @@ static void add_real(struct strbuf *out, double value)
 /* In YAML docker leaves out what its JSON writes as empty. */
 static bool is_left_out(const char *key, const json_t *value, unsigned int depth)
 {
-	bool empty = json_is_object(value) && !json_object_size(value);
-
-	if (depth == 2 && json_is_null(value))
-		return !strcmp(key, "command") || !strcmp(key, "entrypoint");
-	if (depth == 2 && empty)
-		return !strcmp(key, "ipam");
-	return depth == 3 && empty && (!strcmp(key, "resources") || !strcmp(key, "placement"));
+	return depth == 3 && json_is_object(value) && !json_object_size(value) &&
+	       (!strcmp(key, "resources") || !strcmp(key, "placement"));
 }
 
 static void add_value(struct strbuf *out, const json_t *value, unsigned int depth);

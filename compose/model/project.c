@@ -24,6 +24,7 @@ void project_free(struct project *project)
 	free(project->working_dir);
 	strv_free(project->config_files);
 	strv_free(project->env_files);
+	strv_free(project->disabled_services);
 	free(project);
 }
 
@@ -90,6 +91,9 @@ json_t *project_to_json(const struct project *project, bool internal)
 	json_put_string(more, "working_dir", project->working_dir);
 	json_object_set_new(more, "config_files", json_from_strv(project->config_files));
 	json_object_set_new(more, "env_files", json_from_strv(project->env_files));
+	if (project->disabled_services)
+		json_object_set_new(more, "disabled_services",
+				    json_from_strv(project->disabled_services));
 	json_object_set_new(json, INTERNAL_KEY, more);
 	return json;
 }
@@ -142,6 +146,7 @@ int project_from_json(const json_t *json, struct project **ret, struct error *er
 	project->working_dir = alloc_string(json_get_string(more, "working_dir"));
 	project->config_files = json_get_strv(more, "config_files");
 	project->env_files = json_get_strv(more, "env_files");
+	project->disabled_services = json_get_strv(more, "disabled_services");
 	*ret = project;
 	return 0;
 }

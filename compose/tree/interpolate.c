@@ -190,19 +190,40 @@ int interpolate_text(const struct interpolation *with, const char *text, const c
 	return 0;
 }
 
+/* Where the walk is; the path is only put together for the few that need it. */
+struct place {
+	const struct place *parent;
+	const char *key; /* NULL: number @index of a list, or the root */
+	size_t index;
+};
+
 struct walk {
 	const struct interpolation *with;
 	struct report *report;
-	char path[256];
 };
 
-static void interpolate_node(struct walk *walk, struct node *node)
+static void add_path(struct strbuf *path, const struct place *place)
 {
+	if (!place->parent)
+		return;
+	add_path(path, place->parent);
+	if (path->length)
+		strbuf_addc(path, '.');
+	if (place->key)
+		strbuf_add(path, place->key);
+	else
+		strbuf_addf(path, "[%zu]", place->index);
+}
+
+static void interpolate_node(const struct walk *walk, struct node *node, const struct place *place)
+{
+	_cleanup_strbuf_ struct strbuf path = {0};
 	struct error err = ERROR_INIT;
 	char where[sizeof(err.where)];
 	char *text = NULL;
 
-	if (interpolate_text(walk->with, node->text, walk->path, &text, &err) < 0) {
+	add_path(&path, place);
+	if (interpolate_text(walk->with, node->text, path.data ? path.data : "", &text, &err) < 0) {
 		(void)snprintf(err.where, sizeof(err.where), "%s",
 			       position_text(&node->at, where, sizeof(where)));
 		report_error(walk->report, &node->at, &err);
@@ -213,35 +234,25 @@ static void interpolate_node(struct walk *walk, struct node *node)
 	node->date = false;
 }
 
-static void walk_tree(struct walk *walk, struct node *node, size_t length)
+static void walk_tree(const struct walk *walk, struct node *node, const struct place *place)
 {
 	size_t i = 0;
 
 	if (node->kind == NODE_STRING && strchr(node->text, '$'))
-		interpolate_node(walk, node);
+		interpolate_node(walk, node, place);
 	node_foreach(child, node) {
-		char number[24];
-		const char *name = child->key;
-		int n;
+		struct place inner = {place, node->kind == NODE_MAPPING ? child->key : NULL, i++};
 
-		if (node->kind == NODE_SEQUENCE) {
-			snprintf(number, sizeof(number), "[%zu]", i++);
-			name = number;
-		}
-		n = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s",
-			     length ? "." : "", name);
-		if (n < 0 || length + (size_t)n >= sizeof(walk->path))
-			n = (int)(sizeof(walk->path) - 1 - length);
-		walk_tree(walk, child, length + (size_t)n);
-		walk->path[length] = '\0';
+		walk_tree(walk, child, &inner);
 	}
 }
 
 void interpolate_tree(const struct interpolation *with, struct node *root, struct report *report)
 {
-	struct walk walk = {.with = with, .report = report};
+	const struct walk walk = {.with = with, .report = report};
+	const struct place top = {0};
 
-	walk_tree(&walk, root, 0);
+	walk_tree(&walk, root, &top);
 }
 
 struct mentions {
