@@ -81,7 +81,7 @@ static int reconnect(struct client *client, struct error *err)
 		error_clear(err);
 		fd = keeper_wait_connect(client->project, RECONNECT_USEC, err);
 		/* Nobody starts it again: its keeper is gone as well. */
-		if (fd == -ETIMEDOUT) {
+		if (fd == -ETIMEDOUT || fd == -ECHILD) {
 			error_clear(err);
 			fd = keeper_start(client->project, err);
 		}

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 
 #define SOCKET_NAME   "control.sock"
 #define LOG_NAME      "supervisor.log"
+#define LOCK_NAME     "keeper.lock"
 #define COMPLAIN_USEC (3 * (int64_t)USEC_PER_SEC)
 #define START_USEC    (30 * (int64_t)USEC_PER_SEC)
 /* Between bind() and listen() nothing tells that it is time to try again. */
@@ -60,7 +62,17 @@ static int watch_directory(const char *project)
 	return TAKE_FD(watch);
 }
 
-/* @pidfd (may be negative): who should come to listen; -ECHILD when it is gone. */
+/* A keeper holds this lock as long as it lives; its project's folder goes before it does. */
+static bool has_keeper(const char *project)
+{
+	_cleanup_free_ char *folder = paths_project_runtime(project);
+	_cleanup_free_ char *path = str_printf("%s/" LOCK_NAME, folder);
+	_cleanup_close_ int lock = open(path, O_RDONLY | O_CLOEXEC);
+
+	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* @pidfd: who should come to listen; negative: any keeper. -ECHILD when there is none any more. */
 static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, struct error *err)
 {
 	int64_t deadline = units_monotonic_usec() + timeout_usec;
@@ -79,7 +91,7 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 		if (fd != -ENOENT && fd != -ECONNREFUSED)
 			return error_code(err, fd, "project %s: connect to its supervisor",
 					  project);
-		if (pidfd >= 0 && poll(polls + 1, 1, 0) > 0)
+		if (pidfd >= 0 ? poll(polls + 1, 1, 0) > 0 : !has_keeper(project))
 			return error_set(err, ECHILD, "project %s: its supervisor ended", project);
 		if (left <= 0)
 			return error_set(err, ETIMEDOUT,

@@ -13,7 +13,10 @@
 /* A connected socket, or -errno (-ENOENT, -ECONNREFUSED: nobody is there). */
 int keeper_connect(const char *project);
 
-/* Connects, waiting up to @timeout_usec for somebody to listen. fd, -ETIMEDOUT with @err. */
+/*
+ * Connects, waiting up to @timeout_usec for somebody to listen. fd, or with @err -ETIMEDOUT;
+ * -ECHILD when there is no keeper either, so that nobody ever will.
+ */
 int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error *err);
 
 /*
