@@ -165,7 +165,7 @@ static void name_holder(uint8_t protocol, uint16_t port, char *text, size_t size
 		path = str_printf("/proc/%s/comm", entry->d_name);
 		if (fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) < 0)
 			continue;
-		snprintf(text, size, ", by %s (pid %s)", str_trim(name), entry->d_name);
+		snprintf(text, size, ", by %.16s (pid %.10s)", str_trim(name), entry->d_name);
 		return;
 	}
 }

@@ -51,7 +51,7 @@ static int set_icc(struct network *network, const char *key, const char *value, 
 static int set_inhibit(struct network *network, const char *key, const char *value,
 		       struct error *err)
 {
-	bool inhibit;
+	bool inhibit = false;
 
 	if (set_flag(&inhibit, key, value, err) < 0)
 		return -err->code;
