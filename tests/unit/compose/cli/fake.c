@@ -47,6 +47,11 @@ int load_project_name(const struct load_options *options, char **ret_name, struc
 	return 0;
 }
 
+int load_model(const struct load_options *options, json_t **ret, struct error *err)
+{
+	return json_parse(fake_project, strlen(fake_project), ret, err);
+}
+
 int load_variables(const struct load_options *options, json_t **ret, struct error *err)
 {
 	*ret = json_pack("[{s:s, s:b, s:s, s:s}]", "name", "X", "required", 0, "default", "1",

@@ -38,7 +38,7 @@ static void put_header(int fd, const struct tar_row *row, char type, const char 
 	unsigned int sum = 0;
 	mode_t mode = row->mode ? row->mode : type == '5' ? 0755 : 0644;
 
-	strncpy(header.name, name, sizeof(header.name));
+	memcpy(header.name, name, strnlen(name, sizeof(header.name)));
 	snprintf(header.mode, sizeof(header.mode), "%07o", mode & 07777);
 	snprintf(header.uid, sizeof(header.uid), "%07o", row->uid);
 	snprintf(header.gid, sizeof(header.gid), "%07o", row->gid);
@@ -48,7 +48,7 @@ static void put_header(int fd, const struct tar_row *row, char type, const char 
 	snprintf(header.major, sizeof(header.major), "%07o", row->major);
 	snprintf(header.minor, sizeof(header.minor), "%07o", row->minor);
 	if (type == '1' || type == '2')
-		strncpy(header.link, row->content, sizeof(header.link));
+		memcpy(header.link, row->content, strnlen(row->content, sizeof(header.link)));
 	memset(header.checksum, ' ', sizeof(header.checksum));
 	for (size_t i = 0; i < sizeof(header); i++)
 		sum += ((unsigned char *)&header)[i];
