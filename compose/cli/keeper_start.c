@@ -205,6 +205,7 @@ static int spawn_keeper(const char *project, int dir, struct error *err)
 static int with_log(const char *project, int dir, off_t from, struct error *err)
 {
 	char tail[256];
+	_cleanup_free_ char *state = paths_project_state(project);
 	_cleanup_close_ int log = openat(dir, LOG_NAME, O_RDONLY | O_CLOEXEC);
 	off_t end = log < 0 ? 0 : lseek(log, 0, SEEK_END);
 	ssize_t n = 0;
@@ -213,6 +214,9 @@ static int with_log(const char *project, int dir, off_t from, struct error *err)
 		from = end - (off_t)sizeof(tail) + 1;
 	if (end > from)
 		n = pread(log, tail, sizeof(tail) - 1, from);
+	/* All said: of a project that does not even exist, nothing stays. */
+	if (access(state, F_OK) < 0)
+		(void)unlinkat(dir, LOG_NAME, 0);
 	if (n <= 0)
 		return error_set(err, ECHILD, "project %s: its supervisor did not start", project);
 	tail[n] = 0;
