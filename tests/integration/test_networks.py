@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks, names, published ports; with iptables and with nftables."""
-import time
-
 import pytest
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
@@ -170,7 +168,7 @@ def test_a_taken_port_fails_before_anything_starts(berth):
         "a": SLEEP, "s": {**server(ports=["8080:80"]), "depends_on": ["a"]}}}})
     failed = project.run("up", "-d", check=False)
     assert failed.returncode == 1
-    assert "8080" in failed.stderr and "nc" in failed.stderr
+    assert "8080" in failed.stderr and "by busybox (pid " in failed.stderr
     assert all(row["State"] != "running" for row in project.ps())
     listener.kill()
     listener.wait()
@@ -278,8 +276,8 @@ while True:
 def test_nothing_is_left_after_kill_of_everything(berth):
     """Containers killed one by one from outside: down still finds and removes all."""
     project = up(berth, {"a": server(ports=["8080:80"]), "b": SLEEP})
-    for pid in berth.pids_of("sleep", "1000"):
-        berth.kill(pid)
-    time.sleep(0.1)
-    assert all(row["State"] == "exited" for row in project.ps())
+    for words in (("sleep", "1000"), ("nc", "-ll")):
+        for pid in berth.pids_of(*words):
+            berth.kill(pid)
+    berth.wait_until(lambda: all(row["State"] == "exited" for row in project.ps()), 5)
     project.run("down", "-t", "0")

@@ -174,10 +174,10 @@ class Project:
         return os.path.join(self.sandbox.runtime_dir, "projects", self.name)
 
     def supervisor_pids(self):
-        return self.sandbox.pids_of("__supervisor", self.name)
+        return self.sandbox.own_pids_of("__supervisor", self.name)
 
     def keeper_pids(self):
-        return self.sandbox.pids_of("__keeper", self.name)
+        return self.sandbox.own_pids_of("__keeper", self.name)
 
 
 class Outside:
@@ -441,6 +441,21 @@ class Sandbox:
         """pids (as this machine sees them) of processes whose command line has all the words."""
         return [pid for pid, line in self.inside_processes().items()
                 if all(word in line for word in words)]
+
+    def own_pids_of(self, *words):
+        """Like pids_of, without what such a process forked and what is not yet executed: its
+        jobs, and containers that are just being born (in a pid namespace of their own)."""
+        own = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
+        parents = {}
+        for pid in self.pids_of(*words):
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    parent = int(file.read().rsplit(")", 1)[1].split()[1])
+                if os.stat(f"/proc/{pid}/ns/pid").st_ino == own:
+                    parents[pid] = parent
+            except OSError:
+                pass
+        return [pid for pid, parent in parents.items() if parent not in parents]
 
     def kill(self, pid, number=signal.SIGKILL):
         os.kill(pid, number)
