@@ -101,7 +101,8 @@ static void talk(int nl, struct request *r, const char *what)
 		die(what);
 	if (answer->nlmsg_type == NLMSG_ERROR) {
 		errno = -((const struct nlmsgerr *)NLMSG_DATA(answer))->error;
-		if (errno)
+		/* Links may have gone with their namespaces before they are deleted. */
+		if (errno && !(r->header.nlmsg_type == RTM_DELLINK && errno == ENODEV))
 			die(what);
 	}
 }
