@@ -111,6 +111,7 @@ static int prepare_attachment(struct translation *translation, struct error *err
 	_cleanup_free_ struct endpoint_options *endpoints =
 		new_array(struct endpoint_options, count + 1);
 	int r = bridge ? ensure_default_bridge(instance->supervisor, err) : 0;
+	struct attachment *fresh = NULL;
 
 	if (bridge)
 		endpoints[0] = (struct endpoint_options){.network = "bridge",
@@ -121,10 +122,16 @@ static int prepare_attachment(struct translation *translation, struct error *err
 		if (!names_network(instance->supervisor, endpoints[i].network, err))
 			return error_wrap(err, "network %s", endpoints[i].network);
 	}
-	if (r == 0 && !instance->attachment)
-		r = attachment_prepare(instance->supervisor->networks, endpoints, count, !bridge,
-				       &instance->attachment, err);
-	return r;
+	if (r < 0)
+		return r;
+	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
+	r = attachment_prepare(instance->supervisor->networks, endpoints, count, !bridge, &fresh,
+			       err);
+	if (r < 0)
+		return r;
+	attachment_free(instance->attachment);
+	instance->attachment = fresh;
+	return 0;
 }
 
 int translate_network(struct translation *translation, struct error *err)
