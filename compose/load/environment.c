@@ -64,6 +64,18 @@ static int read_env_file(struct gathering *g, const struct service *service,
 	return 0;
 }
 
+/* What the file that names the key alone sees: an included project has variables of its own. */
+static const char *from_outside(struct loader *l, const struct service *service, const char *key)
+{
+	const struct position *at;
+
+	if (!l->scope_count)
+		return variables_get(l, key);
+	at = loader_at(l, "services", service->name, "environment", key, NULL);
+	return map_get(at->source && at->source->variables ? at->source->variables : &l->variables,
+		       key);
+}
+
 /* `environment` wins over the files; a key alone takes the client's value, or stays unset. */
 static void fill_environment(struct gathering *g, struct service *service)
 {
@@ -73,7 +85,7 @@ static void fill_environment(struct gathering *g, struct service *service)
 		struct key_value *item = &environment->items[i];
 
 		if (!item->value)
-			item->value = alloc_string(variables_get(g->l, item->key));
+			item->value = alloc_string(from_outside(g->l, service, item->key));
 		free(map_remove(&g->found, item->key));
 	}
 	map_foreach(entry, &g->found)
@@ -93,18 +105,21 @@ static void drop_env_files(struct service *service)
 static int fill_object(struct loader *l, const char *kinds, struct file_object *object,
 		       struct error *err)
 {
+	const struct position *at;
 	const char *value;
 	int kind_length = (int)strlen(kinds) - 1;
 
 	if (!object->environment)
 		return 0;
-	value = variables_get(l, object->environment);
+	at = loader_at(l, kinds, object->key, "environment", NULL);
+	value = map_get(at->source && at->source->variables ? at->source->variables : &l->variables,
+			object->environment);
 	if (value) {
 		object->content = alloc_string(value);
 		return 0;
 	}
 	if (!l->options->no_consistency && !l->options->unset_sources)
-		return error_at(err, loader_at(l, kinds, object->key, "environment", NULL),
+		return error_at(err, at,
 				"environment variable \"%s\" required by %.*s \"%s\" is not set: "
 				"set it in the shell or in .env",
 				object->environment, kind_length, kinds, object->key);

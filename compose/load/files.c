@@ -11,6 +11,10 @@
 
 #include "compose/load/loader.h"
 
+/* Of one project: a file that is included twice counts twice. */
+#define FILES_MAX 20000
+#define BYTES_MAX (128 << 20)
+
 static const char *const default_names[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
 					    "docker-compose.yaml"};
 static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
@@ -163,9 +167,13 @@ int files_read(struct loader *l, const char *path, size_t limit, struct source *
 	       struct error *err)
 {
 	_cleanup_free_ char *name = shown_name(l, path);
-	struct source *source = source_new(name, strcmp(path, "-") ? path : NULL);
+	struct source *source;
 	int r;
 
+	if (l->source_count >= FILES_MAX)
+		return error_set(err, E2BIG, "%s: the project has more than %d files", name,
+				 FILES_MAX);
+	source = source_new(name, strcmp(path, "-") ? path : NULL);
 	*array_add(l->sources, l->source_count) = source;
 	if (!source->path)
 		r = read_stdin(source, limit, err);
@@ -175,6 +183,10 @@ int files_read(struct loader *l, const char *path, size_t limit, struct source *
 		return error_set(err, ENOENT, "open %s: no such file or directory", path);
 	if (r < 0)
 		return r;
+	l->bytes += source->size;
+	if (l->bytes > BYTES_MAX)
+		return error_set(err, EFBIG, "%s: the project's files are larger than %d MiB", name,
+				 BYTES_MAX >> 20);
 	if (strlen(source->text) != source->size)
 		return error_set(err, EINVAL, "%s: is not text: it has a zero byte", name);
 	*ret = source;

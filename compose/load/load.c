@@ -22,6 +22,14 @@ void loader_done(struct loader *l)
 	for (size_t i = 0; i < l->source_count; i++)
 		source_free(l->sources[i]);
 	free(l->sources);
+	for (size_t i = 0; i < l->scope_count; i++) {
+		map_done(l->scopes[i], free);
+		free(l->scopes[i]);
+	}
+	free(l->scopes);
+	map_foreach(entry, &l->extended)
+		extendable_free(entry->value);
+	map_done(&l->extended, NULL);
 	map_done(&l->variables, free);
 	map_done(&l->warned, NULL);
 	free(l->working_dir);
@@ -206,98 +214,19 @@ static int name_project(struct loader *l, const struct yaml_documents *documents
 	return 0;
 }
 
-static int check_document(struct loader *l, struct node *root, struct error *err)
-{
-	const struct node *version = node_get(root, "version");
-
-	if (root->kind != NODE_MAPPING)
-		return error_at(err, &root->at, "Top-level object must be a mapping, not %s",
-				node_kind_name(root));
-	if (version) {
-		loader_warn(l,
-			    "%s: the attribute `version` is obsolete, it will be ignored, please "
-			    "remove it to avoid potential confusion",
-			    root->at.source->path ? root->at.source->path : "-");
-		node_remove(root, "version");
-	}
-	return 0;
-}
-
-static int parse_file(struct loader *l, const char *path, struct yaml_documents *ret,
-		      struct error *err)
-{
-	struct source *source = NULL;
-	size_t keys = 0;
-	int r = files_read(l, path, YAML_SIZE_MAX, &source, err);
-
-	if (r < 0)
-		return r;
-	r = yaml_parse(source, ret, err);
-	if (r < 0) {
-		struct position at = {source, 0, 0};
-		const char *line = strchr(err->where, ':');
-
-		if (line)
-			sscanf(line, ":%u:%u", &at.line, &at.column);
-		report_error(&l->report, &at, err);
-		return r;
-	}
-	for (size_t i = 0; r >= 0 && i < ret->count; i++) {
-		r = check_document(l, ret->items[i], err);
-		keys += ret->items[i]->count;
-	}
-	if (r >= 0 && !keys)
-		r = error_at(err, &(struct position){source, 0, 0}, "empty compose file");
-	return r;
-}
-
-static int parse_files(struct loader *l, struct yaml_documents *documents, struct error *err)
-{
-	size_t i = 0;
-
-	strv_foreach(file, l->files) {
-		int r = parse_file(l, file, &documents[i++], err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static void merge_files(struct loader *l, struct yaml_documents *documents, size_t count)
-{
-	struct interpolation with = variables_interpolation(l);
-
-	for (size_t i = 0; i < count; i++) {
-		for (size_t n = 0; n < documents[i].count; n++) {
-			struct node *root = TAKE_PTR(documents[i].items[n]);
-
-			if (!l->options->no_interpolate)
-				interpolate_tree(&with, root, &l->report);
-			if (!l->root)
-				l->root = node_new(NODE_MAPPING, &root->at);
-			merge_documents(l, l->root, root);
-		}
-	}
-	if (l->root)
-		merge_strip_resets(l->root);
-}
-
 static int read_tree(struct loader *l, struct error *err)
 {
-	size_t count = strv_length(l->files);
-	_cleanup_free_ struct yaml_documents *documents =
-		new_array(struct yaml_documents, count + 1);
-	int r = parse_files(l, documents, err);
+	struct scope scope = loader_scope(l);
+	struct yaml_documents *documents = NULL;
+	int r = documents_parse(&scope, l->files, &documents, err);
 
 	if (r >= 0)
-		r = name_project(l, documents, count, err);
-	if (r >= 0) {
-		merge_files(l, documents, count);
+		r = name_project(l, documents, strv_length(l->files), err);
+	if (r >= 0)
+		r = documents_merge(&scope, documents, l->files, &l->root, err);
+	if (r >= 0)
 		r = report_result(&l->report, err);
-	}
-	for (size_t i = 0; i < count; i++)
-		yaml_documents_done(&documents[i]);
+	documents_free(documents, l->files);
 	return r;
 }
 
@@ -367,22 +296,51 @@ static int run(struct loader *l, struct error *err)
 	return r;
 }
 
-/* An error that ended a step is the report's only line, unless it stands there already. */
+/* Back from "compose.yaml:7:9" to the place. */
+static struct position position_of(const struct loader *l, const char *where)
+{
+	struct position at = {0};
+
+	for (size_t i = 0; i < l->source_count && *where; i++) {
+		const struct source *source = l->sources[i];
+		size_t length = strlen(source->name);
+
+		if (strncmp(where, source->name, length) ||
+		    sscanf(where + length, ":%u:%u", &at.line, &at.column) != 2)
+			continue;
+		at.source = source;
+		return at;
+	}
+	return (struct position){0};
+}
+
+/* An error that ended a step stands behind those that did not, unless it is one of them. */
 static char *take_report(struct loader *l, const struct error *err)
 {
-	if (!l->report.count)
-		report_error(&l->report, NULL, err);
+	struct position at = position_of(l, err->where);
+	const struct error *first = &l->report.first;
+
+	if (!l->report.count || strcmp(first->message, err->message) ||
+	    strcmp(first->where, err->where))
+		report_error(&l->report, &at, err);
 	return strbuf_take(&l->report.text);
+}
+
+int loader_run(struct loader *l, char **ret_report, struct error *err)
+{
+	int r = run(l, err);
+
+	if (ret_report)
+		*ret_report = r < 0 ? take_report(l, err) : NULL;
+	return r;
 }
 
 int load_project(const struct load_options *options, struct project **ret, char **ret_report,
 		 struct error *err)
 {
 	struct loader l = {.options = options};
-	int r = run(&l, err);
+	int r = loader_run(&l, ret_report, err);
 
-	if (ret_report)
-		*ret_report = r < 0 ? take_report(&l, err) : NULL;
 	if (r >= 0)
 		*ret = TAKE_PTR(l.project);
 	loader_done(&l);
@@ -391,7 +349,7 @@ int load_project(const struct load_options *options, struct project **ret, char 
 
 static int find_name(struct loader *l, struct error *err)
 {
-	size_t count;
+	struct scope scope;
 	struct yaml_documents *documents;
 	int r = find(l, err);
 
@@ -401,14 +359,11 @@ static int find_name(struct loader *l, struct error *err)
 		return r;
 	if (!l->files)
 		return error_set(err, ENOENT, "no configuration file provided: not found");
-	count = strv_length(l->files);
-	documents = new_array(struct yaml_documents, count + 1);
-	r = parse_files(l, documents, err);
+	scope = loader_scope(l);
+	r = documents_parse(&scope, l->files, &documents, err);
 	if (r >= 0)
-		r = name_project(l, documents, count, err);
-	for (size_t i = 0; i < count; i++)
-		yaml_documents_done(&documents[i]);
-	free(documents);
+		r = name_project(l, documents, strv_length(l->files), err);
+	documents_free(documents, l->files);
 	return r;
 }
 

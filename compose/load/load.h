@@ -56,6 +56,13 @@ int load_project_name(const struct load_options *options, char **ret_name, struc
  */
 int load_model(const struct load_options *options, json_t **ret, struct error *err);
 
+/*
+ * What files and variables made of the value at @path ("services.web.ports"), as text for the user;
+ * new string. -ENOENT: there is no such value, and no file says anything about it.
+ */
+int load_explain(const struct load_options *options, const char *path, char **ret,
+		 char **ret_report, struct error *err);
+
 /* Variables that the files mention, as rows {name, required, default, alternate}; new reference. */
 int load_variables(const struct load_options *options, json_t **ret, struct error *err);
 

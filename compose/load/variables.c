@@ -19,6 +19,35 @@ static const char *lookup(void *data, const char *name)
 	return variables_get(data, name);
 }
 
+static void unset(void *data, const char *name);
+
+static const char *scope_lookup(void *data, const char *name)
+{
+	const struct scope *scope = data;
+
+	return map_get(scope->variables, name);
+}
+
+static void scope_unset(void *data, const char *name)
+{
+	unset(((struct scope *)data)->l, name);
+}
+
+struct interpolation scope_interpolation(struct scope *scope)
+{
+	return (struct interpolation){.lookup = scope_lookup, .unset = scope_unset, .data = scope};
+}
+
+struct scope loader_scope(struct loader *l)
+{
+	return (struct scope){
+		.l = l,
+		.directory = l->directory,
+		.variables = &l->variables,
+		.files = l->files,
+	};
+}
+
 /* Told once a name, however often it is missing. */
 static void unset(void *data, const char *name)
 {
@@ -56,9 +85,10 @@ static void collect(void *data, const char *key, const char *value)
 		free(map_set(found, key, alloc_string(value)));
 }
 
-static int read_dotenv(struct loader *l, const char *path, struct map *found, struct error *err)
+int variables_read(struct scope *scope, const char *path, struct map *found, struct error *err)
 {
-	struct interpolation with = variables_interpolation(l);
+	struct loader *l = scope->l;
+	struct interpolation with = scope_interpolation(scope);
 	struct dotenv dotenv = {.with = &with, .add = collect, .data = found};
 	struct source *source = NULL;
 	int r = files_read(l, path, DOTENV_SIZE_MAX, &source, err);
@@ -72,27 +102,29 @@ static int read_dotenv(struct loader *l, const char *path, struct map *found, st
 	return 0;
 }
 
-static void adopt(struct loader *l, struct map *found)
+void variables_adopt(struct scope *scope, struct map *found)
 {
 	map_foreach(entry, found) {
-		if (map_get(&l->variables, entry->key))
+		if (map_get(scope->variables, entry->key))
 			continue;
-		map_set(&l->variables, entry->key, alloc_string(entry->value));
+		map_set(scope->variables, entry->key, alloc_string(entry->value));
 	}
 	map_done(found, free);
 }
 
-int variables_from_directory(struct loader *l, const char *directory, struct error *err)
+/* The .env of @directory; missing is fine. */
+static int read_directory(struct loader *l, const char *directory, struct error *err)
 {
 	_cleanup_free_ char *path = str_printf("%s/.env", strcmp(directory, "/") ? directory : "");
+	struct scope scope = loader_scope(l);
 	struct map found = {0};
 	struct stat st;
 	int r;
 
 	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
 		return 0;
-	r = read_dotenv(l, path, &found, err);
-	adopt(l, &found);
+	r = variables_read(&scope, path, &found, err);
+	variables_adopt(&scope, &found);
 	return r;
 }
 
@@ -104,20 +136,21 @@ static bool is_true(const char *s)
 
 static int read_given(struct loader *l, char *const *files, struct error *err)
 {
+	struct scope scope = loader_scope(l);
 	struct map found = {0};
 	int r = 0;
 
 	strv_foreach(file, files) {
 		_cleanup_free_ char *path = loader_path(l, l->working_dir, file);
 
-		r = read_dotenv(l, path, &found, err);
+		r = variables_read(&scope, path, &found, err);
 		if (r == -ENOENT)
 			r = error_set(err, ENOENT, "couldn't find env file: %s", path);
 		if (r < 0)
 			break;
 		strv_append(&l->env_files, file);
 	}
-	adopt(l, &found);
+	variables_adopt(&scope, &found);
 	return r;
 }
 
@@ -135,8 +168,8 @@ int variables_from_files(struct loader *l, struct error *err)
 	}
 	if (is_true(variables_get(l, "COMPOSE_DISABLE_ENV_FILE")))
 		return 0;
-	r = variables_from_directory(l, l->directory, err);
+	r = read_directory(l, l->directory, err);
 	if (r >= 0 && strcmp(l->directory, l->working_dir))
-		r = variables_from_directory(l, l->working_dir, err);
+		r = read_directory(l, l->working_dir, err);
 	return r;
 }

@@ -207,7 +207,7 @@ static const struct attribute service_attributes[] = {
 static const char *const service_refused[] = {
 	"blkio_config",   "credential_spec", "gpus",     "label_file", "models",
 	"post_start",     "pre_start",       "pre_stop", "provider",   "pull_refresh_after",
-	"use_api_socket", "volume_driver",   "extends",  NULL,
+	"use_api_socket", "volume_driver",   NULL,
 };
 
 const struct schema service_schema = {"service", service_attributes, ARRAY_SIZE(service_attributes),
@@ -273,7 +273,7 @@ static const struct attribute project_attributes[] = {
 	{"volumes",  PROJECTS(volumes, volume_count),   &shape_volume_map},
 };
 /* clang-format on */
-static const char *const project_refused[] = {"include", "models", NULL};
+static const char *const project_refused[] = {"models", NULL};
 
 const struct schema project_schema = {"project", project_attributes, ARRAY_SIZE(project_attributes),
 				      offsetof(struct project, rest), project_refused};

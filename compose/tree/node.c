@@ -199,6 +199,15 @@ void node_replace(struct node *node, struct node *other)
 	free(other);
 }
 
+size_t node_count(const struct node *node)
+{
+	size_t n = 1;
+
+	node_foreach(child, node)
+		n += node_count(child);
+	return n;
+}
+
 bool node_is_scalar(const struct node *node)
 {
 	return node->kind != NODE_SEQUENCE && node->kind != NODE_MAPPING;

@@ -23,6 +23,7 @@ struct source {
 	char *name;      /* as the user knows it: relative to where they stand, if it is below */
 	char *path;      /* absolute; NULL for stdin and for what is not a file */
 	char *directory; /* what relative paths in it start from; NULL: the project's directory */
+	const struct map *variables; /* what ${...} in it sees; borrowed, may be NULL */
 	char *text;
 	size_t size;
 };
@@ -95,6 +96,8 @@ void node_remove(struct node *mapping, const char *key);
 /* Makes @node what @other is, keeping its key; takes @other. */
 void node_replace(struct node *node, struct node *other);
 
+/* Itself and all below it. */
+size_t node_count(const struct node *node);
 bool node_equal(const struct node *a, const struct node *b);
 bool node_is_scalar(const struct node *node);
 /* "a string", "a mapping", ... */

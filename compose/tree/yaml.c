@@ -64,15 +64,6 @@ static int remember_anchor(struct builder *b, const yaml_char_t *anchor, struct 
 	return 0;
 }
 
-static size_t count_nodes(const struct node *node)
-{
-	size_t n = 1;
-
-	node_foreach(child, node)
-		n += count_nodes(child);
-	return n;
-}
-
 static int build_alias(struct builder *b, const yaml_event_t *event, struct node **ret)
 {
 	const char *name = (const char *)event->data.alias.anchor;
@@ -85,7 +76,7 @@ static int build_alias(struct builder *b, const yaml_event_t *event, struct node
 		if (b->open[i] == target)
 			return error_at(b->err, &at, "yaml: anchor '%s' value contains itself",
 					name);
-	b->copies += count_nodes(target);
+	b->copies += node_count(target);
 	if (b->copies > YAML_NODES_MAX)
 		return error_at(b->err, &at,
 				"yaml: document contains excessive aliasing: more than %d values",
@@ -159,7 +150,7 @@ static int merge_mapping(struct builder *b, struct node *mapping, const struct n
 	node_foreach(child, source) {
 		if (node_get(mapping, child->key))
 			continue;
-		b->copies += count_nodes(child);
+		b->copies += node_count(child);
 		if (b->copies > YAML_NODES_MAX)
 			return error_at(b->err, &source->at,
 					"yaml: document contains excessive aliasing");

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * explain.c - `config --explain services.web.ports`: which files said something about a value, in
+ * the order in which it was applied, with the variables that went into it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+
+#include "compose/load/loader.h"
+#include "compose/tree/json_node.h"
+
+#define LINES_MAX 40
+
+/* What one document says. */
+struct explained {
+	struct position at;
+	uint32_t last_line;
+	enum node_tag tag;
+	bool extends;
+};
+
+struct explanation {
+	char **path;
+	struct explained **said; /* the last one wins */
+	size_t count;
+};
+
+static uint32_t last_line_of(const struct node *node)
+{
+	uint32_t last = node->at.line;
+
+	node_foreach(child, node) {
+		uint32_t line = child->at.source == node->at.source ? last_line_of(child) : 0;
+
+		last = line > last ? line : last;
+	}
+	return last;
+}
+
+/* Items of lists are found by the key that their text starts with, or by number. */
+static const struct node *step(const struct node *node, const char *key)
+{
+	size_t length = strlen(key), i = 0;
+
+	if (node->kind != NODE_SEQUENCE)
+		return node_get(node, key);
+	node_foreach(item, node) {
+		_cleanup_free_ char *number = str_printf("%zu", i++);
+
+		if (!strcmp(number, key))
+			return item;
+		if (item->kind == NODE_STRING && !strncmp(item->text, key, length) &&
+		    (!item->text[length] || strchr("=:", item->text[length])))
+			return item;
+	}
+	return NULL;
+}
+
+static struct explained *explain_node(const struct node *node, char *const *path)
+{
+	struct explained *said;
+
+	while (node && *path)
+		node = step(node, *path++);
+	if (!node)
+		return NULL;
+	said = new (struct explained);
+	said->at = node->key && node->key_at.source ? node->key_at : node->at;
+	said->last_line = last_line_of(node);
+	said->tag = node->tag;
+	return said;
+}
+
+struct explained *explain_document(struct loader *l, const struct node *document)
+{
+	return l->explanation ? explain_node(document, l->explanation->path) : NULL;
+}
+
+void explain_applied(struct loader *l, struct explained *said)
+{
+	if (said)
+		*array_add(l->explanation->said, l->explanation->count) = said;
+}
+
+void explain_extends(struct loader *l, const struct node *service, const struct node *base)
+{
+	char **path = l->explanation ? l->explanation->path : NULL;
+	struct explained *said;
+
+	if (strv_length(path) < 3 || strcmp(path[0], "services") || strcmp(path[1], service->key))
+		return;
+	said = explain_node(base, path + 2);
+	if (said)
+		said->extends = true;
+	explain_applied(l, said);
+}
+
+static char *source_lines(const struct explained *said)
+{
+	const char *text = said->at.source->text, *end;
+	uint32_t line = 1;
+
+	while (line < said->at.line && (text = strchr(text, '\n'))) {
+		text++;
+		line++;
+	}
+	if (!text)
+		return alloc_string("");
+	for (end = text; line <= said->last_line && line < said->at.line + LINES_MAX; line++) {
+		end += strcspn(end, "\n");
+		end += *end == '\n';
+	}
+	return alloc_string_n(text, (size_t)(end - text));
+}
+
+struct mentioned {
+	const struct explained *said;
+	struct strbuf *text;
+	struct map seen;
+};
+
+static void add_variable(void *data, const struct interpolate_variable *variable)
+{
+	struct mentioned *m = data;
+	const struct map *variables = m->said->at.source->variables;
+	const char *value = variables ? map_get(variables, variable->name) : NULL;
+
+	if (map_set(&m->seen, variable->name, m))
+		return;
+	strbuf_addf(m->text, "        ${%s} is ", variable->name);
+	if (value)
+		strbuf_addf(m->text, "\"%s\"\n", value);
+	else if (variable->fallback)
+		strbuf_addf(m->text, "not set, so \"%s\"\n", variable->fallback);
+	else
+		strbuf_add(m->text, "not set\n");
+}
+
+static void add_said(struct strbuf *text, const struct explained *said, const char *what)
+{
+	char where[128];
+	_cleanup_free_ char *lines = source_lines(said);
+	_cleanup_node_ struct node *node = node_string(lines, NULL);
+	struct mentioned mentioned = {.said = said, .text = text};
+	char *rest = lines, *line;
+
+	strbuf_addf(text, "%s %s%s\n", what, position_text(&said->at, where, sizeof(where)),
+		    said->extends                ? " (by extends)"
+		    : said->tag == NODE_RESET    ? " (!reset)"
+		    : said->tag == NODE_OVERRIDE ? " (!override)"
+						 : "");
+	while ((line = strsep(&rest, "\n")))
+		if (*line || rest)
+			strbuf_addf(text, "      | %s\n", line);
+	interpolate_mentions(node, add_variable, &mentioned);
+	map_done(&mentioned.seen, NULL);
+}
+
+/* How an earlier value and a later one go together. */
+static const char *relation(const struct explanation *e)
+{
+	const struct attribute *attribute = NULL;
+
+	if (strv_length(e->path) == 3 && !strcmp(e->path[0], "services"))
+		attribute = schema_attribute(&service_schema, e->path[2]);
+	if (!attribute || attribute->merge == MERGE_REPLACE)
+		return "overrides";
+	if (attribute->merge == MERGE_DEEP && !attribute->shape->schema)
+		return "overrides";
+	return "on top of";
+}
+
+static const json_t *value_at(const json_t *json, char *const *path)
+{
+	for (; json && *path; path++)
+		json = json_is_array(json) ? json_array_get(json, strtoul(*path, NULL, 10))
+					   : json_object_get(json, *path);
+	return json;
+}
+
+static void add_value(struct strbuf *text, const struct loader *l, const char *path)
+{
+	_cleanup_json_ json_t *json = project_to_json(l->project, false);
+	const json_t *value = value_at(json, l->explanation->path);
+	_cleanup_free_ char *shown =
+		value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) : NULL;
+
+	strbuf_addf(text, "%s = %s\n", path, shown ? shown : "(not set)");
+}
+
+static char *render(const struct loader *l, const char *path)
+{
+	const struct explanation *e = l->explanation;
+	_cleanup_strbuf_ struct strbuf text = {0};
+	const char *word = "set by";
+
+	add_value(&text, l, path);
+	if (!e->count)
+		strbuf_add(&text, "no file sets it\n");
+	for (size_t i = e->count; i-- > 0;) {
+		add_said(&text, e->said[i], word);
+		word = e->said[i]->tag == NODE_UNTAGGED ? relation(e) : "overrides";
+	}
+	return strbuf_take(&text);
+}
+
+static void done(struct explanation *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		free(e->said[i]);
+	free(e->said);
+	strv_free(e->path);
+}
+
+int load_explain(const struct load_options *options, const char *path, char **ret,
+		 char **ret_report, struct error *err)
+{
+	struct explanation explanation = {.path = strv_split(path, ".")};
+	struct loader l = {.options = options, .explanation = &explanation};
+	int r = loader_run(&l, ret_report, err);
+
+	if (r >= 0)
+		*ret = render(&l, path);
+	if (r >= 0 && !explanation.count && str_starts_with(*ret, path) && strstr(*ret, "not set"))
+		r = error_set(err, ENOENT, "%s: nothing of this name is in the project", path);
+	if (r < 0)
+		free(TAKE_PTR(*ret));
+	loader_done(&l);
+	done(&explanation);
+	return r < 0 ? r : 0;
+}
