@@ -126,7 +126,8 @@ def unit_tests(step, build, prefix=(), filters=None, timeout=300):
         report = os.path.join(RESULTS, f"{step}-{name}.xml")
         code = run([*prefix, f"build/{build}/test/{name}", "--short-filename", *flags,
                     f"--xml={report}"], log, timeout,
-                   {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
+                   {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1",
+                    "LSAN_OPTIONS": f"print_suppressions=0:suppressions={HERE}/lsan.supp"})
         result.add(outcome(code, report, f"{step} {room}"))
     return result
 
