@@ -71,7 +71,7 @@ define room
 $(call archive_of,$(1)): $(call objects_of,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(if $$^,ar rcs $$@ $$^,ar rcs $$@)
+	$$(call say,AR) ar rcs $$@ $$^
 
 # The room's unit tests link the room and what stands below it.
 $(O)/test/$(subst /,-,$(1)): $(call objects_of,tests/unit/$(1)) $(call archive_of,$(1)) $(foreach b,$(below_$(1)),$(call archive_of,$(b))) $(O)/tests-support.a
@@ -91,11 +91,15 @@ LINK_ORDER := compose/cli compose/supervisor compose/load compose/plan compose/m
 	compose/control runtime/container runtime/image volumes netmgr common
 
 $(O)/berth: $(O)/compose/main.o $(foreach r,$(LINK_ORDER),$(call archive_of,$(r)))
-	$(CC) $(LDFLAGS_$(BUILD)) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call say,LD) $(CC) $(LDFLAGS_$(BUILD)) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+# V=1 shows whole commands.
+V ?=
+say = $(if $(V),,@echo '  $(1)' $@;)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The container's init: no libc, embedded into pid1.o, executed from a memfd.
 INIT := runtime/container/pid1/init
@@ -195,7 +199,7 @@ lint-packages:
 
 # From nothing to a stack that answers: what the README shows first.
 demo: demo-packages
-	$(MAKE) --no-print-directory $(O)/berth
+	$(MAKE) --no-print-directory -j$$(nproc) $(O)/berth
 	samples/demo $(abspath $(O)/berth)
 demo-packages:
 	@dpkg-query -W -f '$${db:Status-Status}\n' $(BUILD_PACKAGES) $(DEMO_PACKAGES) 2>&1 | \
