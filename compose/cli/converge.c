@@ -15,6 +15,8 @@
 #include "compose/cli/output.h"
 #include "compose/control/requests.h"
 
+#define PARTING_MSEC 5000
+
 DEFINE_CLEANUP(struct client *, client_free);
 DEFINE_CLEANUP(struct progress *, progress_free);
 
@@ -120,6 +122,17 @@ static int time_left(const struct progress *progress, int64_t deadline_usec)
 	return frame;
 }
 
+/* Those that had nothing left to keep are gone when the command is: its last reply bears a pidfd. */
+static void see_off(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct pollfd gone = {fds[i], POLLIN};
+
+		(void)poll(&gone, 1, PARTING_MSEC);
+		close(fds[i]);
+	}
+}
+
 static int follow(struct client *client, struct progress *progress, int64_t wait_timeout_usec,
 		  struct error *err)
 {
@@ -128,6 +141,8 @@ static int follow(struct client *client, struct progress *progress, int64_t wait
 	for (;;) {
 		_cleanup_json_ json_t *event = NULL;
 		struct pollfd poll_fd = {client_fd(client), POLLIN};
+		int fds[FD_PASS_MAX];
+		size_t count = 0;
 		int r = poll(&poll_fd, 1, time_left(progress, deadline));
 		char limit[32];
 
@@ -138,7 +153,8 @@ static int follow(struct client *client, struct progress *progress, int64_t wait
 				units_format_duration(wait_timeout_usec, limit, sizeof(limit)));
 		if (r <= 0)
 			continue;
-		r = client_next(client, &event, NULL, NULL, err);
+		r = client_next(client, &event, fds, &count, err);
+		see_off(fds, count);
 		if (r <= 0)
 			return r;
 		converge_show(progress, event);

@@ -231,20 +231,35 @@ static off_t log_size(int dir)
 	return fstatat(dir, LOG_NAME, &st, 0) < 0 ? 0 : st.st_size;
 }
 
+/* One that is just leaving removes the folder, perhaps while we look at it. */
+static int open_locked(const char *path, int *ret_dir, struct error *err)
+{
+	for (;;) {
+		_cleanup_close_ int base = fs_mkdir_path(paths_runtime(), 0755, err), dir = -EBADF;
+		int lock;
+
+		if (base < 0)
+			return base;
+		dir = fs_mkdir_path(path, 0700, err);
+		if (dir < 0)
+			return dir;
+		lock = fs_lock(dir, "start.lock", err);
+		if (lock == -ENOENT) {
+			error_clear(err);
+			continue;
+		}
+		*ret_dir = TAKE_FD(dir);
+		return lock;
+	}
+}
+
 int keeper_start(const char *project, struct error *err)
 {
 	_cleanup_free_ char *path = paths_project_runtime(project);
-	_cleanup_close_ int base = -EBADF, dir = -EBADF, lock = -EBADF, pidfd = -EBADF;
+	_cleanup_close_ int dir = -EBADF, lock = open_locked(path, &dir, err), pidfd = -EBADF;
 	off_t log_before;
 	int fd;
 
-	base = fs_mkdir_path(paths_runtime(), 0755, err);
-	if (base < 0)
-		return base;
-	dir = fs_mkdir_path(path, 0700, err);
-	if (dir < 0)
-		return dir;
-	lock = fs_lock(dir, "start.lock", err);
 	if (lock < 0)
 		return lock;
 	fd = keeper_connect(project);

@@ -98,6 +98,11 @@ struct plan_options {
 	int signal;           /* kill -s */
 	const struct plan_scale *scales;
 	size_t scale_count;
+	/*
+	 * start: only these (ids, NULL-terminated; NULL: all), which ran before. What else they
+	 * need is waited for where it runs, and done without where it does not.
+	 */
+	const char *const *containers;
 };
 
 enum operation_kind {

@@ -21,6 +21,16 @@ static int check_there_is_one(const struct planning *planning, const struct grap
 			 node->name);
 }
 
+static bool is_wanted(const struct planning *planning, const struct fact_container *container)
+{
+	const char *const *wanted = planning->options->containers;
+
+	for (; wanted && *wanted; wanted++)
+		if (str_equal(*wanted, container->id))
+			return true;
+	return !planning->options->containers;
+}
+
 static int start_container(struct planning *planning, struct waits *waits,
 			   const struct graph_node *node, const struct fact_container *container,
 			   size_t after, struct error *err)
@@ -35,10 +45,14 @@ static int start_container(struct planning *planning, struct waits *waits,
 				    NO_OPERATION, container);
 		return 0;
 	}
+	if (!is_wanted(planning, container))
+		return 0;
 	r = waits_for_dependencies(waits, node, &needs, &need_count, err);
 	if (r < 0)
 		return r;
-	start = operation_add_existing(plan, OP_START_CONTAINER, container, "asked for");
+	start = operation_add_existing(plan, OP_START_CONTAINER, container,
+				       planning->options->containers ? "it ran before"
+								     : "asked for");
 	operation_after(plan, start, after);
 	for (size_t i = 0; i < need_count; i++)
 		operation_after(plan, start, needs[i]);
@@ -59,7 +73,8 @@ static int start_all(struct planning *planning, size_t *const *stops, bool wait,
 
 		if (!node->selected)
 			continue;
-		r = check_there_is_one(planning, node, err);
+		if (!planning->options->containers)
+			r = check_there_is_one(planning, node, err);
 		for (size_t c = 0; c < node->container_count && r >= 0; c++) {
 			if (node->containers[c]->oneoff)
 				continue;

@@ -175,14 +175,15 @@ static int waits_for_edge(struct waits *waits, const struct graph_node *node,
 			.node = needed,
 			.container = container,
 			.condition = edge->condition,
-			.required = edge->required,
+			/* What ran before is not to stay down for another's sake. */
+			.required = edge->required && !waits->planning->options->containers,
 			.waiter = node->name,
 		};
 
 		r = check_healthcheck(&want, err);
 		if (r < 0)
 			return r;
-		if (edge->condition == CONDITION_STARTED && edge->required)
+		if (edge->condition == CONDITION_STARTED && want.required)
 			prerequisite_add(list, container->start);
 		else if (!holds_already(container, edge->condition))
 			prerequisite_add(list, wait_operation(waits, &want));

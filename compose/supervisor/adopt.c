@@ -201,6 +201,13 @@ static void resume_dead(struct instance *instance)
 	log_warning("%s: it ended while nobody watched; its exit code is not known",
 		    instance->name);
 	(void)children_exited(instance->supervisor->children, &info);
+	/* Not by itself, but after what it needs. */
+	if (instance->state != INSTANCE_BACKOFF)
+		return;
+	restart_cancel(instance, false);
+	instance->state = INSTANCE_EXITED;
+	instance->revive = true;
+	state_note(instance);
 }
 
 void adopt_resume(struct supervisor *supervisor)

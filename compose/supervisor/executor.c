@@ -24,7 +24,8 @@
 
 struct executor {
 	struct supervisor *supervisor;
-	struct converge *first; /* the one at work */
+	struct converge *first;   /* the one at work */
+	struct converge *parting; /* done, but for the answer */
 	size_t queued;
 	size_t births, births_max;
 	bool stepping, again;
@@ -49,6 +50,7 @@ static void converge_free(struct supervisor *supervisor, struct converge *conver
 	json_decref(converge->request);
 	json_decref(converge->options_json);
 	free(converge->runs);
+	free(converge->revived);
 	free(converge);
 }
 
@@ -227,7 +229,8 @@ static int begin(struct converge *converge, struct error *err)
 		return 0;
 	}
 	mark_leaving(converge, true);
-	r = reserve_ports(converge, err);
+	/* Of what ran before, one that cannot have its port back is no reason for the others. */
+	r = converge->revive ? 0 : reserve_ports(converge, err);
 	if (r < 0)
 		return r;
 	if (json_is_object(project)) {
@@ -254,6 +257,26 @@ static bool after(const struct operation *operation, size_t index)
 	return false;
 }
 
+static void note_done(struct converge *converge, size_t index)
+{
+	for (size_t i = index + 1; i < converge->plan->count; i++)
+		if (converge->runs[i].state == RUN_WAITING &&
+		    after(&converge->plan->operations[i], index))
+			converge->runs[i].unmet--;
+}
+
+/* What can be done without, and cannot be had, is no longer waited for. */
+static void skip(struct converge *converge, size_t index)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	bool needed = operation->kind != OP_WAIT || operation->required;
+
+	converge->runs[index].state = needed ? RUN_SKIPPED : RUN_DONE;
+	converge->waiting--;
+	if (!needed)
+		note_done(converge, index);
+}
+
 /* Prerequisites come first in the plan, so one walk finds everything that hangs on it. */
 static void skip_dependents(struct converge *converge, size_t failed)
 {
@@ -267,19 +290,10 @@ static void skip_dependents(struct converge *converge, size_t failed)
 
 			if (state != RUN_FAILED && state != RUN_SKIPPED)
 				continue;
-			converge->runs[i].state = RUN_SKIPPED;
-			converge->waiting--;
+			skip(converge, i);
 			break;
 		}
 	}
-}
-
-static void note_done(struct converge *converge, size_t index)
-{
-	for (size_t i = index + 1; i < converge->plan->count; i++)
-		if (converge->runs[i].state == RUN_WAITING &&
-		    after(&converge->plan->operations[i], index))
-			converge->runs[i].unmet--;
 }
 
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err)
@@ -329,13 +343,21 @@ static void begin_operations(struct executor *executor, struct converge *converg
 	}
 }
 
+static bool another_waits(const struct converge *converge)
+{
+	for (const struct converge *at = converge->next; at; at = at->next)
+		if (!at->urgent)
+			return true;
+	return false;
+}
+
 /*
  * Nobody listens: waiting for the sake of an answer (`--wait`) has lost its sense, and once
  * somebody else asks for something, so has waiting for a dependency and what would follow it.
  */
 static void abandon(struct converge *converge)
 {
-	bool all = converge->next != NULL;
+	bool all = another_waits(converge);
 
 	if (converge->listener.context || !converge->plan || !converge->begun)
 		return;
@@ -350,64 +372,198 @@ static void abandon(struct converge *converge)
 			continue;
 		run->state = RUN_SKIPPED;
 		converge->waiting--;
+		converge->abandoned = true;
 	}
+}
+
+static bool is_interrupting(const struct converge *converge)
+{
+	const struct plan_options *options = &converge->parsed.options;
+
+	if (converge->dry_run)
+		return false;
+	if (json_get_bool(converge->request, "interrupt", false))
+		return true;
+	switch (options->goal) {
+	case PLAN_DOWN:
+	case PLAN_STOP:
+	case PLAN_RESTART:
+		return true;
+	case PLAN_REMOVE:
+		return options->force_stop;
+	case PLAN_KILL:
+		return !options->signal || options->signal == SIGKILL;
+	default:
+		return false;
+	}
+}
+
+/* What a container does about it goes on by itself; only nobody waits for it here. */
+static bool goes_on_alone(enum operation_kind kind)
+{
+	return kind == OP_WAIT || kind == OP_STOP_CONTAINER || kind == OP_KILL_CONTAINER ||
+	       kind == OP_REMOVE_CONTAINER;
+}
+
+static void interrupt(struct converge *converge, const struct converge *by)
+{
+	static const char *const commands[] = {
+		[PLAN_UP] = "up",           [PLAN_DOWN] = "down",   [PLAN_START] = "start",
+		[PLAN_STOP] = "stop",       [PLAN_RESTART] = "restart", [PLAN_KILL] = "kill",
+		[PLAN_REMOVE] = "rm",       [PLAN_PAUSE] = "pause", [PLAN_UNPAUSE] = "unpause",
+	};
+
+	if (!converge->err.code)
+		error_set(&converge->err, ECANCELED, "interrupted by \"berth %s\"",
+			  commands[by->parsed.options.goal]);
+	converge->abandoned = true;
+	if (!converge->begun || !converge->plan) {
+		converge->begun = true;
+		converge->waiting = 0;
+		return;
+	}
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		struct operation_run *run = &converge->runs[i];
+
+		if (run->state != RUN_WAITING &&
+		    !(run->state == RUN_RUNNING &&
+		      goes_on_alone(converge->plan->operations[i].kind)))
+			continue;
+		run->state = RUN_SKIPPED;
+		converge->waiting--;
+	}
+}
+
+/*
+ * What was tried and failed is left to its restart policy; what was not even tried (a client came
+ * in between) is tried when the clients are done.
+ */
+static void end_revival(struct converge *converge)
+{
+	if (converge->err.code && !converge->abandoned)
+		log_error("start what ran before: %s", converge->err.message);
+	if (converge->abandoned)
+		return;
+	for (const char **id = converge->revived; *id; id++) {
+		struct instance *instance = map_get(&converge->supervisor->instances, *id);
+
+		if (instance && instance->revive)
+			instance_revive(instance);
+	}
+}
+
+static void unlink_converge(struct converge **at, struct converge *converge)
+{
+	while (*at != converge)
+		at = &(*at)->next;
+	*at = converge->next;
+	converge->next = NULL;
+}
+
+static void answer(struct converge *converge)
+{
+	struct supervisor *supervisor = converge->supervisor;
+
+	if (converge->listener.done)
+		converge->listener.done(converge->listener.context, &converge->err,
+					converge->err.code ? 1 : 0, NULL);
+	converge_free(supervisor, converge);
+}
+
+bool executor_is_parting(const struct executor *executor, const void *context)
+{
+	for (const struct converge *at = executor->parting; at; at = at->next)
+		if (at->listener.context == context)
+			return true;
+	return false;
+}
+
+void executor_part(struct executor *executor)
+{
+	while (executor->parting) {
+		struct converge *converge = executor->parting;
+
+		executor->parting = converge->next;
+		answer(converge);
+	}
+}
+
+/* It took away all there was: then we go as well. */
+static bool left_nothing(const struct converge *converge)
+{
+	return converge->parsed.options.goal == PLAN_DOWN && !converge->dry_run &&
+	       !converge->err.code && !converge->parsed.services &&
+	       !converge->supervisor->instances.count;
 }
 
 static void finish(struct executor *executor, struct converge *converge)
 {
 	struct supervisor *supervisor = executor->supervisor;
+	bool changed = !converge->dry_run && converge->plan && converge->plan->count;
 
 	if (converge->plan)
 		mark_leaving(converge, false);
 	operations_release_networks(converge);
-	ports_unreserve(supervisor->ports);
-	ports_flush(supervisor->ports);
-	executor->first = converge->next;
+	unlink_converge(&executor->first, converge);
 	executor->queued--;
-	if (!converge->dry_run && converge->plan && converge->plan->count) {
-		supervisor->removed = converge->parsed.options.goal == PLAN_DOWN &&
-				      !converge->err.code && !converge->parsed.services;
-		state_tidy_later(supervisor);
+	if (!executor->first)
+		ports_unreserve(supervisor->ports);
+	ports_flush(supervisor->ports);
+	if (changed)
+		supervisor->removed = false;
+	if (converge->revive)
+		end_revival(converge);
+	if (left_nothing(converge)) {
+		supervisor->removed = true;
+		converge->next = executor->parting;
+		executor->parting = converge;
+	} else {
+		answer(converge);
 	}
-	if (!converge->plan || !converge->plan->count)
-		supervisor->removed |= converge->parsed.options.goal == PLAN_DOWN &&
-				       !converge->dry_run && !converge->parsed.services;
-	if (converge->listener.done)
-		converge->listener.done(converge->listener.context, &converge->err,
-					converge->err.code ? 1 : 0, NULL);
-	converge_free(supervisor, converge);
+	if (changed)
+		state_tidy_later(supervisor);
 	/* Planning for hundreds of containers takes memory that a quiet supervisor need not keep.
 	 */
 	observe_forget_images(supervisor);
 	malloc_trim(0);
+	executor_revive(executor);
 	supervisor_maybe_end(supervisor);
+}
+
+/* True when it is at its end. */
+static bool advance(struct executor *executor, struct converge *converge)
+{
+	if (!converge->begun) {
+		converge->begun = true;
+		if (begin(converge, &converge->err) < 0)
+			converge->waiting = 0;
+	}
+	abandon(converge);
+	do {
+		executor->again = false;
+		if (converge->waiting)
+			begin_operations(executor, converge);
+	} while (executor->again);
+	return !converge->waiting;
 }
 
 /* Goes on as far as it can without waiting for anything. */
 static void step(struct executor *executor)
 {
+	struct converge *at = executor->first;
+
 	if (executor->stepping) {
 		executor->again = true;
 		return;
 	}
 	executor->stepping = true;
-	while (executor->first) {
-		struct converge *converge = executor->first;
-
-		if (!converge->begun) {
-			converge->begun = true;
-			if (begin(converge, &converge->err) < 0)
-				converge->waiting = 0;
+	while (at) {
+		if ((at != executor->first && !at->urgent) || !advance(executor, at)) {
+			at = at->next;
+			continue;
 		}
-		abandon(converge);
-		do {
-			executor->again = false;
-			if (converge->waiting)
-				begin_operations(executor, converge);
-		} while (executor->again);
-		if (converge->waiting)
-			break;
-		finish(executor, converge);
+		finish(executor, at);
+		at = executor->first;
 	}
 	executor->stepping = false;
 }
@@ -436,12 +592,27 @@ void executor_step(struct executor *executor)
 static void queue(struct executor *executor, struct converge *converge)
 {
 	struct converge **at = &executor->first;
+	bool interrupting = is_interrupting(converge);
 
-	while (*at)
-		at = &(*at)->next;
+	converge->urgent = converge->parsed.options.goal == PLAN_KILL && !converge->dry_run;
+	for (; *at; at = &(*at)->next)
+		if (interrupting && !(*at)->urgent && !(*at)->dry_run)
+			interrupt(*at, converge);
 	*at = converge;
 	executor->queued++;
 	step_soon(executor);
+}
+
+/* @request is taken. */
+static struct converge *converge_new(struct executor *executor, json_t *request)
+{
+	struct converge *converge = new (struct converge);
+
+	converge->supervisor = executor->supervisor;
+	converge->request = request;
+	/* The words in the options point into the request, which is let go early. */
+	converge->options_json = json_incref(json_object_get(request, "options"));
+	return converge;
 }
 
 int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
@@ -453,18 +624,14 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 	if (executor->queued >= QUEUE_MAX)
 		return error_set(err, EBUSY, "project %s: too many commands are waiting already",
 				 executor->supervisor->project);
-	converge = new (struct converge);
-	converge->supervisor = executor->supervisor;
-	converge->request = json_incref((json_t *)request);
+	converge = converge_new(executor, json_incref((json_t *)request));
 	converge->dry_run = json_get_bool(request, "dry_run", false);
 	snprintf(converge->id, sizeof(converge->id), "%s", request_id);
-	r = options_parse(json_object_get(request, "options"), &converge->parsed, err);
+	r = options_parse(converge->options_json, &converge->parsed, err);
 	if (r < 0) {
 		converge_free(executor->supervisor, converge);
 		return r;
 	}
-	/* The words in the options point into the request, which is let go early. */
-	converge->options_json = json_incref(json_object_get(request, "options"));
 	converge->listener = *listener;
 	queue(executor, converge);
 	return 0;
@@ -475,32 +642,34 @@ void executor_forget_listener(struct executor *executor, void *context)
 	for (struct converge *converge = executor->first; converge; converge = converge->next)
 		if (converge->listener.context == context)
 			converge->listener = (struct executor_listener){0};
+	for (struct converge *converge = executor->parting; converge; converge = converge->next)
+		if (converge->listener.context == context)
+			converge->listener = (struct executor_listener){0};
 	if (executor->first)
 		step_soon(executor);
 }
 
 void executor_instance_changed(struct executor *executor, struct instance *instance)
 {
-	struct converge *converge = executor ? executor->first : NULL;
-
-	if (!converge || !converge->begun || !converge->plan)
+	if (!executor || !executor->first)
 		return;
-	for (size_t i = 0; i < converge->plan->count; i++)
-		if (converge->runs[i].state == RUN_RUNNING)
-			operation_look(converge, i, instance);
+	for (struct converge *at = executor->first; at; at = at->next)
+		for (size_t i = 0; at->plan && i < at->plan->count; i++)
+			if (at->runs[i].state == RUN_RUNNING)
+				operation_look(at, i, instance);
 	step_soon(executor);
 }
 
 static int on_later(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct executor *executor = data;
-	struct converge *converge = executor->first;
 
 	executor->later = sd_event_source_disable_unref(executor->later);
-	for (size_t i = 0; converge && converge->plan && i < converge->plan->count; i++)
-		if (converge->runs[i].state == RUN_RUNNING &&
-		    converge->plan->operations[i].kind == OP_WAIT)
-			operation_look(converge, i, NULL);
+	for (struct converge *at = executor->first; at; at = at->next)
+		for (size_t i = 0; at->plan && i < at->plan->count; i++)
+			if (at->runs[i].state == RUN_RUNNING &&
+			    at->plan->operations[i].kind == OP_WAIT)
+				operation_look(at, i, NULL);
 	step(executor);
 	return 0;
 }
@@ -510,6 +679,41 @@ void executor_look_later(struct executor *executor, uint64_t usec)
 	if (!executor->later)
 		(void)sd_event_add_time_relative(executor->supervisor->event, &executor->later,
 						 CLOCK_MONOTONIC, usec, 1, on_later, executor);
+}
+
+void executor_revive(struct executor *executor)
+{
+	struct supervisor *supervisor = executor->supervisor;
+	struct executor_listener nobody = {0};
+	struct error err = ERROR_INIT;
+	struct converge *converge = NULL;
+	const char **ids = NULL;
+	size_t count = 0;
+
+	if (executor->first || supervisor->shutdown)
+		return;
+	map_foreach(entry, &supervisor->instances) {
+		const struct instance *instance = entry->value;
+
+		if (instance->revive)
+			*array_add(ids, count) = instance->id;
+	}
+	if (!count)
+		return;
+	*array_add(ids, count) = NULL;
+	log_info("%zu containers ran before: starting them again", count - 1);
+	converge = converge_new(executor, json_pack("{s:{s:s,s:b}}", "options", "goal", "start",
+						    "by_label", !supervisor->current));
+	converge->revive = true;
+	converge->revived = ids;
+	converge->listener = nobody;
+	if (options_parse(converge->options_json, &converge->parsed, &err) < 0) {
+		log_error("%s", err.message);
+		converge_free(supervisor, converge);
+		return;
+	}
+	converge->parsed.options.containers = ids;
+	queue(executor, converge);
 }
 
 void executor_stop_all(struct executor *executor)

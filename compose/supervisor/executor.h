@@ -8,6 +8,10 @@
  * One plan at a time, in the order they were asked for. An operation that fails takes those that
  * wait for it with it, the others go on, and the request fails with the first error. The client
  * may leave: what was begun is finished.
+ *
+ * What stops containers does not wait for its turn: it ends the requests before it, which begin
+ * nothing more, wait for nothing more and fail with "interrupted by ...". A kill does not even wait
+ * for what those have under way.
  */
 
 #include <jansson.h>
@@ -39,6 +43,16 @@ void executor_free(struct executor *executor);
  */
 int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
 		      const struct executor_listener *listener, struct error *err);
+/*
+ * Starts what ran when the machine (or the keeper with all containers) went down, in the order of
+ * the project. Whatever clients ask for comes first.
+ */
+void executor_revive(struct executor *executor);
+
+/* Answers those whose `down` left nothing: when all is gone, or when something keeps us. */
+void executor_part(struct executor *executor);
+bool executor_is_parting(const struct executor *executor, const void *context);
+
 /* Nobody listens any more. */
 void executor_forget_listener(struct executor *executor, void *context);
 

@@ -450,7 +450,7 @@ bool instance_runs(const struct instance *instance)
 
 int instance_start(struct instance *instance, struct error *err)
 {
-	instance->by_hand = false;
+	instance->by_hand = instance->revive = false;
 	instance->restarts = 0;
 	restart_cancel(instance, true);
 	if (instance->state != INSTANCE_CREATED && instance->state != INSTANCE_EXITED &&
@@ -459,6 +459,15 @@ int instance_start(struct instance *instance, struct error *err)
 	if (instance->state == INSTANCE_BACKOFF)
 		instance->state = INSTANCE_EXITED;
 	return start_begin(instance, err);
+}
+
+void instance_revive(struct instance *instance)
+{
+	instance->revive = false;
+	if (instance_runs(instance))
+		return;
+	instance->state = INSTANCE_BACKOFF;
+	instance_handle(instance, INSTANCE_BACKOFF_OVER);
 }
 
 static int on_grace_over(sd_event_source *source, uint64_t usec, void *data)
@@ -470,6 +479,14 @@ static int on_grace_over(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static int64_t stop_time_left(const struct instance *instance)
+{
+	uint64_t at_usec = 0;
+
+	(void)sd_event_source_get_time(instance->stop_timer, &at_usec);
+	return (int64_t)at_usec - units_monotonic_usec();
+}
+
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err)
 {
 	int r;
@@ -477,6 +494,7 @@ int instance_stop(struct instance *instance, int64_t grace_usec, struct error *e
 	if (!instance->by_hand) {
 		/* Before the signal: whoever starts us again must not take it for a crash. */
 		instance->by_hand = true;
+		instance->revive = false;
 		state_note(instance);
 	}
 	if (!instance_runs(instance))
@@ -492,6 +510,9 @@ int instance_stop(struct instance *instance, int64_t grace_usec, struct error *e
 		kill_all(instance);
 		return 0;
 	}
+	/* Who asks once more can shorten what is left, not lengthen it. */
+	if (instance->stop_timer && stop_time_left(instance) <= grace_usec)
+		return 0;
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	r = sd_event_add_time_relative(instance->supervisor->event, &instance->stop_timer,
 				       CLOCK_MONOTONIC, (uint64_t)grace_usec, 1, on_grace_over,

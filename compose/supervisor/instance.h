@@ -69,7 +69,7 @@ struct instance {
 	unsigned int restarts; /* by policy, since it was started by hand */
 	char *error;           /* why it could not be started */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
-	bool removing;
+	bool revive; /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */
 	char created_by[33];
@@ -120,6 +120,8 @@ void instance_free(struct instance *instance);
 int instance_start(struct instance *instance, struct error *err);
 /* Begins to stop it. @grace_usec negative: the service's own. 0 even if it does not run. */
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err);
+/* Starts one that ran before; if it cannot be, its policy says when that is tried again. */
+void instance_revive(struct instance *instance);
 /* A signal to its first process; with KILL to all that it has. */
 int instance_kill(struct instance *instance, int signal, struct error *err);
 int instance_pause(struct instance *instance, bool paused, struct error *err);

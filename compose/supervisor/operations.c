@@ -377,6 +377,16 @@ static void mark(const struct converge *converge, struct instance *instance)
 	snprintf(instance->request, sizeof(instance->request), "%s", converge->id);
 }
 
+static int start_look(const struct instance *instance, struct error *err)
+{
+	if (instance->state == INSTANCE_STARTING)
+		return 1;
+	if (instance->error && instance->state != INSTANCE_RUNNING)
+		return error_set(err, ECANCELED, "container %s: %s", instance->name,
+				 instance->error);
+	return 0;
+}
+
 /* 1: under way; 0: it runs already. */
 static int start_container(struct converge *converge, struct instance *instance, struct error *err)
 {
@@ -386,6 +396,10 @@ static int start_container(struct converge *converge, struct instance *instance,
 	mark(converge, instance);
 	if (instance->state == INSTANCE_RUNNING || instance->state == INSTANCE_PAUSED)
 		return 0;
+	if (converge->revive) {
+		instance_revive(instance);
+		return instance->state == INSTANCE_STARTING ? 1 : start_look(instance, err);
+	}
 	if (instance_start(instance, err) < 0)
 		return error_wrap(err, "container %s", instance->name);
 	return 1;
@@ -597,16 +611,6 @@ void operation_begin(struct converge *converge, size_t index)
 	r = dispatch(converge, index, &err);
 	if (r <= 0)
 		converge_finish_operation(converge, index, r < 0 ? &err : NULL);
-}
-
-static int start_look(const struct instance *instance, struct error *err)
-{
-	if (instance->state == INSTANCE_STARTING)
-		return 1;
-	if (instance->error && instance->state != INSTANCE_RUNNING)
-		return error_set(err, ECANCELED, "container %s: %s", instance->name,
-				 instance->error);
-	return 0;
 }
 
 void operation_look(struct converge *converge, size_t index, struct instance *instance)

@@ -14,6 +14,7 @@
 #include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/control/message.h"
@@ -50,9 +51,14 @@ struct server {
 	size_t count;
 };
 
+/* Those that have all they asked for, or are to be told as the last thing, keep nobody here. */
 bool server_idle(const struct server *server)
 {
-	return !server->first;
+	for (const struct connection *at = server->first; at; at = at->next)
+		if (!(at->ending && !message_queued(at->stream)) &&
+		    !executor_is_parting(server->supervisor->executor, at))
+			return false;
+	return true;
 }
 
 void connection_on_closed(struct connection *connection,
@@ -148,10 +154,17 @@ static void on_plan_event(void *context, json_t *event)
 
 static void on_plan_done(void *context, const struct error *err, int exit_code, json_t *plan_text)
 {
-	if (err->code)
-		connection_fail(context, err, exit_code);
-	else
-		connection_done(context, NULL, NULL, 0);
+	struct connection *connection = context;
+	_cleanup_close_ int keeper = -EBADF;
+
+	if (err->code) {
+		connection_fail(connection, err, exit_code);
+		return;
+	}
+	/* By it the client sees when the last one of us is gone. */
+	if (connection->server->supervisor->ending)
+		keeper = process_pidfd_open(getppid());
+	connection_done(connection, NULL, &keeper, keeper >= 0 ? 1 : 0);
 }
 
 static void handle_converge(struct connection *connection, const json_t *request, int *fds,
@@ -471,6 +484,7 @@ static int on_connect(sd_event_source *source, int listening, uint32_t events, v
 		close(fd);
 		return 0;
 	}
+	server->supervisor->met = true;
 	connection = new (struct connection);
 	connection->server = server;
 	connection->next = server->first;

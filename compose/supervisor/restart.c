@@ -109,6 +109,14 @@ static bool arm(struct instance *instance, int64_t delay_usec)
 	return r >= 0;
 }
 
+bool restart_wanted(const struct instance *instance)
+{
+	struct restart_policy policy;
+
+	restart_policy_of(instance->service, &policy);
+	return !instance->by_hand && !instance->oneoff && policy.condition != RESTART_NO;
+}
+
 bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_usec)
 {
 	struct restart_policy policy;

@@ -36,6 +36,8 @@ void restart_policy_of(const struct service *service, struct restart_policy *ret
 bool restart_decide(const struct restart_policy *policy, int exit_code, int64_t up_usec,
 		    unsigned int *attempts, int64_t *delay_usec, int64_t *ret_delay_usec);
 
+/* Whether its policy brings it back after an end that nobody knows anything of. */
+bool restart_wanted(const struct instance *instance);
 /* The container ended: arms the timer if the policy says so, and returns that. */
 bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_usec);
 /* Stops waiting; with @forget the count begins anew. */

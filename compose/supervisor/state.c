@@ -208,6 +208,8 @@ static json_t *record_of(const struct instance *instance)
 	json_put_int(record, "restarts", instance->restarts);
 	json_put_string(record, "error", instance->error);
 	json_put_bool(record, "by_hand", instance->by_hand);
+	if (instance->revive)
+		json_put_bool(record, "revive", true);
 	json_put_string(record, "request", instance->request);
 	json_put_string(record, "created_by", instance->created_by);
 	if (instance->volumes)
@@ -308,11 +310,13 @@ static void read_process(struct instance *instance, const json_t *record)
 		return;
 	/* A start that never came so far as to have a process leaves what was there before. */
 	if (!json_get_int(record, "pid", 0)) {
+		instance->revive = instance->state == INSTANCE_BACKOFF && restart_wanted(instance);
 		instance->state = instance->started_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
 		return;
 	}
 	instance->state = INSTANCE_EXITED;
 	instance->exit_code = 255;
+	instance->revive = restart_wanted(instance);
 }
 
 static int read_record(struct instance *instance, const json_t *record, struct error *err)
@@ -347,6 +351,7 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->restarts = (unsigned int)json_get_int(record, "restarts", 0);
 	instance->error = alloc_string(json_get_string(record, "error"));
 	instance->by_hand = json_get_bool(record, "by_hand", false);
+	instance->revive = json_get_bool(record, "revive", false);
 	take_string(instance->request, sizeof(instance->request),
 		    json_get_string(record, "request"));
 	take_string(instance->created_by, sizeof(instance->created_by),

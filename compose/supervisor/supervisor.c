@@ -31,8 +31,8 @@
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/state.h"
 
-/* Whoever started us gets this long to ask for something. */
-#define FIRST_CLIENT_USEC USEC_PER_SEC
+/* Whoever started us gets this long to ask for something, on a machine that is just booting too. */
+#define FIRST_CLIENT_USEC (5 * USEC_PER_SEC)
 
 int supervisor_claim_fd(struct supervisor *supervisor, const char *name)
 {
@@ -100,6 +100,7 @@ static void leave(struct supervisor *supervisor)
 	if (supervisor->removed && !supervisor->instances.count)
 		state_remove(supervisor);
 	remove_runtime_files(supervisor);
+	executor_part(supervisor->executor);
 	keeper_client_end(supervisor->keeper);
 	(void)sd_event_exit(supervisor->event, 0);
 }
@@ -112,13 +113,23 @@ static bool anything_runs(const struct supervisor *supervisor)
 	return false;
 }
 
+static bool may_leave(const struct supervisor *supervisor)
+{
+	if (!supervisor->met || !server_idle(supervisor->server) ||
+	    !executor_idle(supervisor->executor))
+		return false;
+	return !supervisor->instances.count ||
+	       (supervisor->shutdown && !anything_runs(supervisor));
+}
+
 void supervisor_maybe_end(struct supervisor *supervisor)
 {
-	if (supervisor->ending || !supervisor->server || !server_idle(supervisor->server) ||
-	    !executor_idle(supervisor->executor) || !jobs_idle(supervisor->jobs))
+	if (supervisor->ending || !supervisor->server || !jobs_idle(supervisor->jobs))
 		return;
-	if (supervisor->instances.count && !(supervisor->shutdown && !anything_runs(supervisor)))
+	if (!may_leave(supervisor)) {
+		executor_part(supervisor->executor);
 		return;
+	}
 	if (!supervisor->instances.count && !supervisor->current)
 		supervisor->removed = true;
 	leave(supervisor);
@@ -126,8 +137,11 @@ void supervisor_maybe_end(struct supervisor *supervisor)
 
 static int on_first_client_late(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct supervisor *supervisor = data;
+
 	sd_event_source_disable_unref(source);
-	supervisor_maybe_end(data);
+	supervisor->met = true;
+	supervisor_maybe_end(supervisor);
 	return 0;
 }
 
@@ -249,6 +263,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	    sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC, FIRST_CLIENT_USEC,
 				       0, on_first_client_late, supervisor) < 0)
 		return error_set(err, ENOMEM, "arm the event loop");
+	executor_revive(supervisor->executor);
 	return 0;
 }
 

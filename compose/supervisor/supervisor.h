@@ -47,6 +47,7 @@ struct supervisor {
 	bool ending;
 	bool shutdown; /* asked to leave, though stopped containers remain */
 	bool removed;  /* `down` took everything: the state goes too */
+	bool met;      /* somebody came to ask, or whoever started us has had the time to */
 
 	struct keeper_client *keeper;
 	struct image_store *images;
@@ -76,6 +77,7 @@ int supervisor_claim_fd(struct supervisor *supervisor, const char *name);
 /*
  * Called when something ended: leaves when nothing is left to do, that is no container, no client
  * and no operation. @removed: `down` took the last container, so the project's state goes too.
+ * Who asked for that is answered when everything is gone, or as soon as something keeps us here.
  */
 void supervisor_maybe_end(struct supervisor *supervisor);
 
