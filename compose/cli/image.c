@@ -103,8 +103,7 @@ static int load(struct project_args *args, int argc, char **argv)
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
 	    image_load(store, fd, &loaded, &err) < 0)
 		return output_fail(args, &err);
-	strv_foreach(name, loaded)
-	{
+	strv_foreach(name, loaded) {
 		bool id = str_starts_with(name, "sha256:");
 
 		if (!load_quiet)
@@ -270,11 +269,11 @@ static const struct option remove_options[] = {
 static int rm(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	_cleanup_strv_ char **in_use = projects_images_in_use();
+	_cleanup_strv_ char **in_use = NULL;
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (images_here_open(&store, &err) < 0)
+	if (images_here_open(&store, &err) < 0 || projects_images_in_use(&in_use, &err) < 0)
 		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
 		_cleanup_strv_ char **removed = NULL;
@@ -285,7 +284,8 @@ static int rm(struct project_args *args, int argc, char **argv)
 				exit_code = output_fail(args, &err);
 			continue;
 		}
-		strv_foreach(line, removed) puts(line);
+		strv_foreach(line, removed)
+			puts(line);
 	}
 	return exit_code;
 }

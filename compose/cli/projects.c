@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/target.h"
+#include "compose/cli/client.h"
 #include "compose/control/requests.h"
+
+#define RECORD_MAX (1 << 20)
 
 static void add_names(const char *base, char ***names)
 {
@@ -20,8 +23,7 @@ static void add_names(const char *base, char ***names)
 
 	if (fs_list(AT_FDCWD, path, &found, &ignored) < 0)
 		return;
-	strv_foreach(name, found)
-	{
+	strv_foreach(name, found) {
 		if (name[0] != '.' && !strv_contains(*names, name))
 			strv_append(names, name);
 	}
@@ -43,27 +45,77 @@ char **projects_list(void)
 	return names;
 }
 
-char **projects_images_in_use(void)
+static void add_once(char ***images, const char *id)
+{
+	if (id && !strv_contains(*images, id))
+		strv_append(images, id);
+}
+
+/* What nobody supervises has its records on disk; asking them starts no supervisor. */
+static int add_recorded(const char *project, char ***images, struct error *err)
+{
+	_cleanup_free_ char *state = paths_project_state(project);
+	_cleanup_free_ char *path = str_printf("%s/containers", state);
+	_cleanup_strv_ char **ids = NULL;
+	int r = fs_list(AT_FDCWD, path, &ids, err);
+
+	if (r == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	strv_foreach(id, ids) {
+		_cleanup_free_ char *file = str_printf("%s/%s/record.json", path, id);
+		_cleanup_json_ json_t *record = NULL;
+		struct error why = ERROR_INIT;
+
+		/* A folder without a record was never a container; a broken one has no layers. */
+		if (json_read(AT_FDCWD, file, RECORD_MAX, &record, &why) >= 0)
+			add_once(images, json_get_string(record, "image_id"));
+	}
+	return r < 0 ? r : 0;
+}
+
+static int add_told(const char *project, char ***images, struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "all", 1), *reply = NULL;
+	json_t *container;
+	size_t i;
+	int r = client_call(project, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err);
+
+	/* It went while we asked. */
+	if (r == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	json_array_foreach(json_object_get(reply, "containers"), i, container) {
+		add_once(images, json_get_string(container, "image_id"));
+	}
+	return r;
+}
+
+static bool has_socket(const char *project)
+{
+	_cleanup_free_ char *path = paths_control_socket(project);
+
+	return access(path, F_OK) == 0;
+}
+
+int projects_images_in_use(char ***ret, struct error *err)
 {
 	_cleanup_strv_ char **projects = projects_list();
-	char **images = NULL;
+	_cleanup_strv_ char **images = NULL;
 
-	strv_foreach(project, projects)
-	{
-		struct target target = {.name = project};
-		_cleanup_json_ json_t *containers = NULL;
-		struct error ignored = ERROR_INIT;
-		json_t *container;
-		size_t i;
+	strv_foreach(project, projects) {
+		int r = has_socket(project) ? add_told(project, &images, err) : 0;
 
-		if (target_containers(&target, true, NULL, &containers, &ignored) < 0)
-			continue;
-		json_array_foreach(containers, i, container) {
-			const char *id = json_get_string(container, "image_id");
-
-			if (id && !strv_contains(images, id))
-				strv_append(&images, id);
-		}
+		if (r >= 0)
+			r = add_recorded(project, &images, err);
+		if (r < 0)
+			return error_wrap(err,
+					  "which images project %s uses cannot be told, so "
+					  "none is removed",
+					  project);
 	}
-	return images;
+	*ret = TAKE_PTR(images);
+	return 0;
 }

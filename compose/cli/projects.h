@@ -6,10 +6,15 @@
  * projects.h - all projects that this machine has a supervisor's socket or records of.
  */
 
+#include "common/error.h"
+
 /* Names, sorted; new list. */
 char **projects_list(void);
 
-/* Ids of the images that some container of some project was made of; new list. */
-char **projects_images_in_use(void);
+/*
+ * Ids of the images that some container of some project was made of; new list. A project that
+ * cannot be asked is an error: it may use any of them.
+ */
+int projects_images_in_use(char ***ret, struct error *err);
 
 #endif

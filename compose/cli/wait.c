@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "common/str.h"
 
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
@@ -19,8 +20,22 @@ static const struct option options[] = {
 
 DEFINE_CLEANUP(struct client *, client_free);
 
+/* docker prints the id; a container that came after we looked is called by its name. */
+static const char *id_of(const json_t *containers, const char *name)
+{
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		if (str_equal(json_get_string(container, "name"), name))
+			return json_get_string(container, "id") ?: name;
+	}
+	return name;
+}
+
 /* The exit code of the container that ended last, or with --down-project first. */
-static int wait_for(const struct target *target, char **services, int *ret_code, struct error *err)
+static int wait_for(const struct target *target, const json_t *containers, char **services,
+		    int *ret_code, struct error *err)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_json_ json_t *arguments = json_object();
@@ -39,7 +54,7 @@ static int wait_for(const struct target *target, char **services, int *ret_code,
 			continue;
 		*ret_code = (int)json_get_int(event, "exit_code", 0);
 		printf("container \"%s\" exited with status code %d\n",
-		       json_get_string(event, "container") ?: "", *ret_code);
+		       id_of(containers, json_get_string(event, "container") ?: ""), *ret_code);
 		fflush(stdout);
 		if (down_project)
 			return 0;
@@ -62,7 +77,7 @@ static int run(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	}
 	converge_exit_on_signals();
-	if (wait_for(&target, argv, &code, &err) < 0)
+	if (wait_for(&target, containers, argv, &code, &err) < 0)
 		return output_fail(args, &err);
 	if (down_project) {
 		struct converge converge = {
