@@ -56,7 +56,13 @@ unsigned int client_reconnects(const struct client *client);
 int client_call(const char *project, enum client_start start, const char *request,
 		const json_t *arguments, json_t **ret, struct error *err);
 
-/* Whether the project has a supervisor's socket or records on disk. */
+/* Whether the project has a supervisor's socket or records on disk, also ones we may not read. */
 bool client_project_known(const char *project);
+
+/*
+ * Whether we may run containers of @project at all. -EPERM: we are not root, and nobody who is
+ * runs it for us.
+ */
+int client_check_privileges(const char *project, struct error *err);
 
 #endif

@@ -94,6 +94,14 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 	return arguments;
 }
 
+static void show_warning(const char *message)
+{
+	if (str_starts_with(message, "Found orphan containers") &&
+	    project_args_switch("COMPOSE_IGNORE_ORPHANS"))
+		return;
+	output_warn("%s", message);
+}
+
 void converge_show(struct progress *progress, const json_t *event)
 {
 	const char *name = json_get_string(event, "event");
@@ -103,7 +111,7 @@ void converge_show(struct progress *progress, const json_t *event)
 	} else if (str_equal(name, "warning")) {
 		const char *message = json_get_string(event, "message");
 
-		output_warn("%s", message ? message : json_get_string(event, "text") ?: "");
+		show_warning(message ?: json_get_string(event, "text") ?: "");
 	} else if (str_equal(name, "plan")) {
 		const char *text = json_get_string(event, "text");
 
@@ -122,7 +130,8 @@ static int time_left(const struct progress *progress, int64_t deadline_usec)
 	return frame;
 }
 
-/* Those that had nothing left to keep are gone when the command is: its last reply bears a pidfd. */
+/* Those that had nothing left to keep are gone when the command is: its last reply bears a pidfd.
+ */
 static void see_off(const int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -220,8 +229,7 @@ void converge_exit_on_signals(void)
 
 int converge_check_services(const struct project *project, char *const *services, struct error *err)
 {
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		if (project && !project_service(project, name))
 			return error_set(err, ENOENT, "no such service: %s", name);
 	}

@@ -85,7 +85,6 @@ static int remove_images(struct project_args *args, const struct project *projec
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_target_ struct target target = {0};
-	const char *orphans = getenv("COMPOSE_REMOVE_ORPHANS");
 	struct error err = ERROR_INIT;
 	struct converge converge = {.verb = "down", .options = {.goal = PLAN_DOWN}};
 	int r;
@@ -102,7 +101,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	converge.options.by_label = !target.project;
 	converge.options.volumes = volumes;
 	converge.options.remove_orphans =
-		remove_orphans || (orphans && (!strcmp(orphans, "1") || !strcmp(orphans, "true")));
+		remove_orphans || project_args_switch("COMPOSE_REMOVE_ORPHANS");
 	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
 	r = converge_run(args, &converge);
 	if (converge.nothing && !rmi)

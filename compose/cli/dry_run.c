@@ -47,7 +47,8 @@ int dry_run_print(const struct project *project, const struct plan_options *opti
 	if (r < 0)
 		return r;
 	if (plan->warnings)
-		strv_foreach(warning, plan->warnings) output_warn("%s", warning);
+		strv_foreach(warning, plan->warnings)
+			output_warn("%s", warning);
 	text = plan_to_text(plan);
 	fputs(text, stdout);
 	return 0;

@@ -40,8 +40,7 @@ static json_t *environment_json(void)
 {
 	json_t *list = json_array();
 
-	strv_foreach(word, environment)
-	{
+	strv_foreach(word, environment) {
 		const char *value = strchr(word, '=') ? "" : getenv(word);
 		_cleanup_free_ char *both = NULL;
 

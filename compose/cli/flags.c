@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
 #include "common/str.h"
 
 struct parser {
@@ -98,6 +99,25 @@ static int store(struct parser *parser, const struct option *option, const char 
 	return 0;
 }
 
+/* What was probably meant, of those that the help text shows. */
+static int unknown_flag(const struct parser *parser, const char *word, size_t length)
+{
+	_cleanup_free_ char *name = alloc_string_n(word, length);
+	const char *names[128], *meant;
+	size_t n = 0;
+
+	array_foreach(table, parser->tables) {
+		for (const struct option *o = *table; o && o->name && n < ARRAY_SIZE(names); o++)
+			if (o->help)
+				names[n++] = o->name;
+	}
+	meant = str_suggest(name, names, n);
+	if (!meant)
+		return error_set(parser->err, EINVAL, "unknown flag: --%s", name);
+	return error_set(parser->err, EINVAL, "unknown flag: --%s (did you mean --%s?)", name,
+			 meant);
+}
+
 static int parse_long(struct parser *parser, const char *word)
 {
 	const char *equals = strchr(word, '=');
@@ -109,7 +129,7 @@ static int parse_long(struct parser *parser, const char *word)
 	if (length == 0)
 		return error_set(parser->err, EINVAL, "bad flag syntax: --%s", word);
 	if (!option)
-		return error_set(parser->err, EINVAL, "unknown flag: --%.*s", (int)length, word);
+		return unknown_flag(parser, word, length);
 	if (equals)
 		return store(parser, option, equals + 1);
 	if (option->kind == OPTION_FLAG)

@@ -38,7 +38,7 @@ struct option {
  * -EINVAL with pflag's words.
  */
 int flags_parse(const struct option *options, const struct option *also, bool stop_at_operand,
-		  int argc, char **argv, int *ret_operands, struct error *err);
+		int argc, char **argv, int *ret_operands, struct error *err);
 
 /* The table as in a help text. */
 void flags_help(const struct option *options, FILE *out);

@@ -54,7 +54,8 @@ static json_t *set_of(char *const *list)
 {
 	json_t *set = json_object();
 
-	strv_foreach(item, list) json_object_set_new(set, item, json_object());
+	strv_foreach(item, list)
+		json_object_set_new(set, item, json_object());
 	return set;
 }
 

@@ -32,7 +32,8 @@ static void select_services(const struct project *project, char *const *services
 			    struct map *selected)
 {
 	if (services && services[0]) {
-		strv_foreach(name, services) select_service(project, name, no_deps, selected);
+		strv_foreach(name, services)
+			select_service(project, name, no_deps, selected);
 		return;
 	}
 	for (size_t i = 0; i < project->service_count; i++)
@@ -52,8 +53,7 @@ int images_here_check(const struct project *project, char *const *services, bool
 	if (r < 0)
 		return r;
 	select_services(project, services, no_deps, &selected);
-	map_foreach(entry, &selected)
-	{
+	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 		struct image *image = NULL;
 

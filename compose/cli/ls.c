@@ -112,8 +112,7 @@ static json_t *project_row(const char *name, struct error *err)
 
 static int check_filters(struct error *err)
 {
-	strv_foreach(filter, filters)
-	{
+	strv_foreach(filter, filters) {
 		if (!str_starts_with(filter, "name="))
 			return error_set(err, EINVAL, "invalid filter '%s'", filter);
 	}
@@ -122,8 +121,7 @@ static int check_filters(struct error *err)
 
 static bool matches(const char *name)
 {
-	strv_foreach(filter, filters)
-	{
+	strv_foreach(filter, filters) {
 		if (strstr(name, filter + 5))
 			return true;
 	}
@@ -132,16 +130,15 @@ static bool matches(const char *name)
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	_cleanup_strv_ char **projects = projects_list();
+	_cleanup_strv_ char **projects = NULL;
 	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	json_t *row;
 	size_t i;
 
-	if (check_filters(&err) < 0)
+	if (check_filters(&err) < 0 || projects_list(&projects, &err) < 0)
 		return output_fail(args, &err);
-	strv_foreach(name, projects)
-	{
+	strv_foreach(name, projects) {
 		struct error failed = ERROR_INIT;
 
 		row = matches(name) ? project_row(name, &failed) : NULL;

@@ -54,9 +54,8 @@ static enum mode choose_mode(const struct project_args *args, int fd)
 struct progress *progress_new(const struct project_args *args, const char *verb)
 {
 	struct progress *progress = new_array(struct progress, 1);
-	const char *to_stdout = getenv("COMPOSE_STATUS_STDOUT");
 
-	progress->out = to_stdout && !strcmp(to_stdout, "1") ? stdout : stderr;
+	progress->out = project_args_switch("COMPOSE_STATUS_STDOUT") ? stdout : stderr;
 	progress->mode = choose_mode(args, fileno(progress->out));
 	progress->color = output_color(args, fileno(progress->out));
 	progress->verb = verb;

@@ -13,7 +13,7 @@
 
 struct project_args project_args = {.progress = NULL, .parallel = -1};
 
-static bool ignored_flag;
+static bool ignored_flag, no_ansi;
 static const char *ignored_string;
 
 const struct option project_options[] = {
@@ -21,8 +21,7 @@ const struct option project_options[] = {
 	 "Include all resources, even those not used by services"},
 	{"ansi",								    0, OPTION_STRING, &project_args.ansi, "string",
 	 "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")"},
-	{"compatibility",									   0, OPTION_FLAG, &project_args.compatibility, NULL,
-	 "Run in backward compatibility mode"},
+	{"compatibility",									   0, OPTION_FLAG, &project_args.compatibility, NULL, NULL},
 	{"dry-run",									       0, OPTION_FLAG, &project_args.dry_run, NULL,
 	 "Print the plan with its causes and change nothing"},
 	{"env-file",           0, OPTION_LIST, &project_args.env_files, "stringArray",
@@ -41,7 +40,7 @@ const struct option project_options[] = {
 	{"version",'v', OPTION_FLAG, &project_args.version, NULL, "Show version information"},
 	{"workdir",							  0, OPTION_STRING, &project_args.project_directory, "string", NULL},
 	{"verbose",			     0, OPTION_FLAG, &ignored_flag, NULL, NULL},
-	{"no-ansi",								      0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{"no-ansi",								      0, OPTION_FLAG, &no_ansi, NULL, NULL},
 	{"insecure-registry",								    0, OPTION_STRING, &ignored_string, "string", NULL},
 	{NULL								 },
 };
@@ -74,6 +73,41 @@ static int check_words(const struct project_args *args, struct error *err)
 	return 0;
 }
 
+bool project_args_switch(const char *variable)
+{
+	static const char *const on[] = {"1", "t", "true", "y", "yes", NULL};
+	const char *value = getenv(variable);
+
+	if (!value)
+		return false;
+	for (const char *const *word = on; *word; word++)
+		if (!strcasecmp(*word, value))
+			return true;
+	return false;
+}
+
+/* Flags that would change what is done, and that nothing here would follow, are no flags at all. */
+static int check_promises(const struct project_args *args, struct error *err)
+{
+	const char *limit = getenv("COMPOSE_PARALLEL_LIMIT");
+	char *end;
+
+	if (limit && limit[0]) {
+		(void)strtol(limit, &end, 10);
+		if (end == limit || *end)
+			return error_set(
+				err, EINVAL,
+				"COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")", limit);
+	}
+	if (args->compatibility || project_args_switch("COMPOSE_COMPATIBILITY"))
+		return error_set(
+			err, EINVAL,
+			"--compatibility (or COMPOSE_COMPATIBILITY): names with underscores "
+			"are those of Compose V1; containers here are called "
+			"PROJECT-SERVICE-NUMBER, so leave it out");
+	return 0;
+}
+
 /* A name that is also the name of a directory: nothing else may get as far as a path. */
 static int check_name(const char *name, struct error *err)
 {
@@ -98,7 +132,7 @@ int project_args_finish(struct project_args *args, struct error *err)
 	if (!args->progress || !args->progress[0])
 		args->progress = "auto";
 	if (!args->ansi)
-		args->ansi = getenv("COMPOSE_ANSI");
+		args->ansi = no_ansi ? "never" : getenv("COMPOSE_ANSI");
 	if (!args->ansi || !args->ansi[0])
 		args->ansi = "auto";
 	if (args->project_name && !args->project_name[0])
@@ -108,7 +142,9 @@ int project_args_finish(struct project_args *args, struct error *err)
 	args->working_dir = getcwd(NULL, 0);
 	if (!args->working_dir)
 		return error_errno(err, "the current directory");
-	return check_words(args, err);
+	if (check_words(args, err) < 0)
+		return -err->code;
+	return check_promises(args, err);
 }
 
 static void warn(void *data, const char *message)
@@ -151,8 +187,7 @@ static int load(struct project_args *args, const struct load_options *options, s
 
 static const char *missing_service(const struct project *project, char *const *services)
 {
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		if (!project_service(project, name))
 			return name;
 	}
@@ -178,15 +213,15 @@ static int profiles_with(struct project_args *args, const struct load_options *o
 	r = load(args, &everything, &project, err);
 	if (r < 0)
 		return r;
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		const struct service *service = project_service(project, name);
 
 		if (!service) {
 			project_free(project);
 			return error_set(err, ENOENT, "no such service: %s", name);
 		}
-		strv_foreach(profile, service->profiles) strv_append(&profiles, profile);
+		strv_foreach(profile, service->profiles)
+			strv_append(&profiles, profile);
 	}
 	project_free(project);
 	*ret = TAKE_PTR(profiles);

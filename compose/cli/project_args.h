@@ -27,6 +27,9 @@ extern struct project_args project_args;
 extern const struct option project_options[];    /* before the command */
 extern const struct option persistent_options[]; /* before and behind it */
 
+/* A COMPOSE_* switch is on with "1", "t", "true", "y" or "yes". */
+bool project_args_switch(const char *variable);
+
 /* Fills in defaults from COMPOSE_* variables. */
 int project_args_finish(struct project_args *args, struct error *err);
 

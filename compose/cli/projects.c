@@ -11,22 +11,28 @@
 #include "common/str.h"
 
 #include "compose/cli/client.h"
+#include "compose/cli/keeper_start.h"
 #include "compose/control/requests.h"
 
 #define RECORD_MAX (1 << 20)
 
-static void add_names(const char *base, char ***names)
+static int add_names(const char *base, char ***names, struct error *err)
 {
 	_cleanup_free_ char *path = str_printf("%s/projects", base);
 	_cleanup_strv_ char **found = NULL;
-	struct error ignored = ERROR_INIT;
+	int r = fs_list(AT_FDCWD, path, &found, err);
 
-	if (fs_list(AT_FDCWD, path, &found, &ignored) < 0)
-		return;
+	if (r == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return error_wrap(err, "the projects of this machine");
 	strv_foreach(name, found) {
 		if (name[0] != '.' && !strv_contains(*names, name))
 			strv_append(names, name);
 	}
+	return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -34,15 +40,16 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-char **projects_list(void)
+int projects_list(char ***ret, struct error *err)
 {
-	char **names = NULL;
+	_cleanup_strv_ char **names = NULL;
 
-	add_names(paths_runtime(), &names);
-	add_names(paths_root(), &names);
+	if (add_names(paths_runtime(), &names, err) < 0 || add_names(paths_root(), &names, err) < 0)
+		return -err->code;
 	if (names)
 		qsort(names, strv_length(names), sizeof(*names), compare);
-	return names;
+	*ret = TAKE_PTR(names);
+	return 0;
 }
 
 static void add_once(char ***images, const char *id)
@@ -93,20 +100,24 @@ static int add_told(const char *project, char ***images, struct error *err)
 	return r;
 }
 
-static bool has_socket(const char *project)
+/* A socket without a listener is what a killed supervisor left. */
+static bool has_supervisor(const char *project)
 {
-	_cleanup_free_ char *path = paths_control_socket(project);
+	int fd = keeper_connect(project);
 
-	return access(path, F_OK) == 0;
+	if (fd >= 0)
+		close(fd);
+	return fd != -ENOENT && fd != -ECONNREFUSED;
 }
 
 int projects_images_in_use(char ***ret, struct error *err)
 {
-	_cleanup_strv_ char **projects = projects_list();
-	_cleanup_strv_ char **images = NULL;
+	_cleanup_strv_ char **projects = NULL, **images = NULL;
 
+	if (projects_list(&projects, err) < 0)
+		return -err->code;
 	strv_foreach(project, projects) {
-		int r = has_socket(project) ? add_told(project, &images, err) : 0;
+		int r = has_supervisor(project) ? add_told(project, &images, err) : 0;
 
 		if (r >= 0)
 			r = add_recorded(project, &images, err);

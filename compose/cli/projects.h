@@ -8,8 +8,8 @@
 
 #include "common/error.h"
 
-/* Names, sorted; new list. */
-char **projects_list(void);
+/* Names, sorted; new list. -EACCES: they are another user's. */
+int projects_list(char ***ret, struct error *err);
 
 /*
  * Ids of the images that some container of some project was made of; new list. A project that

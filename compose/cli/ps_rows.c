@@ -165,7 +165,9 @@ char *ps_status(const json_t *container, int64_t now_nsec)
 	if (!strcmp(state, "restarting"))
 		return str_printf("Restarting (%d) %s ago", exit_code, down);
 	if (!strcmp(state, "exited"))
-		return str_printf("Exited (%d) %s ago", exit_code, down);
+		return str_printf("Exited (%d) %s ago%s", exit_code, down,
+				  json_get_bool(container, "oom_killed", false) ? " (OOM killed)"
+										: "");
 	if (!strcmp(state, "created"))
 		return alloc_string("Created");
 	if (!strcmp(state, "removing"))

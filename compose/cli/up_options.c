@@ -27,6 +27,14 @@ int up_options_check(struct error *err)
 	if (o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
 	    strcmp(o->pull, "never") != 0 && strcmp(o->pull, "policy") != 0)
 		return error_set(err, EINVAL, "invalid --pull option \"%s\"", o->pull);
+	if (o->pull && !strcmp(o->pull, "always"))
+		return error_set(err, EINVAL,
+				 "--pull always: images come from \"berth image load\" and \"berth "
+				 "image import\", there is no registry to ask; leave it out to use "
+				 "those that are here");
+	if (o->remove_orphans && project_args_switch("COMPOSE_IGNORE_ORPHANS"))
+		return error_set(err, EINVAL,
+				 "COMPOSE_IGNORE_ORPHANS and --remove-orphans cannot be combined");
 	return 0;
 }
 
@@ -66,8 +74,7 @@ static int put_scales(const struct project *project, struct plan_options *option
 		new_array(struct plan_scale, strv_length(up_options.scales) + 1);
 
 	options->scales = scales;
-	strv_foreach(text, up_options.scales)
-	{
+	strv_foreach(text, up_options.scales) {
 		int r = parse_scale(project, text, &scales[options->scale_count], err);
 
 		if (r < 0)
@@ -96,13 +103,6 @@ static int fill_in(struct file_object *objects, size_t count, const char *kind, 
 	return 0;
 }
 
-static bool variable_is_true(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && (!strcmp(value, "1") || !strcmp(value, "true"));
-}
-
 static int prepare(struct project_args *args, char *const *services, struct project **ret_project,
 		   struct converge *ret, struct error *err)
 {
@@ -113,12 +113,14 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	if (r < 0)
 		return r;
 	project = *ret_project;
+	if (!args->dry_run && client_check_privileges(project->name, err) < 0)
+		return -err->code;
 	ret->name = project->name;
 	ret->project = project;
 	ret->options.goal = PLAN_UP;
 	ret->options.services = services && services[0] ? (const char *const *)services : NULL;
 	ret->options.remove_orphans =
-		o->remove_orphans || variable_is_true("COMPOSE_REMOVE_ORPHANS");
+		o->remove_orphans || project_args_switch("COMPOSE_REMOVE_ORPHANS");
 	ret->options.recreate = o->force_recreate ? RECREATE_FORCE
 				: o->no_recreate  ? RECREATE_NEVER
 						  : RECREATE_DIVERGED;

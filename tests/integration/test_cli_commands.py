@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a user of docker compose expects of commands and their words, and what must never go."""
+import json
+import threading
+
+import pytest
+
+from tests.support import sandbox as sandboxes
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+def stack(**services):
+    return {"compose.yaml": {"services": services}}
+
+
+def as_nobody(berth, project, *args, env=None):
+    return berth.command([*NOBODY, sandboxes.binary(), *args], cwd=project.path, check=False,
+                         env=env)
+
+
+def images(berth):
+    result = berth.run("image", "ls", "--format", "json")
+    return {json.loads(line)["Repository"] for line in result.stdout.splitlines()}
+
+
+def test_an_image_in_use_stays(berth):
+    """Whichever project uses it, and whether or not somebody supervises that one."""
+    mine, other = berth.project(stack(a=SLEEP)), berth.project(stack(b=SLEEP))
+    mine.run("up", "-d")
+    other.run("up", "-d")
+    refused = mine.run("image", "rm", "busybox", check=False)
+    assert refused.returncode == 1 and "a container uses it" in refused.stderr
+    down = mine.run("down", "-t", "0", "--rmi", "all")
+    assert "Image busybox Resource is still in use" in down.stderr
+    assert images(berth) == {"busybox"}
+    other.run("stop", "-t", "0")
+    for pid in other.keeper_pids() + other.supervisor_pids():
+        berth.kill(pid)
+    berth.wait_until(lambda: not other.supervisor_pids(), 5, "nobody supervises")
+    refused = mine.run("image", "rm", "busybox", check=False)
+    assert refused.returncode == 1 and "a container uses it" in refused.stderr
+    assert other.supervisor_pids() == [], "looking starts nobody"
+    assert "Image busybox Removed" in other.run("down", "--rmi", "all").stderr
+    assert images(berth) == set()
+
+
+def test_wait_prints_the_id(berth):
+    project = berth.project(stack(a=SLEEP))
+    project.run("up", "-d")
+    number = project.run("ps", "-q").stdout.strip()
+    threading.Timer(0.3, lambda: project.run("kill", "a")).start()
+    done = project.run("wait", "a", check=False)
+    assert done.stdout == f'container "{number}" exited with status code 137\n'
+    assert done.returncode == 137
+
+
+def test_orphans_and_their_variables(berth):
+    project = berth.project(stack(a=SLEEP, b=SLEEP))
+    project.run("up", "-d")
+    project.write(stack(a=SLEEP))
+    assert f"Found orphan containers ([{project.name}-b-1])" in project.run("up", "-d").stderr
+    quiet = project.run("up", "-d", env={"COMPOSE_IGNORE_ORPHANS": "true"})
+    assert "orphan" not in quiet.stderr
+    both = project.run("up", "-d", "--remove-orphans", env={"COMPOSE_IGNORE_ORPHANS": "1"},
+                       check=False)
+    assert both.returncode == 1 and "cannot be combined" in both.stderr
+    project.run("up", "-d", env={"COMPOSE_REMOVE_ORPHANS": "1"})
+    assert project.container("b") is None
+    shown = project.run("stop", "-t", "0", env={"COMPOSE_STATUS_STDOUT": "1"})
+    assert "a-1 Stopped" in shown.stdout and shown.stderr == ""
+
+
+@pytest.mark.parametrize("args, env, text", [
+    (["up", "--detahc"], {}, "unknown flag: --detahc (did you mean --detach?)"),
+    (["pss"], {}, "Did you mean this?\n\tps"),
+    (["--compatibility", "ps"], {}, "PROJECT-SERVICE-NUMBER"),
+    (["up", "--pull", "always"], {}, "no registry to ask"),
+    (["ps"], {"COMPOSE_PARALLEL_LIMIT": "x"}, "COMPOSE_PARALLEL_LIMIT must be an integer"),
+    (["ps"], {"COMPOSE_ANSI": "x"}, 'unsupported --ansi value "x"'),
+    (["ps"], {"COMPOSE_PROGRESS": "x"}, 'unsupported --progress value "x"'),
+])
+def test_refused_words(berth, args, env, text):
+    project = berth.project(stack(a=SLEEP))
+    result = project.run(*args, env=env, check=False)
+    assert result.returncode == 1 and result.stdout == "" and text in result.stderr
+
+
+def test_progress_as_asked(berth):
+    project = berth.project(stack(a=SLEEP))
+    up = project.run("up", "-d", env={"COMPOSE_PROGRESS": "json"})
+    rows = [json.loads(line) for line in up.stderr.splitlines()]
+    assert {"id": f"Container {project.name}-a-1", "status": "Done", "text": "Started"} in rows
+    assert project.run("--progress", "quiet", "restart", "-t", "0").stderr == ""
+    assert "\033" in project.run("--progress", "tty", "stop", "-t", "0").stderr
+
+
+def test_an_ordinary_user(berth):
+    """Reading needs no privileges; what does says so, and how to go on."""
+    project = berth.project(stack(a=SLEEP))
+    home = {"BERTH_ROOT": "", "BERTH_RUNTIME_DIR": "", "HOME": "/nonexistent"}
+    for args in (["version"], ["help"], ["config", "-q"], ["ps"], ["ls"], ["up", "--help"]):
+        assert as_nobody(berth, project, *args, env=home).returncode == 0, args
+    up = as_nobody(berth, project, "up", "-d", env=home)
+    assert up.returncode == 1 and "needs root; use sudo" in up.stderr and "rootless" in up.stderr
+    project.run("up", "-d")
+    for args in (["ps"], ["exec", "a", "true"], ["up", "-d"], ["down"]):
+        denied = as_nobody(berth, project, *args)
+        assert denied.returncode == 1, args
+        assert f"project {project.name}: permission denied: {project.runtime_dir}" in denied.stderr
+    assert project.container("a")["State"] == "running"
+
+
+def test_which_file(berth):
+    project = berth.project(stack(a=SLEEP))
+    project.write({"docker-compose.yml": "services: {}"})
+    up = project.run("up", "-d")
+    assert "Found multiple config files with supported names" in up.stderr
+    project.write({"compose.yaml": "services: [oops"})
+    assert project.run("down", check=False).returncode == 1
+    project.run("down", "-t", "0", env={"COMPOSE_PROJECT_NAME": project.name})
+    assert project.run("ls", "-a", "-q").stdout == ""
+    nowhere = berth.run("ps", cwd="/", check=False)
+    assert nowhere.returncode == 1
+    assert nowhere.stderr == "no configuration file provided: not found\n"
