@@ -119,6 +119,7 @@ static char **keeper_environment(void)
 					   "XDG_DATA_HOME",
 					   "INVOCATION_ID",
 					   "BERTH_DEBUG",
+					   "BERTH_FIREWALL",
 					   "ASAN_OPTIONS",
 					   "UBSAN_OPTIONS",
 					   "LSAN_OPTIONS",

@@ -157,7 +157,8 @@ static void resume_cgroup(struct instance *instance)
 	struct error err = ERROR_INIT;
 
 	if (cgroup_open(instance->service->cgroup_parent ?: supervisor->cgroup_base, instance->id,
-			&instance->cgroup, &err) < 0)
+			&instance->cgroup, &err) < 0 &&
+	    (instance->pid || err.code != ENOENT))
 		log_warning("%s: %s", instance->name, err.message);
 }
 
@@ -210,6 +211,15 @@ static void resume_dead(struct instance *instance)
 	state_note(instance);
 }
 
+/* Its end was told, or was lost, before its group could be removed. */
+static void sweep_cgroup(struct instance *instance)
+{
+	resume_cgroup(instance);
+	if (!instance->cgroup)
+		return;
+	instance_release_cgroup(instance);
+}
+
 void adopt_resume(struct supervisor *supervisor)
 {
 	map_foreach(entry, &supervisor->instances) {
@@ -221,8 +231,10 @@ void adopt_resume(struct supervisor *supervisor)
 		if (!instance->pid && instance->service->port_count &&
 		    instance->state != INSTANCE_BACKOFF)
 			ports_forget(supervisor->ports, instance->id);
-		if (!instance->pid)
+		if (!instance->pid) {
+			sweep_cgroup(instance);
 			continue;
+		}
 		/* Of one that has ended too: its last words may still be in the pipes. */
 		resume_clock(instance);
 		resume_cgroup(instance);

@@ -408,9 +408,9 @@ static bool goes_on_alone(enum operation_kind kind)
 static void interrupt(struct converge *converge, const struct converge *by)
 {
 	static const char *const commands[] = {
-		[PLAN_UP] = "up",           [PLAN_DOWN] = "down",   [PLAN_START] = "start",
-		[PLAN_STOP] = "stop",       [PLAN_RESTART] = "restart", [PLAN_KILL] = "kill",
-		[PLAN_REMOVE] = "rm",       [PLAN_PAUSE] = "pause", [PLAN_UNPAUSE] = "unpause",
+		[PLAN_UP] = "up",     [PLAN_DOWN] = "down",       [PLAN_START] = "start",
+		[PLAN_STOP] = "stop", [PLAN_RESTART] = "restart", [PLAN_KILL] = "kill",
+		[PLAN_REMOVE] = "rm", [PLAN_PAUSE] = "pause",     [PLAN_UNPAUSE] = "unpause",
 	};
 
 	if (!converge->err.code)

@@ -27,6 +27,7 @@
 
 #define LOG_KEPT            5
 #define OUTPUT_MAX          4096
+#define REASON_MAX          160
 #define TIMED_OUT           (-1)
 #define INTERVAL_USEC       (30 * (int64_t)USEC_PER_SEC)
 #define START_INTERVAL_USEC (5 * (int64_t)USEC_PER_SEC)
@@ -37,6 +38,7 @@
 struct result {
 	int64_t start_nsec, end_nsec;
 	int exit_code;
+	bool timed_out, not_run;
 	char *output;
 };
 
@@ -138,6 +140,46 @@ json_t *health_log(const struct health *health)
 		json_array_append_new(rows, row);
 	}
 	return rows;
+}
+
+/* The last line that says something: of a script, that is what ended it. */
+static void add_last_line(struct strbuf *text, const char *output)
+{
+	size_t end = output ? strlen(output) : 0, begin, size;
+
+	while (end && strchr(" \t\r\n", output[end - 1]))
+		end--;
+	for (begin = end; begin && output[begin - 1] != '\n'; begin--)
+		;
+	size = end - begin;
+	if (size > REASON_MAX)
+		size = REASON_MAX;
+	while (size && !str_is_utf8(output + begin, size))
+		size--;
+	if (size)
+		strbuf_addf(text, ": %.*s", (int)size, output + begin);
+}
+
+char *health_reason(const struct health *health)
+{
+	const struct result *last =
+		health && health->log_next ? &health->log[(health->log_next - 1) % LOG_KEPT] : NULL;
+	struct strbuf text = {0};
+	char limit[32];
+
+	if (!last || !last->exit_code)
+		return NULL;
+	if (last->timed_out) {
+		strbuf_addf(&text, "its last check took longer than %s",
+			    units_format_duration(health->plan.timeout_usec, limit, sizeof(limit)));
+		return strbuf_take(&text);
+	}
+	if (last->not_run)
+		strbuf_add(&text, "its check could not be run");
+	else
+		strbuf_addf(&text, "its last check exited %d", last->exit_code);
+	add_last_line(&text, last->output);
+	return strbuf_take(&text);
 }
 
 static int probe(struct health *health, struct error *err);
@@ -254,6 +296,8 @@ static void conclude(struct health *health, int exit_code)
 		.start_nsec = health->probe_nsec,
 		.end_nsec = units_now_nsec(),
 		.exit_code = exit_code,
+		.timed_out = health->timed_out,
+		.not_run = health->failure && !health->timed_out,
 	};
 	if (health->timed_out)
 		result->output = alloc_string("Health check exceeded timeout");

@@ -40,6 +40,11 @@ void health_stop(struct instance *instance);
 void health_free(struct health *health);
 
 enum health_status health_status_of(const struct health *health);
+/*
+ * Why the last probe failed, for a user: "its last check exited 127: sh: grep: not found". A new
+ * string; NULL when none failed.
+ */
+char *health_reason(const struct health *health);
 /* [{start, end, exit_code, output}], oldest first. New reference. */
 json_t *health_log(const struct health *health);
 

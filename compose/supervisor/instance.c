@@ -65,13 +65,10 @@ static void release_process(struct instance *instance)
 	keeper_client_drop(instance->supervisor->keeper, names);
 }
 
-static void release_cgroup(struct instance *instance)
+void instance_release_cgroup(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
 
-	if (!instance->cgroup)
-		return;
-	instance->oom_killed = cgroup_oom_kills(instance->cgroup) > 0;
 	if (cgroup_remove(instance->cgroup, &err) < 0) {
 		/* Without a pid namespace of its own, what it started may still run. */
 		error_clear(&err);
@@ -143,7 +140,10 @@ static void do_ended(struct instance *instance)
 	bool failed = instance->error != NULL;
 
 	release_process(instance);
-	release_cgroup(instance);
+	if (instance->cgroup) {
+		instance->oom_killed = cgroup_oom_kills(instance->cgroup) > 0;
+		instance_release_cgroup(instance);
+	}
 	if (instance->oom_killed)
 		events_emit(instance, "oom", NULL);
 	if (!failed)

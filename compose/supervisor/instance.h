@@ -69,7 +69,7 @@ struct instance {
 	unsigned int restarts; /* by policy, since it was started by hand */
 	char *error;           /* why it could not be started */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
-	bool revive; /* it ran when everything went down, and is to run again */
+	bool revive;           /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */
 	char created_by[33];
@@ -133,6 +133,9 @@ bool instance_runs(const struct instance *instance); /* has a process, or soon h
 enum container_state instance_reported_state(const struct instance *instance);
 enum health_status instance_health(const struct instance *instance);
 const char *instance_signal_name(const struct instance *instance);
+
+/* Removes the group, with whatever is left in it. */
+void instance_release_cgroup(struct instance *instance);
 
 /* How the state machine is told; for start.c, restart.c and adopt.c. */
 void instance_handle(struct instance *instance, enum instance_event event);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/jobs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "common/alloc.h"
@@ -92,6 +95,22 @@ static int on_ended(sd_event_source *source, int fd, uint32_t events, void *data
 	return 0;
 }
 
+/* Ports that the supervisor lets go of meanwhile must be free, and connections that it ends over.
+ */
+static void close_sockets(void)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+		struct stat status;
+
+		if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+			close(fd);
+	}
+}
+
 static void __attribute__((noreturn))
 job_child(struct jobs *jobs, job_work *work, void *data, int report)
 {
@@ -100,6 +119,7 @@ job_child(struct jobs *jobs, job_work *work, void *data, int report)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "berth-job");
+	close_sockets();
 	/* In `ps` it is not a second supervisor. */
 	if (jobs->title && strlen(jobs->title) >= strlen("__helper-job"))
 		strcpy(jobs->title, "__helper-job");

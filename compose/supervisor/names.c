@@ -236,6 +236,14 @@ void names_remove_files(struct instance *instance)
 		log_debug("%s: %s", instance->name, err.message);
 }
 
+static struct dns_server *dns_of(struct supervisor *supervisor, struct error *err)
+{
+	if (!supervisor->dns)
+		(void)dns_server_new(supervisor->event, &(struct dns_options){0}, &supervisor->dns,
+				     err);
+	return supervisor->dns;
+}
+
 int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
@@ -244,13 +252,17 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 	const struct endpoint *endpoints = NULL;
 	size_t count = 0;
 
-	if (!supervisor->dns &&
-	    dns_server_new(supervisor->event, &(struct dns_options){0}, &supervisor->dns, err) < 0)
-		goto failed;
+	if (!dns_of(supervisor, err)) {
+		close(udp_fd);
+		close(tcp_fd);
+		return -err->code;
+	}
 	if (instance->attachment)
 		endpoints = attachment_endpoints(instance->attachment, &count);
 	networks = new_array(const char *, count + 1);
+	options.no_forward = count > 0;
 	for (size_t i = 0; i < count; i++) {
+		options.no_forward &= endpoints[i].internal;
 		networks[i] = endpoints[i].network;
 		if (!options.gateway4.s_addr && !endpoints[i].internal)
 			options.gateway4 = endpoints[i].gateway4;
@@ -260,10 +272,6 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;
 	return dns_server_listen(supervisor->dns, udp_fd, tcp_fd, &options, &instance->dns, err);
-failed:
-	close(udp_fd);
-	close(tcp_fd);
-	return -err->code;
 }
 
 static const struct service_network *network_row(const struct instance *instance, const char *name)
@@ -284,10 +292,12 @@ void names_announce(struct instance *instance)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct endpoint *endpoints;
+	struct error err = ERROR_INIT;
 	char short_id[13] = "";
 	size_t count = 0;
 
-	if (!instance->attachment || !supervisor->dns)
+	/* Others may ask for it, though it has no listener itself. */
+	if (!instance->attachment || !dns_of(supervisor, &err))
 		return;
 	memcpy(short_id, instance->id, 12);
 	endpoints = attachment_endpoints(instance->attachment, &count);

@@ -17,6 +17,7 @@
 #include "common/units.h"
 
 #include "compose/control/requests.h"
+#include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/observe.h"
@@ -457,16 +458,21 @@ static int wait_failed(const struct operation *operation, const struct instance 
 		       struct error *err)
 {
 	const char *prefix = operation->final ? "" : "dependency failed to start: ";
+	_cleanup_free_ char *reason = NULL;
 
 	if (operation->condition == CONDITION_COMPLETED)
-		return error_set(err, ECHILD,
-				 "service \"%s\" didn't complete successfully: exit %d",
-				 instance->service_name, instance->exit_code);
-	if (instance_health(instance) == HEALTH_UNHEALTHY)
-		return error_set(err, ECHILD, "%scontainer %s is unhealthy", prefix,
-				 instance->name);
-	return error_set(err, ECHILD, "%scontainer %s exited (%d)", prefix, instance->name,
-			 instance->exit_code);
+		return error_set(
+			err, ECHILD, "service \"%s\" didn't complete successfully: exit %d%s",
+			instance->service_name, instance->exit_code,
+			instance->oom_killed ? ": the kernel killed it for lack of memory" : "");
+	if (instance_health(instance) == HEALTH_UNHEALTHY) {
+		reason = health_reason(instance->health);
+		return error_set(err, ECHILD, "%scontainer %s is unhealthy%s%s", prefix,
+				 instance->name, reason ? ": " : "", reason ?: "");
+	}
+	return error_set(err, ECHILD, "%scontainer %s exited (%d)%s", prefix, instance->name,
+			 instance->exit_code,
+			 instance->oom_killed ? ": the kernel killed it for lack of memory" : "");
 }
 
 /*

@@ -28,9 +28,9 @@ struct converge {
 	json_t *options_json;
 	struct parsed_options parsed;
 	bool dry_run, begun;
-	bool urgent;    /* takes no turn */
-	bool revive;    /* ours: see executor_revive() */
-	bool abandoned; /* not all of it was tried */
+	bool urgent;          /* takes no turn */
+	bool revive;          /* ours: see executor_revive() */
+	bool abandoned;       /* not all of it was tried */
 	const char **revived; /* ids */
 	struct model *model;
 	struct plan *plan;

@@ -118,8 +118,7 @@ static bool may_leave(const struct supervisor *supervisor)
 	if (!supervisor->met || !server_idle(supervisor->server) ||
 	    !executor_idle(supervisor->executor))
 		return false;
-	return !supervisor->instances.count ||
-	       (supervisor->shutdown && !anything_runs(supervisor));
+	return !supervisor->instances.count || (supervisor->shutdown && !anything_runs(supervisor));
 }
 
 void supervisor_maybe_end(struct supervisor *supervisor)

@@ -60,6 +60,22 @@ def test_unhealthy_dependency(berth):
     assert f"dependency failed to start: container {project.name}-db-1 is unhealthy" in up.stderr
 
 
+def test_unhealthy_says_why(berth):
+    for test, why in (("false; nonexistent-tool x", "its last check exited 127: /bin/sh: nonexistent-tool: not found"),
+                      (["CMD", "no-such-program"], "its check could not be run: "),
+                      (["CMD", "sleep", "50"], "its last check took longer than 100ms")):
+        check = {"test": test, "interval": "100ms", "timeout": "100ms", "retries": 1}
+        project = berth.project({"compose.yaml": {"services": {
+            "db": {**SLEEP, "healthcheck": check}, "app": {**SLEEP, **needs("db", "healthy")}}}})
+        name = f"container {project.name}-db-1 is unhealthy: {why}"
+        up = project.run("up", "-d", check=False)
+        assert up.returncode == 1
+        assert f"dependency failed to start: {name}" in up.stderr
+        assert f" Container {project.name}-db-1 Error dependency failed to start: {name}" in up.stderr
+        up = project.run("up", "-d", "--wait", "db", check=False)
+        assert up.returncode == 1 and name in up.stderr
+
+
 def test_dependency_that_exits(berth):
     check = {"test": ["CMD", "false"], "interval": "10s"}
     project = berth.project({"compose.yaml": {"services": {
