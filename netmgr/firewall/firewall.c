@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/str.h"
 
+#include "netmgr/firewall/conntrack.h"
 #include "netmgr/firewall/ruleset.h"
 
 static const struct firewall_backend *backend;
@@ -96,6 +98,18 @@ static void add_port(struct ruleset *set, const struct publish *port, const stru
 	ruleset_add(set, rule);
 }
 
+/* The ports work without; only who talked to what was there before has to wait a while. */
+static void forget_flows(const struct firewall_change *change)
+{
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < change->port_count; i++)
+		if (conntrack_forget(&change->ports[i], &err) < 0) {
+			log_debug("%s: %s", change->owner, err.message);
+			error_clear(&err);
+		}
+}
+
 int firewall_publish(const struct firewall_change *changes, size_t count, struct error *err)
 {
 	struct ruleset set = {0};
@@ -118,7 +132,11 @@ int firewall_publish(const struct firewall_change *changes, size_t count, struct
 				add_port(&set, port, &ip6);
 		}
 	}
-	return commit(&set, err);
+	if (commit(&set, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < count; i++)
+		forget_flows(&changes[i]);
+	return 0;
 }
 
 /* What may come in, go out, and pass between two containers. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,12 +29,12 @@ static const struct hostile {
 	const char *check;   /* shows @left */
 } hosts[] = {
 	{"iptables-legacy -P FORWARD DROP; iptables-legacy -A FORWARD -i wg0 -j ACCEPT", "iptables",
-	 "-A FORWARD -i wg0 -j ACCEPT",								     "iptables-legacy-save"								      },
+	 "-A FORWARD -i wg0 -j ACCEPT",									 "iptables-legacy-save"},
 	{"iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i wg0 -j ACCEPT",       "nftables",
-	 "-A FORWARD -i wg0 -j ACCEPT",								     "iptables-nft-save"									 },
+	 "-A FORWARD -i wg0 -j ACCEPT",									 "iptables-nft-save"   },
 	{"nft add table inet mine; nft add chain inet mine c '{ type filter hook input priority 0; "
-	 "}'",									       "nftables",										       "chain c",    "nft list ruleset"},
-	{"true",									      "nftables",										   "", "true"        },
+	 "}'",								  "nftables", "chain c", "nft list ruleset"    },
+	{"true",									 "nftables", "",        "true"                },
 };
 
 static bool output_has(const char *command, const char *text)
@@ -227,5 +230,92 @@ Test(firewall, details)
 		cr_skip_test("needs root: namespaces");
 	array_foreach(backend, backends)
 		cr_expect_eq(in_namespaces(NAMESPACES, details, (void *)*backend), 0, "%s",
+			     *backend);
+}
+
+static int udp_socket(int netns, const char *address, uint16_t port)
+{
+	struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = lab_socket(netns, AF_INET, SOCK_DGRAM);
+
+	CHECK(inet_pton(AF_INET, address, &where.sin_addr) == 1, "%s", address);
+	CHECK(bind(fd, (struct sockaddr *)&where, sizeof(where)) == 0, "%s:%u: %m", address, port);
+	return fd;
+}
+
+/* A datagram from @client to the published port arrives at @server, and its answer comes back. */
+static bool answered(int client, int server)
+{
+	const struct sockaddr_in host = {.sin_family = AF_INET,
+					 .sin_port = htons(5353),
+					 .sin_addr.s_addr = inet_addr("203.0.113.1")};
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	struct pollfd wait = {.fd = server, .events = POLLIN};
+	char byte;
+
+	(void)sendto(client, "?", 1, 0, (const struct sockaddr *)&host, sizeof(host));
+	if (poll(&wait, 1, 300) != 1 ||
+	    recvfrom(server, &byte, 1, 0, (struct sockaddr *)&from, &size) != 1)
+		return false;
+	(void)sendto(server, "!", 1, 0, (struct sockaddr *)&from, size);
+	wait.fd = client;
+	return poll(&wait, 1, 1000) == 1 &&
+	       recvfrom(client, &byte, 1, 0, (struct sockaddr *)&from, &size) == 1 && byte == '!' &&
+	       from.sin_addr.s_addr == host.sin_addr.s_addr && from.sin_port == host.sin_port;
+}
+
+/* One client socket, whose flow the kernel remembers, while the container comes and changes. */
+static int datagrams(void *data)
+{
+	const struct network_options options = {0};
+	const char *const networks[] = {"n", NULL};
+	struct network_store *store;
+	struct error err = ERROR_INIT;
+	struct publish port;
+	struct firewall_change change = {.owner = "container:c", .ports = &port, .port_count = 1};
+	struct box box, next;
+	int outside, client, server, next_server;
+
+	setenv("BERTH_FIREWALL", data, 1);
+	store = lab_open();
+	outside = lab_outside();
+	CHECK_OK(network_create(store, "n", &options, &err), &err);
+	CHECK_OK(network_ensure(store, "n", &err), &err);
+	box = lab_box(store, "c", networks);
+	next = lab_box(store, "d", networks);
+	if (lab_failures)
+		return 1;
+	client = udp_socket(outside, "203.0.113.2", 4000);
+	server = udp_socket(box.netns, "0.0.0.0", 53);
+	next_server = udp_socket(next.netns, "0.0.0.0", 53);
+	CHECK(!answered(client, server), "before it is published");
+	port = publish_of(store, &box);
+	port.protocol = IPPROTO_UDP;
+	port.host_port = 5353;
+	port.container_port = 53;
+	CHECK_OK(firewall_publish(&change, 1, &err), &err);
+	CHECK(answered(client, server), "%s: published", (const char *)data);
+	CHECK_OK(firewall_publish(&change, 1, &err), &err);
+	CHECK(answered(client, server), "%s: published anew", (const char *)data);
+	port.ipv4 = next.ends[0].ipv4;
+	CHECK_OK(firewall_publish(&change, 1, &err), &err);
+	CHECK(answered(client, next_server), "%s: leads to another container", (const char *)data);
+	CHECK(!answered(client, server), "%s: leads to the former one", (const char *)data);
+	close(client);
+	close(server);
+	close(next_server);
+	lab_unbox(store, &box);
+	lab_unbox(store, &next);
+	network_store_close(store);
+	return lab_failures;
+}
+
+Test(firewall, datagrams)
+{
+	if (!can_have_namespaces(NAMESPACES))
+		cr_skip_test("needs root: namespaces");
+	array_foreach(backend, backends)
+		cr_expect_eq(in_namespaces(NAMESPACES, datagrams, (void *)*backend), 0, "%s",
 			     *backend);
 }
