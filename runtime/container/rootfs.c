@@ -54,6 +54,15 @@ static int open_overlay(struct error *err)
 	return fs;
 }
 
+/*
+ * Before 6.5 overlayfs knows the mount API by a shim, which takes any option and complains of all
+ * of them at the end.
+ */
+static bool takes_anything(int fs)
+{
+	return fsconfig(fs, FSCONFIG_SET_FLAG, "berth-asks", NULL, 0) == 0;
+}
+
 /* Linux 6.7 and later. -EINVAL without @err: no lowerdir+ here. */
 static int overlay_one_by_one(const struct rootfs_spec *rootfs, struct error *err)
 {
@@ -61,6 +70,8 @@ static int overlay_one_by_one(const struct rootfs_spec *rootfs, struct error *er
 
 	if (fs < 0)
 		return fs;
+	if (takes_anything(fs))
+		return -EINVAL;
 	for (size_t i = 0; i < rootfs->layer_count; i++) {
 		if (set_fd(fs, "lowerdir+", rootfs->layer_fds[i]) == 0)
 			continue;
