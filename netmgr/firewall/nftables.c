@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -8,9 +9,12 @@
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
+#include <sys/wait.h>
 
 #include "common/cleanup.h"
 #include "common/dl.h"
+#include "common/fd.h"
 #include "common/str.h"
 
 #include "netmgr/firewall/ruleset.h"
@@ -259,13 +263,11 @@ static void render(struct strbuf *text, const struct survey *survey, bool foreig
 		strbuf_add(text, "delete table inet berth\n");
 }
 
-static int run(const char *text, struct error *err)
+static int run_here(const char *text, struct error *err)
 {
 	struct nft_ctx *context;
 	int r = 0;
 
-	if (load_library(err) < 0)
-		return -err->code;
 	context = dl_nft_ctx_new(0);
 	if (!context)
 		return error_set(err, ENOMEM, "nftables: cannot start");
@@ -276,6 +278,58 @@ static int run(const char *text, struct error *err)
 			      dl_nft_ctx_get_error_buffer(context));
 	dl_nft_ctx_free(context);
 	return r;
+}
+
+/* For the child: descriptors from 4 on belong to others, and make room for low ones. */
+static void __attribute__((noreturn)) run_as_child(const char *text, int report)
+{
+	struct error err = ERROR_INIT;
+
+	if (dup2(report, 3) < 0 || close_range(4, ~0U, 0) < 0)
+		_exit(1);
+	(void)run_here(text, &err);
+	_exit(fd_write_all(3, &err, sizeof(err)) < 0);
+}
+
+/*
+ * libnftables select()s on its socket and dies of a descriptor above FD_SETSIZE, which a project of
+ * some hundred containers has: then a child with room below does the work.
+ */
+static int run_in_child(const char *text, struct error *err)
+{
+	_cleanup_close_ int reading = -EBADF, writing = -EBADF;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, "nftables: make a pipe");
+	reading = fds[0];
+	writing = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return error_errno(err, "nftables: fork");
+	if (pid == 0)
+		run_as_child(text, writing);
+	close(TAKE_FD(writing));
+	if (fd_read_full(reading, err, sizeof(*err)) != sizeof(*err))
+		error_set(err, EIO, "nftables: the process that sets the rules died");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -err->code;
+}
+
+static int run(const char *text, struct error *err)
+{
+	int lowest;
+
+	if (load_library(err) < 0)
+		return -err->code;
+	lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (lowest >= 0)
+		close(lowest);
+	if (lowest >= FD_SETSIZE - 8)
+		return run_in_child(text, err);
+	return run_here(text, err);
 }
 
 static int nftables_commit(const struct ruleset *set, struct error *err)

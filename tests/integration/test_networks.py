@@ -281,3 +281,14 @@ def test_nothing_is_left_after_kill_of_everything(berth):
             berth.kill(pid)
     berth.wait_until(lambda: all(row["State"] == "exited" for row in project.ps()), 5)
     project.run("down", "-t", "0")
+
+
+def test_more_descriptors_than_select_knows(berth):
+    """libnftables select()s: with hundreds of containers its socket is beyond FD_SETSIZE."""
+    services = {f"s{n}": {**SLEEP, "ports": [f"{20000 + n}:80"]} for n in range(150)}
+    services["last"] = server(ports=["19999:80"], hostname="last",
+                              depends_on=[f"s{n}" for n in range(150)])
+    project = berth.project({"compose.yaml": {"services": services}})
+    project.run("up", "-d", env={"BERTH_FIREWALL": "nftables"}, timeout=100)
+    assert len(os.listdir(f"/proc/{project.supervisor_pids()[0]}/fd")) > 1024
+    assert until_answered(berth, berth.command, "127.0.0.1", 19999) == "last"
