@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks, names, published ports; with iptables and with nftables."""
+import os
+
 import pytest
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
