@@ -140,6 +140,7 @@ static int step_close_early(struct newborn *self, struct error *err)
 	return 0;
 }
 
+/* clang-format off */
 static birth_step *const container_steps[] = {
 	step_signals,
 	credentials_oom_score,
@@ -148,6 +149,7 @@ static birth_step *const container_steps[] = {
 	namespaces_enter,
 	namespaces_network,
 	mounts_gather,
+	mounts_take_shm,
 	rootfs_step_make,
 	rootfs_step_attach,
 	mounts_kernel,
@@ -171,6 +173,7 @@ static birth_step *const container_steps[] = {
 	credentials_seal,
 	NULL,
 };
+/* clang-format on */
 
 static birth_step *const exec_steps[] = {
 	step_signals,   step_close_early,  credentials_oom_score,
@@ -261,6 +264,7 @@ _Noreturn void birth_run(const struct birth_plan *plan)
 		.sys_fd = -EBADF,
 		.dev_fd = -EBADF,
 		.pts_fd = -EBADF,
+		.shm_fd = -EBADF,
 		.null_fd = -EBADF,
 		.pty_master = -EBADF,
 		.pty_slave = -EBADF,

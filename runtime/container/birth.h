@@ -60,6 +60,7 @@ struct newborn {
 	int root_fd; /* the root, as a mount */
 	bool own_mount_namespace;
 	int proc_fd, sys_fd, dev_fd, pts_fd;
+	int shm_fd; /* another container's, to be shared */
 	int null_fd;
 	int pty_master, pty_slave;
 	int network_fds[NETWORK_HOOK_FDS];
@@ -83,7 +84,7 @@ _Noreturn void birth_run(const struct birth_plan *plan);
 /* The steps, by file. */
 birth_step namespaces_enter, namespaces_enter_container, namespaces_network, namespaces_names;
 birth_step rootfs_step_make, rootfs_step_attach, rootfs_step_pivot, rootfs_step_seal;
-birth_step mounts_gather, mounts_kernel, mounts_given, mounts_mask;
+birth_step mounts_gather, mounts_take_shm, mounts_kernel, mounts_given, mounts_mask;
 birth_step devices_populate;
 birth_step stdio_open_null, stdio_make_pty, stdio_join_pty, stdio_take;
 birth_step account_resolve;

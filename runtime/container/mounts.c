@@ -3,10 +3,13 @@
  * The kernel's file systems of a container with Docker's options, and the mounts it was given.
  */
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "common/cleanup.h"
 #include "common/rootpath.h"
@@ -75,6 +78,41 @@ int mounts_gather(struct newborn *self, struct error *err)
 	}
 	self->cgroup_tree_count = n;
 	return 0;
+}
+
+/* A copy of /dev/shm where we are: the other container's. Nothing of it is followed. */
+static int copy_shm(struct error *err)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	struct mount_attr attr = {.attr_set = ATTR_KERNEL};
+	_cleanup_close_ int fd = -EBADF, place = -EBADF;
+
+	place = (int)syscall(SYS_openat2, AT_FDCWD, "/dev/shm", &how, sizeof(how));
+	if (place < 0)
+		return error_errno(err, "open /dev/shm of the other container");
+	fd = open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(err, "take /dev/shm of the other container");
+	return TAKE_FD(fd);
+}
+
+/* A mount can be copied only within its mount namespace: we go there and come back. */
+int mounts_take_shm(struct newborn *self, struct error *err)
+{
+	_cleanup_close_ int here = -EBADF;
+
+	if (self->spec->shm_container <= 0)
+		return 0;
+	here = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (here < 0)
+		return error_errno(err, "open our own mount namespace");
+	if (setns(self->spec->shm_container, CLONE_NEWNS) < 0)
+		return error_errno(err, "enter the container whose /dev/shm is shared");
+	self->shm_fd = copy_shm(err);
+	if (setns(here, CLONE_NEWNS) < 0)
+		return error_errno(err, "return to our own mount namespace");
+	return self->shm_fd < 0 ? -err->code : 0;
 }
 
 static int mount_proc(struct newborn *self, struct error *err)
@@ -209,6 +247,8 @@ static int mount_shm(struct newborn *self, struct error *err)
         };
 	_cleanup_close_ int fd = -EBADF;
 
+	if (self->shm_fd >= 0)
+		return mount_below_dev(self, self->shm_fd, "shm", err);
 	if (self->spec->shm_fd >= 0)
 		return mount_below_dev(self, self->spec->shm_fd, "shm", err);
 	snprintf(size, sizeof(size), "%lld",

@@ -133,9 +133,15 @@ struct container_spec {
 	size_t mount_count;
 	const struct device_spec *devices; /* besides the default ones */
 	size_t device_count;
-	bool all_devices;   /* privileged: the host's /dev nodes */
-	int64_t shm_bytes;  /* of a private /dev/shm; 0: 64 MiB */
-	int shm_fd;         /* detached mount of a shared /dev/shm; -EBADF: private */
+	bool all_devices;  /* privileged: the host's /dev nodes */
+	int64_t shm_bytes; /* of a private /dev/shm; 0: 64 MiB */
+	int shm_fd;        /* detached mount of a shared /dev/shm; -EBADF: private */
+	/*
+	 * With a joined ipc namespace: pidfd of the container whose /dev/shm this one has as well,
+	 * as it is there; 0 or less: see shm_fd. (A detached mount can be attached only once, and
+	 * copied only since Linux 6.15.)
+	 */
+	int shm_container;
 	bool proc_unmasked; /* privileged, or systempaths=unconfined */
 	bool sys_writable;  /* privileged */
 	bool cgroup_writable;

@@ -509,6 +509,59 @@ static int run_join(void *unused)
 	return failures != 0;
 }
 
+/* One /dev/shm for two containers: the first one's own, or a mount that was made for it. */
+static void share_shm(int shm_fd)
+{
+	static struct box box, second;
+	const char *size = shm_fd >= 0 ? "256" : "16384";
+	int pidfd;
+
+	box_init(&box, SH("echo hello > /dev/shm/first; until [ -e /dev/shm/second ]; do :; done; "
+			  "cat /dev/shm/second; df -k /dev/shm | tail -n 1 | tr -s ' ' | "
+			  "cut -d ' ' -f 2"));
+	box.spec.shm_fd = shm_fd;
+	box.spec.shm_bytes = 16 << 20;
+	CHECK(box_start(&box) == BIRTH_EXECUTED, "start: %s", box.err.message);
+	box_init(&second, SH("until [ -s /dev/shm/first ]; do :; done; cat /dev/shm/first; "
+			     "grep /dev/shm /proc/mounts; echo back > /dev/shm/new; "
+			     "mv /dev/shm/new /dev/shm/second"));
+	second.spec.ipc = (struct namespace_spec){
+		NAMESPACE_JOIN, container_namespace(box.birth.pidfd, "ipc", &box.err)};
+	second.spec.shm_container = box.birth.pidfd;
+	CHECK(box_run(&second) == 0, "second: %d %s", second.status, second.err.message);
+	CHECK(strncmp(second.text, "hello\n", 6) == 0, "second: '%s'", second.text);
+	CHECK(strstr(second.text, " /dev/shm tmpfs rw,nosuid,nodev,noexec"), "options: '%s'",
+	      second.text);
+	close(second.spec.ipc.fd);
+	pidfd = fcntl(box.birth.pidfd, F_DUPFD_CLOEXEC, 3);
+	box_wait(&box);
+	CHECK(strncmp(box.text, "back\n", 5) == 0 && strstr(box.text, size), "first: '%s'",
+	      box.text);
+	/* A /dev/shm of nobody is not quietly made a private one. */
+	box_init(&second, SH("true"));
+	second.spec.shm_container = pidfd;
+	CHECK(box_run(&second) == 125, "of a dead one: %d", second.status);
+	close(pidfd);
+}
+
+static int run_share_shm(void *unused)
+{
+	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+
+	box_prepare();
+	share_shm(-EBADF);
+	fsconfig(fs, FSCONFIG_SET_STRING, "size", "256k", 0);
+	fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	share_shm(fsmount(fs, FSMOUNT_CLOEXEC, 0));
+	close(fs);
+	return failures != 0;
+}
+
+Test(container, shares_shm, .timeout = 60)
+{
+	in_box(run_share_shm);
+}
+
 Test(container, joins_namespaces, .timeout = 60)
 {
 	in_box(run_join);
