@@ -47,6 +47,7 @@ struct keeper {
 	 */
 	int ours, theirs;
 	int signals;
+	int lock;
 	struct rlimit files; /* as we were started: for the supervisor and the containers */
 	char *program;
 
@@ -250,7 +251,11 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	setrlimit(RLIMIT_NOFILE, &keeper->files);
-	if (dup2(keeper->theirs, KEEPER_FD) < 0)
+	/*
+	 * The supervisor holds the lock as well, without knowing: should the keeper be killed, the
+	 * next one waits until the ports, pipes and groups that this one has are let go of.
+	 */
+	if (fcntl(keeper->lock, F_DUPFD, KEEPER_FD + 1) < 0 || dup2(keeper->theirs, KEEPER_FD) < 0)
 		_exit(125);
 	/* The file at our path may be a newer version; ours runs when that keeps failing. */
 	if (keeper->deaths < 3)
@@ -490,19 +495,18 @@ int keeper_main(int argc, char **argv)
 {
 	struct keeper keeper = {0};
 	struct error err = ERROR_INIT;
-	int lock;
 
 	if (argc < 2)
 		return 1;
 	keeper.project = argv[argc - 1];
 	log_set_name("keeper");
-	lock = lock_project(keeper.project, &err);
-	if (lock < 0 || prepare(&keeper, &err) < 0) {
+	keeper.lock = lock_project(keeper.project, &err);
+	if (keeper.lock < 0 || prepare(&keeper, &err) < 0) {
 		log_error("project %s: %s", keeper.project, err.message);
 		return 1;
 	}
 	keeper.start_at_usec = units_monotonic_usec();
 	run(&keeper);
-	close(lock);
+	close(keeper.lock);
 	return 0;
 }
