@@ -43,6 +43,13 @@ struct birth_report {
 int container_clone(const struct container_spec *spec, bool as_sibling, struct birth *ret,
 		    struct error *err);
 
+/*
+ * What of @spec this process is not allowed to give, though the container runs: limits above our
+ * own, a lower oom_score_adj, device rules. True and a text ("...; ...") when there is anything;
+ * for the caller to log once.
+ */
+bool container_lacks(const struct container_spec *spec, char *text, size_t size);
+
 /* Lets the child go on to execve. 0 or -errno (-EPIPE: it is gone). */
 int container_release(struct birth *birth);
 

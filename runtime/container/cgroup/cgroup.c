@@ -176,9 +176,11 @@ static int create_v2(struct cgroup *cgroup, const struct resources_spec *resourc
 	r = make_group(layout->v2.fd, cgroup->v2);
 	if (r < 0)
 		return error_code(err, r, "control group %s", cgroup->v2);
-	if (layout->v1[CONTROLLER_DEVICES].fd < 0)
-		return devices_apply_v2(layout->v2.fd, cgroup->v2, resources, err);
-	return 0;
+	if (layout->v1[CONTROLLER_DEVICES].fd >= 0)
+		return 0;
+	r = devices_apply_v2(layout->v2.fd, cgroup->v2, resources, err);
+	cgroup->no_device_rules = r > 0;
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -358,6 +360,11 @@ int cgroup_remove(struct cgroup *cgroup, struct error *err)
 		return error_code(err, first, "control group %s/%s: remove it", cgroup->base,
 				  cgroup->id);
 	return 0;
+}
+
+bool cgroup_lacks_device_rules(const struct cgroup *cgroup)
+{
+	return cgroup->no_device_rules;
 }
 
 int cgroup_clone_fd(const struct cgroup *cgroup)

@@ -45,6 +45,9 @@ uint64_t cgroup_oom_kills(struct cgroup *cgroup);
 /* pids in it; the caller's array. */
 int cgroup_pids(struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_count, struct error *err);
 
+/* The device rules of cgroup_create() could not be set (v2, and bpf() is refused to us). */
+bool cgroup_lacks_device_rules(const struct cgroup *cgroup);
+
 /* The v2 directory for CLONE_INTO_CGROUP, the caller's to close; -1 without v2. */
 int cgroup_clone_fd(const struct cgroup *cgroup);
 /* For the child: joins the v1 groups by itself. Syscalls only. 0 or -errno. */

@@ -202,7 +202,7 @@ int devices_apply_v2(int hierarchy, const char *group, const struct resources_sp
 	program = default_program(resources, &cached);
 	/* Rootless, or bpf() is locked: no node can be made there that the host's rights deny. */
 	if (program == -EPERM || program == -ENOSYS)
-		return 0;
+		return 1;
 	if (program < 0)
 		return error_code(err, program, "device rules: load them");
 	if (!cached)

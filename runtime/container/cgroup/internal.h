@@ -16,6 +16,7 @@ struct cgroup {
 	char *id;
 	char *v2;
 	char *v1[CONTROLLER_COUNT];
+	bool no_device_rules;
 	bool shared_devices; /* v1[DEVICES] is BASE itself, with the default rules */
 };
 
@@ -38,6 +39,7 @@ int cgroup_gather(struct cgroup *cgroup, int controller, struct error *err);
 /* devices.c */
 int devices_apply_v1(int hierarchy, const char *group, const struct resources_spec *resources,
 		     struct error *err);
+/* 1: the kernel refuses such programs to us. */
 int devices_apply_v2(int hierarchy, const char *group, const struct resources_spec *resources,
 		     struct error *err);
 

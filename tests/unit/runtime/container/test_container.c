@@ -2,12 +2,15 @@
 /* Whole containers of busybox, in mount namespaces of the tests' own. Root only. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "common/cleanup.h"
@@ -507,6 +510,55 @@ static int run_join(void *unused)
 	}
 	box_kill(&box);
 	return failures != 0;
+}
+
+static void drop_sys_resource(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		abort();
+	data[0].effective &= ~(1U << CAP_SYS_RESOURCE);
+	data[0].permitted &= ~(1U << CAP_SYS_RESOURCE);
+	if (syscall(SYS_capset, &header, data) < 0)
+		abort();
+}
+
+/* What is quietly less than asked for can be told; with the capability there is nothing. */
+static int run_lacks(void *unused)
+{
+	static struct box box;
+	const struct rlimit less = {64, 64};
+	struct rlimit_spec limits[] = {
+		{RLIMIT_CORE,   {0, 0}    },
+		{RLIMIT_NOFILE, {100, 100}},
+	};
+	char text[300], small[20];
+
+	box_prepare();
+	box_init(&box, SH("ulimit -n"));
+	CHECK(!container_lacks(&box.spec, text, sizeof(text)) && !*text, "nothing: '%s'", text);
+	CHECK(setrlimit(RLIMIT_NOFILE, &less) == 0, "setrlimit");
+	box.spec.rlimits = limits;
+	box.spec.rlimit_count = ARRAY_SIZE(limits);
+	box.spec.set_oom_score_adj = true;
+	box.spec.oom_score_adj = -1000;
+	drop_sys_resource();
+	CHECK(container_lacks(&box.spec, text, sizeof(text)), "lacks");
+	CHECK(strncmp(text, "ulimit nofile is 64, the most that berth itself has; oom_score_adj",
+		      66) == 0,
+	      "'%s'", text);
+	CHECK(container_lacks(&box.spec, small, sizeof(small)) && strlen(small) == 19, "'%s'",
+	      small);
+	CHECK(box_run(&box) == 0 && strcmp(box.text, "64\n") == 0, "'%s' %s", box.text,
+	      box.err.message);
+	return failures != 0;
+}
+
+Test(container, what_it_lacks)
+{
+	in_box(run_lacks);
 }
 
 /* One /dev/shm for two containers: the first one's own, or a mount that was made for it. */
