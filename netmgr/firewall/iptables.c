@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -107,6 +110,30 @@ static const char base_owner[] = "berth";
 static bool is_ours(const char *chain)
 {
 	return str_starts_with(chain, "BERTH-");
+}
+
+/*
+ * The kernel loads tables and matches of iptables by itself, but not the module below them. An
+ * interface of that name has it loaded as well (dev_load(), for CAP_SYS_MODULE).
+ */
+static void load_module(const char *name)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {0};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (fd >= 0)
+		(void)ioctl(fd, SIOCGIFFLAGS, &request);
+}
+
+static struct xtc_handle *open_table(const struct xt_library *library, const char *name)
+{
+	struct xtc_handle *handle = library->init(name);
+
+	if (handle || errno != ENOPROTOOPT)
+		return handle;
+	load_module(library->family == AF_INET ? "ip_tables" : "ip6_tables");
+	return library->init(name);
 }
 
 struct table {
@@ -308,7 +335,7 @@ static int commit_table(const struct xt_library *library, const char *name,
 		struct table table = {.library = library, .name = name};
 		int r;
 
-		table.handle = library->init(name);
+		table.handle = open_table(library, name);
 		if (!table.handle) {
 			/* No IPv6, or no such table in this kernel: fine as long as nobody asks. */
 			if (!table_needed(&table, set))
