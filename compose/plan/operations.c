@@ -87,6 +87,22 @@ bool container_is_alive(const struct fact_container *container)
 	       container->state == CONTAINER_RESTARTING;
 }
 
+bool container_has_temporary_name(const struct fact_container *container)
+{
+	return strspn(container->name, "0123456789abcdef") == 12 && container->name[12] == '_';
+}
+
+bool container_is_half_made(const struct graph_node *node, const struct fact_container *container)
+{
+	if (!container_has_temporary_name(container) || container_is_alive(container))
+		return false;
+	for (size_t i = 0; i < node->container_count; i++)
+		if (node->containers[i] != container && !node->containers[i]->oneoff &&
+		    node->containers[i]->number == container->number)
+			return true;
+	return false;
+}
+
 void plan_free(struct plan *plan)
 {
 	if (!plan)

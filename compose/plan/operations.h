@@ -33,6 +33,13 @@ void plan_warn(struct plan *plan, const char *format, ...) __attribute__((format
 /* Running in the sense that it has processes: stop has something to do. */
 bool container_is_alive(const struct fact_container *container);
 
+/*
+ * The new container of a recreation that was interrupted still has its temporary name (12 digits of
+ * the old one's id before "_"). While the old one is there it is of no use to anybody.
+ */
+bool container_is_half_made(const struct graph_node *node, const struct fact_container *container);
+bool container_has_temporary_name(const struct fact_container *container);
+
 /* One file a family of goals. */
 int plan_up(struct planning *planning, struct error *err);
 int plan_down(struct planning *planning, struct error *err);

@@ -9,19 +9,19 @@
 static const struct {
 	const char *verb, *name;
 } kinds[] = {
-	[OP_CREATE_NETWORK] = {"create network",     "create_network"   },
-	[OP_REMOVE_NETWORK] = {"remove network",     "remove_network"   },
-	[OP_CREATE_VOLUME] = {"create volume",      "create_volume"    },
-	[OP_REMOVE_VOLUME] = {"remove volume",      "remove_volume"    },
-	[OP_CREATE_CONTAINER] = {"create container",   "create_container" },
-	[OP_START_CONTAINER] = {"start container",    "start_container"  },
-	[OP_STOP_CONTAINER] = {"stop container",     "stop_container"   },
-	[OP_KILL_CONTAINER] = {"kill container",     "kill_container"   },
-	[OP_PAUSE_CONTAINER] = {"pause container",    "pause_container"  },
-	[OP_UNPAUSE_CONTAINER] = {"unpause container",  "unpause_container"},
-	[OP_REMOVE_CONTAINER] = {"remove container",   "remove_container" },
-	[OP_RENAME_CONTAINER] = {"rename container",   "rename_container" },
-	[OP_WAIT] = {"wait for container", "wait"             },
+	[OP_CREATE_NETWORK] = {"create network", "create_network"},
+	[OP_REMOVE_NETWORK] = {"remove network", "remove_network"},
+	[OP_CREATE_VOLUME] = {"create volume", "create_volume"},
+	[OP_REMOVE_VOLUME] = {"remove volume", "remove_volume"},
+	[OP_CREATE_CONTAINER] = {"create container", "create_container"},
+	[OP_START_CONTAINER] = {"start container", "start_container"},
+	[OP_STOP_CONTAINER] = {"stop container", "stop_container"},
+	[OP_KILL_CONTAINER] = {"kill container", "kill_container"},
+	[OP_PAUSE_CONTAINER] = {"pause container", "pause_container"},
+	[OP_UNPAUSE_CONTAINER] = {"unpause container", "unpause_container"},
+	[OP_REMOVE_CONTAINER] = {"remove container", "remove_container"},
+	[OP_RENAME_CONTAINER] = {"rename container", "rename_container"},
+	[OP_WAIT] = {"wait for container", "wait"},
 };
 
 static const char *const conditions[] = {

@@ -76,7 +76,8 @@ static int start_all(struct planning *planning, size_t *const *stops, bool wait,
 		if (!planning->options->containers)
 			r = check_there_is_one(planning, node, err);
 		for (size_t c = 0; c < node->container_count && r >= 0; c++) {
-			if (node->containers[c]->oneoff)
+			if (node->containers[c]->oneoff ||
+			    container_is_half_made(node, node->containers[c]))
 				continue;
 			r = start_container(planning, waits, node, node->containers[c],
 					    stops ? stops[graph->order[i]][c] : NO_OPERATION, err);

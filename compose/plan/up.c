@@ -165,6 +165,11 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 {
 	const struct graph_node *restarting = NULL;
 
+	if (container_is_half_made(node, slot->fact)) {
+		slot->fate = FATE_REMOVE;
+		slot->cause = alloc_string("left by a recreation that was interrupted");
+		return;
+	}
 	slot->cause = recreate_cause(up, node, slot->fact, hash);
 	if (slot->cause) {
 		slot->fate = FATE_RECREATE;
@@ -187,7 +192,11 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 /* Fewer are wanted: those that would be made anew go first, then the highest numbers. */
 static void decide_surplus(struct slots *slots, size_t wanted)
 {
-	for (size_t left = slots->count; left > wanted; left--) {
+	size_t left = 0;
+
+	for (size_t i = 0; i < slots->count; i++)
+		left += slots->items[i].fate != FATE_REMOVE;
+	for (; left > wanted; left--) {
 		struct slot *victim = NULL;
 
 		for (size_t i = 0; i < slots->count; i++) {
@@ -207,15 +216,18 @@ static void decide_missing(struct up *up, const struct graph_node *node, size_t 
 {
 	struct slots *slots = slots_of(up, node);
 	unsigned int highest = slots->count ? slots->items[slots->count - 1].number : 0;
+	size_t there = 0;
 
-	while (slots->count < wanted) {
+	for (size_t i = 0; i < slots->count; i++)
+		there += slots->items[i].fate != FATE_REMOVE;
+	for (; there < wanted; there++) {
 		struct slot *slot = array_add(slots->items, slots->count);
 
 		slot->fate = FATE_CREATE;
 		slot->number = ++highest;
 		slot->name = container_name(up, node->service, slot->number);
-		slot->cause = slots->count == 1 ? alloc_string("no container yet")
-						: str_printf("%zu wanted", wanted);
+		slot->cause = wanted == 1 ? alloc_string("no container yet")
+					  : str_printf("%zu wanted", wanted);
 	}
 }
 
@@ -503,6 +515,17 @@ static void emit_rename(struct up *up, const struct graph_node *node, struct slo
 	slot->ready = rename;
 }
 
+/* A recreation ended between the removal of the old one and the renaming. */
+static void emit_late_rename(struct up *up, struct slot *slot)
+{
+	struct plan *plan = up->planning->plan;
+	size_t rename = operation_add_existing(plan, OP_RENAME_CONTAINER, slot->fact,
+					       "a recreation was interrupted");
+
+	plan->operations[rename].new_name = alloc_string(slot->name);
+	slot->ready = rename;
+}
+
 static int emit_start(struct up *up, struct waits *waits, const struct graph_node *node,
 		      struct slot *slot, struct error *err)
 {
@@ -515,13 +538,11 @@ static int emit_start(struct up *up, struct waits *waits, const struct graph_nod
 	r = waits_for_dependencies(waits, node, &after, &after_count, err);
 	if (r < 0)
 		return r;
-	if (exists) {
-		start = operation_add_existing(plan, OP_START_CONTAINER, slot->fact, slot->cause);
-	} else {
-		start = operation_add(plan, OP_START_CONTAINER, slot->name, "%s", slot->cause);
-		plan->operations[start].service = alloc_string(node->name);
-		plan->operations[start].number = slot->number;
-	}
+	start = operation_add(plan, OP_START_CONTAINER, slot->name, "%s", slot->cause);
+	if (exists)
+		plan->operations[start].id = alloc_string(slot->fact->id);
+	plan->operations[start].service = alloc_string(node->name);
+	plan->operations[start].number = slot->number;
 	operation_after(plan, start, slot->ready);
 	after_objects(up, start, node->service);
 	for (size_t i = 0; i < after_count; i++)
@@ -621,17 +642,15 @@ static void emit_changed_networks(struct up *up)
 {
 	struct plan *plan = up->planning->plan;
 
-	map_foreach(entry, &up->changed_networks)
-	{
+	map_foreach(entry, &up->changed_networks) {
 		const struct network *network = entry->value;
 		size_t gone = 0, made = 0;
 
 		gone = operation_add(plan, OP_REMOVE_NETWORK, network->name, "its options changed");
-		up_foreach_slot(up, node, slot,
-				false) if (slot->fact &&
-					   name_is_among(slot->fact->networks, network->name) &&
-					   slot->fate == FATE_RECREATE)
-			operation_after(plan, gone, slot->remove);
+		up_foreach_slot(up, node, slot, false)
+			if (slot->fact && name_is_among(slot->fact->networks, network->name) &&
+			    slot->fate == FATE_RECREATE)
+				operation_after(plan, gone, slot->remove);
 		made = operation_add(plan, OP_CREATE_NETWORK, network->name, "its options changed");
 		plan->operations[gone].key = alloc_string(network->key);
 		plan->operations[made].key = alloc_string(network->key);
@@ -642,18 +661,24 @@ static void emit_changed_networks(struct up *up)
 
 static void emit_stops_and_removals(struct up *up)
 {
-	up_foreach_slot(up, node, slot,
-			false) if (slot->fate == FATE_CREATE || slot->fate == FATE_RECREATE)
-		emit_create(up, node, slot);
-	up_foreach_slot(up, stopping, slot,
-			true) if (slot->fate == FATE_RECREATE || slot->fate == FATE_RESTART ||
-				  slot->fate == FATE_REMOVE) emit_stop(up, stopping, slot);
-	up_foreach_slot(up, removing, slot,
-			true) if (slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE)
-		emit_remove(up, slot);
+	up_foreach_slot(up, node, slot, false)
+		if (slot->fate == FATE_CREATE || slot->fate == FATE_RECREATE)
+			emit_create(up, node, slot);
+	up_foreach_slot(up, stopping, slot, true)
+		if (slot->fate == FATE_RECREATE || slot->fate == FATE_RESTART ||
+		    slot->fate == FATE_REMOVE)
+			emit_stop(up, stopping, slot);
+	up_foreach_slot(up, removing, slot, true)
+		if (slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE)
+			emit_remove(up, slot);
 	emit_changed_networks(up);
-	up_foreach_slot(up, renaming, slot, false) if (slot->fate == FATE_RECREATE)
-		emit_rename(up, renaming, slot);
+	up_foreach_slot(up, renaming, slot, false) {
+		if (slot->fate == FATE_RECREATE)
+			emit_rename(up, renaming, slot);
+		else if (slot->fact && slot->fate != FATE_REMOVE &&
+			 container_has_temporary_name(slot->fact))
+			emit_late_rename(up, slot);
+	}
 }
 
 static int emit_starts(struct up *up, struct error *err)
@@ -661,8 +686,7 @@ static int emit_starts(struct up *up, struct error *err)
 	struct waits *waits = waits_new(up->planning);
 	int r = 0;
 
-	up_foreach_slot(up, node, slot, false)
-	{
+	up_foreach_slot(up, node, slot, false) {
 		r = emit_running(up, waits, node, slot, err);
 		if (r < 0)
 			goto out;
@@ -684,8 +708,8 @@ static int plan_up_into(struct up *up, struct error *err)
 	r = decide(up, err);
 	if (r < 0)
 		return r;
-	up_foreach_slot(up, node, slot, false) slot->create = slot->stop = slot->remove =
-		slot->ready = NO_OPERATION;
+	up_foreach_slot(up, node, slot, false)
+		slot->create = slot->stop = slot->remove = slot->ready = NO_OPERATION;
 	emit_stops_and_removals(up);
 	if (!up->planning->options->no_start)
 		r = emit_starts(up, err);

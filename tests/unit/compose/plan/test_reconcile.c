@@ -68,7 +68,14 @@ static void add_container(struct scene *scene, char *line)
 	char *name = strtok(line, " "), *state = strtok(NULL, " "), *hash = strtok(NULL, " ");
 	char *dash = strrchr(name, '-');
 
-	fact->name = keep(scene, alloc_string(name));
+	/* "p-000000000000_p-a-1" is the temporary name of p-a-1's successor. */
+	if (strchr(name, '_')) {
+		fact->name = keep(scene, alloc_string(name + 2));
+		name = strchr(name, '_') + 1;
+		dash = strrchr(name, '-');
+	} else {
+		fact->name = keep(scene, alloc_string(name));
+	}
 	fact->id = keep(scene, str_printf("%064zx", index + 1));
 	fact->number = (unsigned int)strtoul(dash + 1, NULL, 10);
 	fact->service = keep(scene, alloc_string_n(name + 2, (size_t)(dash - name - 2)));
@@ -93,7 +100,8 @@ static void add_containers(struct scene *scene, const char *text)
 {
 	_cleanup_strv_ char **lines = strv_split(text, ",");
 
-	strv_foreach(line, lines) add_container(scene, str_trim(line));
+	strv_foreach(line, lines)
+		add_container(scene, str_trim(line));
 	if (scene->container_count && scene->project->network_count) {
 		network_hash(&scene->project->networks[0], scene->network_hash);
 		scene->network = (struct fact_object){"default", "p_default", scene->network_hash};
@@ -150,7 +158,8 @@ static char *plan_of(const struct row *row)
 	struct facts facts = {0};
 
 	add_containers(&scene, row->containers);
-	strv_foreach(word, words) set_option(&scene, &options, word);
+	strv_foreach(word, words)
+		set_option(&scene, &options, word);
 	facts.containers = scene.containers;
 	facts.container_count = scene.container_count;
 	facts.networks = &scene.network;
@@ -193,70 +202,77 @@ static char *plan_of(const struct row *row)
 	"}"
 
 static const struct row rows[] = {
-	{"from nothing",			 ONE,			      "",                                 "up",
+	{"from nothing", ONE, "", "up",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"
-	 "start container p-a-1 (no container yet)\n"																																		     },
-	{"all is there",			 ONE,			      "p-a-1 running =",                  "up",								  ""																	  },
-	{"it exited",			    ONE,			      "p-a-1 exited =",                   "up",								  "start container p-a-1 (it is exited)\n"												    },
-	{"only create",			  ONE,			      "",				 "up --no-start",
+	 "start container p-a-1 (no container yet)\n"},
+	{"all is there", ONE, "p-a-1 running =", "up", ""},
+	{"it exited", ONE, "p-a-1 exited =", "up", "start container p-a-1 (it is exited)\n"},
+	{"only create", ONE, "", "up --no-start",
 	 "create network p_default (no network yet)\n"
-	 "create container p-a-1 (no container yet)\n"																																		    },
-	{"paused",			       ONE,			      "p-a-1 paused =",                   "up",								  "unpause container p-a-1 (it is paused)\n"												  },
-	{"changed",			      ONE,			      "p-a-1 running x",                  "up",
+	 "create container p-a-1 (no container yet)\n"},
+	{"paused", ONE, "p-a-1 paused =", "up", "unpause container p-a-1 (it is paused)\n"},
+	{"changed", ONE, "p-a-1 running x", "up",
 	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
 	 "stop container p-a-1 (configuration changed)\n"
 	 "remove container p-a-1 (configuration changed)\n"
 	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
-	 "start container p-a-1 (configuration changed)\n"																																		},
-	{"changed, but kept",                    ONE,                              "p-a-1 running x",                  "up --no-recreate",                                                    ""																	  },
-	{"forced",			       ONE,			      "p-a-1 exited =",                   "up --force-recreate",
+	 "start container p-a-1 (configuration changed)\n"},
+	{"changed, but kept", ONE, "p-a-1 running x", "up --no-recreate", ""},
+	{"forced", ONE, "p-a-1 exited =", "up --force-recreate",
 	 "create container p-a-1 as 000000000000_p-a-1 (asked for)\n"
 	 "remove container p-a-1 (asked for)\n"
 	 "rename container 000000000000_p-a-1 to p-a-1 (asked for)\n"
-	 "start container p-a-1 (asked for)\n"																																			    },
-	{"scaled up",			    ONE,			      "p-a-1 running =",                  "up a=3",
+	 "start container p-a-1 (asked for)\n"},
+	{"scaled up", ONE, "p-a-1 running =", "up a=3",
 	 "create container p-a-2 (3 wanted)\n"
 	 "create container p-a-3 (3 wanted)\n"
 	 "start container p-a-2 (3 wanted)\n"
-	 "start container p-a-3 (3 wanted)\n"																																			     },
+	 "start container p-a-3 (3 wanted)\n"},
 	{"scaled down: what changed goes first", ONE,
-	 "p-a-1 running x, p-a-2 running =, p-a-3 running =",                                                          "up a=2",
+	 "p-a-1 running x, p-a-2 running =, p-a-3 running =", "up a=2",
 	 "stop container p-a-1 (2 wanted)\n"
-	 "remove container p-a-1 (2 wanted)\n"																																			    },
+	 "remove container p-a-1 (2 wanted)\n"},
 	{"scaled down: then the highest number", ONE,
-	 "p-a-1 running =, p-a-2 running =, p-a-3 running =",                                                          "up a=2",
+	 "p-a-1 running =, p-a-2 running =, p-a-3 running =", "up a=2",
 	 "stop container p-a-3 (2 wanted)\n"
-	 "remove container p-a-3 (2 wanted)\n"																																			    },
-	{"orphans are told of",                  ONE,                              "p-a-1 running =, p-z-1 running =", "up",
-	 "warning: Found orphan containers ([p-z-1]) for th\n"																																	     },
-	{"orphans are removed",                  ONE,                              "p-a-1 running =, p-z-1 running =", "up --remove-orphans",
+	 "remove container p-a-3 (2 wanted)\n"},
+	{"an interrupted recreation is cleared up", ONE,
+	 "p-a-1 running =, p-000000000000_p-a-1 created =", "up",
+	 "remove container 000000000000_p-a-1 (left by a recreation that was interrupted)\n"},
+	{"or completed", ONE, "p-000000000000_p-a-1 created =", "up",
+	 "rename container 000000000000_p-a-1 to p-a-1 (a recreation was interrupted)\n"
+	 "start container p-a-1 (it is created)\n"},
+	{"and not started by others", ONE, "p-a-1 exited =, p-000000000000_p-a-1 created =",
+	 "start", "start container p-a-1 (asked for)\n"},
+	{"orphans are told of", ONE, "p-a-1 running =, p-z-1 running =", "up",
+	 "warning: Found orphan containers ([p-z-1]) for th\n"},
+	{"orphans are removed", ONE, "p-a-1 running =, p-z-1 running =", "up --remove-orphans",
 	 "stop container p-z-1 (not in the file any more)\n"
-	 "remove container p-z-1 (not in the file any more)\n"																																	    },
-	{"unknown service",                      ONE,                              "",                                 "up @aa",
-	 "error: no such service: aa\n"																																	     },
-	{"started before",                       NEEDS("started",                  ""),                                "",								    "up",
+	 "remove container p-z-1 (not in the file any more)\n"},
+	{"unknown service", ONE, "", "up @aa", "error: no such service: aa\n"},
+	{"started before", NEEDS("started", ""), "", "up",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"
 	 "create container p-b-1 (no container yet)\n"
 	 "start container p-a-1 (no container yet)\n"
 	 "start container p-b-1 (no container yet)\n"},
-	{"healthy before",				      NEEDS_HEALTHY,						       "",                                       "up",
+	{"healthy before", NEEDS_HEALTHY, "", "up",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"
 	 "create container p-b-1 (no container yet)\n"
 	 "start container p-a-1 (no container yet)\n"
 	 "wait for container p-a-1 to be healthy (b needs it)\n"
-	 "start container p-b-1 (no container yet)\n"																		     },
-	{"is healthy",				      NEEDS_HEALTHY,							   "p-a-1 running+ =",                                           "up",
+	 "start container p-b-1 (no container yet)\n"},
+	{"is healthy", NEEDS_HEALTHY, "p-a-1 running+ =", "up",
 	 "create container p-b-1 (no container yet)\n"
 	 "start container p-b-1 (no container yet)\n"},
-	{"healthy without a check",				      NEEDS("healthy",                                              ""),                            "",                                                 "up",
+	{"healthy without a check", NEEDS("healthy", ""), "", "up",
 	 "error: dependency failed to start: container p-a-1 has no healthcheck configured: "
 	 "service "
 	 "\"b\" waits for it to be healthy; give \"a\" a healthcheck, or depend on "
 	 "service_started\n"},
-	{"completed before",                    NEEDS("completed_successfully",                                                    ""),								     "",											 "up --wait",
+	{"completed before", NEEDS("completed_successfully", ""), "", "up --wait",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"
 	 "create container p-b-1 (no container yet)\n"
@@ -264,16 +280,16 @@ static const struct row rows[] = {
 	 "wait for container p-a-1 to be completed (b needs it)\n"
 	 "start container p-b-1 (no container yet)\n"
 	 "wait for container p-b-1 to be running (--wait)\n"},
-	{"one with what it needs",                           NEEDS("started",                      ""),                                                        "",												      "up @b --no-start",
+	{"one with what it needs", NEEDS("started", ""), "", "up @b --no-start",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"
 	 "create container p-b-1 (no container yet)\n"},
-	{"one without",				    NEEDS("started",						  ""),								"",																     "up @b --no-deps",
+	{"one without", NEEDS("started", ""), "", "up @b --no-deps",
 	 "create network p_default (no network yet)\n"
 	 "create container p-b-1 (no container yet)\n"
 	 "start container p-b-1 (no container yet)\n"},
-	{"restarts with what it needs",                                   NEEDS("started",                ", 'restart': true"),
-	 "p-a-1 running x, p-b-1 running =",																	"up",
+	{"restarts with what it needs", NEEDS("started", ", 'restart': true"),
+	 "p-a-1 running x, p-b-1 running =", "up",
 	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
 	 "stop container p-b-1 (a is made anew)\n"
 	 "stop container p-a-1 (configuration changed)\n"
@@ -281,48 +297,48 @@ static const struct row rows[] = {
 	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
 	 "start container p-a-1 (configuration changed)\n"
 	 "start container p-b-1 (a is made anew)\n"},
-	{"down, those that need first",NEEDS("started",""),
-	 "p-a-1 running =, p-b-1 exited =",     "down",
+	{"down, those that need first", NEEDS("started", ""),
+	 "p-a-1 running =, p-b-1 exited =", "down",
 	 "stop container p-a-1 (down)\n"
 	 "remove container p-b-1 (down)\n"
 	 "remove container p-a-1 (down)\n"
 	 "remove network p_default (down)\n"},
-	{"down at once",          ONE,				       "p-a-1 running =",										     "down -t0 -v",
+	{"down at once", ONE, "p-a-1 running =", "down -t0 -v",
 	 "stop container p-a-1 within 0s (down)\n"
 	 "remove container p-a-1 and its anonymous volumes (down)\n"
-	 "remove network p_default (down)\n"																																		    },
-	{"down leaves orphans and their network",                                      ONE,							 "p-a-1 exited =, p-z-1 running =",                                                                               "down",
+	 "remove network p_default (down)\n"},
+	{"down leaves orphans and their network", ONE, "p-a-1 exited =, p-z-1 running =", "down",
 	 "remove container p-a-1 (down)\n"
 	 "warning: Network p_default Resource is still in u\n"
-	 "warning: Found orphan containers ([p-z-1]) for th\n"																       },
-	{"down by name takes all",				      ONE,                                "p-a-1 exited =, p-z-1 exited =",                          "down --by-label @nobody",
+	 "warning: Found orphan containers ([p-z-1]) for th\n"},
+	{"down by name takes all", ONE, "p-a-1 exited =, p-z-1 exited =", "down --by-label @nobody",
 	 ""},
-	{"down without a file",				      ONE,					       "p-a-1 exited =, p-z-1 exited =",                                         "down --by-label",
+	{"down without a file", ONE, "p-a-1 exited =, p-z-1 exited =", "down --by-label",
 	 "remove container p-z-1 (down)\n"
 	 "remove container p-a-1 (down)\n"
-	 "remove network p_default (down)\n" },
-	{"down of nothing",				      ONE,						  "",					    "down",                                   ""																																									    },
-	{"stop",				      NEEDS("started",						      ""),						"p-a-1 running =, p-b-1 running =",                                                                  "stop",
+	 "remove network p_default (down)\n"},
+	{"down of nothing", ONE, "", "down", ""},
+	{"stop", NEEDS("started", ""), "p-a-1 running =, p-b-1 running =", "stop",
 	 "stop container p-b-1 (asked for)\n"
 	 "stop container p-a-1 (asked for)\n"},
-	{"start",				      NEEDS("started",								 ""),					       "p-a-1 exited =, p-b-1 exited =",                                                            "start",
+	{"start", NEEDS("started", ""), "p-a-1 exited =, p-b-1 exited =", "start",
 	 "start container p-a-1 (asked for)\n"
 	 "start container p-b-1 (asked for)\n"},
-	{"start of what was never made",   ONE,                                   "",							       "start",
-	 "error: service \"a\" has no container to start: bring it up first\n"																			},
-	{"restart of one",			       NEEDS("started",                                    ""),								      "p-a-1 running =, p-b-1 running =",													      "restart @a",
+	{"start of what was never made", ONE, "", "start",
+	 "error: service \"a\" has no container to start: bring it up first\n"},
+	{"restart of one", NEEDS("started", ""), "p-a-1 running =, p-b-1 running =", "restart @a",
 	 "stop container p-a-1 (asked for)\n"
 	 "start container p-a-1 (asked for)\n"},
-	{"restart takes along",                               NEEDS("started",    ", 'restart': true"),
-	 "p-a-1 running =, p-b-1 running =",											    "restart @a",
+	{"restart takes along", NEEDS("started", ", 'restart': true"),
+	 "p-a-1 running =, p-b-1 running =", "restart @a",
 	 "stop container p-b-1 (what it needs restarts)\n"
 	 "stop container p-a-1 (asked for)\n"
 	 "start container p-a-1 (asked for)\n"
 	 "start container p-b-1 (asked for)\n"},
-	{"kill",    ONE,			"p-a-1 running =",									"kill",																	     "kill container p-a-1 with SIGKILL (asked for)\n"																																    },
-	{"rm leaves what runs",                  ONE,				       "p-a-1 running =, p-a-2 exited =",                                                             "rm",
-	 "remove container p-a-2 (asked for)\n"																																			  },
-	{"rm -s",				ONE,			"p-a-1 running =","rm -s",
+	{"kill", ONE, "p-a-1 running =", "kill", "kill container p-a-1 with SIGKILL (asked for)\n"},
+	{"rm leaves what runs", ONE, "p-a-1 running =, p-a-2 exited =", "rm",
+	 "remove container p-a-2 (asked for)\n"},
+	{"rm -s", ONE, "p-a-1 running =", "rm -s",
 	 "stop container p-a-1 (asked for)\n"
 	 "remove container p-a-1 (asked for)\n"},
 };
