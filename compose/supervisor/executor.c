@@ -387,7 +387,6 @@ static bool is_interrupting(const struct converge *converge)
 	switch (options->goal) {
 	case PLAN_DOWN:
 	case PLAN_STOP:
-	case PLAN_RESTART:
 		return true;
 	case PLAN_REMOVE:
 		return options->force_stop;
@@ -403,6 +402,15 @@ static bool goes_on_alone(enum operation_kind kind)
 {
 	return kind == OP_WAIT || kind == OP_STOP_CONTAINER || kind == OP_KILL_CONTAINER ||
 	       kind == OP_REMOVE_CONTAINER;
+}
+
+/* What takes all away is ended by its like only: a shorter grace, say. */
+static bool may_interrupt(const struct converge *by, const struct converge *converge)
+{
+	if (converge->urgent || converge->dry_run)
+		return false;
+	return converge->parsed.options.goal != PLAN_DOWN ||
+	       by->parsed.options.goal == PLAN_DOWN;
 }
 
 static void interrupt(struct converge *converge, const struct converge *by)
@@ -596,7 +604,7 @@ static void queue(struct executor *executor, struct converge *converge)
 
 	converge->urgent = converge->parsed.options.goal == PLAN_KILL && !converge->dry_run;
 	for (; *at; at = &(*at)->next)
-		if (interrupting && !(*at)->urgent && !(*at)->dry_run)
+		if (interrupting && may_interrupt(converge, *at))
 			interrupt(*at, converge);
 	*at = converge;
 	executor->queued++;
