@@ -60,7 +60,8 @@ static uint16_t take_port(const struct nlattr **table, int type)
 
 static struct end take_end(const struct nlattr *tuple)
 {
-	const struct nlattr *parts[CTA_TUPLE_PROTO + 1], *fields[CTA_PROTO_DST_PORT + 1];
+	const struct nlattr *parts[CTA_TUPLE_PROTO + 1];
+	const struct nlattr *addresses[CTA_IP_V6_DST + 1], *fields[CTA_PROTO_DST_PORT + 1];
 	struct end end = {0};
 
 	if (!tuple)
@@ -69,9 +70,9 @@ static struct end take_end(const struct nlattr *tuple)
 	if (!parts[CTA_TUPLE_IP] || !parts[CTA_TUPLE_PROTO])
 		return end;
 	netlink_parse(netlink_attr_data(parts[CTA_TUPLE_IP]),
-		      netlink_attr_size(parts[CTA_TUPLE_IP]), fields, CTA_IP_V6_DST);
-	end.source = take_address(fields, CTA_IP_V4_SRC, CTA_IP_V6_SRC);
-	end.destination = take_address(fields, CTA_IP_V4_DST, CTA_IP_V6_DST);
+		      netlink_attr_size(parts[CTA_TUPLE_IP]), addresses, CTA_IP_V6_DST);
+	end.source = take_address(addresses, CTA_IP_V4_SRC, CTA_IP_V6_SRC);
+	end.destination = take_address(addresses, CTA_IP_V4_DST, CTA_IP_V6_DST);
 	netlink_parse(netlink_attr_data(parts[CTA_TUPLE_PROTO]),
 		      netlink_attr_size(parts[CTA_TUPLE_PROTO]), fields, CTA_PROTO_DST_PORT);
 	if (take(fields, CTA_PROTO_NUM, 1))
