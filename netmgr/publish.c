@@ -53,6 +53,9 @@ static bool no_such_family(int r)
 	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
 }
 
+#define HOLD_TRIES      40
+#define HOLD_PAUSE_USEC 5000
+
 /*
  * Two sockets with SO_REUSEADDR may both be bound as long as neither listens: listening is what
  * makes the hold exclusive, whoever comes next.
@@ -142,8 +145,8 @@ static bool has_socket(const char *pid, unsigned long inode)
 	return false;
 }
 
-/* ", by NAME (pid N)" or "". */
-static void name_holder(uint8_t protocol, uint16_t port, char *text, size_t size)
+/* The process that holds the port, as its folder's name in /proc; "" if it cannot be found. */
+static void find_holder(uint8_t protocol, uint16_t port, char pid[16])
 {
 	const char *tables[2] = {protocol == IPPROTO_UDP ? "udp" : "tcp",
 				 protocol == IPPROTO_UDP ? "udp6" : "tcp6"};
@@ -151,23 +154,50 @@ static void name_holder(uint8_t protocol, uint16_t port, char *text, size_t size
 	const struct dirent *entry;
 	unsigned long inode;
 
-	text[0] = '\0';
+	pid[0] = '\0';
 	inode = find_inode(tables[0], protocol, port);
 	if (!inode)
 		inode = find_inode(tables[1], protocol, port);
 	dir = inode ? opendir("/proc") : NULL;
 	while (dir && (entry = readdir(dir))) {
-		_cleanup_free_ char *path = NULL, *name = NULL;
-		struct error ignored = ERROR_INIT;
-
 		if (!isdigit((unsigned char)entry->d_name[0]) || !has_socket(entry->d_name, inode))
 			continue;
-		path = str_printf("/proc/%s/comm", entry->d_name);
-		if (fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) < 0)
-			continue;
-		snprintf(text, size, ", by %.16s (pid %.10s)", str_trim(name), entry->d_name);
+		snprintf(pid, 16, "%.15s", entry->d_name);
 		return;
 	}
+}
+
+/* ", by NAME (pid N)" or "". */
+static void name_holder(uint8_t protocol, uint16_t port, char *text, size_t size)
+{
+	_cleanup_free_ char *path = NULL, *name = NULL;
+	struct error ignored = ERROR_INIT;
+	char pid[16];
+
+	text[0] = '\0';
+	find_holder(protocol, port, pid);
+	if (!pid[0])
+		return;
+	path = str_printf("/proc/%s/comm", pid);
+	if (fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0)
+		snprintf(text, size, ", by %.16s (pid %s)", str_trim(name), pid);
+}
+
+/*
+ * A child of ours that has not come to its exec yet (a container's, a probe's) has copies of all
+ * our sockets, of those that were just closed too: such a holder is gone in some milliseconds.
+ */
+static bool holder_is_passing(const struct publish *publish)
+{
+	char pid[16], ours[4096] = "", theirs[4096] = "";
+	_cleanup_free_ char *path = NULL;
+
+	find_holder(publish->protocol, publish->host_port, pid);
+	if (!pid[0])
+		return true;
+	path = str_printf("/proc/%s/exe", pid);
+	return readlink("/proc/self/exe", ours, sizeof(ours) - 1) > 0 &&
+	       readlink(path, theirs, sizeof(theirs) - 1) > 0 && str_equal(ours, theirs);
 }
 
 static int report(const struct publish *publish, uint16_t port, const char *where, int r,
@@ -254,6 +284,11 @@ int publish_hold(struct publish *publish, int ret_fds[2], struct error *err)
 				 publish->host_first, publish->host_last);
 	if (!publish->host_port)
 		return hold_any(publish, ret_fds, err);
-	r = hold_port(publish, publish->host_port, ret_fds, &where);
+	for (int tries = 0;; tries++) {
+		r = hold_port(publish, publish->host_port, ret_fds, &where);
+		if (r != -EADDRINUSE || tries == HOLD_TRIES || !holder_is_passing(publish))
+			break;
+		usleep(HOLD_PAUSE_USEC);
+	}
 	return r < 0 ? report(publish, publish->host_port, where, r, err) : 0;
 }

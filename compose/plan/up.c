@@ -215,11 +215,15 @@ static void decide_surplus(struct slots *slots, size_t wanted)
 static void decide_missing(struct up *up, const struct graph_node *node, size_t wanted)
 {
 	struct slots *slots = slots_of(up, node);
-	unsigned int highest = slots->count ? slots->items[slots->count - 1].number : 0;
+	unsigned int highest = 0;
 	size_t there = 0;
 
-	for (size_t i = 0; i < slots->count; i++)
-		there += slots->items[i].fate != FATE_REMOVE;
+	for (size_t i = 0; i < slots->count; i++) {
+		if (slots->items[i].fate == FATE_REMOVE)
+			continue;
+		highest = slots->items[i].number;
+		there++;
+	}
 	for (; there < wanted; there++) {
 		struct slot *slot = array_add(slots->items, slots->count);
 
