@@ -138,10 +138,7 @@ static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err
 static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
 		 struct birth *ret, struct error *err)
 {
-	_cleanup_(close_channels) struct channels channels = {
-		{-EBADF, -EBADF},
-                {-EBADF, -EBADF}
-        };
+	_cleanup_(close_channels) struct channels channels = {{-EBADF, -EBADF}, {-EBADF, -EBADF}};
 	_cleanup_close_ int cgroup = -EBADF;
 	int pidfd = -EBADF, dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
