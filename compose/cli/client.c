@@ -30,18 +30,57 @@ struct client {
 };
 DEFINE_CLEANUP(struct client *, client_free);
 
+/* What another user keeps from us may well be there: -EACCES is for the caller to tell. */
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0 || errno == EACCES;
+}
+
 static bool has_state(const char *project)
 {
 	_cleanup_free_ char *path = paths_project_state(project);
 
-	return access(path, F_OK) == 0;
+	return exists(path);
 }
 
 bool client_project_known(const char *project)
 {
 	_cleanup_free_ char *path = paths_control_socket(project);
 
-	return access(path, F_OK) == 0 || has_state(project);
+	return exists(path) || has_state(project);
+}
+
+static bool is_denied(const char *path, int how)
+{
+	return access(path, how) < 0 && errno == EACCES;
+}
+
+static int denied(const char *project, struct error *err)
+{
+	_cleanup_free_ char *runtime = paths_project_runtime(project);
+	_cleanup_free_ char *state = paths_project_state(project);
+
+	return error_set(err, EACCES,
+			 "project %s: permission denied: %s belongs to another user; run as that "
+			 "user or with sudo",
+			 project, is_denied(runtime, R_OK | X_OK) ? runtime : state);
+}
+
+int client_check_privileges(const char *project, struct error *err)
+{
+	_cleanup_free_ char *socket = paths_control_socket(project);
+	_cleanup_free_ char *state = paths_project_state(project);
+
+	if (geteuid() == 0)
+		return 0;
+	if (is_denied(socket, F_OK) || is_denied(state, R_OK | X_OK))
+		return denied(project, err);
+	if (client_project_known(project))
+		return 0;
+	return error_set(err, EPERM,
+			 "project %s: running containers needs root; use sudo (running them as an "
+			 "ordinary user, rootless, is a capability of a later version)",
+			 project);
 }
 
 static int open_connection(const char *project, enum client_start start, struct error *err)
@@ -50,6 +89,8 @@ static int open_connection(const char *project, enum client_start start, struct 
 
 	if (fd >= 0)
 		return fd;
+	if (fd == -EACCES || fd == -EPERM)
+		return denied(project, err);
 	if (fd != -ENOENT && fd != -ECONNREFUSED)
 		return error_code(err, fd, "project %s: connect to its supervisor", project);
 	/* A socket without a listener may be one whose supervisor is being started again. */
@@ -62,6 +103,8 @@ static int open_connection(const char *project, enum client_start start, struct 
 	}
 	if (start == CLIENT_START_FOR_STATE && !has_state(project))
 		return error_set(err, ENOENT, "project %s: nothing is running", project);
+	if (client_check_privileges(project, err) < 0)
+		return -err->code;
 	return keeper_start(project, err);
 }
 
