@@ -221,6 +221,7 @@ static struct client *client_of(struct proxy_udp *udp, const struct origin *orig
 {
 	struct client *client;
 	char key[KEY_SIZE];
+	int r;
 
 	make_key(origin, key);
 	client = map_get(&udp->clients, key);
@@ -241,7 +242,13 @@ static struct client *client_of(struct proxy_udp *udp, const struct origin *orig
 	map_set(&udp->clients, client->key, client);
 	udp->count++;
 	link_newest(client);
-	if (connect_client(client) < 0) {
+	r = connect_client(client);
+	/* Out of descriptors before CLIENTS_MAX: here, too, the oldest gives way. */
+	if (r == -EMFILE && udp->oldest != client) {
+		client_free(udp->oldest);
+		r = connect_client(client);
+	}
+	if (r < 0) {
 		client_free(client);
 		return NULL;
 	}

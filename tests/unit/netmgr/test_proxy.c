@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -128,8 +129,8 @@ static int half_close(void *data)
 		int family;
 		const char *front, *back;
 	} ways[] = {
-		{AF_INET,  "127.0.0.1", "127.0.0.2"},
-		{AF_INET6, "::1",       "::1"      },
+		{AF_INET, "127.0.0.1", "127.0.0.2"},
+		{AF_INET6, "::1", "::1"},
 	};
 
 	loopback_up();
@@ -300,33 +301,43 @@ static int many_clients(void *data)
 	struct error err = ERROR_INIT;
 	struct proxy *proxy;
 	sd_event *event;
+	const struct rlimit few = {300, 300}, many = {2000, 2000};
 	int held, server, top;
+	struct pollfd arrival;
 	char text[16];
 
 	loopback_up();
 	held = bound(AF_INET, SOCK_DGRAM, "127.0.0.1", &front, &front_size);
 	server = bound(AF_INET, SOCK_DGRAM, "127.0.0.2", &back, &back_size);
+	CHECK(!setrlimit(RLIMIT_NOFILE, data ? &few : &many));
 	CHECK(sd_event_new(&event) >= 0);
 	CHECK(!proxy_new(event, held, IPPROTO_UDP, (struct sockaddr *)&back, back_size, &proxy,
 			 &err));
+	arrival = (struct pollfd){.fd = server, .events = POLLIN};
 	for (int i = 0; i < 1500; i++) {
 		int fd = connected(SOCK_DGRAM, &front, front_size);
 
 		CHECK(fd >= 0);
 		CHECK(send(fd, "x", 1, 0) == 1);
-		while (sd_event_run(event, 0) > 0)
-			;
-		CHECK(recv(server, text, sizeof(text), 0) == 1);
+		/* On a busy machine even loopback delivers later than send() returns. */
+		for (int turn = 0; turn < 100 && poll(&arrival, 1, 0) == 0; turn++)
+			(void)sd_event_run(event, 100000);
+		CHECK(recv(server, text, sizeof(text), MSG_DONTWAIT) == 1);
 		close(fd);
 	}
 	top = fd_dup(held);
-	CHECK(top < 1100);
+	CHECK(top >= 0 && top < (data ? 300 : 1100));
 	close(top);
 	proxy_free(proxy);
 	top = fd_dup(held);
 	CHECK(top < 20);
 	sd_event_unref(event);
 	return 0;
+}
+
+static int few_descriptors(void *data)
+{
+	return many_clients("few");
 }
 
 static int refused_protocol(void *data)
@@ -352,11 +363,12 @@ static const struct {
 	const char *name;
 	int (*run)(void *data);
 } cases[] = {
-	{"half close",   half_close      },
-        {"both ways",    both_ways       },
-        {"datagrams",    datagrams       },
-	{"many clients", many_clients    },
-        {"protocol",     refused_protocol},
+	{"half close", half_close},
+	{"both ways", both_ways},
+	{"datagrams", datagrams},
+	{"many clients", many_clients},
+	{"few descriptors", few_descriptors},
+	{"protocol", refused_protocol},
 };
 
 Test(proxy, in_a_network_of_its_own, .timeout = 60)
