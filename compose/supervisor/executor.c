@@ -409,8 +409,7 @@ static bool may_interrupt(const struct converge *by, const struct converge *conv
 {
 	if (converge->urgent || converge->dry_run)
 		return false;
-	return converge->parsed.options.goal != PLAN_DOWN ||
-	       by->parsed.options.goal == PLAN_DOWN;
+	return converge->parsed.options.goal != PLAN_DOWN || by->parsed.options.goal == PLAN_DOWN;
 }
 
 static void interrupt(struct converge *converge, const struct converge *by)
@@ -574,6 +573,9 @@ static void step(struct executor *executor)
 		at = executor->first;
 	}
 	executor->stepping = false;
+	/* Nobody follows soon who could share the commit. */
+	if (!executor->births)
+		ports_flush(executor->supervisor->ports);
 }
 
 static int on_soon(sd_event_source *source, void *data)
@@ -687,6 +689,24 @@ void executor_look_later(struct executor *executor, uint64_t usec)
 	if (!executor->later)
 		(void)sd_event_add_time_relative(executor->supervisor->event, &executor->later,
 						 CLOCK_MONOTONIC, usec, 1, on_later, executor);
+}
+
+void executor_born(struct executor *executor, const struct instance *instance)
+{
+	for (struct converge *at = executor->first; at; at = at->next) {
+		for (size_t i = 0; at->plan && i < at->plan->count; i++) {
+			const struct operation *operation = &at->plan->operations[i];
+
+			if (!at->runs[i].birth ||
+			    !str_equal(operation->id ?: operation->name,
+				       operation->id ? instance->id : instance->name))
+				continue;
+			at->runs[i].birth = false;
+			executor->births--;
+			executor->again = true;
+			step_soon(executor);
+		}
+	}
 }
 
 void executor_revive(struct executor *executor)

@@ -57,6 +57,8 @@ bool executor_is_parting(const struct executor *executor, const void *context);
 void executor_forget_listener(struct executor *executor, void *context);
 
 void executor_instance_changed(struct executor *executor, struct instance *instance);
+/* The program of @instance runs: what is left of its start keeps no other birth waiting. */
+void executor_born(struct executor *executor, const struct instance *instance);
 /* Births under way: others may wait for the end of the group. */
 size_t executor_births(const struct executor *executor);
 bool executor_idle(const struct executor *executor);

@@ -22,6 +22,7 @@
 #include "compose/supervisor/exec.h"
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/health.h"
+#include "compose/supervisor/jobs.h"
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
@@ -33,7 +34,9 @@
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
-#define GRACE_USEC (10 * (int64_t)USEC_PER_SEC)
+#define GRACE_USEC       (10 * (int64_t)USEC_PER_SEC)
+#define GROUP_RETRY_NSEC 10000000
+#define GROUP_TRIES      300
 
 static void changed(struct instance *instance)
 {
@@ -65,8 +68,30 @@ static void release_process(struct instance *instance)
 	keeper_client_drop(instance->supervisor->keeper, names);
 }
 
+/* In a job: what was killed in it takes its time to go. */
+static int remove_group_work(void *data, struct error *err)
+{
+	static const struct timespec moment = {.tv_nsec = GROUP_RETRY_NSEC};
+	int r = -EBUSY;
+
+	for (int i = 0; r < 0 && i < GROUP_TRIES; i++) {
+		error_clear(err);
+		nanosleep(&moment, NULL);
+		r = cgroup_remove(data, err);
+	}
+	return r;
+}
+
+static void remove_group_done(void *context, const struct error *err)
+{
+	if (err->code)
+		log_warning("a container's control group stays: %s", err->message);
+	supervisor_maybe_end(context);
+}
+
 void instance_release_cgroup(struct instance *instance)
 {
+	struct supervisor *supervisor = instance->supervisor;
 	struct error err = ERROR_INIT;
 
 	if (cgroup_remove(instance->cgroup, &err) < 0) {
@@ -74,8 +99,9 @@ void instance_release_cgroup(struct instance *instance)
 		error_clear(&err);
 		(void)cgroup_kill(instance->cgroup, &err);
 		error_clear(&err);
-		if (cgroup_remove(instance->cgroup, &err) < 0)
-			log_debug("%s: %s", instance->name, err.message);
+		if (job_start(supervisor->jobs, remove_group_work, instance->cgroup,
+			      remove_group_done, supervisor, &err) < 0)
+			log_warning("%s: %s", instance->name, err.message);
 	}
 	cgroup_free(instance->cgroup);
 	instance->cgroup = NULL;
@@ -113,6 +139,7 @@ static void published(struct instance *instance)
 static void do_executed(struct instance *instance)
 {
 	names_announce(instance);
+	executor_born(instance->supervisor->executor, instance);
 	ports_publish(instance, published);
 }
 
@@ -220,21 +247,21 @@ static void do_give_up(struct instance *instance)
 
 /* An empty cell: the event means nothing in that state. */
 static void (*const table[INSTANCE_STATES][INSTANCE_EVENTS])(struct instance *) = {
-	[INSTANCE_CREATED] = {[INSTANCE_START] = do_start      },
+	[INSTANCE_CREATED] = {[INSTANCE_START] = do_start},
 	[INSTANCE_STARTING] = {[INSTANCE_EXECUTED] = do_executed,
-                              [INSTANCE_FAILED] = do_failed,
-                              [INSTANCE_ENDED] = do_ended,
-                              [INSTANCE_STOP] = do_stop},
-	[INSTANCE_RUNNING] = {[INSTANCE_ENDED] = do_ended,       [INSTANCE_STOP] = do_stop},
-	[INSTANCE_PAUSED] = {[INSTANCE_ENDED] = do_ended,                                 [INSTANCE_STOP] = do_stop},
+			       [INSTANCE_FAILED] = do_failed,
+			       [INSTANCE_ENDED] = do_ended,
+			       [INSTANCE_STOP] = do_stop},
+	[INSTANCE_RUNNING] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
+	[INSTANCE_PAUSED] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
 	[INSTANCE_STOPPING] = {[INSTANCE_FAILED] = do_failed,
-                              [INSTANCE_ENDED] = do_ended,
-                              [INSTANCE_STOP] = do_stop,
-                              [INSTANCE_GRACE_OVER] = do_kill},
+			       [INSTANCE_ENDED] = do_ended,
+			       [INSTANCE_STOP] = do_stop,
+			       [INSTANCE_GRACE_OVER] = do_kill},
 	[INSTANCE_BACKOFF] = {[INSTANCE_START] = do_start,
 			      [INSTANCE_STOP] = do_give_up,
 			      [INSTANCE_BACKOFF_OVER] = do_start},
-	[INSTANCE_EXITED] = {[INSTANCE_START] = do_start                                },
+	[INSTANCE_EXITED] = {[INSTANCE_START] = do_start},
 };
 
 void instance_handle(struct instance *instance, enum instance_event event)

@@ -31,8 +31,8 @@
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/state.h"
 
-/* Whoever started us gets this long to ask for something, on a machine that is just booting too. */
-#define FIRST_CLIENT_USEC (5 * USEC_PER_SEC)
+/* Whoever started us gets this long to ask for something; who comes later starts another one. */
+#define FIRST_CLIENT_USEC (2 * USEC_PER_SEC)
 
 int supervisor_claim_fd(struct supervisor *supervisor, const char *name)
 {

@@ -11,12 +11,17 @@ SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
 def kill_everything(berth, project):
     """As a container runtime around us that is torn down: all processes at once, no file goes."""
-    for pid in [*project.keeper_pids(), *berth.inside_processes()]:
-        try:
-            berth.kill(pid)
-        except ProcessLookupError:
-            pass
-    berth.wait_until(lambda: not berth.inside_processes())
+    def nobody():
+        # Whoever lives may just have started another one.
+        pids = [*project.keeper_pids(), *berth.inside_processes()]
+        for pid in pids:
+            try:
+                berth.kill(pid)
+            except ProcessLookupError:
+                pass
+        return not pids
+
+    berth.wait_until(nobody)
 
 
 def test_down_returns_when_all_is_gone(berth):

@@ -28,12 +28,17 @@ SERVICES = {
 
 
 def kill_everything(berth, project, boot=True):
-    for pid in [*project.keeper_pids(), *berth.inside_processes()]:
-        try:
-            berth.kill(pid)
-        except ProcessLookupError:
-            pass
-    berth.wait_until(lambda: not berth.inside_processes())
+    def nobody():
+        # Whoever lives may just have started another one.
+        pids = [*project.keeper_pids(), *berth.inside_processes()]
+        for pid in pids:
+            try:
+                berth.kill(pid)
+            except ProcessLookupError:
+                pass
+        return not pids
+
+    berth.wait_until(nobody)
     links = json.loads(berth.netns(["ip", "-j", "link"]).stdout)
     for link in links:
         if link["ifname"] != "lo":

@@ -13,11 +13,13 @@
  * "bridge". @kind is the namespace's name in /proc.
  */
 static int translate_namespace(struct translation *translation, const char *key, const char *mode,
-			       const char *kind, struct namespace_spec *ret, struct error *err)
+			       const char *kind, struct namespace_spec *ret, int *ret_container,
+			       struct error *err)
 {
 	struct supervisor *supervisor = translation->instance->supervisor;
 	struct instance *other = NULL;
 
+	*ret_container = -EBADF;
 	*ret = (struct namespace_spec){NAMESPACE_NEW, -EBADF};
 	if (!mode || !mode[0])
 		return 0;
@@ -41,6 +43,7 @@ static int translate_namespace(struct translation *translation, const char *key,
 	if (ret->fd < 0)
 		return error_wrap(err, "%s: container %s", key, other->name);
 	translation_own_fd(translation, ret->fd);
+	*ret_container = other->pidfd;
 	if (!strv_contains(translation->instance->parents, other->id))
 		strv_append(&translation->instance->parents, other->id);
 	return 0;
@@ -50,25 +53,33 @@ int translate_namespaces(struct translation *translation, struct error *err)
 {
 	const struct service *service = translation->service;
 	struct container_spec *spec = &translation->spec;
-	int r;
+	const struct {
+		const char *key, *mode, *kind;
+		struct namespace_spec *spec;
+	} rows[] = {
+		{"network_mode", service->network_mode, "net", &spec->network},
+		{"pid", service->pid, "pid", &spec->pid},
+		{"ipc", service->ipc, "ipc", &spec->ipc},
+		{"uts", service->uts, "uts", &spec->uts},
+		{"cgroup", service->cgroup, "cgroup", &spec->cgroup},
+	};
+	int r = 0;
 
 	strv_free(translation->instance->parents);
 	translation->instance->parents = NULL;
-	r = translate_namespace(translation, "network_mode", service->network_mode, "net",
-				&spec->network, err);
-	if (r == 0)
-		r = translate_namespace(translation, "pid", service->pid, "pid", &spec->pid, err);
-	if (r == 0)
-		r = translate_namespace(translation, "ipc", service->ipc, "ipc", &spec->ipc, err);
-	if (r == 0)
-		r = translate_namespace(translation, "uts", service->uts, "uts", &spec->uts, err);
-	if (r == 0)
-		r = translate_namespace(translation, "cgroup", service->cgroup, "cgroup",
-					&spec->cgroup, err);
+	spec->shm_fd = spec->shm_container = -EBADF;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rows); i++) {
+		int container;
+
+		r = translate_namespace(translation, rows[i].key, rows[i].mode, rows[i].kind,
+					rows[i].spec, &container, err);
+		/* Its message queues are of little use without its shared memory. */
+		if (rows[i].spec == &spec->ipc)
+			spec->shm_container = container;
+	}
 	/* As Docker: the host's own name goes with the host's network. */
 	if (spec->network.source == NAMESPACE_HOST && !service->hostname && !service->uts)
 		spec->uts.source = NAMESPACE_HOST;
-	spec->shm_fd = -EBADF;
 	return r;
 }
 
