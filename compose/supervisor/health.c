@@ -33,7 +33,7 @@
 #define START_INTERVAL_USEC (5 * (int64_t)USEC_PER_SEC)
 /* A start is watched closely: the first probes come when a quick program is ready. */
 #define EAGER_FIRST_USEC (50 * (int64_t)USEC_PER_MSEC)
-#define SPREAD_USEC      (10 * USEC_PER_MSEC)
+#define SPREAD_USEC      (50 * USEC_PER_MSEC)
 
 struct result {
 	int64_t start_nsec, end_nsec;
@@ -186,19 +186,29 @@ static int probe(struct health *health, struct error *err);
 
 static int on_due(sd_event_source *source, uint64_t usec, void *data);
 
+/* A start is waited for; later a little slack lets the kernel wake us once for several. */
+static uint64_t slack(const struct health *health, int64_t delay_usec)
+{
+	uint64_t part = (uint64_t)delay_usec / 10;
+
+	if (health->status == HEALTH_STARTING)
+		return 1;
+	return part > SPREAD_USEC ? SPREAD_USEC : part + 1;
+}
+
 static void arm(struct health *health, int64_t delay_usec)
 {
 	int r;
 
 	if (health->timer) {
+		(void)sd_event_source_set_time_accuracy(health->timer, slack(health, delay_usec));
 		(void)sd_event_source_set_time_relative(health->timer, (uint64_t)delay_usec);
 		(void)sd_event_source_set_enabled(health->timer, SD_EVENT_ONESHOT);
 		return;
 	}
-	/* A little slack lets the kernel wake us once for several containers. */
 	r = sd_event_add_time_relative(health->instance->supervisor->event, &health->timer,
-				       CLOCK_MONOTONIC, (uint64_t)delay_usec, SPREAD_USEC, on_due,
-				       health);
+				       CLOCK_MONOTONIC, (uint64_t)delay_usec,
+				       slack(health, delay_usec), on_due, health);
 	if (r < 0)
 		log_error("%s: no timer for its health: %s", health->instance->name, strerror(-r));
 }

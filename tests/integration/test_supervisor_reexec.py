@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The request `reexec`: the supervisor makes room for the program that lies at its path now."""
+import json
+import socket
+import struct
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+
+
+def ask(project, **request):
+    """One request by hand, as a client of another version would send it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"{project.runtime_dir}/control.sock")
+        text = json.dumps({"id": "0" * 32, **request}).encode()
+        connection.sendall(struct.pack("<I", len(text)) + text)
+        connection.settimeout(5)
+        data = b""
+        while len(data) < 4 or len(data) < 4 + struct.unpack("<I", data[:4])[0]:
+            part = connection.recv(65536)
+            if not part:
+                return None
+            data += part
+        return json.loads(data[4:4 + struct.unpack("<I", data[:4])[0]])
+
+
+def test_reexec(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "ports": ["8080:80"]},
+        "b": {"image": "busybox", "init": True, "command": [
+            "sh", "-c", "n=0; while :; do n=$$((n+1)); echo $$n; sleep 0.01; done"]}}}})
+    project.run("up", "-d")
+    before = {row["Name"]: row["ID"] for row in project.ps()}
+    for _ in range(3):
+        pids = project.supervisor_pids()
+        assert ask(project, request="reexec") == {"reply": "done"}
+        berth.wait_until(lambda: project.supervisor_pids() not in ([], pids))
+        assert {row["Name"]: row["ID"] for row in project.ps()} == before
+    assert ask(project, request="ping")["reply"] == "done"
+    lines = project.run("logs", "--no-log-prefix", "b").stdout.split()
+    assert lines == [str(n) for n in range(1, len(lines) + 1)]
+
+
+def test_unknown_requests_and_rubbish(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d")
+    pids = project.supervisor_pids()
+    assert ask(project, request="no-such")["reply"] == "error"
+    assert ask(project, request="converge", options={"goal": "fly"})["reply"] == "error"
+    assert ask(project, request="converge", options={})["reply"] == "error"
+    assert ask(project, request="exec", container="x" * 5000)["reply"] == "error"
+    for rubbish in (b"\xff" * 64, struct.pack("<I", 5) + b"[1,2]", b"\0\0\0\0", b"x"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"{project.runtime_dir}/control.sock")
+            connection.sendall(rubbish)
+    assert ask(project, request="ping")["reply"] == "done"
+    assert project.supervisor_pids() == pids
