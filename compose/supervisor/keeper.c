@@ -382,10 +382,7 @@ static void run(struct keeper *keeper)
 	bool childless = false;
 
 	for (;;) {
-		struct pollfd fds[2] = {
-			{keeper->ours,    POLLIN, 0},
-                        {keeper->signals, POLLIN, 0}
-                };
+		struct pollfd fds[2] = {{keeper->ours, POLLIN, 0}, {keeper->signals, POLLIN, 0}};
 		int timeout = -1;
 
 		if (!keeper->supervisor && keeper->ending && childless)
@@ -493,7 +490,7 @@ static int prepare(struct keeper *keeper, struct error *err)
 
 int keeper_main(int argc, char **argv)
 {
-	struct keeper keeper = {0};
+	static struct keeper keeper; /* reached at the end: no leak */
 	struct error err = ERROR_INIT;
 
 	if (argc < 2)

@@ -99,7 +99,7 @@ static void observe_container(struct observed *observed, const struct instance *
 		fact->config = config_of(observed, instance);
 }
 
-static bool is_ours(const struct supervisor *supervisor, const json_t *labels)
+bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels)
 {
 	return str_equal(json_get_string(labels, LABEL "project"), supervisor->project);
 }
@@ -127,7 +127,7 @@ static int observe_networks(struct supervisor *supervisor, struct observed *obse
 	observed->networks = new_array(struct fact_object, count + 1);
 	for (size_t i = 0; i < count; i++) {
 		strv_append(&observed->external_networks, list[i]->name);
-		if (is_ours(supervisor, list[i]->labels))
+		if (observe_is_ours(supervisor, list[i]->labels))
 			observed->networks[observed->facts.network_count++] =
 				make_object(observed, "network", list[i]->name, list[i]->labels);
 		network_info_free(list[i]);
@@ -148,7 +148,7 @@ static int observe_volumes(struct supervisor *supervisor, struct observed *obser
 	for (size_t i = 0; i < count; i++) {
 		strv_append(&observed->external_volumes, list[i]->name);
 		/* Anonymous ones belong to their container, not to the project. */
-		if (is_ours(supervisor, list[i]->labels) && !list[i]->anonymous)
+		if (observe_is_ours(supervisor, list[i]->labels) && !list[i]->anonymous)
 			observed->volumes[observed->facts.volume_count++] =
 				make_object(observed, "volume", list[i]->name, list[i]->labels);
 		volume_info_free(list[i]);

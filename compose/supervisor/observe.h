@@ -28,6 +28,8 @@ const struct image *observe_image(struct supervisor *supervisor, const char *nam
 				  struct error *err);
 void observe_forget_images(struct supervisor *supervisor);
 
+/* Whether a network or volume of these labels is the project's. */
+bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels);
 /* All labels of a container as `docker inspect` shows them: image, service, compose's own. */
 json_t *observe_labels(const struct instance *instance);
 /* Reply of the request `ps`. */

@@ -16,6 +16,7 @@
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/jobs.h"
+#include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/restart.h"
 
@@ -328,7 +329,10 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 
 	instance->name = alloc_string(json_get_string(record, "name"));
 	instance->service_name = alloc_string(json_get_string(record, "service"));
-	if (!instance->name || !instance->service_name || !hash)
+	/* The hash becomes part of a path. */
+	if (!instance->name || !instance->service_name || !hash ||
+	    strspn(hash, "0123456789abcdef") != SHA256_HEX_SIZE - 1 ||
+	    strlen(hash) != SHA256_HEX_SIZE - 1)
 		return error_set(err, EINVAL, "the record lacks a name, a service or a project");
 	r = model_load(supervisor, hash, &instance->model, err);
 	if (r < 0)
@@ -434,6 +438,36 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	return 0;
 }
 
+/* Nobody knows any more what it was attached to: whatever it holds in a network of ours. */
+static struct attachment *attachment_unknown(struct supervisor *supervisor, const char *id)
+{
+	_cleanup_json_ json_t *record = json_object();
+	json_t *rows = json_array();
+	struct network_info **list = NULL;
+	struct attachment *attachment = NULL;
+	struct error err = ERROR_INIT;
+	size_t count = 0;
+
+	json_put_string(record, "container", id);
+	json_object_set_new(record, "endpoints", rows);
+	(void)network_list(supervisor->networks, &list, &count, &err);
+	for (size_t i = 0; i < count; i++) {
+		json_t *row = json_object();
+
+		json_put_string(row, "network", list[i]->name);
+		json_put_string(row, "interface", "none");
+		json_put_string(row, "host_interface", "none");
+		if (observe_is_ours(supervisor, list[i]->labels))
+			json_array_append(rows, row);
+		json_decref(row);
+		network_info_free(list[i]);
+	}
+	free(list);
+	if (attachment_from_json(supervisor->networks, record, &attachment, &err) < 0)
+		log_warning("container %.12s: %s", id, err.message);
+	return attachment;
+}
+
 /* The attachment of a removed container, or NULL. */
 static struct attachment *attachment_in_trash(struct supervisor *supervisor, const char *id)
 {
@@ -443,8 +477,9 @@ static struct attachment *attachment_in_trash(struct supervisor *supervisor, con
 	struct error err = ERROR_INIT;
 	const json_t *json;
 
-	if (json_read(supervisor->state_dir, path, RECORD_MAX, &record, &err) < 0)
-		return NULL;
+	if (json_read(supervisor->state_dir, path, RECORD_MAX, &record, &err) < 0 ||
+	    !json_object_get(record, "attachment"))
+		return attachment_unknown(supervisor, id);
 	json = json_object_get(record, "attachment");
 	if (json && attachment_from_json(supervisor->networks, json, &attachment, &err) < 0)
 		log_warning("container %.12s: %s", id, err.message);

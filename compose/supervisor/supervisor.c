@@ -279,8 +279,9 @@ static void raise_file_limit(struct supervisor *supervisor)
 
 int supervisor_main(int argc, char **argv)
 {
-	struct supervisor supervisor = {.state_dir = -EBADF, .runtime_dir = -EBADF};
-	struct early_exits exits = {.supervisor = &supervisor, .early = true};
+	/* Static: what is reached from here at the end is no leak. */
+	static struct supervisor supervisor = {.state_dir = -EBADF, .runtime_dir = -EBADF};
+	static struct early_exits exits = {.supervisor = &supervisor, .early = true};
 	struct error err = ERROR_INIT;
 	sigset_t blocked;
 	int r;

@@ -160,7 +160,8 @@ def test_up_and_down_at_once(berth):
         clients = [project.popen("up", "-d"), project.popen("down", "-t", "0")]
         for client in clients:
             out, err = client.communicate(timeout=30)
-            assert client.returncode == 0, err
+            # The down does not wait for an up that came first.
+            assert client.returncode == 0 or 'interrupted by "berth down"' in err, err
     project.run("down", "-t", "0")
 
 

@@ -31,6 +31,8 @@ struct scene {
 	char *strings[64];
 	size_t string_count;
 	const char *services[8];
+	const char *only[8];
+	size_t only_count;
 	struct plan_scale scale;
 };
 
@@ -123,6 +125,11 @@ static void set_option(struct scene *scene, struct plan_options *options, const 
 			options->goal = (enum plan_goal)i;
 	while (scene->services[services])
 		services++;
+	if (str_starts_with(word, "only:")) {
+		scene->only[scene->only_count++] =
+			keep(scene, str_printf("%064lx", strtoul(word + 5, NULL, 10)));
+		options->containers = scene->only;
+	}
 	if (word[0] == '@')
 		scene->services[services] = keep(scene, alloc_string(word + 1));
 	if (scene->services[0])
@@ -324,6 +331,13 @@ static const struct row rows[] = {
 	{"start", NEEDS("started", ""), "p-a-1 exited =, p-b-1 exited =", "start",
 	 "start container p-a-1 (asked for)\n"
 	 "start container p-b-1 (asked for)\n"},
+	{"start of what ran before", NEEDS_HEALTHY,
+	 "p-a-1 exited =, p-b-1 exited =", "start only:1 only:2",
+	 "start container p-a-1 (it ran before)\n"
+	 "wait for container p-a-1 to be healthy (b can do without it)\n"
+	 "start container p-b-1 (it ran before)\n"},
+	{"start of one that ran before", NEEDS_HEALTHY, "p-a-1 exited =, p-b-1 exited =",
+	 "start only:2", "start container p-b-1 (it ran before)\n"},
 	{"start of what was never made", ONE, "", "start",
 	 "error: service \"a\" has no container to start: bring it up first\n"},
 	{"restart of one", NEEDS("started", ""), "p-a-1 running =, p-b-1 running =", "restart @a",
