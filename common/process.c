@@ -138,12 +138,7 @@ int process_signal_from_name(const char *name)
 	static const struct {
 		const char *name;
 		int signal;
-	} aliases[] = {
-		{"IOT",  SIGABRT},
-                {"CLD",  SIGCHLD},
-                {"IO",   SIGIO  },
-                {"POLL", SIGPOLL}
-        };
+	} aliases[] = {{"IOT", SIGABRT}, {"CLD", SIGCHLD}, {"IO", SIGIO}, {"POLL", SIGPOLL}};
 
 	if (isdigit((unsigned char)name[0]))
 		return signal_from_number(name, 0, 1);

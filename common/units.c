@@ -77,17 +77,17 @@ static const struct unit {
 	const char *name;
 	int64_t nsec;
 } duration_units[] = {
-  /* Longer names before those that they start with. */
-	{"ns",      1			      },
-	{"us",      1000			   },
-	{"\u00b5s", 1000			   }, /* micro sign */
-	{"\u03bcs", 1000			   }, /* Greek mu */
-	{"ms",      1000000			},
-	{"s",       1000000000                     },
-	{"m",       INT64_C(60) * 1000000000       },
-	{"h",       INT64_C(3600) * 1000000000     },
-	{"d",       INT64_C(86400) * 1000000000    },
-	{"w",       INT64_C(7) * 86400 * 1000000000},
+	/* Longer names before those that they start with. */
+	{"ns", 1},
+	{"us", 1000},
+	{"\u00b5s", 1000}, /* micro sign */
+	{"\u03bcs", 1000}, /* Greek mu */
+	{"ms", 1000000},
+	{"s", 1000000000},
+	{"m", INT64_C(60) * 1000000000},
+	{"h", INT64_C(3600) * 1000000000},
+	{"d", INT64_C(86400) * 1000000000},
+	{"w", INT64_C(7) * 86400 * 1000000000},
 };
 
 static const struct unit *read_unit(const char **s)

@@ -422,8 +422,7 @@ static int release_leases(struct network_store *store, struct attachment *const 
 			    !strv_contains(touched, network))
 				strv_append(&touched, network);
 		}
-	strv_foreach(network, touched)
-	{
+	strv_foreach(network, touched) {
 		struct error failure = ERROR_INIT;
 
 		if (store_leases_write(store, network, &failure) >= 0)

@@ -74,8 +74,7 @@ static int take_networks(const struct network_store *store, struct ipam_taken *t
 
 	if (store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_network_ struct network *other = NULL;
 		struct error broken = ERROR_INIT;
 
@@ -271,8 +270,7 @@ int network_list(struct network_store *store, struct network_info ***ret, size_t
 
 	if (lock < 0 || store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		struct network_info *info;
 		struct error broken = ERROR_INIT;
 

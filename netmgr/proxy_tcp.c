@@ -273,7 +273,7 @@ static void add_connection(struct proxy_tcp *tcp, int fd)
 		.tcp = tcp,
 		.next = tcp->connections,
 		.at = &tcp->connections,
-		.fds = {fd,     -EBADF},
+		.fds = {fd, -EBADF},
 		.flows[0].pipe = {-EBADF, -EBADF},
 		.flows[1].pipe = {-EBADF, -EBADF},
 	};

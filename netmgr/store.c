@@ -31,9 +31,9 @@ static void sweep(const struct network_store *store)
 
 	if (fs_list(store->dir, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names) if (str_starts_with(name, ".new-") &&
-				      fs_remove_tree(store->dir, name, &err) < 0)
-		log_warning("networks/%s: %s", name, err.message);
+	strv_foreach(name, names)
+		if (str_starts_with(name, ".new-") && fs_remove_tree(store->dir, name, &err) < 0)
+			log_warning("networks/%s: %s", name, err.message);
 }
 
 int network_store_open(const char *root, struct network_store **ret, struct error *err)
@@ -261,7 +261,9 @@ int store_names(const struct network_store *store, char ***ret, struct error *er
 	if (fs_list(store->dir, ".", &all, err) < 0)
 		return -err->code;
 	*ret = NULL;
-	strv_foreach(name, all) if (store_name_valid(name)) strv_append(ret, name);
+	strv_foreach(name, all)
+		if (store_name_valid(name))
+			strv_append(ret, name);
 	return 0;
 }
 

@@ -24,14 +24,10 @@ static const struct propagation {
 	uint64_t kind;
 	bool recursive;
 } propagations[] = {
-	{"private",     MS_PRIVATE,    false},
-        {"rprivate",    MS_PRIVATE,    true },
-	{"shared",      MS_SHARED,     false},
-        {"rshared",     MS_SHARED,     true },
-	{"slave",       MS_SLAVE,      false},
-        {"rslave",      MS_SLAVE,      true },
-	{"unbindable",  MS_UNBINDABLE, false},
-        {"runbindable", MS_UNBINDABLE, true },
+	{"private", MS_PRIVATE, false},       {"rprivate", MS_PRIVATE, true},
+	{"shared", MS_SHARED, false},         {"rshared", MS_SHARED, true},
+	{"slave", MS_SLAVE, false},           {"rslave", MS_SLAVE, true},
+	{"unbindable", MS_UNBINDABLE, false}, {"runbindable", MS_UNBINDABLE, true},
 };
 
 static const struct propagation *find_propagation(const char *name)

@@ -97,12 +97,8 @@ static const struct {
 	const char *name;
 	int (*set)(struct tmpfs_options *options, const char *text);
 } values[] = {
-	{"size",      set_size  },
-        {"mode",      set_mode  },
-        {"uid",       set_uid   },
-	{"gid",       set_gid   },
-        {"nr_inodes", set_inodes},
-        {"nr_blocks", set_blocks},
+	{"size", set_size}, {"mode", set_mode},        {"uid", set_uid},
+	{"gid", set_gid},   {"nr_inodes", set_inodes}, {"nr_blocks", set_blocks},
 };
 
 /* Words without a value: which field they set, and to what. NULL: of no consequence to a tmpfs. */
@@ -112,26 +108,26 @@ static const struct {
 	size_t field;
 	bool value;
 } flags[] = {
-	{"ro",         FIELD(read_only), true },
-	{"rw",         FIELD(read_only), false},
-	{"exec",       FIELD(exec),      true },
-	{"noexec",     FIELD(exec),      false},
-	{"suid",       FIELD(suid),      true },
-	{"nosuid",     FIELD(suid),      false},
-	{"dev",        FIELD(dev),       true },
-	{"nodev",      FIELD(dev),       false},
-	{"defaults",   0,                false},
-	{"relatime",   0,                false},
-	{"norelatime", 0,                false},
-	{"atime",      0,                false},
-	{"noatime",    0,                false},
-	{"diratime",   0,                false},
-	{"nodiratime", 0,                false},
-	{"async",      0,                false},
-	{"sync",       0,                false},
-	{"rprivate",   0,                false},
-	{"private",    0,                false},
-	{"tmpcopyup",  0,                false},
+	{"ro", FIELD(read_only), true},
+	{"rw", FIELD(read_only), false},
+	{"exec", FIELD(exec), true},
+	{"noexec", FIELD(exec), false},
+	{"suid", FIELD(suid), true},
+	{"nosuid", FIELD(suid), false},
+	{"dev", FIELD(dev), true},
+	{"nodev", FIELD(dev), false},
+	{"defaults", 0, false},
+	{"relatime", 0, false},
+	{"norelatime", 0, false},
+	{"atime", 0, false},
+	{"noatime", 0, false},
+	{"diratime", 0, false},
+	{"nodiratime", 0, false},
+	{"async", 0, false},
+	{"sync", 0, false},
+	{"rprivate", 0, false},
+	{"private", 0, false},
+	{"tmpcopyup", 0, false},
 };
 
 static bool parse_flag(const char *word, struct tmpfs_options *options)

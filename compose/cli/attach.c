@@ -22,12 +22,12 @@ static int container_index;
 static const char *detach_keys;
 
 static const struct option options[] = {
-	{"detach-keys",  0, OPTION_STRING, &detach_keys, "string", NULL},
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string", NULL},
 	{"index", 0, OPTION_INT, &container_index, "int",
-	 "index of the container if service has multiple replicas"},
-	{"no-stdin",      0, OPTION_FLAG, &no_stdin, NULL, "Do not attach STDIN"},
-	{"sig-proxy",              0, OPTION_FLAG, &ignored_flag, NULL, NULL},
-	{NULL            },
+	 "Which replica, by its number (default 1)"},
+	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
+	{"sig-proxy", 0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct client *, client_free);
@@ -119,8 +119,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_attach = {
 	.name = "attach",
 	.operands = "[OPTIONS] SERVICE",
-	.summary = "Attach local standard input, output, and error streams to a service's running "
-		   "container",
+	.summary = "Connect this terminal to the main process of a running service",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -18,32 +18,33 @@ static bool resolve_digests, lock_digests;
 static const char *format, *output, *hash;
 
 static const struct option options[] = {
-	{"environment",			       0, OPTION_FLAG, &environment, NULL,
-	 "Print environment used for interpolation"},
-	{"format",				0, OPTION_STRING, &format, "string", "Format the output. Values: [yaml | json]"},
-	{"hash",				       0, OPTION_STRING, &hash, "string", "Print the service config hash, one per line"},
-	{"images",					   0, OPTION_FLAG, &images, NULL, "Print the image names, one per line"},
-	{"lock-image-digests",           0, OPTION_FLAG, &lock_digests, NULL, NULL},
-	{"models",				    0, OPTION_FLAG, &models, NULL, "Print the model names, one per line"},
-	{"networks", 0, OPTION_FLAG, &networks, NULL, "Print the network names, one per line"},
-	{"no-consistency",				      0, OPTION_FLAG, &no_consistency, NULL,
-	 "Don't check model consistency - warning: may produce invalid Compose output"},
-	{"no-env-resolution",			      0, OPTION_FLAG, &no_env_resolution, NULL,
-	 "Don't resolve service env files"},
-	{"no-interpolate",				   0, OPTION_FLAG, &no_interpolate, NULL,
-	 "Don't interpolate environment variables"},
-	{"no-normalize",					   0, OPTION_FLAG, &no_normalize, NULL, "Don't normalize compose model"},
-	{"no-path-resolution",0, OPTION_FLAG, &no_path_resolution, NULL,
-	 "Don't resolve file paths"},
-	{"output",				    'o', OPTION_STRING, &output, "string", "Save to file (default to stdout)"},
-	{"profiles",      0, OPTION_FLAG, &profiles, NULL, "Print the profile names, one per line"},
-	{"quiet",			'q', OPTION_FLAG, &quiet, NULL,
-	 "Only validate the configuration, don't print anything"},
-	{"resolve-image-digests",                                0, OPTION_FLAG, &resolve_digests, NULL, NULL},
-	{"services",				       0, OPTION_FLAG, &services, NULL, "Print the service names, one per line"},
-	{"variables",					   0, OPTION_FLAG, &variables, NULL, "Print model variables and default values"},
-	{"volumes",       0, OPTION_FLAG, &volumes, NULL, "Print the volume names, one per line"},
-	{NULL				   },
+	{"environment", 0, OPTION_FLAG, &environment, NULL,
+	 "Show the variables that ${...} is filled from"},
+	{"format", 0, OPTION_STRING, &format, "string", "yaml (default) or json"},
+	{"hash", 0, OPTION_STRING, &hash, "string",
+	 "Show the hash by which changes are noticed, of SERVICE or of all (*)"},
+	{"images", 0, OPTION_FLAG, &images, NULL, "Names of images only"},
+	{"lock-image-digests", 0, OPTION_FLAG, &lock_digests, NULL, NULL},
+	{"models", 0, OPTION_FLAG, &models, NULL, "Names of models only"},
+	{"networks", 0, OPTION_FLAG, &networks, NULL, "Names of networks only"},
+	{"no-consistency", 0, OPTION_FLAG, &no_consistency, NULL,
+	 "Skip the checks across the file: the result may not be usable"},
+	{"no-env-resolution", 0, OPTION_FLAG, &no_env_resolution, NULL,
+	 "Leave env_file as it is written"},
+	{"no-interpolate", 0, OPTION_FLAG, &no_interpolate, NULL, "Leave ${...} as it is written"},
+	{"no-normalize", 0, OPTION_FLAG, &no_normalize, NULL,
+	 "Leave out what follows from the rest (default network, implied dependencies)"},
+	{"no-path-resolution", 0, OPTION_FLAG, &no_path_resolution, NULL,
+	 "Leave paths as they are written"},
+	{"output", 'o', OPTION_STRING, &output, "string", "Write to this file"},
+	{"profiles", 0, OPTION_FLAG, &profiles, NULL, "Names of profiles only"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Check the file and print nothing"},
+	{"resolve-image-digests", 0, OPTION_FLAG, &resolve_digests, NULL, NULL},
+	{"services", 0, OPTION_FLAG, &services, NULL, "Names of services only"},
+	{"variables", 0, OPTION_FLAG, &variables, NULL,
+	 "Variables that the files mention, with their defaults"},
+	{"volumes", 0, OPTION_FLAG, &volumes, NULL, "Names of volumes only"},
+	{NULL},
 };
 
 static const char *const variable_columns[] = {
@@ -60,7 +61,8 @@ static void print_sorted(char **list)
 {
 	if (list)
 		qsort(list, strv_length(list), sizeof(*list), compare);
-	strv_foreach(name, list) puts(name);
+	strv_foreach(name, list)
+		puts(name);
 }
 
 static void print_profiles(const struct project *project)
@@ -68,8 +70,7 @@ static void print_profiles(const struct project *project)
 	_cleanup_strv_ char **seen = NULL;
 
 	for (size_t i = 0; i < project->service_count; i++)
-		strv_foreach(profile, project->services[i].profiles)
-		{
+		strv_foreach(profile, project->services[i].profiles) {
 			if (!strv_contains(seen, profile))
 				strv_append(&seen, profile);
 		}
@@ -106,8 +107,7 @@ static int print_hashes(const struct project *project, struct error *err)
 	_cleanup_strv_ char **wanted = strcmp(hash, "*") ? strv_split(hash, ",") : NULL;
 	char hex[65];
 
-	strv_foreach(name, wanted)
-	{
+	strv_foreach(name, wanted) {
 		if (!project_service(project, name))
 			return error_set(err, ENOENT, "no such service: %s", name);
 	}
@@ -238,7 +238,7 @@ const struct command command_config = {
 	.name = "config",
 	.aliases = "convert",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Parse, resolve and render compose file in canonical format",
+	.summary = "Show the project as berth understands it",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

@@ -37,15 +37,15 @@ static void put_flags(json_t *json, const struct plan_options *options)
 		const char *name;
 		bool value;
 	} flags[] = {
-		{"no_deps",              options->no_deps             },
-		{"no_start",             options->no_start            },
-		{"remove_orphans",       options->remove_orphans      },
+		{"no_deps", options->no_deps},
+		{"no_start", options->no_start},
+		{"remove_orphans", options->remove_orphans},
 		{"always_recreate_deps", options->always_recreate_deps},
-		{"renew_anon_volumes",   options->renew_anon_volumes  },
-		{"wait",                 options->wait                },
-		{"volumes",              options->volumes             },
-		{"force_stop",           options->force_stop          },
-		{"by_label",             options->by_label            },
+		{"renew_anon_volumes", options->renew_anon_volumes},
+		{"wait", options->wait},
+		{"volumes", options->volumes},
+		{"force_stop", options->force_stop},
+		{"by_label", options->by_label},
 	};
 
 	array_foreach(flag, flags) {

@@ -4,24 +4,22 @@
 #include "compose/cli/up_options.h"
 
 static const struct option options[] = {
-	{"build",								     0, OPTION_FLAG, &up_options.build, NULL,
-	 "Build images before starting containers"},
-	{"force-recreate",								0, OPTION_FLAG, &up_options.force_recreate, NULL,
-	 "Recreate containers even if their configuration and image haven't changed"},
-	{"no-build",								       0, OPTION_FLAG, &up_options.no_build, NULL,
-	 "Don't build an image, even if it's policy"},
-	{"no-recreate",									   0, OPTION_FLAG, &up_options.no_recreate, NULL,
-	 "If containers already exist, don't recreate them"},
-	{"pull",           0, OPTION_STRING, &up_options.pull, "string",
-	 "Pull image before running (\"always\"|\"missing\"|\"never\"|\"build\")"},
-	{"quiet-pull",						 0, OPTION_FLAG, &up_options.quiet_pull, NULL,
-	 "Pull without printing progress information"},
+	{"build", 0, OPTION_FLAG, &up_options.build, NULL, "Build images first"},
+	{"force-recreate", 0, OPTION_FLAG, &up_options.force_recreate, NULL,
+	 "Make containers anew though nothing changed"},
+	{"no-build", 0, OPTION_FLAG, &up_options.no_build, NULL,
+	 "Never build, whatever pull_policy says"},
+	{"no-recreate", 0, OPTION_FLAG, &up_options.no_recreate, NULL,
+	 "Keep containers that are there, though they differ"},
+	{"pull", 0, OPTION_STRING, &up_options.pull, "string",
+	 "When to pull: always, missing, never or build"},
+	{"quiet-pull", 0, OPTION_FLAG, &up_options.quiet_pull, NULL, "No progress while pulling"},
 	{"remove-orphans", 0, OPTION_FLAG, &up_options.remove_orphans, NULL,
-	 "Remove containers for services not defined in the Compose file"},
-	{"scale",								  0, OPTION_LIST, &up_options.scales, "stringArray",
-	 "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file"},
-	{"yes",								'y', OPTION_FLAG, &up_options.yes, NULL, "Assume \"yes\" as answer to all prompts"},
-	{NULL								      },
+	 "Also remove containers of services that left the file"},
+	{"scale", 0, OPTION_LIST, &up_options.scales, "stringArray",
+	 "SERVICE=NUM: so many containers, whatever the file says"},
+	{"yes", 'y', OPTION_FLAG, &up_options.yes, NULL, "Answer yes to every question"},
+	{NULL},
 };
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -42,7 +40,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_create = {
 	.name = "create",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Creates containers for a service",
+	.summary = "Make the containers without starting them",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

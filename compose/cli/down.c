@@ -19,16 +19,15 @@ static int timeout;
 
 static const struct option options[] = {
 	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
-	 "Remove containers for services not defined in the Compose file"},
-	{"rmi",     0, OPTION_STRING, &rmi, "string",
-	 "Remove images used by services. \"local\" remove only images that don't have a custom "
-	 "tag (\"local\"|\"all\")"},
-	{"timeout",            't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
-	 &timeout_given},
-	{"volumes",                'v', OPTION_FLAG, &volumes, NULL,
-	 "Remove named volumes declared in the \"volumes\" section of the Compose file and "
-	 "anonymous volumes attached to containers"},
-	{NULL          },
+	 "Also remove containers of services that left the file"},
+	{"rmi", 0, OPTION_STRING, &rmi, "string",
+	 "Also remove the services' images: all, or only the local ones that have no image: of "
+	 "their own"},
+	{"timeout", 't', OPTION_INT, &timeout, "int",
+	 "Seconds until what does not stop is killed (default: stop_grace_period)", &timeout_given},
+	{"volumes", 'v', OPTION_FLAG, &volumes, NULL,
+	 "Also remove the project's volumes, with their data"},
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -113,7 +112,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_down = {
 	.name = "down",
 	.operands = "[OPTIONS] [SERVICES]",
-	.summary = "Stop and remove containers, networks",
+	.summary = "Stop and remove all of a project but its volumes",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

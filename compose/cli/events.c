@@ -17,10 +17,11 @@ static bool as_json;
 static const char *since, *until;
 
 static const struct option options[] = {
-	{"json",       0, OPTION_FLAG, &as_json, NULL, "Output events as a stream of json objects"},
-	{"since", 0, OPTION_STRING, &since, "string", "Show all events created since timestamp"},
-	{"until",        0, OPTION_STRING, &until, "string", "Stream events until this timestamp"},
-	{NULL           },
+	{"json", 0, OPTION_FLAG, &as_json, NULL, "One JSON object a line"},
+	{"since", 0, OPTION_STRING, &since, "string",
+	 "From this time on (a timestamp, or 10m for ten minutes ago)"},
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time"},
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct client *, client_free);
@@ -120,7 +121,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_events = {
 	.name = "events",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Receive real time events from containers",
+	.summary = "Tell what happens to the containers, as it happens",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

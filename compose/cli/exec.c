@@ -18,21 +18,19 @@ static const char *user, *working_dir;
 static char **environment;
 
 static const struct option options[] = {
-	{"detach",		     'd', OPTION_FLAG, &detach, NULL, "Detached mode: Run command in the background"},
-	{"env",		 'e', OPTION_LIST, &environment, "stringArray", "Set environment variables"},
-	{"index",			0, OPTION_INT, &container_index, "int",
-	 "Index of the container if service has multiple replicas"},
-	{"interactive",			    'i', OPTION_FLAG, &interactive, NULL, NULL},
-	{"no-TTY",         'T', OPTION_FLAG, &no_tty, NULL, NULL},
-	{"no-tty",                0, OPTION_FLAG, &no_tty, NULL,
-	 "Disable pseudo-TTY allocation, as -T. By default a TTY is allocated on a terminal"},
-	{"privileged", 0, OPTION_FLAG, &privileged, NULL,
-	 "Give extended privileges to the process"},
-	{"tty",		      't', OPTION_FLAG, &tty, NULL, NULL},
-	{"user",		  'u', OPTION_STRING, &user, "string", "Run the command as this user"},
-	{"workdir",		       'w', OPTION_STRING, &working_dir, "string",
-	 "Path to workdir directory for this command"},
-	{NULL			   },
+	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Start it and return at once"},
+	{"env", 'e', OPTION_LIST, &environment, "stringArray", "KEY=VALUE for its environment"},
+	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"interactive", 'i', OPTION_FLAG, &interactive, NULL, NULL},
+	{"no-TTY", 'T', OPTION_FLAG, &no_tty, NULL, NULL},
+	{"no-tty", 0, OPTION_FLAG, &no_tty, NULL,
+	 "No terminal for it, as with -T (one is made when this is a terminal)"},
+	{"privileged", 0, OPTION_FLAG, &privileged, NULL, "With all capabilities"},
+	{"tty", 't', OPTION_FLAG, &tty, NULL, NULL},
+	{"user", 'u', OPTION_STRING, &user, "string", "As this user: NAME, UID, or USER:GROUP"},
+	{"workdir", 'w', OPTION_STRING, &working_dir, "string",
+	 "In this directory of the container"},
+	{NULL},
 };
 
 /* -e KEY takes the value from our own environment, as docker does. */
@@ -98,7 +96,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_exec = {
 	.name = "exec",
 	.operands = "[OPTIONS] SERVICE COMMAND [ARGS...]",
-	.summary = "Execute a command in a running container",
+	.summary = "Run a program in a running container",
 	.options = options,
 	.min_operands = 2,
 	.max_operands = -1,

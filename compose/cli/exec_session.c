@@ -104,10 +104,10 @@ int exec_session_copy(int master, bool interactive, int done, struct error *err)
 {
 	_cleanup_close_ int window = window_signal();
 	struct pollfd polls[] = {
-		{master,			  POLLIN},
+		{master, POLLIN},
 		{interactive ? STDIN_FILENO : -1, POLLIN},
-		{window,			  POLLIN},
-		{done,			    POLLIN},
+		{window, POLLIN},
+		{done, POLLIN},
 	};
 	struct signalfd_siginfo info;
 

@@ -170,10 +170,7 @@ static int parse_letters(struct parser *parser, const char *word)
 int flags_parse(const struct option *options, const struct option *also, bool stop_at_operand,
 		int argc, char **argv, int *ret_operands, struct error *err)
 {
-	struct parser parser = {
-		{options, also},
-                argc, 0, argv, err
-        };
+	struct parser parser = {{options, also}, argc, 0, argv, err};
 	int operands = 0;
 
 	while (parser.at < argc) {

@@ -40,13 +40,13 @@ static char **import_changes;
 static const char *import_message, *import_platform;
 
 static const struct option import_options[] = {
-	{"change",     'c', OPTION_LIST, &import_changes, "list",
-	 "Apply Dockerfile instruction to the created image"},
+	{"change", 'c', OPTION_LIST, &import_changes, "list",
+	 "A Dockerfile instruction for the image's configuration: CMD, ENV, USER, ..."},
 	{"message", 'm', OPTION_STRING, &import_message, "string",
-	 "Set commit message for imported image"},
-	{"platform",      0, OPTION_STRING, &import_platform, "string",
-	 "Set platform if server is multi-platform capable"},
-	{NULL           },
+	 "A note kept in the image's history"},
+	{"platform", 0, OPTION_STRING, &import_platform, "string",
+	 "os/architecture of what is imported"},
+	{NULL},
 };
 
 static int import(struct project_args *args, int argc, char **argv)
@@ -73,7 +73,7 @@ static int import(struct project_args *args, int argc, char **argv)
 static const struct command command_import = {
 	.name = "import",
 	.operands = "[OPTIONS] FILE|DIRECTORY|- [REPOSITORY[:TAG]]",
-	.summary = "Import a root file system (a tar archive or a folder) as an image",
+	.summary = "Make an image of a root file system: a tar archive or a folder",
 	.options = import_options,
 	.min_operands = 1,
 	.max_operands = 2,
@@ -86,10 +86,10 @@ static const char *load_input;
 static bool load_quiet;
 
 static const struct option load_options[] = {
-	{"input",        'i', OPTION_STRING, &load_input, "string",
-	 "Read from tar archive file or folder, instead of STDIN"},
-	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Suppress the load output"},
-	{NULL     },
+	{"input", 'i', OPTION_STRING, &load_input, "string",
+	 "Read this file or folder rather than standard input"},
+	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Print nothing"},
+	{NULL},
 };
 
 static int load(struct project_args *args, int argc, char **argv)
@@ -115,7 +115,7 @@ static int load(struct project_args *args, int argc, char **argv)
 static const struct command command_load = {
 	.name = "load",
 	.operands = "[OPTIONS]",
-	.summary = "Load an image from a tar archive (docker save, OCI layout) or STDIN",
+	.summary = "Take in images from an archive: docker save's, or an OCI layout",
 	.options = load_options,
 	.run = load,
 };
@@ -125,11 +125,10 @@ static const struct command command_load = {
 static const char *save_output, *save_format = "docker";
 
 static const struct option save_options[] = {
-	{"format",       0, OPTION_STRING, &save_format, "string",
-	 "Format of the archive (\"docker\"|\"oci\", default docker)"},
+	{"format", 0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
 	{"output", 'o', OPTION_STRING, &save_output, "string",
-	 "Write to a file, instead of STDOUT"},
-	{NULL     },
+	 "Write to this file rather than to standard output"},
+	{NULL},
 };
 
 static int open_output(struct error *err)
@@ -181,7 +180,7 @@ static int save(struct project_args *args, int argc, char **argv)
 static const struct command command_save = {
 	.name = "save",
 	.operands = "[OPTIONS] IMAGE [IMAGE...]",
-	.summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+	.summary = "Write images into an archive",
 	.options = save_options,
 	.min_operands = 1,
 	.max_operands = -1,
@@ -194,12 +193,12 @@ static bool list_quiet, list_no_trunc, list_all;
 static const char *list_format;
 
 static const struct option list_options[] = {
-	{"all",        'a', OPTION_FLAG, &list_all, NULL, "Show all images"},
+	{"all", 'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
 	{"format", 0, OPTION_STRING, &list_format, "string",
-	 "Format output using a custom template: 'table', 'table TEMPLATE', 'json', 'TEMPLATE'"},
-	{"no-trunc",        0, OPTION_FLAG, &list_no_trunc, NULL, "Don't truncate output"},
-	{"quiet",            'q', OPTION_FLAG, &list_quiet, NULL, "Only show image IDs"},
-	{NULL          },
+	 "table, json, or a template such as '{{.Name}}'"},
+	{"no-trunc", 0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
+	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
+	{NULL},
 };
 
 static const char *const list_columns[] = {
@@ -251,7 +250,7 @@ static const struct command command_list = {
 	.name = "ls",
 	.aliases = "list images",
 	.operands = "[OPTIONS] [REPOSITORY[:TAG]]",
-	.summary = "List images",
+	.summary = "Show the images that are here",
 	.options = list_options,
 	.max_operands = 1,
 	.run = list,
@@ -262,7 +261,8 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force",      'f', OPTION_FLAG, &remove_force, NULL, "Force removal of the image"},
+	{"force", 'f', OPTION_FLAG, &remove_force, NULL,
+	 "Though it has several names, or a stopped container uses it"},
 	{NULL},
 };
 
@@ -294,7 +294,7 @@ static const struct command command_remove = {
 	.name = "rm",
 	.aliases = "rmi remove",
 	.operands = "[OPTIONS] IMAGE [IMAGE...]",
-	.summary = "Remove one or more images",
+	.summary = "Remove images",
 	.options = remove_options,
 	.min_operands = 1,
 	.max_operands = -1,
@@ -314,7 +314,7 @@ static int tag(struct project_args *args, int argc, char **argv)
 static const struct command command_tag = {
 	.name = "tag",
 	.operands = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-	.summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+	.summary = "Give an image one more name",
 	.min_operands = 2,
 	.max_operands = 2,
 	.run = tag,
@@ -325,8 +325,8 @@ static const struct command command_tag = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format",       'f', OPTION_STRING, &inspect_format, "string",
-	 "Format output using a custom template: 'json', 'TEMPLATE'"},
+	{"format", 'f', OPTION_STRING, &inspect_format, "string",
+	 "json, or a template such as '{{.Id}}'"},
 	{NULL},
 };
 
@@ -364,7 +364,7 @@ static int inspect(struct project_args *args, int argc, char **argv)
 static const struct command command_inspect = {
 	.name = "inspect",
 	.operands = "[OPTIONS] IMAGE [IMAGE...]",
-	.summary = "Display detailed information on one or more images",
+	.summary = "Show all that is known of images",
 	.options = inspect_options,
 	.min_operands = 1,
 	.max_operands = -1,
@@ -379,6 +379,6 @@ static const struct command *const children[] = {
 const struct command command_image = {
 	.name = "image",
 	.operands = "COMMAND",
-	.summary = "Manage images",
+	.summary = "Images: take in, list, name, save, remove",
 	.children = children,
 };

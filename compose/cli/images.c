@@ -17,10 +17,9 @@ static bool quiet;
 static const char *format;
 
 static const struct option options[] = {
-	{"format",       0, OPTION_STRING, &format, "string",
-	 "Format the output. Values: [table | json]"},
-	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Only display IDs"},
-	{NULL     },
+	{"format", 0, OPTION_STRING, &format, "string", "table (default) or json"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Ids only"},
+	{NULL},
 };
 
 static const char *const columns[] = {
@@ -136,7 +135,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_images = {
 	.name = "images",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "List images used by the created containers",
+	.summary = "Show which images the containers were made from",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

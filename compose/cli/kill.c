@@ -13,10 +13,9 @@ static bool remove_orphans;
 
 static const struct option options[] = {
 	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
-	 "Remove containers for services not defined in the Compose file"},
-	{"signal",     's', OPTION_STRING, &signal_name, "string",
-	 "SIGNAL to send to the container (default \"SIGKILL\")"},
-	{NULL           },
+	 "Also remove containers of services that left the file"},
+	{"signal", 's', OPTION_STRING, &signal_name, "string", "The signal (default SIGKILL)"},
+	{NULL},
 };
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -43,7 +42,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_kill = {
 	.name = "kill",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Force stop service containers",
+	.summary = "Send a signal, at once",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

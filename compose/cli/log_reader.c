@@ -264,10 +264,7 @@ void log_reader_free(struct log_reader *reader)
 /* A user may have 128 inotifies; whoever follows more containers looks ten times a second. */
 static int watch_by_timer(struct log_reader *reader)
 {
-	struct itimerspec often = {
-		{0, TIMER_NSEC},
-                {0, TIMER_NSEC}
-        };
+	struct itimerspec often = {{0, TIMER_NSEC}, {0, TIMER_NSEC}};
 
 	reader->is_timer = true;
 	reader->wakeup = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -18,19 +18,18 @@ static int container_index;
 static const char *since, *until, *tail = "all";
 
 static const struct option options[] = {
-	{"follow",						  'f', OPTION_FLAG, &follow, NULL, "Follow log output"},
-	{"index",					      0, OPTION_INT, &container_index, "int",
-	 "Index of the container if service has multiple replicas"},
-	{"no-color",						     0, OPTION_FLAG, &no_color, NULL, "Produce monochrome output"},
-	{"no-log-prefix",							 0, OPTION_FLAG, &no_log_prefix, NULL, "Don't print prefix in logs"},
-	{"since",           0, OPTION_STRING, &since, "string",
-	 "Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m)"},
-	{"tail",					 'n', OPTION_STRING, &tail, "string",
-	 "Number of lines to show from the end of the logs for each container (default \"all\")"},
-	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "Show timestamps"},
-	{"until",						0, OPTION_STRING, &until, "string",
-	 "Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m)"},
-	{NULL					     },
+	{"follow", 'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
+	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"no-color", 0, OPTION_FLAG, &no_color, NULL, "No colours"},
+	{"no-log-prefix", 0, OPTION_FLAG, &no_log_prefix, NULL,
+	 "Lines without the container's name"},
+	{"since", 0, OPTION_STRING, &since, "string",
+	 "From this time on: 2026-01-31T12:00:00Z, or 42m for the last 42 minutes"},
+	{"tail", 'n', OPTION_STRING, &tail, "string",
+	 "Only the last so many lines of each container"},
+	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
+	{NULL},
 };
 
 static int read_time(const char *flag, const char *text, int64_t *ret, struct error *err)
@@ -123,7 +122,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_logs = {
 	.name = "logs",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "View output from containers",
+	.summary = "Show what containers wrote",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

@@ -21,13 +21,11 @@ static char **filters;
 static const char *format;
 
 static const struct option options[] = {
-	{"all",        'a', OPTION_FLAG, &all, NULL, "Show all stopped Compose projects"},
-	{"filter", 0, OPTION_LIST, &filters, "filter",
-	 "Filter output based on conditions provided"},
-	{"format",        0, OPTION_STRING, &format, "string",
-	 "Format the output. Values: [table | json]"},
-	{"quiet",            'q', OPTION_FLAG, &quiet, NULL, "Only display project names"},
-	{NULL          },
+	{"all", 'a', OPTION_FLAG, &all, NULL, "Also projects of which nothing runs"},
+	{"filter", 0, OPTION_LIST, &filters, "filter", "name=TEXT: projects whose name has it"},
+	{"format", 0, OPTION_STRING, &format, "string", "table (default) or json"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Names only"},
+	{NULL},
 };
 
 static const char *const columns[] = {
@@ -160,7 +158,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_ls = {
 	.name = "ls",
 	.operands = "[OPTIONS]",
-	.summary = "List running compose projects",
+	.summary = "Show the projects on this machine",
 	.options = options,
 	.run = run,
 };

@@ -15,7 +15,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_pause = {
 	.name = "pause",
 	.operands = "[SERVICE...]",
-	.summary = "Pause services",
+	.summary = "Freeze containers where they are",
 	.max_operands = -1,
 	.run = run,
 };

@@ -14,10 +14,9 @@ static const char *protocol = "tcp";
 static int container_index;
 
 static const struct option options[] = {
-	{"index",     0, OPTION_INT, &container_index, "int",
-	 "Index of the container if service has multiple replicas"},
-	{"protocol", 0, OPTION_STRING, &protocol, "string", "tcp or udp (default \"tcp\")"},
-	{NULL     },
+	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"protocol", 0, OPTION_STRING, &protocol, "string", "tcp (default) or udp"},
+	{NULL},
 };
 
 static bool print_port(const json_t *container, long target)
@@ -68,7 +67,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_port = {
 	.name = "port",
 	.operands = "[OPTIONS] SERVICE PRIVATE_PORT",
-	.summary = "Print the public port for a port binding",
+	.summary = "Show where a container's port can be reached",
 	.options = options,
 	.min_operands = 2,
 	.max_operands = 2,

@@ -17,20 +17,18 @@ static char **statuses;
 static const char *filter, *format;
 
 static const struct option options[] = {
-	{"all",						       'a', OPTION_FLAG, &all, NULL, "Show all stopped containers"},
-	{"filter",						0, OPTION_STRING, &filter, "string",
-	 "Filter services by a property (supported filters: status)"},
-	{"format",						       0, OPTION_STRING, &format, "string",
-	 "Format output using a custom template: 'table', 'table TEMPLATE', 'json', 'TEMPLATE'"},
-	{"no-trunc",							   0, OPTION_FLAG, &no_trunc, NULL, "Don't truncate output"},
-	{"orphans",           0, OPTION_FLAG, &orphans, NULL,
-	 "Include orphaned services (not declared by project)"},
-	{"quiet",						    'q', OPTION_FLAG, &quiet, NULL, "Only display IDs"},
-	{"services", 0, OPTION_FLAG, &services_only, NULL, "Display services"},
-	{"status",						    0, OPTION_LIST, &statuses, "stringArray",
-	 "Filter services by status. Values: [paused | restarting | removing | running | dead | "
-	 "created | exited]"},
-	{NULL					     },
+	{"all", 'a', OPTION_FLAG, &all, NULL, "Also those that do not run"},
+	{"filter", 0, OPTION_STRING, &filter, "string", "status=STATE: only containers in it"},
+	{"format", 0, OPTION_STRING, &format, "string",
+	 "table, json, or a template such as '{{.Name}}'"},
+	{"no-trunc", 0, OPTION_FLAG, &no_trunc, NULL, "Show ids and commands whole"},
+	{"orphans", 0, OPTION_FLAG, &orphans, NULL,
+	 "Also containers of services that left the file"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Ids only"},
+	{"services", 0, OPTION_FLAG, &services_only, NULL, "Names of services only"},
+	{"status", 0, OPTION_LIST, &statuses, "stringArray",
+	 "Only containers that are running, paused, restarting, created, exited, removing or dead"},
+	{NULL},
 };
 
 static const char *const columns[] = {
@@ -139,7 +137,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_ps = {
 	.name = "ps",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "List containers",
+	.summary = "Show the project's containers",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

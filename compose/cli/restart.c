@@ -8,10 +8,10 @@ static bool timeout_given;
 static bool no_deps;
 
 static const struct option options[] = {
-	{"no-deps",    0, OPTION_FLAG, &no_deps, NULL, "Don't restart dependent services"},
-	{"timeout", 't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
-	 &timeout_given},
-	{NULL       },
+	{"no-deps", 0, OPTION_FLAG, &no_deps, NULL, "Leave those alone that depend on it"},
+	{"timeout", 't', OPTION_INT, &timeout, "int",
+	 "Seconds until what does not stop is killed (default: stop_grace_period)", &timeout_given},
+	{NULL},
 };
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -29,7 +29,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_restart = {
 	.name = "restart",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Restart service containers",
+	.summary = "Stop and start services",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

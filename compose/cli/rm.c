@@ -12,13 +12,11 @@
 static bool force, stop, volumes, ignored;
 
 static const struct option options[] = {
-	{"all",        'a', OPTION_FLAG, &ignored, NULL, NULL},
-	{"force", 'f', OPTION_FLAG, &force, NULL, "Don't ask to confirm removal"},
-	{"stop",        's', OPTION_FLAG, &stop, NULL,
-	 "Stop the containers, if required, before removing"},
-	{"volumes",            'v', OPTION_FLAG, &volumes, NULL,
-	 "Remove any anonymous volumes attached to containers"},
-	{NULL        },
+	{"all", 'a', OPTION_FLAG, &ignored, NULL, NULL},
+	{"force", 'f', OPTION_FLAG, &force, NULL, "Without asking"},
+	{"stop", 's', OPTION_FLAG, &stop, NULL, "Stop those that run first"},
+	{"volumes", 'v', OPTION_FLAG, &volumes, NULL, "With their anonymous volumes"},
+	{NULL},
 };
 
 /* Their names, "a, b"; "" for none. */
@@ -83,7 +81,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_rm = {
 	.name = "rm",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Removes stopped service containers",
+	.summary = "Remove containers that do not run",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

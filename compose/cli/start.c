@@ -9,10 +9,11 @@ static bool wait;
 static int wait_timeout;
 
 static const struct option options[] = {
-	{"wait",       0, OPTION_FLAG, &wait, NULL, "Wait for services to be running|healthy"},
+	{"wait", 0, OPTION_FLAG, &wait, NULL,
+	 "Return once they run, or are healthy where they have a check"},
 	{"wait-timeout", 0, OPTION_INT, &wait_timeout, "int",
-	 "Maximum duration in seconds to wait for the project to be running|healthy"},
-	{NULL       },
+	 "Give up waiting after so many seconds"},
+	{NULL},
 };
 
 /* The first service that should start and has no container to do it with. */
@@ -49,7 +50,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_start = {
 	.name = "start",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Start services",
+	.summary = "Start containers that are there",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

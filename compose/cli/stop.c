@@ -6,8 +6,8 @@ static int timeout;
 static bool timeout_given;
 
 static const struct option options[] = {
-	{"timeout",   't', OPTION_INT, &timeout, "int", "Specify a shutdown timeout in seconds",
-	 &timeout_given},
+	{"timeout", 't', OPTION_INT, &timeout, "int",
+	 "Seconds until what does not stop is killed (default: stop_grace_period)", &timeout_given},
 	{NULL},
 };
 
@@ -25,7 +25,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_stop = {
 	.name = "stop",
 	.operands = "[OPTIONS] [SERVICE...]",
-	.summary = "Stop services",
+	.summary = "Stop containers and keep them",
 	.options = options,
 	.max_operands = -1,
 	.run = run,

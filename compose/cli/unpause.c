@@ -15,7 +15,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_unpause = {
 	.name = "unpause",
 	.operands = "[SERVICE...]",
-	.summary = "Unpause services",
+	.summary = "Let frozen containers go on",
 	.max_operands = -1,
 	.run = run,
 };

@@ -12,10 +12,9 @@ static const char *format = "";
 static bool only_number;
 
 static const struct option options[] = {
-	{"format",       'f', OPTION_STRING, &format, "string",
-	 "Format the output. Values: [pretty | json]. (Default: pretty)"},
-	{"short", 0, OPTION_FLAG, &only_number, NULL, "Shows only berth's version number"},
-	{NULL     },
+	{"format", 'f', OPTION_STRING, &format, "string", "pretty (default) or json"},
+	{"short", 0, OPTION_FLAG, &only_number, NULL, "Only the number"},
+	{NULL},
 };
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -37,7 +36,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_version = {
 	.name = "version",
 	.operands = "[OPTIONS]",
-	.summary = "Show the berth version information",
+	.summary = "Show the version",
 	.options = options,
 	.run = run,
 };

@@ -14,8 +14,8 @@ static bool down_project;
 
 static const struct option options[] = {
 	{"down-project", 0, OPTION_FLAG, &down_project, NULL,
-	 "Drops project when the first container stops"},
-	{NULL  },
+	 "Take the project down when the first one has ended"},
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct client *, client_free);
@@ -98,7 +98,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_wait = {
 	.name = "wait",
 	.operands = "SERVICE [SERVICE...] [OPTIONS]",
-	.summary = "Block until containers of all (or specified) services stop.",
+	.summary = "Wait until services end, and tell how",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = -1,

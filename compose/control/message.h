@@ -29,9 +29,10 @@ int message_stream_fd(const struct message_stream *stream);
 /* Who is at the other end (SO_PEERCRED). */
 int message_stream_peer(const struct message_stream *stream, pid_t *ret_pid, uid_t *ret_uid);
 
-/* Queues and tries to write; borrows @json; descriptors are duplicated. -EPIPE: the other is gone. */
-int message_send(struct message_stream *stream, const json_t *json, const int *fds,
-		 size_t fd_count, struct error *err);
+/* Queues and tries to write; borrows @json; descriptors are duplicated. -EPIPE: the other is gone.
+ */
+int message_send(struct message_stream *stream, const json_t *json, const int *fds, size_t fd_count,
+		 struct error *err);
 /* Writes more of the queue. 0: all written, 1: some left (watch POLLOUT). */
 int message_flush(struct message_stream *stream, struct error *err);
 /* Bytes queued and not yet written: a slow subscriber is cut off beyond a bound. */

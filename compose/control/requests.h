@@ -29,14 +29,12 @@
  *              attributes{}}* (until the client leaves)
  *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
  *               detach, rows, columns} + [stdin, stdout, stderr] unless tty
- *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after started
- *              A failed start: error {exit: 126|127}
- *   exec_wait  {exec} -> done {exit_code}
- *   attach     {container} -> done {tty} + [stdin: a pipe's write end, or the pty master]
- *   wait       {services[], containers[]} -> exited {service, container, exit_code}*, done
- *   logs_sync  {} -> done, once all that containers wrote before the request is in their files
- *   reexec     {} -> done; the supervisor replaces its own program
- *   shutdown   {} -> done; supervisor and keeper end if no container runs
+ *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after
+ * started A failed start: error {exit: 126|127} exec_wait  {exec} -> done {exit_code} attach
+ * {container} -> done {tty} + [stdin: a pipe's write end, or the pty master] wait {services[],
+ * containers[]} -> exited {service, container, exit_code}*, done logs_sync  {} -> done, once all
+ * that containers wrote before the request is in their files reexec     {} -> done; the supervisor
+ * replaces its own program shutdown   {} -> done; supervisor and keeper end if no container runs
  *
  * OPTIONS are the fields of struct plan_options by their names; what is absent is false, none, all:
  *   {goal: "up"|"down"|"start"|"stop"|"restart"|"kill"|"remove"|"pause"|"unpause",
@@ -46,25 +44,25 @@
  *    timeout_usec: int (absent: each service's own), signal: int, scales: {SERVICE: replicas}}
  *
  * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
- *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code, output}],
- *   exit_code, oom_killed, restart_count, error, pid, tty,
- *   publishers: [{url, target, published, protocol}], networks: [{name, ipv4, ipv6, mac}],
- *   mounts: [{type, name, source, destination, rw}], labels{}, log: {path, driver}, cgroup}
+ *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code,
+ * output}], exit_code, oom_killed, restart_count, error, pid, tty, publishers: [{url, target,
+ * published, protocol}], networks: [{name, ipv4, ipv6, mac}], mounts: [{type, name, source,
+ * destination, rw}], labels{}, log: {path, driver}, cgroup}
  *
  * Log files: log.path is a directory with "current" and rotated "1", "2", ... (newest first), in
  * the CRI form "TIME stdout|stderr F|P text".
  */
 
-#define REQUEST_PING	  "ping"
+#define REQUEST_PING      "ping"
 #define REQUEST_CONVERGE  "converge"
-#define REQUEST_PS	  "ps"
-#define REQUEST_EVENTS	  "events"
-#define REQUEST_EXEC	  "exec"
+#define REQUEST_PS        "ps"
+#define REQUEST_EVENTS    "events"
+#define REQUEST_EXEC      "exec"
 #define REQUEST_EXEC_WAIT "exec_wait"
-#define REQUEST_ATTACH	  "attach"
-#define REQUEST_WAIT	  "wait"
+#define REQUEST_ATTACH    "attach"
+#define REQUEST_WAIT      "wait"
 #define REQUEST_LOGS_SYNC "logs_sync"
-#define REQUEST_REEXEC	  "reexec"
+#define REQUEST_REEXEC    "reexec"
 #define REQUEST_SHUTDOWN  "shutdown"
 
 /*
@@ -73,9 +71,9 @@
  * BERTH_RUNTIME_DIR/projects/NAME/supervisor.log); it starts `berth __supervisor PROJECT` with its
  * end of the socket pair in fd 3. The client waits for control.sock to accept.
  */
-#define KEEPER_COMMAND	   "__keeper"
+#define KEEPER_COMMAND     "__keeper"
 #define SUPERVISOR_COMMAND "__supervisor"
-#define KEEPER_FD	   3
+#define KEEPER_FD          3
 
 /* State and runtime directories as decided by BERTH_ROOT, BERTH_RUNTIME_DIR, and who we are. */
 const char *paths_root(void);

@@ -163,18 +163,18 @@ static void check_limits(struct loader *l, const struct service *service)
 		const char *name, *in_deploy;
 		bool distinct;
 	} rows[] = {
-		{"cpus",            "limits.cpus",
+		{"cpus", "limits.cpus",
 		 service->cpus.set && limits->cpus.set &&
-			 service->cpus.value != limits->cpus.value                   },
-		{"mem_limit",       "limits.memory",
+			 service->cpus.value != limits->cpus.value},
+		{"mem_limit", "limits.memory",
 		 service->mem_limit.set && limits->memory.set &&
-			 service->mem_limit.value != limits->memory.value            },
+			 service->mem_limit.value != limits->memory.value},
 		{"mem_reservation", "reservations.memory",
 		 service->mem_reservation.set && reservations->memory.set &&
 			 service->mem_reservation.value != reservations->memory.value},
-		{"pids_limit",      "limits.pids",
+		{"pids_limit", "limits.pids",
 		 service->pids_limit.set && limits->pids.set &&
-			 service->pids_limit.value != limits->pids.value             },
+			 service->pids_limit.value != limits->pids.value},
 	};
 
 	array_foreach(row, rows)

@@ -120,15 +120,15 @@ static const struct {
 	const char *key;
 	int (*set)(struct network *network, const char *key, const char *value, struct error *err);
 } options[] = {
-	{"com.docker.network.bridge.name",                 set_name        },
-	{"com.docker.network.bridge.enable_ip_masquerade", set_masquerade  },
-	{"com.docker.network.bridge.enable_icc",           set_icc         },
-	{"com.docker.network.bridge.host_binding_ipv4",    set_host_binding},
-	{"com.docker.network.bridge.inhibit_ipv4",         set_inhibit     },
-	{"com.docker.network.bridge.gateway_mode_ipv4",    set_mode        },
-	{"com.docker.network.bridge.gateway_mode_ipv6",    set_mode        },
-	{"com.docker.network.driver.mtu",                  set_mtu         },
-	{"com.docker.network.container_iface_prefix",      set_prefix      },
+	{"com.docker.network.bridge.name", set_name},
+	{"com.docker.network.bridge.enable_ip_masquerade", set_masquerade},
+	{"com.docker.network.bridge.enable_icc", set_icc},
+	{"com.docker.network.bridge.host_binding_ipv4", set_host_binding},
+	{"com.docker.network.bridge.inhibit_ipv4", set_inhibit},
+	{"com.docker.network.bridge.gateway_mode_ipv4", set_mode},
+	{"com.docker.network.bridge.gateway_mode_ipv6", set_mode},
+	{"com.docker.network.driver.mtu", set_mtu},
+	{"com.docker.network.container_iface_prefix", set_prefix},
 };
 
 static int set_option(struct network *network, const char *key, const json_t *value,

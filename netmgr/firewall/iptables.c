@@ -92,17 +92,17 @@ static const struct {
 	bool if_local;       /* only what is addressed to the host */
 	int rules;           /* enum rule_chain, -1: none of ours */
 } chains[] = {
-	{"raw",    "BERTH-RAW",         {"PREROUTING"},           false, false, RULE_RAW        },
-	{"filter", "BERTH-FORWARD",     {"FORWARD"},              false, false, -1              },
-	{"filter", "BERTH-USER",        {"BERTH-FORWARD"},        true,  false, -1              },
-	{"filter", "DOCKER-USER",       {"BERTH-FORWARD"},        true,  false, -1              },
-	{"filter", "BERTH-ESTABLISHED", {"BERTH-FORWARD"},        true,  false, RULE_ESTABLISHED},
-	{"filter", "BERTH-INTERNAL",    {"BERTH-FORWARD"},        true,  false, RULE_INTERNAL   },
-	{"filter", "BERTH-PORTS",       {"BERTH-FORWARD"},        true,  false, RULE_PORTS      },
-	{"filter", "BERTH-DENY",        {"BERTH-FORWARD"},        true,  false, RULE_DENY       },
-	{"filter", "BERTH-LEAVE",       {"BERTH-FORWARD"},        true,  false, RULE_LEAVE      },
-	{"nat",    "BERTH-DNAT",        {"PREROUTING", "OUTPUT"}, false, true,  RULE_DNAT       },
-	{"nat",    "BERTH-MASQUERADE",  {"POSTROUTING"},          false, false, RULE_MASQUERADE },
+	{"raw", "BERTH-RAW", {"PREROUTING"}, false, false, RULE_RAW},
+	{"filter", "BERTH-FORWARD", {"FORWARD"}, false, false, -1},
+	{"filter", "BERTH-USER", {"BERTH-FORWARD"}, true, false, -1},
+	{"filter", "DOCKER-USER", {"BERTH-FORWARD"}, true, false, -1},
+	{"filter", "BERTH-ESTABLISHED", {"BERTH-FORWARD"}, true, false, RULE_ESTABLISHED},
+	{"filter", "BERTH-INTERNAL", {"BERTH-FORWARD"}, true, false, RULE_INTERNAL},
+	{"filter", "BERTH-PORTS", {"BERTH-FORWARD"}, true, false, RULE_PORTS},
+	{"filter", "BERTH-DENY", {"BERTH-FORWARD"}, true, false, RULE_DENY},
+	{"filter", "BERTH-LEAVE", {"BERTH-FORWARD"}, true, false, RULE_LEAVE},
+	{"nat", "BERTH-DNAT", {"PREROUTING", "OUTPUT"}, false, true, RULE_DNAT},
+	{"nat", "BERTH-MASQUERADE", {"POSTROUTING"}, false, false, RULE_MASQUERADE},
 };
 
 static const char base_owner[] = "berth";

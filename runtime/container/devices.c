@@ -17,23 +17,15 @@ static const struct {
 	const char *name;
 	unsigned int major, minor;
 } default_nodes[] = {
-	{"null",    1, 3},
-        {"zero",    1, 5},
-        {"full",    1, 7},
-	{"tty",     5, 0},
-        {"random",  1, 8},
-        {"urandom", 1, 9},
+	{"null", 1, 3}, {"zero", 1, 5},   {"full", 1, 7},
+	{"tty", 5, 0},  {"random", 1, 8}, {"urandom", 1, 9},
 };
 
 static const struct {
 	const char *name, *target;
 } default_links[] = {
-	{"ptmx",   "pts/ptmx"       },
-        {"fd",     "/proc/self/fd"  },
-        {"stdin",  "/proc/self/fd/0"},
-	{"stdout", "/proc/self/fd/1"},
-        {"stderr", "/proc/self/fd/2"},
-        {"core",   "/proc/kcore"    },
+	{"ptmx", "pts/ptmx"},          {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
+	{"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},
 };
 
 /* In a user namespace mknod() is refused: then the host's node is bound onto an empty file. */

@@ -20,21 +20,14 @@ static const struct {
 	int resource;
 	const char *name;
 } limit_names[] = {
-	{RLIMIT_CORE,       "core"      },
-        {RLIMIT_CPU,        "cpu"       },
-	{RLIMIT_DATA,       "data"      },
-        {RLIMIT_FSIZE,      "fsize"     },
-	{RLIMIT_LOCKS,      "locks"     },
-        {RLIMIT_MEMLOCK,    "memlock"   },
-	{RLIMIT_MSGQUEUE,   "msgqueue"  },
-        {RLIMIT_NICE,       "nice"      },
-	{RLIMIT_NOFILE,     "nofile"    },
-        {RLIMIT_NPROC,      "nproc"     },
-	{RLIMIT_RSS,        "rss"       },
-        {RLIMIT_RTPRIO,     "rtprio"    },
-	{RLIMIT_RTTIME,     "rttime"    },
-        {RLIMIT_SIGPENDING, "sigpending"},
-	{RLIMIT_STACK,      "stack"     },
+	{RLIMIT_CORE, "core"},         {RLIMIT_CPU, "cpu"},
+	{RLIMIT_DATA, "data"},         {RLIMIT_FSIZE, "fsize"},
+	{RLIMIT_LOCKS, "locks"},       {RLIMIT_MEMLOCK, "memlock"},
+	{RLIMIT_MSGQUEUE, "msgqueue"}, {RLIMIT_NICE, "nice"},
+	{RLIMIT_NOFILE, "nofile"},     {RLIMIT_NPROC, "nproc"},
+	{RLIMIT_RSS, "rss"},           {RLIMIT_RTPRIO, "rtprio"},
+	{RLIMIT_RTTIME, "rttime"},     {RLIMIT_SIGPENDING, "sigpending"},
+	{RLIMIT_STACK, "stack"},
 };
 
 struct text {

@@ -244,14 +244,10 @@ static const struct {
 	const char *name;
 	unsigned long flags;
 } propagations[] = {
-	{"rprivate",    MS_REC | MS_PRIVATE   },
-        {"private",     MS_PRIVATE            },
-	{"rslave",      MS_REC | MS_SLAVE     },
-        {"slave",       MS_SLAVE              },
-	{"rshared",     MS_REC | MS_SHARED    },
-        {"shared",      MS_SHARED             },
-	{"runbindable", MS_REC | MS_UNBINDABLE},
-        {"unbindable",  MS_UNBINDABLE         },
+	{"rprivate", MS_REC | MS_PRIVATE},       {"private", MS_PRIVATE},
+	{"rslave", MS_REC | MS_SLAVE},           {"slave", MS_SLAVE},
+	{"rshared", MS_REC | MS_SHARED},         {"shared", MS_SHARED},
+	{"runbindable", MS_REC | MS_UNBINDABLE}, {"unbindable", MS_UNBINDABLE},
 };
 
 static int set_propagation(const char *name, struct error *err)

@@ -264,11 +264,9 @@ static const struct {
 	const char *option, *key;
 	bool duration;
 } health_options[] = {
-	{"--interval=",       "Interval",      true },
-        {"--timeout=",        "Timeout",       true },
-	{"--start-period=",   "StartPeriod",   true },
-        {"--start-interval=", "StartInterval", true },
-	{"--retries=",        "Retries",       false},
+	{"--interval=", "Interval", true},        {"--timeout=", "Timeout", true},
+	{"--start-period=", "StartPeriod", true}, {"--start-interval=", "StartInterval", true},
+	{"--retries=", "Retries", false},
 };
 
 static int health_option(json_t *check, const char *word, struct error *err)
@@ -348,18 +346,18 @@ static const struct {
 	const char *word;
 	int (*apply)(json_t *config, const char *text, struct error *err);
 } instructions[] = {
-	{"CMD",         change_cmd        },
-	{"ENTRYPOINT",  change_entrypoint },
-	{"ENV",         change_env        },
-	{"EXPOSE",      change_expose     },
+	{"CMD", change_cmd},
+	{"ENTRYPOINT", change_entrypoint},
+	{"ENV", change_env},
+	{"EXPOSE", change_expose},
 	{"HEALTHCHECK", change_healthcheck},
-	{"LABEL",       change_label      },
-	{"ONBUILD",     change_onbuild    },
-	{"SHELL",       change_shell      },
-	{"STOPSIGNAL",  change_stopsignal },
-	{"USER",        change_user       },
-	{"VOLUME",      change_volume     },
-	{"WORKDIR",     change_workdir    },
+	{"LABEL", change_label},
+	{"ONBUILD", change_onbuild},
+	{"SHELL", change_shell},
+	{"STOPSIGNAL", change_stopsignal},
+	{"USER", change_user},
+	{"VOLUME", change_volume},
+	{"WORKDIR", change_workdir},
 };
 
 int change_apply(json_t *config, const char *instruction, struct error *err)

@@ -12,17 +12,10 @@
 static const struct machine {
 	const char *uname, *architecture, *variant;
 } machines[] = {
-	{"x86_64",      "amd64",    NULL},
-        {"aarch64",     "arm64",    "v8"},
-        {"armv7l",      "arm",      "v7"},
-	{"armv6l",      "arm",      "v6"},
-        {"i686",        "386",      NULL},
-        {"i586",        "386",      NULL},
-	{"riscv64",     "riscv64",  NULL},
-        {"ppc64le",     "ppc64le",  NULL},
-        {"s390x",       "s390x",    NULL},
-	{"loongarch64", "loong64",  NULL},
-        {"mips64",      "mips64le", NULL},
+	{"x86_64", "amd64", NULL},        {"aarch64", "arm64", "v8"},   {"armv7l", "arm", "v7"},
+	{"armv6l", "arm", "v6"},          {"i686", "386", NULL},        {"i586", "386", NULL},
+	{"riscv64", "riscv64", NULL},     {"ppc64le", "ppc64le", NULL}, {"s390x", "s390x", NULL},
+	{"loongarch64", "loong64", NULL}, {"mips64", "mips64le", NULL},
 };
 
 static const struct machine *this_machine(void)

@@ -124,14 +124,8 @@ static void floor_child(int layer, int n)
 {
 	static const struct {
 		const char *type, *target;
-	} rows[] = {
-		{"proc",   "proc"      },
-                {"sysfs",  "sys"       },
-                {"tmpfs",  "dev"       },
-		{"devpts", "dev/pts"   },
-                {"tmpfs",  "dev/shm"   },
-                {"mqueue", "dev/mqueue"}
-        };
+	} rows[] = {{"proc", "proc"},      {"sysfs", "sys"},     {"tmpfs", "dev"},
+		    {"devpts", "dev/pts"}, {"tmpfs", "dev/shm"}, {"mqueue", "dev/mqueue"}};
 	char options[200], path[64];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)

@@ -19,17 +19,10 @@
 
 /* Docker's: make any node, use these. (fuse, 10:229, is not among them.) */
 static const struct device_rule default_rules[] = {
-	{'c', -1,  -1, "m",   true},
-        {'b', -1,  -1, "m",   true},
-        {'c', 1,   3,  "rwm", true},
-	{'c', 1,   5,  "rwm", true},
-        {'c', 1,   7,  "rwm", true},
-        {'c', 1,   8,  "rwm", true},
-	{'c', 1,   9,  "rwm", true},
-        {'c', 5,   0,  "rwm", true},
-        {'c', 5,   1,  "rwm", true},
-	{'c', 5,   2,  "rwm", true},
-        {'c', 136, -1, "rwm", true},
+	{'c', -1, -1, "m", true}, {'b', -1, -1, "m", true},    {'c', 1, 3, "rwm", true},
+	{'c', 1, 5, "rwm", true}, {'c', 1, 7, "rwm", true},    {'c', 1, 8, "rwm", true},
+	{'c', 1, 9, "rwm", true}, {'c', 5, 0, "rwm", true},    {'c', 5, 1, "rwm", true},
+	{'c', 5, 2, "rwm", true}, {'c', 136, -1, "rwm", true},
 };
 
 static void print_number(char *buffer, size_t size, int64_t n)

@@ -136,21 +136,21 @@ static const struct limit {
 	bool optional; /* kernels without swap accounting or real-time groups lack the file */
 	const char *what;
 } limits[] = {
-	{CONTROLLER_MEMORY, "memory.limit_in_bytes",       "memory.max",      memory,      false, "memory limit"          },
-	{CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", swap,        true,
-	 "memory and swap limit"											  },
-	{CONTROLLER_MEMORY, "memory.soft_limit_in_bytes",  "memory.low",      reservation, false,
-	 "memory reservation"											     },
-	{CONTROLLER_MEMORY, "memory.swappiness",           NULL,              swappiness,  true,  "swappiness"            },
-	{CONTROLLER_MEMORY, "memory.oom_control",          NULL,              oom,         true,  "oom_kill_disable"      },
-	{CONTROLLER_PIDS,   "pids.max",                    "pids.max",        pids,        false, "limit of processes"    },
-	{CONTROLLER_CPU,    "cpu.shares",                  "cpu.weight",      shares,      false, "cpu shares"            },
-	{CONTROLLER_CPU,    "cpu.cfs_period_us",           NULL,              cpu_period,  false, "cpu period"            },
-	{CONTROLLER_CPU,    "cpu.cfs_quota_us",            "cpu.max",         quota,       false, "cpu quota"             },
-	{CONTROLLER_CPU,    "cpu.rt_period_us",            NULL,              rt_period,   true,  "cpu real-time period"  },
-	{CONTROLLER_CPU,    "cpu.rt_runtime_us",           NULL,              rt_runtime,  true,  "cpu real-time runtime" },
-	{CONTROLLER_CPUSET, "cpuset.cpus",                 "cpuset.cpus",     cpus,        false, "cpuset"                },
-	{CONTROLLER_CPUSET, "cpuset.mems",                 "cpuset.mems",     mems,        false, "cpuset of memory nodes"},
+	{CONTROLLER_MEMORY, "memory.limit_in_bytes", "memory.max", memory, false, "memory limit"},
+	{CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", swap, true,
+	 "memory and swap limit"},
+	{CONTROLLER_MEMORY, "memory.soft_limit_in_bytes", "memory.low", reservation, false,
+	 "memory reservation"},
+	{CONTROLLER_MEMORY, "memory.swappiness", NULL, swappiness, true, "swappiness"},
+	{CONTROLLER_MEMORY, "memory.oom_control", NULL, oom, true, "oom_kill_disable"},
+	{CONTROLLER_PIDS, "pids.max", "pids.max", pids, false, "limit of processes"},
+	{CONTROLLER_CPU, "cpu.shares", "cpu.weight", shares, false, "cpu shares"},
+	{CONTROLLER_CPU, "cpu.cfs_period_us", NULL, cpu_period, false, "cpu period"},
+	{CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", quota, false, "cpu quota"},
+	{CONTROLLER_CPU, "cpu.rt_period_us", NULL, rt_period, true, "cpu real-time period"},
+	{CONTROLLER_CPU, "cpu.rt_runtime_us", NULL, rt_runtime, true, "cpu real-time runtime"},
+	{CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", cpus, false, "cpuset"},
+	{CONTROLLER_CPUSET, "cpuset.mems", "cpuset.mems", mems, false, "cpuset of memory nodes"},
 };
 
 unsigned int limits_controllers(const struct resources_spec *resources)

@@ -87,7 +87,7 @@ static int set_capabilities(uint64_t mask, struct error *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {
-		{.effective = (__u32)mask,         .permitted = (__u32)mask        },
+		{.effective = (__u32)mask, .permitted = (__u32)mask},
 		{.effective = (__u32)(mask >> 32), .permitted = (__u32)(mask >> 32)},
 	};
 

@@ -22,26 +22,26 @@ static const struct {
 	uint32_t action;
 	bool with_errno;
 } actions[] = {
-	{"SCMP_ACT_ALLOW",        SCMP_ACT_ALLOW,        false},
-	{"SCMP_ACT_ERRNO",        SCMP_ACT_ERRNO(0),     true },
-	{"SCMP_ACT_KILL",         SCMP_ACT_KILL_THREAD,  false},
-	{"SCMP_ACT_KILL_THREAD",  SCMP_ACT_KILL_THREAD,  false},
+	{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false},
+	{"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true},
+	{"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, false},
+	{"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false},
 	{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false},
-	{"SCMP_ACT_LOG",          SCMP_ACT_LOG,          false},
-	{"SCMP_ACT_TRAP",         SCMP_ACT_TRAP,         false},
-	{"SCMP_ACT_TRACE",        SCMP_ACT_TRACE(0),     true },
+	{"SCMP_ACT_LOG", SCMP_ACT_LOG, false},
+	{"SCMP_ACT_TRAP", SCMP_ACT_TRAP, false},
+	{"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true},
 };
 
 static const struct {
 	const char *name;
 	enum scmp_compare op;
 } comparisons[] = {
-	{"SCMP_CMP_NE",        SCMP_CMP_NE       },
-	{"SCMP_CMP_LT",        SCMP_CMP_LT       },
-	{"SCMP_CMP_LE",        SCMP_CMP_LE       },
-	{"SCMP_CMP_EQ",        SCMP_CMP_EQ       },
-	{"SCMP_CMP_GE",        SCMP_CMP_GE       },
-	{"SCMP_CMP_GT",        SCMP_CMP_GT       },
+	{"SCMP_CMP_NE", SCMP_CMP_NE},
+	{"SCMP_CMP_LT", SCMP_CMP_LT},
+	{"SCMP_CMP_LE", SCMP_CMP_LE},
+	{"SCMP_CMP_EQ", SCMP_CMP_EQ},
+	{"SCMP_CMP_GE", SCMP_CMP_GE},
+	{"SCMP_CMP_GT", SCMP_CMP_GT},
 	{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 };
 

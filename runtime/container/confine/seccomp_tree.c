@@ -31,7 +31,7 @@ struct arch {
 static const struct arch arches[] = {
 #if defined(__x86_64__)
 	{AUDIT_ARCH_X86_64, SCMP_ARCH_X86_64, SCMP_ARCH_X32},
-	{AUDIT_ARCH_I386,   SCMP_ARCH_X86,    0            },
+	{AUDIT_ARCH_I386, SCMP_ARCH_X86, 0},
 #else
 	{AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, 0},
 	{AUDIT_ARCH_ARM, SCMP_ARCH_ARM, 0},
@@ -46,33 +46,13 @@ static const struct {
 	const char *name;
 	uint32_t number;
 } i386_calls[] = {
-	{"recvmmsg",    337},
-        {"sendmmsg",    345},
-        {"socket",      359},
-        {"socketpair",  360},
-	{"bind",        361},
-        {"connect",     362},
-        {"listen",      363},
-        {"accept4",     364},
-	{"getsockopt",  365},
-        {"setsockopt",  366},
-        {"getsockname", 367},
-        {"getpeername", 368},
-	{"sendto",      369},
-        {"sendmsg",     370},
-        {"recvfrom",    371},
-        {"recvmsg",     372},
-	{"shutdown",    373},
-        {"semget",      393},
-        {"semctl",      394},
-        {"shmget",      395},
-	{"shmctl",      396},
-        {"shmat",       397},
-        {"shmdt",       398},
-        {"msgget",      399},
-	{"msgsnd",      400},
-        {"msgrcv",      401},
-        {"msgctl",      402},
+	{"recvmmsg", 337},   {"sendmmsg", 345},   {"socket", 359},      {"socketpair", 360},
+	{"bind", 361},       {"connect", 362},    {"listen", 363},      {"accept4", 364},
+	{"getsockopt", 365}, {"setsockopt", 366}, {"getsockname", 367}, {"getpeername", 368},
+	{"sendto", 369},     {"sendmsg", 370},    {"recvfrom", 371},    {"recvmsg", 372},
+	{"shutdown", 373},   {"semget", 393},     {"semctl", 394},      {"shmget", 395},
+	{"shmctl", 396},     {"shmat", 397},      {"shmdt", 398},       {"msgget", 399},
+	{"msgsnd", 400},     {"msgrcv", 401},     {"msgctl", 402},
 };
 
 /* What is done about one number: @action, unless one of the conditions holds: then allowed. */

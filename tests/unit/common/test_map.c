@@ -11,7 +11,8 @@ static char *keys_of(const struct map *map)
 {
 	struct strbuf text = {0};
 
-	map_foreach(entry, map) strbuf_add(&text, entry->key);
+	map_foreach(entry, map)
+		strbuf_add(&text, entry->key);
 	return strbuf_take(&text);
 }
 
@@ -65,7 +66,8 @@ Test(map, agrees_with_a_model)
 	}
 	for (int i = 0; i < 500; i++)
 		count += present[i] != NULL;
-	map_foreach(entry, &map) seen++;
+	map_foreach(entry, &map)
+		seen++;
 	cr_expect_eq(map.count, count);
 	cr_expect_eq(seen, count);
 	cr_expect_lt(map.slot_count, 4096, "dead entries are dropped, not kept");
@@ -81,8 +83,7 @@ Test(map, entries_may_be_removed_while_walking)
 		snprintf(key, sizeof(key), "%d", i);
 		map_set(&map, key, &map);
 	}
-	map_foreach(entry, &map)
-	{
+	map_foreach(entry, &map) {
 		snprintf(key, sizeof(key), "%s", entry->key);
 		map_remove(&map, key);
 	}

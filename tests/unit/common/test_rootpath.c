@@ -24,16 +24,16 @@ static int make_root(void)
 	static const struct {
 		const char *target, *name;
 	} links[] = {
-		{"/etc",                     "root/absolute"       },
-		{"../../../../../../etc",    "root/up"             },
-		{"../../outside",            "root/usr/escape"     },
-		{"/proc/self/root",          "root/magic"          },
-		{"loop",                     "root/loop"           },
+		{"/etc", "root/absolute"},
+		{"../../../../../../etc", "root/up"},
+		{"../../outside", "root/usr/escape"},
+		{"/proc/self/root", "root/magic"},
+		{"loop", "root/loop"},
 		{"../run/resolve/stub.conf", "root/etc/resolv.conf"},
-		{"/run/other",               "root/etc/other"      },
-		{"/run",                     "root/var-run"        },
-		{"missing2",                 "root/missing1"       },
-		{"missing1",                 "root/missing2"       },
+		{"/run/other", "root/etc/other"},
+		{"/run", "root/var-run"},
+		{"missing2", "root/missing1"},
+		{"missing1", "root/missing2"},
 	};
 	int dir = scratch_open();
 
@@ -65,19 +65,19 @@ Test(rootpath, open_never_leaves)
 		int result;
 		const char *place;
 	} rows[] = {
-		{"/etc/passwd",               0,        "/root/etc/passwd"},
-		{"etc/passwd",                0,        "/root/etc/passwd"},
-		{"absolute/passwd",           0,        "/root/etc/passwd"},
-		{"/up/passwd",                0,        "/root/etc/passwd"},
-		{"../../etc/passwd",          0,        "/root/etc/passwd"},
-		{"",			  0,        "/root"           },
-		{"/",			 0,        "/root"           },
-		{"..",			0,        "/root"           },
-		{"/usr/escape/secret",        -ENOENT,  NULL              },
-		{"/usr/../../outside/secret", -ENOENT,  NULL              },
-		{"/magic/etc/passwd",         -ENOENT,  NULL              },
-		{"/loop",                     -ELOOP,   NULL              },
-		{"/etc/passwd/x",             -ENOTDIR, NULL              },
+		{"/etc/passwd", 0, "/root/etc/passwd"},
+		{"etc/passwd", 0, "/root/etc/passwd"},
+		{"absolute/passwd", 0, "/root/etc/passwd"},
+		{"/up/passwd", 0, "/root/etc/passwd"},
+		{"../../etc/passwd", 0, "/root/etc/passwd"},
+		{"", 0, "/root"},
+		{"/", 0, "/root"},
+		{"..", 0, "/root"},
+		{"/usr/escape/secret", -ENOENT, NULL},
+		{"/usr/../../outside/secret", -ENOENT, NULL},
+		{"/magic/etc/passwd", -ENOENT, NULL},
+		{"/loop", -ELOOP, NULL},
+		{"/etc/passwd/x", -ENOTDIR, NULL},
 	};
 	_cleanup_close_ int dir = make_root(), root = openat(dir, "root", O_PATH | O_CLOEXEC);
 
@@ -104,27 +104,27 @@ static const struct {
 	int directory, result;
 	const char *place;
 } targets[] = {
-	{"/new/deep/directory", 1, 0,        "/root/new/deep/directory"   },
-	{"/new/deep/directory", 1, 0,        "/root/new/deep/directory"   },
-	{"new2//a/../b/",       1, 0,        "/root/new2/b"               },
-	{"/absolute/x",         1, 0,        "/root/etc/x"                },
-	{"/up/y/z",             1, 0,        "/root/etc/y/z"              },
-	{"/var-run/app",        1, 0,        "/root/run/app"              },
-	{"/usr/escape/data",    1, 0,        "/root/outside/data"         },
-	{"/../../above",        1, 0,        "/root/above"                },
-	{"/",		   1, 0,        "/root"                      },
-	{"/etc/passwd",         0, 0,        "/root/etc/passwd"           },
-	{"/etc/resolv.conf",    0, 0,        "/root/run/resolve/stub.conf"},
-	{"/etc/other",          0, 0,        "/root/run/other"            },
-	{"/fresh/conf/app.ini", 0, 0,        "/root/fresh/conf/app.ini"   },
-	{"/usr/escape/file",    0, 0,        "/root/outside/file"         },
-	{"/etc/passwd",         1, -ENOTDIR, NULL                         },
-	{"/etc/passwd/x",       1, -ENOTDIR, NULL                         },
-	{"/etc/passwd/x",       0, -ENOTDIR, NULL                         },
-	{"/etc",                0, -EISDIR,  NULL                         },
-	{"/loop/x",             1, -ELOOP,   NULL                         },
-	{"/missing1",           0, -ELOOP,   NULL                         },
-	{"/magic/x",            1, 0,        "/root/proc/self/root/x"     },
+	{"/new/deep/directory", 1, 0, "/root/new/deep/directory"},
+	{"/new/deep/directory", 1, 0, "/root/new/deep/directory"},
+	{"new2//a/../b/", 1, 0, "/root/new2/b"},
+	{"/absolute/x", 1, 0, "/root/etc/x"},
+	{"/up/y/z", 1, 0, "/root/etc/y/z"},
+	{"/var-run/app", 1, 0, "/root/run/app"},
+	{"/usr/escape/data", 1, 0, "/root/outside/data"},
+	{"/../../above", 1, 0, "/root/above"},
+	{"/", 1, 0, "/root"},
+	{"/etc/passwd", 0, 0, "/root/etc/passwd"},
+	{"/etc/resolv.conf", 0, 0, "/root/run/resolve/stub.conf"},
+	{"/etc/other", 0, 0, "/root/run/other"},
+	{"/fresh/conf/app.ini", 0, 0, "/root/fresh/conf/app.ini"},
+	{"/usr/escape/file", 0, 0, "/root/outside/file"},
+	{"/etc/passwd", 1, -ENOTDIR, NULL},
+	{"/etc/passwd/x", 1, -ENOTDIR, NULL},
+	{"/etc/passwd/x", 0, -ENOTDIR, NULL},
+	{"/etc", 0, -EISDIR, NULL},
+	{"/loop/x", 1, -ELOOP, NULL},
+	{"/missing1", 0, -ELOOP, NULL},
+	{"/magic/x", 1, 0, "/root/proc/self/root/x"},
 };
 
 Test(rootpath, targets_are_made_inside)

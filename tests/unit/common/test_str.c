@@ -24,11 +24,7 @@ Test(str, comparisons)
 Test(str, trim)
 {
 	static const char *const rows[][2] = {
-		{"",         ""   },
-                {"  ",       ""   },
-                {" a b\t\n", "a b"},
-                {"a",        "a"  },
-                {"\r\na",    "a"  },
+		{"", ""}, {"  ", ""}, {" a b\t\n", "a b"}, {"a", "a"}, {"\r\na", "a"},
 	};
 
 	array_foreach(row, rows) {
@@ -45,17 +41,17 @@ Test(str, suggest)
 	static const struct {
 		const char *word, *expect;
 	} rows[] = {
-		{"imgae",								     "image"      },
-		{"Image",								     "image"      },
-		{"port",								      "ports"      },
-		{"enviroment",								"environment"},
-		{"envronmnt",								 "environment"},
-		{"env-file",								  "env_file"   },
-		{"restrat",								   "restart"    },
-		{"frobnicate",								NULL         },
-		{"x",									 NULL         },
-		{"",									  NULL         },
-		{"a_word_that_is_much_longer_than_anything_anybody_would_ever_type_as_a_key", NULL         },
+		{"imgae", "image"},
+		{"Image", "image"},
+		{"port", "ports"},
+		{"enviroment", "environment"},
+		{"envronmnt", "environment"},
+		{"env-file", "env_file"},
+		{"restrat", "restart"},
+		{"frobnicate", NULL},
+		{"x", NULL},
+		{"", NULL},
+		{"a_word_that_is_much_longer_than_anything_anybody_would_ever_type_as_a_key", NULL},
 	};
 
 	array_foreach(row, rows) {
@@ -72,22 +68,23 @@ Test(str, utf8)
 		size_t n;
 		bool valid;
 	} rows[] = {
-		{"",                   0, true },
-		{"plain",              5, true },
-		{"\xc2\xb5s",          3, true },
-		{"\xe2\x82\xac",       3, true },
-		{"\xf0\x9f\x90\xb3",   4, true },
-		{"\xf4\x8f\xbf\xbf",   4, true },
-		{"a\0b",               3, false},
-		{"\x80",               1, false},
-		{"\xc0\xaf",           2, false}, /* longer than needed */
-		{"\xe0\x80\xaf",       3, false}, /* longer than needed */
-		{"\xed\xa0\x80",       3, false}, /* half of a surrogate pair */
-		{"\xf4\x90\x80\x80",   4, false}, /* beyond U+10FFFF */
-		{"\xf8\x88\x80\x80",   4, false},
-		{"\xe2\x82",           2, false}, /* cut off */
+		{"", 0, true},
+		{"plain", 5, true},
+		{"\xc2\xb5s", 3, true},
+		{"\xe2\x82\xac", 3, true},
+		{"\xf0\x9f\x90\xb3", 4, true},
+		{"\xf4\x8f\xbf\xbf", 4, true},
+		{"a\0b", 3, false},
+		{"\x80", 1, false},
+		{"\xc0\xaf", 2, false},         /* longer than needed */
+		{"\xe0\x80\xaf", 3, false},     /* longer than needed */
+		{"\xed\xa0\x80", 3, false},     /* half of a surrogate pair */
+		{"\xf4\x90\x80\x80", 4, false}, /* beyond U+10FFFF */
+		{"\xf8\x88\x80\x80", 4, false},
+		{"\xe2\x82", 2, false}, /* cut off */
 		{"\xc2"
-		 "a", 2, false},
+		 "a",
+		 2, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -131,12 +128,8 @@ Test(strv, split_and_join)
 	static const struct {
 		const char *text, *separators, *joined;
 	} rows[] = {
-		{"a,b,c",  ",",   "a|b|c"},
-                {",a,,b,", ",",   "a|b"  },
-                {"a b\tc", " \t", "a|b|c"},
-		{"",       ",",   ""     },
-                {",,",     ",",   ""     },
-                {"one",    ",",   "one"  },
+		{"a,b,c", ",", "a|b|c"}, {",a,,b,", ",", "a|b"}, {"a b\tc", " \t", "a|b|c"},
+		{"", ",", ""},           {",,", ",", ""},        {"one", ",", "one"},
 	};
 
 	array_foreach(row, rows) {
@@ -171,8 +164,10 @@ Test(strv, foreach_visits_all)
 	_cleanup_strv_ char **list = strv_split("a b c", " ");
 	_cleanup_strbuf_ struct strbuf seen = {0};
 
-	strv_foreach(s, list) strbuf_add(&seen, s);
-	strv_foreach(s, (char **)NULL) strbuf_add(&seen, s);
+	strv_foreach(s, list)
+		strbuf_add(&seen, s);
+	strv_foreach(s, (char **)NULL)
+		strbuf_add(&seen, s);
 	cr_expect_str_eq(seen.data, "abc");
 }
 

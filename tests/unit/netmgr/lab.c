@@ -149,9 +149,7 @@ static int birth(const struct attachment *attachment, int socket)
 
 struct box lab_box(struct network_store *store, const char *id, const char *const *networks)
 {
-	struct box box = {
-		.netns = -EBADF, .dns = {-EBADF, -EBADF}
-        };
+	struct box box = {.netns = -EBADF, .dns = {-EBADF, -EBADF}};
 	struct endpoint_options ends[4] = {0};
 	struct error err = ERROR_INIT;
 	int pair[2], fds[3], status;

@@ -310,9 +310,9 @@ static int several_networks(void *data)
 	struct error err = ERROR_INIT;
 	struct network_options inner = {.internal = true};
 	struct endpoint_options wishes[3] = {
-		{.network = "z",       .container_id = "c", .priority = 5,           .link_local_ips = link_local},
-		{.network = "inner",   .container_id = "c", .gw_priority = 9       },
-		{.network = "a", .container_id = "c",    .gw_priority = 1, .interface_name = "lan"                            },
+		{.network = "z", .container_id = "c", .priority = 5, .link_local_ips = link_local},
+		{.network = "inner", .container_id = "c", .gw_priority = 9},
+		{.network = "a", .container_id = "c", .gw_priority = 1, .interface_name = "lan"},
 	};
 	static const char *const names[] = {"eth0", "lan", "eth1"};
 	struct attachment *attachment = NULL;

@@ -29,12 +29,13 @@ static const struct hostile {
 	const char *check;   /* shows @left */
 } hosts[] = {
 	{"iptables-legacy -P FORWARD DROP; iptables-legacy -A FORWARD -i wg0 -j ACCEPT", "iptables",
-	 "-A FORWARD -i wg0 -j ACCEPT",									 "iptables-legacy-save"},
-	{"iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i wg0 -j ACCEPT",       "nftables",
-	 "-A FORWARD -i wg0 -j ACCEPT",									 "iptables-nft-save"   },
+	 "-A FORWARD -i wg0 -j ACCEPT", "iptables-legacy-save"},
+	{"iptables-nft -P FORWARD DROP; iptables-nft -A FORWARD -i wg0 -j ACCEPT", "nftables",
+	 "-A FORWARD -i wg0 -j ACCEPT", "iptables-nft-save"},
 	{"nft add table inet mine; nft add chain inet mine c '{ type filter hook input priority 0; "
-	 "}'",								  "nftables", "chain c", "nft list ruleset"    },
-	{"true",									 "nftables", "",        "true"                },
+	 "}'",
+	 "nftables", "chain c", "nft list ruleset"},
+	{"true", "nftables", "", "true"},
 };
 
 static bool output_has(const char *command, const char *text)

@@ -11,20 +11,20 @@
 static const struct {
 	const char *text, *expect; /* "": refused */
 } subnets[] = {
-	{"10.1.2.3/16",      "10.1.0.0/16"     },
+	{"10.1.2.3/16", "10.1.0.0/16"},
 	{"192.168.7.255/25", "192.168.7.128/25"},
-	{"0.0.0.0/0",        "0.0.0.0/0"       },
-	{"10.0.0.1/32",      "10.0.0.1/32"     },
-	{"fd00:1:2:3::9/64", "fd00:1:2:3::/64" },
-	{"10.0.0.0",         ""                },
-	{"10.0.0.0/33",      ""                },
-	{"10.0.0.0/",        ""                },
-	{"10.0.0/8",         ""                },
-	{"10.0.0.0/8x",      ""                },
-	{"10.0.0.0/-1",      ""                },
-	{"::/129",           ""                },
-	{"/8",	       ""                },
-	{"",		 ""		},
+	{"0.0.0.0/0", "0.0.0.0/0"},
+	{"10.0.0.1/32", "10.0.0.1/32"},
+	{"fd00:1:2:3::9/64", "fd00:1:2:3::/64"},
+	{"10.0.0.0", ""},
+	{"10.0.0.0/33", ""},
+	{"10.0.0.0/", ""},
+	{"10.0.0/8", ""},
+	{"10.0.0.0/8x", ""},
+	{"10.0.0.0/-1", ""},
+	{"::/129", ""},
+	{"/8", ""},
+	{"", ""},
 };
 
 Test(ipam, subnets_as_text)
@@ -43,12 +43,9 @@ static const struct {
 	const char *a, *b;
 	bool overlap;
 } overlaps[] = {
-	{"10.0.0.0/8",    "10.9.0.0/16",     true },
-        {"10.9.0.0/16",   "10.0.0.0/8",      true },
-	{"10.0.0.0/24",   "10.0.1.0/24",     false},
-        {"10.0.0.0/8",    "fd00::/8",        false},
-	{"fd00:1::/64",   "fd00:1:0:1::/64", false},
-        {"172.16.0.0/12", "172.31.255.0/24", true },
+	{"10.0.0.0/8", "10.9.0.0/16", true},       {"10.9.0.0/16", "10.0.0.0/8", true},
+	{"10.0.0.0/24", "10.0.1.0/24", false},     {"10.0.0.0/8", "fd00::/8", false},
+	{"fd00:1::/64", "fd00:1:0:1::/64", false}, {"172.16.0.0/12", "172.31.255.0/24", true},
 };
 
 Test(ipam, overlapping)
@@ -65,16 +62,16 @@ static const struct {
 	struct network_pool wish;
 	const char *expect; /* part of the error, NULL: fine */
 } wishes[] = {
-	{{.subnet = "10.7.0.0/16"},						   NULL                   },
-	{{.subnet = "10.7.0.0/16", .ip_range = "10.7.3.0/24", .gateway = "10.7.0.9"}, NULL                   },
-	{{.subnet = "10.7.0.0"},						      "ADDRESS/PREFIX"       },
-	{{.subnet = "10.7.0.0/16", .ip_range = "10.8.0.0/24"},                        "not a part of subnet" },
-	{{.subnet = "10.7.0.0/16", .ip_range = "10.0.0.0/8"},                         "not a part of subnet" },
-	{{.subnet = "10.7.0.0/16", .gateway = "10.8.0.1"},                            "not in subnet 10.7"   },
-	{{.subnet = "10.7.0.0/16", .gateway = "10.7.255.255"},                        "broadcast"            },
-	{{.subnet = "10.7.0.0/16", .gateway = "x"},                                   "not an IP address"    },
-	{{.gateway = "10.7.0.1"},						     "need a subnet"        },
-	{{.subnet = "10.99.0.0/16"},						  "overlaps 10.99.5.0/24"},
+	{{.subnet = "10.7.0.0/16"}, NULL},
+	{{.subnet = "10.7.0.0/16", .ip_range = "10.7.3.0/24", .gateway = "10.7.0.9"}, NULL},
+	{{.subnet = "10.7.0.0"}, "ADDRESS/PREFIX"},
+	{{.subnet = "10.7.0.0/16", .ip_range = "10.8.0.0/24"}, "not a part of subnet"},
+	{{.subnet = "10.7.0.0/16", .ip_range = "10.0.0.0/8"}, "not a part of subnet"},
+	{{.subnet = "10.7.0.0/16", .gateway = "10.8.0.1"}, "not in subnet 10.7"},
+	{{.subnet = "10.7.0.0/16", .gateway = "10.7.255.255"}, "broadcast"},
+	{{.subnet = "10.7.0.0/16", .gateway = "x"}, "not an IP address"},
+	{{.gateway = "10.7.0.1"}, "need a subnet"},
+	{{.subnet = "10.99.0.0/16"}, "overlaps 10.99.5.0/24"},
 };
 
 Test(ipam, wished_pools)
@@ -113,10 +110,10 @@ Test(ipam, pool_avoids_what_is_taken)
 	static const struct {
 		const char *taken, *from;
 	} steps[] = {
-		{"100.64.0.0/10",  "172.16.0.0/12" },
-		{"172.16.0.0/12",  "10.0.0.0/8"    },
-		{"10.0.0.0/8",     "192.168.0.0/16"},
-		{"192.168.0.0/16", NULL            },
+		{"100.64.0.0/10", "172.16.0.0/12"},
+		{"172.16.0.0/12", "10.0.0.0/8"},
+		{"10.0.0.0/8", "192.168.0.0/16"},
+		{"192.168.0.0/16", NULL},
 	};
 	struct ipam_taken taken = {0};
 
@@ -196,20 +193,20 @@ Test(ipam, leases)
 	static const struct {
 		const char *container, *wish, *expect; /* wish "-": give back */
 	} steps[] = {
-		{"a", NULL,       "10.5.0.2"					},
-		{"b", NULL,       "10.5.0.3"					},
-		{"a", NULL,       "10.5.0.2"					},
+		{"a", NULL, "10.5.0.2"},
+		{"b", NULL, "10.5.0.3"},
+		{"a", NULL, "10.5.0.2"},
 		{"c", "10.5.0.3", "address 10.5.0.3 is already taken by container b"},
-		{"c", "10.5.0.1", "address 10.5.0.1 is reserved in this network"    },
-		{"c", "10.5.0.7", "address 10.5.0.7 is reserved in this network"    },
-		{"c", "10.5.1.7", "address 10.5.1.7 is not in subnet 10.5.0.0/29"   },
-		{"c", "nonsense", "address 'nonsense' is not an IP address"         },
-		{"c", "10.5.0.6", "10.5.0.6"                                        },
-		{"d", NULL,       "10.5.0.4"					},
-		{"e", NULL,       "10.5.0.5"					},
-		{"f", NULL,       "all addresses of 10.5.0.0/29 are taken"          },
-		{"b", "-",        NULL					      },
-		{"f", NULL,       "10.5.0.3"					},
+		{"c", "10.5.0.1", "address 10.5.0.1 is reserved in this network"},
+		{"c", "10.5.0.7", "address 10.5.0.7 is reserved in this network"},
+		{"c", "10.5.1.7", "address 10.5.1.7 is not in subnet 10.5.0.0/29"},
+		{"c", "nonsense", "address 'nonsense' is not an IP address"},
+		{"c", "10.5.0.6", "10.5.0.6"},
+		{"d", NULL, "10.5.0.4"},
+		{"e", NULL, "10.5.0.5"},
+		{"f", NULL, "all addresses of 10.5.0.0/29 are taken"},
+		{"b", "-", NULL},
+		{"f", NULL, "10.5.0.3"},
 	};
 	struct ipam_pool pool = pool_of("10.5.0.0/29", NULL);
 	struct ipam_leases leases = {0};

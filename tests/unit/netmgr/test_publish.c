@@ -19,26 +19,33 @@ static const struct {
 	uint16_t port;      /* expected; 0: any */
 	const char *expect; /* part of the error */
 } rows[] = {
-  /* 8080 is held on all addresses, 9000 on 127.0.0.1: held() */
+	/* 8080 is held on all addresses, 9000 on 127.0.0.1: held() */
 	{{.host_port = 8080, .protocol = IPPROTO_TCP},
-	 0,									  "port 8080/tcp is already taken on 0.0.0.0, by "},
+	 0,
+	 "port 8080/tcp is already taken on 0.0.0.0, by "},
 	{{.host_port = 8080, .protocol = IPPROTO_TCP, .host_ip = "127.0.0.1"},
-	 0,									  "taken on 127.0.0.1, by "                       },
-	{{.host_port = 8080, .protocol = IPPROTO_TCP, .host_ip = "::1"},       0,    "taken on ::1, by "                             },
-	{{.host_port = 8080, .protocol = IPPROTO_UDP},                         8080, NULL                                            },
+	 0,
+	 "taken on 127.0.0.1, by "},
+	{{.host_port = 8080, .protocol = IPPROTO_TCP, .host_ip = "::1"}, 0, "taken on ::1, by "},
+	{{.host_port = 8080, .protocol = IPPROTO_UDP}, 8080, NULL},
 	{{.host_port = 9000, .protocol = IPPROTO_TCP},
-	 0,									  "port 9000/tcp is already taken on 0.0.0.0, by "},
-	{{.host_port = 9000, .protocol = IPPROTO_TCP, .host_ip = "::1"},       9000, NULL                                            },
-	{{.host_first = 8080, .host_last = 8083, .protocol = IPPROTO_TCP},     8081, NULL                                            },
+	 0,
+	 "port 9000/tcp is already taken on 0.0.0.0, by "},
+	{{.host_port = 9000, .protocol = IPPROTO_TCP, .host_ip = "::1"}, 9000, NULL},
+	{{.host_first = 8080, .host_last = 8083, .protocol = IPPROTO_TCP}, 8081, NULL},
 	{{.host_first = 8080, .host_last = 8080, .protocol = IPPROTO_TCP},
-	 0,									  "ports 8080-8080/tcp are all taken on 0.0.0.0"  },
+	 0,
+	 "ports 8080-8080/tcp are all taken on 0.0.0.0"},
 	{{.host_first = 8083, .host_last = 8080, .protocol = IPPROTO_TCP},
-	 0,									  "ends before it begins"                         },
-	{{.protocol = IPPROTO_TCP},					    0,    NULL					    },
+	 0,
+	 "ends before it begins"},
+	{{.protocol = IPPROTO_TCP}, 0, NULL},
 	{{.host_port = 80, .protocol = IPPROTO_TCP, .host_ip = "192.0.2.7"},
-	 0,									  "does not have address 192.0.2.7"               },
+	 0,
+	 "does not have address 192.0.2.7"},
 	{{.host_port = 80, .protocol = IPPROTO_TCP, .host_ip = "here"},
-	 0,									  "'here' is not an address"                      },
+	 0,
+	 "'here' is not an address"},
 };
 
 static void check_row(size_t i)

@@ -29,18 +29,9 @@ static const struct {
 	const char *name;
 	bool valid;
 } names[] = {
-	{"ab",          true },
-        {"a",           false},
-        {"",            false},
-        {"0_.-Z",       true },
-	{"_ab",         false},
-        {".new-ab",     false},
-        {"..",          false},
-        {"a/b",         false},
-	{"../../x",     false},
-        {"a b",         false},
-        {"p_data",      true },
-        {"a\nb",        false},
+	{"ab", true},           {"a", false},       {"", false},      {"0_.-Z", true},
+	{"_ab", false},         {".new-ab", false}, {"..", false},    {"a/b", false},
+	{"../../x", false},     {"a b", false},     {"p_data", true}, {"a\nb", false},
 	{"\303\274ber", false},
 };
 
@@ -116,10 +107,7 @@ Test(volume, leftovers_are_swept, .fini = scratch_remove)
 static int make_source(void)
 {
 	_cleanup_close_ int scratch = scratch_open(), file = -EBADF;
-	struct timespec times[2] = {
-		{1000, 0},
-                {1000, 0}
-        };
+	struct timespec times[2] = {{1000, 0}, {1000, 0}};
 	struct error err = ERROR_INIT;
 	int dir = fs_mkdir_open(scratch, "source", 0755, &err);
 

@@ -98,11 +98,11 @@ Test(attached, shows_what_a_short_lived_container_said_and_how_it_ended, .init =
 		const char *args;
 		int container, code;
 	} cases[] = {
-		{"up",			      0, 0},
-		{"up",			      3, 0},
-		{"up --exit-code-from web",         3, 3},
+		{"up", 0, 0},
+		{"up", 3, 0},
+		{"up --exit-code-from web", 3, 3},
 		{"up --abort-on-container-failure", 3, 3},
-		{"up --abort-on-container-exit",    0, 0},
+		{"up --abort-on-container-exit", 0, 0},
 	};
 
 	fake_project = PROJECT;

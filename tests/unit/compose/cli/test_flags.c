@@ -14,12 +14,12 @@ static char **files;
 static int timeout;
 
 static const struct option options[] = {
-	{"all",        'a', OPTION_FLAG, &all, NULL, "Everything"},
+	{"all", 'a', OPTION_FLAG, &all, NULL, "Everything"},
 	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Leave"},
-	{"file",        'f', OPTION_LIST, &files, "list", "Files"},
-	{"timeout",            't', OPTION_INT, &timeout, "int", "Seconds", &given},
-	{"user",         'u', OPTION_STRING, &user, "string", "Who"},
-	{NULL    },
+	{"file", 'f', OPTION_LIST, &files, "list", "Files"},
+	{"timeout", 't', OPTION_INT, &timeout, "int", "Seconds", &given},
+	{"user", 'u', OPTION_STRING, &user, "string", "Who"},
+	{NULL},
 };
 
 /* "a=1 d=0 t=5 u=x f=a,b | operands", or the error. */
@@ -57,35 +57,35 @@ static const struct {
 	bool stop;
 	const char *expect;
 } cases[] = {
-	{"web",		 false, "a=0 d=0 t=0 u= f= | web"            },
-	{"-ad web",             false, "a=1 d=1 t=0 u= f= | web"            },
-	{"web -a",              false, "a=1 d=0 t=0 u= f= | web"            },
-	{"web -a",              true,  "a=0 d=0 t=0 u= f= | web -a"         },
-	{"-f a -f b --file=c",  false, "a=0 d=0 t=0 u= f=a,b,c |"           },
-	{"-t5",		 false, "a=0 d=0 t=5! u= f= |"               },
-	{"-t=5",                false, "a=0 d=0 t=5! u= f= |"               },
-	{"-at 5 x",             false, "a=1 d=0 t=5! u= f= | x"             },
-	{"--timeout -1",        false, "a=0 d=0 t=-1! u= f= |"              },
-	{"--all=false",         false, "a=0 d=0 t=0 u= f= |"                },
-	{"--all=maybe",         false,
+	{"web", false, "a=0 d=0 t=0 u= f= | web"},
+	{"-ad web", false, "a=1 d=1 t=0 u= f= | web"},
+	{"web -a", false, "a=1 d=0 t=0 u= f= | web"},
+	{"web -a", true, "a=0 d=0 t=0 u= f= | web -a"},
+	{"-f a -f b --file=c", false, "a=0 d=0 t=0 u= f=a,b,c |"},
+	{"-t5", false, "a=0 d=0 t=5! u= f= |"},
+	{"-t=5", false, "a=0 d=0 t=5! u= f= |"},
+	{"-at 5 x", false, "a=1 d=0 t=5! u= f= | x"},
+	{"--timeout -1", false, "a=0 d=0 t=-1! u= f= |"},
+	{"--all=false", false, "a=0 d=0 t=0 u= f= |"},
+	{"--all=maybe", false,
 	 "invalid argument \"maybe\" for \"-a, --all\" flag: strconv.ParseBool: parsing \"maybe\": "
-	 "invalid syntax"						   },
-	{"-t x",                false,
+	 "invalid syntax"},
+	{"-t x", false,
 	 "invalid argument \"x\" for \"-t, --timeout\" flag: strconv.ParseInt: parsing \"x\": "
 	 "invalid "
-	 "syntax"							   },
-	{"-- -a x",             false, "a=0 d=0 t=0 u= f= | -a x"           },
-	{"web sh -c -- x",      true,  "a=0 d=0 t=0 u= f= | web sh -c -- x" },
-	{"-u root web sh -u x", true,  "a=0 d=0 t=0 u=root f= | web sh -u x"},
-	{"-",		   false, "a=0 d=0 t=0 u= f= | -"              },
-	{"--nope",              false, "unknown flag: --nope"               },
-	{"--nope=1",            false, "unknown flag: --nope"               },
-	{"-az",		 false, "unknown shorthand flag: 'z' in -az" },
-	{"--user",              false, "flag needs an argument: --user"     },
-	{"-du",		 false, "flag needs an argument: 'u' in -du" },
-	{"--=x",                false, "bad flag syntax: --=x"              },
-	{"-h",		  false, "help"			       },
-	{"web --help",          false, "help"                               },
+	 "syntax"},
+	{"-- -a x", false, "a=0 d=0 t=0 u= f= | -a x"},
+	{"web sh -c -- x", true, "a=0 d=0 t=0 u= f= | web sh -c -- x"},
+	{"-u root web sh -u x", true, "a=0 d=0 t=0 u=root f= | web sh -u x"},
+	{"-", false, "a=0 d=0 t=0 u= f= | -"},
+	{"--nope", false, "unknown flag: --nope"},
+	{"--nope=1", false, "unknown flag: --nope"},
+	{"-az", false, "unknown shorthand flag: 'z' in -az"},
+	{"--user", false, "flag needs an argument: --user"},
+	{"-du", false, "flag needs an argument: 'u' in -du"},
+	{"--=x", false, "bad flag syntax: --=x"},
+	{"-h", false, "help"},
+	{"web --help", false, "help"},
 };
 
 Test(flags, as_pflag)

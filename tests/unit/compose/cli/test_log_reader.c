@@ -89,37 +89,37 @@ static const struct {
 	int64_t tail, since, until; /* seconds after BASE */
 	const char *expected;
 } reads[] = {
-	{NULL,	       NULL, NULL,              -1,				       0,0,    ""       },
-	{NULL,	       NULL, "",                5,					0,0,    ""       },
-	{O(1,		"F",  "a"),              O(2,				      "F","b"), O(3,       "F", "c"), -1, 0, 0, "o:a|o:b|o:c|"},
-	{NULL,              O(2,                "F",				"b"),								       NULL,-1,0,0, "o:b|"},
-	{O(1,	       "F","a"),NULL,O(3,"F","c"),           -1, 0, 0, "o:a|o:c|"},
-	{O(1,		"F",   "a"),                 O(2,									"F", "b"),													      O(3,																				 "F", "c"), 0, 0, 0, ""},
-	{O(1,		 "F",		    "a"),			   O(2,								   "F","b"),O(3,"F", "c"), 1, 0, 0, "o:c|"},
-	{O(1,	       "F",               "a"),			     O(2,"F","b"),O(3,"F", "c"), 2, 0, 0, "o:b|o:c|"},
-	{O(1,		"F",		    "a"),				   O(2,							"F","b"),"",2, 0, 0, "o:a|o:b|"},
-	{O(1,	       "F",                "a"),			     O(2,								    "F","b"),                    O(3,											 "F", "c"), 99, 0, 0, "o:a|o:b|o:c|"},
-	{NULL,		O(1,   "F",  "a") O(2,           "F","b"),                        O(3,																																	 "F", "c") O(4, "F", "d"), -1, 2, 3, "o:b|o:c|"},
- /* partial records, over files and between those of the other stream */
-	{NULL,              O(1,                 "P",				 "a") O(2,									"P","b"),O(3,"F", "c"), -1, 0, 0, "o:abc|"},
-	{NULL,              O(1,"P","a") E(1,"F","x") O(2,                                      "P",																											  "b"),
+	{NULL, NULL, NULL, -1, 0, 0, ""},
+	{NULL, NULL, "", 5, 0, 0, ""},
+	{O(1, "F", "a"), O(2, "F", "b"), O(3, "F", "c"), -1, 0, 0, "o:a|o:b|o:c|"},
+	{NULL, O(2, "F", "b"), NULL, -1, 0, 0, "o:b|"},
+	{O(1, "F", "a"), NULL, O(3, "F", "c"), -1, 0, 0, "o:a|o:c|"},
+	{O(1, "F", "a"), O(2, "F", "b"), O(3, "F", "c"), 0, 0, 0, ""},
+	{O(1, "F", "a"), O(2, "F", "b"), O(3, "F", "c"), 1, 0, 0, "o:c|"},
+	{O(1, "F", "a"), O(2, "F", "b"), O(3, "F", "c"), 2, 0, 0, "o:b|o:c|"},
+	{O(1, "F", "a"), O(2, "F", "b"), "", 2, 0, 0, "o:a|o:b|"},
+	{O(1, "F", "a"), O(2, "F", "b"), O(3, "F", "c"), 99, 0, 0, "o:a|o:b|o:c|"},
+	{NULL, O(1, "F", "a") O(2, "F", "b"), O(3, "F", "c") O(4, "F", "d"), -1, 2, 3, "o:b|o:c|"},
+	/* partial records, over files and between those of the other stream */
+	{NULL, O(1, "P", "a") O(2, "P", "b"), O(3, "F", "c"), -1, 0, 0, "o:abc|"},
+	{NULL, O(1, "P", "a") E(1, "F", "x") O(2, "P", "b"),
 	 E(2, "P", "y") O(3, "F", "c") E(3, "F", "z"), -1, 0, 0, "e:x|o:abc|e:yz|"},
-	{NULL,        O(1,            "P",			   "a") E(1,						  "F","x") O(2,"P","b"),
+	{NULL, O(1, "P", "a") E(1, "F", "x") O(2, "P", "b"),
 	 E(2, "P", "y") O(3, "F", "c") E(3, "F", "z"), 2, 0, 0, "o:abc|e:yz|"},
-	{NULL,	       O(1,                "P",			     "a") E(1,								   "F","x") O(2,"P","b"),
+	{NULL, O(1, "P", "a") E(1, "F", "x") O(2, "P", "b"),
 	 E(2, "P", "y") O(3, "F", "c") E(3, "F", "z"), 1, 0, 0, "e:yz|"},
-	{NULL,	       O(1, "F",             "0") O(1,					    "P","a") E(1,                  "F", "x"), E(2, "F", "y") O(3, "F", "b"), 1, 0, 0,
+	{NULL, O(1, "F", "0") O(1, "P", "a") E(1, "F", "x"), E(2, "F", "y") O(3, "F", "b"), 1, 0, 0,
 	 "o:ab|"},
-	{NULL,          O(1,           "F",                        "0") O(1,							      "P","a") E(1,"F","x"), E(2, "F", "y") O(3, "F", "b"), 2, 0, 0,
+	{NULL, O(1, "F", "0") O(1, "P", "a") E(1, "F", "x"), E(2, "F", "y") O(3, "F", "b"), 2, 0, 0,
 	 "e:y|o:ab|"},
-	{NULL,	       NULL,   O(1, "F", "a") O(2,"P","$ "),-1, 0, 0, "o:a|o:$ ~"},
-	{NULL,              NULL,                O(1,				"P",								       "a") O(2,"F",""),-1, 0, 0, "o:a|"},
-	{NULL,	       NULL,                O(1,						       "F",																   ""),										       -1,						  0,0, "o:|"},
- /* what no writer of ours would write */
-	{NULL,          NULL,           O(1,                    "F",							 "a") "junk\n\n" O(2,"F","b") "2026-01-02T03",-1, 0, 0,
+	{NULL, NULL, O(1, "F", "a") O(2, "P", "$ "), -1, 0, 0, "o:a|o:$ ~"},
+	{NULL, NULL, O(1, "P", "a") O(2, "F", ""), -1, 0, 0, "o:a|"},
+	{NULL, NULL, O(1, "F", ""), -1, 0, 0, "o:|"},
+	/* what no writer of ours would write */
+	{NULL, NULL, O(1, "F", "a") "junk\n\n" O(2, "F", "b") "2026-01-02T03", -1, 0, 0,
 	 "o:a|o:b|"},
-	{NULL, NULL,     O(1,                   "F",						 "a") "junk\n\n" O(2,"F","b") "2026-01-02T03",2, 0, 0, "o:a|o:b|"},
-	{NULL,	       NULL,               "2026-01-02T04:04:01.5+01:00 stdout F:tag a\n",                                         -1,									      1,2,"o:a|"},
+	{NULL, NULL, O(1, "F", "a") "junk\n\n" O(2, "F", "b") "2026-01-02T03", 2, 0, 0, "o:a|o:b|"},
+	{NULL, NULL, "2026-01-02T04:04:01.5+01:00 stdout F:tag a\n", -1, 1, 2, "o:a|"},
 };
 
 Test(log_reader, whole_lines_in_order)
@@ -151,18 +151,18 @@ Test(log_reader, times)
 		const char *line;
 		int64_t nsec; /* -1: malformed */
 	} rows[] = {
-		{"2026-01-02T03:04:05.123456789Z stdout F x", BASE + 5123456789          },
-		{"2026-01-02T03:04:05Z stderr P x",           BASE + 5000000000          },
-		{"2026-01-02T01:34:05.5-01:30 stdout F",      BASE + 5500000000          },
-		{"1970-01-01T00:00:00Z stdout F x",           0                          },
-		{"2000-02-29T00:00:00Z stdout F x",           INT64_C(951782400000000000)},
-		{"2026-01-02T03:04:05.Z stdout F x",          -1                         },
-		{"2026-01-02 03:04:05Z stdout F x",           -1                         },
-		{"2026-13-02T03:04:05Z stdout F x",           -1                         },
-		{"2026-01-02T03:04:05Z stdin F x",            -1                         },
-		{"2026-01-02T03:04:05Z stdout X x",           -1                         },
-		{"2026-01-02T03:04:05Z stdout",               -1                         },
-		{"",					  -1			 },
+		{"2026-01-02T03:04:05.123456789Z stdout F x", BASE + 5123456789},
+		{"2026-01-02T03:04:05Z stderr P x", BASE + 5000000000},
+		{"2026-01-02T01:34:05.5-01:30 stdout F", BASE + 5500000000},
+		{"1970-01-01T00:00:00Z stdout F x", 0},
+		{"2000-02-29T00:00:00Z stdout F x", INT64_C(951782400000000000)},
+		{"2026-01-02T03:04:05.Z stdout F x", -1},
+		{"2026-01-02 03:04:05Z stdout F x", -1},
+		{"2026-13-02T03:04:05Z stdout F x", -1},
+		{"2026-01-02T03:04:05Z stdin F x", -1},
+		{"2026-01-02T03:04:05Z stdout X x", -1},
+		{"2026-01-02T03:04:05Z stdout", -1},
+		{"", -1},
 	};
 
 	array_foreach(row, rows) {

@@ -14,15 +14,7 @@ Test(output, width_in_columns)
 	static const struct {
 		const char *text;
 		size_t width;
-	} cases[] = {
-		{"",       0},
-                {"abc",    3},
-                {"é",     1},
-                {"…",    1},
-                {"日本", 4},
-                {"🐳",   2},
-                {"✔",    1}
-        };
+	} cases[] = {{"", 0}, {"abc", 3}, {"é", 1}, {"…", 1}, {"日本", 4}, {"🐳", 2}, {"✔", 1}};
 
 	array_foreach(c, cases)
 		cr_expect_eq(output_width(c->text), c->width, "%s", c->text);
@@ -52,16 +44,19 @@ Test(ps, ports_are_summed_up_as_docker_does)
 	static const struct {
 		const char *publishers, *expect;
 	} cases[] = {
-		{"[]",									      ""					    },
-		{"[{'url':'','target':80,'published':0,'protocol':'tcp'}]",                         "80/tcp"                                      },
+		{"[]", ""},
+		{"[{'url':'','target':80,'published':0,'protocol':'tcp'}]", "80/tcp"},
 		{"[{'url':'0.0.0.0','target':80,'published':8080,'protocol':'tcp'},"
-		 "{'url':'::','target':80,'published':8080,'protocol':'tcp'}]",    "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"     },
+		 "{'url':'::','target':80,'published':8080,'protocol':'tcp'}]",
+		 "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"},
 		{"[{'url':'0.0.0.0','target':81,'published':81,'protocol':'tcp'},"
 		 "{'url':'0.0.0.0','target':80,'published':80,'protocol':'tcp'},"
-		 "{'url':'0.0.0.0','target':53,'published':53,'protocol':'udp'}]", "0.0.0.0:53->53/udp, 0.0.0.0:80-81->80-81/tcp"},
+		 "{'url':'0.0.0.0','target':53,'published':53,'protocol':'udp'}]",
+		 "0.0.0.0:53->53/udp, 0.0.0.0:80-81->80-81/tcp"},
 		{"[{'url':'','target':1,'published':0,'protocol':'tcp'},"
 		 "{'url':'','target':2,'published':0,'protocol':'tcp'},"
-		 "{'url':'','target':9,'published':0,'protocol':'tcp'}]",          "1-2/tcp, 9/tcp"                              },
+		 "{'url':'','target':9,'published':0,'protocol':'tcp'}]",
+		 "1-2/tcp, 9/tcp"},
 	};
 
 	array_foreach(c, cases) {
@@ -83,14 +78,14 @@ Test(ps, status_in_words)
 		int exit_code;
 		const char *expect;
 	} cases[] = {
-		{"running",    "",         0,   "Up 2 minutes"                   },
-		{"running",    "healthy",  0,   "Up 2 minutes (healthy)"         },
-		{"running",    "starting", 0,   "Up 2 minutes (health: starting)"},
-		{"paused",     "",         0,   "Up 2 minutes (Paused)"          },
-		{"exited",     "",         137, "Exited (137) 30 seconds ago"    },
-		{"restarting", "",         1,   "Restarting (1) 30 seconds ago"  },
-		{"created",    "",         0,   "Created"                        },
-		{"removing",   "",         0,   "Removal In Progress"            },
+		{"running", "", 0, "Up 2 minutes"},
+		{"running", "healthy", 0, "Up 2 minutes (healthy)"},
+		{"running", "starting", 0, "Up 2 minutes (health: starting)"},
+		{"paused", "", 0, "Up 2 minutes (Paused)"},
+		{"exited", "", 137, "Exited (137) 30 seconds ago"},
+		{"restarting", "", 1, "Restarting (1) 30 seconds ago"},
+		{"created", "", 0, "Created"},
+		{"removing", "", 0, "Removal In Progress"},
 	};
 	const int64_t now = INT64_C(1700000000000000000), second = 1000000000;
 

@@ -7,9 +7,9 @@
 #define SECOND 1000000
 
 static const struct progress_task tasks[] = {
-	{"Network p_default",                   "Created", "",                PROGRESS_DONE,    0, SECOND    },
-	{"Container p-a-service-with-a-name-1", "Started", "",                PROGRESS_DONE,    0, 2 * SECOND},
-	{"Container p-b-1",                     "Waiting", "for a long time", PROGRESS_WORKING, 0, 0         },
+	{"Network p_default", "Created", "", PROGRESS_DONE, 0, SECOND},
+	{"Container p-a-service-with-a-name-1", "Started", "", PROGRESS_DONE, 0, 2 * SECOND},
+	{"Container p-b-1", "Waiting", "for a long time", PROGRESS_WORKING, 0, 0},
 };
 
 /* Without what moves and paints: the lines as they are read. */
@@ -46,25 +46,25 @@ Test(progress_screen, lines_fit)
 		 " ✔ Network p_default                   Created                     1.0s\n"
 		 " ✔ Container p-a-service-with-a-name-1 Started                     2.0s\n"
 		 " ⠋ Container p-b-1                     Waiting for a long time    12.0s\n"},
- /* Too little room: details first, then the middle of names, then the time. */
+		/* Too little room: details first, then the middle of names, then the time. */
 		{40, 24,
 		 "[+] up 2/3\n"
 		 " ✔ Network p_default      Created  1.0s\n"
 		 " ✔ Contain…-with-a-name-1 Started  2.0s\n"
-		 " ⠋ Container p-b-1        Waiting 12.0s\n"                                },
+		 " ⠋ Container p-b-1        Waiting 12.0s\n"},
 		{24, 24,
 		 "[+] up 2/3\n"
 		 " ✔ Netw…default Created\n"
 		 " ✔ Cont…-name-1 Started\n"
-		 " ⠋ Cont…r p-b-1 Waiting\n"					     },
-		{4,  24, "[+]\n ✔ \n ✔ \n ⠋ \n"                                         },
-		{1,  24, "[\n"                                           },
- /* Too few lines: what is done goes first. */
+		 " ⠋ Cont…r p-b-1 Waiting\n"},
+		{4, 24, "[+]\n ✔ \n ✔ \n ⠋ \n"},
+		{1, 24, "[\n"},
+		/* Too few lines: what is done goes first. */
 		{24, 4,
 		 "[+] up 2/3\n"
 		 " ✔ Cont…-name-1 Started\n"
-		 " ⠋ Cont…r p-b-1 Waiting\n"					     },
-		{24, 1,  "[+] up 2/3\n ⠋ Cont…r p-b-1 Waiting\n"                          },
+		 " ⠋ Cont…r p-b-1 Waiting\n"},
+		{24, 1, "[+] up 2/3\n ⠋ Cont…r p-b-1 Waiting\n"},
 	};
 
 	array_foreach(c, cases) {
@@ -82,10 +82,10 @@ Test(progress_screen, goes_back_to_its_first_line)
 		unsigned short columns;
 		const char *start;
 	} frames[] = {
-		{40,  "\033[?25l[+]"         },
-		{40,  "\033[?25l\033[4A\r[+]"},
- /* Three lines of 39 columns were wrapped into two each. */
-		{30,  "\033[?25l\033[7A\r[+]"},
+		{40, "\033[?25l[+]"},
+		{40, "\033[?25l\033[4A\r[+]"},
+		/* Three lines of 39 columns were wrapped into two each. */
+		{30, "\033[?25l\033[7A\r[+]"},
 		{100, "\033[?25l\033[4A\r[+]"},
 	};
 

@@ -91,16 +91,16 @@ Test(message, what_is_malformed_ends_the_connection)
 		size_t size;
 		int expect;
 	} cases[] = {
-		{"",		      0, -EPIPE },
-		{"\2\0",                  2, -EPIPE },
-		{"\2\0\0\0{",             5, -EPIPE },
-		{"\2\0\0\0{}",            6, 1      },
-		{"\2\0\0\0[]",            6, -EPROTO},
-		{"\3\0\0\0{}x",           7, -EPROTO},
-		{"\0\0\0\0",              4, -EPROTO},
-		{"\xff\xff\xff\xff{}",    6, -EPROTO},
-		{"\1\0\0\4{}",            6, -EPROTO}, /* one byte more than MESSAGE_MAX */
-		{"\0\0\0\4{}",            6, -EPIPE }, /* MESSAGE_MAX is fine, but it ends */
+		{"", 0, -EPIPE},
+		{"\2\0", 2, -EPIPE},
+		{"\2\0\0\0{", 5, -EPIPE},
+		{"\2\0\0\0{}", 6, 1},
+		{"\2\0\0\0[]", 6, -EPROTO},
+		{"\3\0\0\0{}x", 7, -EPROTO},
+		{"\0\0\0\0", 4, -EPROTO},
+		{"\xff\xff\xff\xff{}", 6, -EPROTO},
+		{"\1\0\0\4{}", 6, -EPROTO}, /* one byte more than MESSAGE_MAX */
+		{"\0\0\0\4{}", 6, -EPIPE},  /* MESSAGE_MAX is fine, but it ends */
 		{"\x4\0\0\0\"\xff\xff\"", 8, -EPROTO},
 	};
 

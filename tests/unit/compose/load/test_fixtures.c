@@ -78,10 +78,8 @@ static int load(struct fixture *f, char **files, struct project **ret, char **re
 		.project_directory = f->directory,
 		.environment = f->environment,
 		.files = files,
-		.profiles = profiles ? (char *[]){profiles, NULL}
-                     : NULL,
-		.services = service ? (char *[]){service,  NULL}
-                     : NULL,
+		.profiles = profiles ? (char *[]){profiles, NULL} : NULL,
+		.services = service ? (char *[]){service, NULL} : NULL,
 		.with_dependencies = true,
 		.warn = warn,
 		.warn_data = f,

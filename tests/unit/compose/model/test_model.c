@@ -14,14 +14,14 @@ Test(argv, words_of_a_command_line)
 	static const struct {
 		const char *line, *expect;
 	} cases[] = {
-		{"",			 ""                },
-		{"  a  b\tc\n",              "a|b|c"           },
-		{"sh -c 'a \"b\" $c'",       "sh|-c|a \"b\" $c"},
-		{"\"a \\\"b\\\" \\$c \\d\"", "a \"b\" $c \\d"  },
-		{"a\\ b 'c'\"d\"e",          "a b|cde"         },
-		{"'' \"\"",                  "|"               },
-		{"a 'b",                     NULL              },
-		{"a;b && c",                 "a;b|&&|c"        },
+		{"", ""},
+		{"  a  b\tc\n", "a|b|c"},
+		{"sh -c 'a \"b\" $c'", "sh|-c|a \"b\" $c"},
+		{"\"a \\\"b\\\" \\$c \\d\"", "a \"b\" $c \\d"},
+		{"a\\ b 'c'\"d\"e", "a b|cde"},
+		{"'' \"\"", "|"},
+		{"a 'b", NULL},
+		{"a;b && c", "a;b|&&|c"},
 	};
 
 	array_foreach(c, cases) {
@@ -44,15 +44,9 @@ Test(path, clean)
 	static const struct {
 		const char *path, *expect;
 	} cases[] = {
-		{"/",          "/"    },
-                {"/a//b/",     "/a/b" },
-                {"/a/../b",    "/b"   },
-		{"/../..",     "/"    },
-                {"a/./b/..",   "a"    },
-                {"../a",       "../a" },
-		{"",           "."    },
-                {"a/..",       "."    },
-                {"../../x/..", "../.."},
+		{"/", "/"},      {"/a//b/", "/a/b"}, {"/a/../b", "/b"},
+		{"/../..", "/"}, {"a/./b/..", "a"},  {"../a", "../a"},
+		{"", "."},       {"a/..", "."},      {"../../x/..", "../.."},
 	};
 
 	array_foreach(c, cases) {
@@ -91,16 +85,16 @@ Test(change, hash)
 		const char *text;
 		bool same;
 	} cases[] = {
-		{A_SERVICE(", \"command\": null"),                                        true },
-		{A_SERVICE(", \"scale\": 5"),                                             true },
-		{A_SERVICE(", \"deploy\": {\"replicas\": 3}"),                            true },
-		{A_SERVICE(", \"profiles\": [\"x\"]"),                                    true },
-		{A_SERVICE(", \"pull_policy\": \"always\""),                              true },
-		{A_SERVICE(", \"x-y\": 1"),					       true },
+		{A_SERVICE(", \"command\": null"), true},
+		{A_SERVICE(", \"scale\": 5"), true},
+		{A_SERVICE(", \"deploy\": {\"replicas\": 3}"), true},
+		{A_SERVICE(", \"profiles\": [\"x\"]"), true},
+		{A_SERVICE(", \"pull_policy\": \"always\""), true},
+		{A_SERVICE(", \"x-y\": 1"), true},
 		{A_SERVICE(", \"deploy\": {\"resources\": {\"limits\": {\"pids\": 3}}}"), false},
-		{A_SERVICE(", \"command\": []"),                                          false},
-		{A_SERVICE(", \"ports\": [{\"target\": 80}]"),                            false},
-		{A_SERVICE(", \"environment\": {\"A\": null}"),                           false},
+		{A_SERVICE(", \"command\": []"), false},
+		{A_SERVICE(", \"ports\": [{\"target\": 80}]"), false},
+		{A_SERVICE(", \"environment\": {\"A\": null}"), false},
 	};
 	char plain[65], other[65];
 
@@ -128,11 +122,11 @@ Test(change, difference)
 	static const struct {
 		const char *before, *after, *expect;
 	} cases[] = {
-		{"{\"image\": \"a\"}",                "{\"image\": \"a\", \"command\": null}",              ""                  },
-		{"{\"image\": \"a\", \"tty\": true}", "{\"image\": \"b\"}",                                 "image, tty"        },
-		{"{\"scale\": 1}",                    "{\"scale\": 2}",                                     ""                  },
-		{"{}",				"{\"deploy\": {\"replicas\": 2, \"placement\": {}}}", ""                  },
-		{"{}",				"{\"ports\": [], \"healthcheck\": {}}",               "healthcheck, ports"},
+		{"{\"image\": \"a\"}", "{\"image\": \"a\", \"command\": null}", ""},
+		{"{\"image\": \"a\", \"tty\": true}", "{\"image\": \"b\"}", "image, tty"},
+		{"{\"scale\": 1}", "{\"scale\": 2}", ""},
+		{"{}", "{\"deploy\": {\"replicas\": 2, \"placement\": {}}}", ""},
+		{"{}", "{\"ports\": [], \"healthcheck\": {}}", "healthcheck, ports"},
 	};
 
 	array_foreach(c, cases) {
@@ -152,17 +146,17 @@ Test(project, from_json_is_strict)
 	static const struct {
 		const char *json, *expect;
 	} cases[] = {
-		{"[]",					      "project: is not a JSON object, or too deep"       },
-		{"{}",					      "project: has no name"                             },
+		{"[]", "project: is not a JSON object, or too deep"},
+		{"{}", "project: has no name"},
 		{"{\"name\": \"p\", \"servces\": {}}",
-		 "additional properties 'servces' not allowed; did you mean 'services'?"                               },
-		{A_SERVICE(", \"user\": 5"),                        "services.a.user must be a string: put 5 in quotes"},
+		 "additional properties 'servces' not allowed; did you mean 'services'?"},
+		{A_SERVICE(", \"user\": 5"), "services.a.user must be a string: put 5 in quotes"},
 		{A_SERVICE(", \"ports\": [{\"target\": 0}]"),
-		 "services.a.ports.0.target must be a port, between 1 and 65535"                                       },
-		{"{\"name\": \"p\", \"networks\": {\"n\": {}}}",    "networks.n: has no name"                          },
+		 "services.a.ports.0.target must be a port, between 1 and 65535"},
+		{"{\"name\": \"p\", \"networks\": {\"n\": {}}}", "networks.n: has no name"},
 		{"{\"name\": \"p\", \"services\": {\"../a\": {}}}",
 		 "services additional properties '../a' not allowed: a name is made of "
-		 "letters, digits, '.', '_' and '-'"								   },
+		 "letters, digits, '.', '_' and '-'"},
 	};
 
 	array_foreach(c, cases) {
@@ -198,32 +192,32 @@ Test(emit, yaml_texts)
 	static const struct {
 		const char *text, *expect;
 	} cases[] = {
-		{"plain",      "plain"         },
-		{"",           "\"\""          },
-		{"yes",        "\"yes\""       },
-		{"1",          "\"1\""         },
-		{"1.5",        "\"1.5\""       },
-		{"null",       "\"null\""      },
-		{"0x1f",       "\"0x1f\""      },
-		{"1:30",       "\"1:30\""      },
-		{"80:80",      "80:80"         },
-		{"a: b",       "'a: b'"        },
-		{"a:b",        "a:b"           },
-		{"#x",         "'#x'"          },
-		{"a #b",       "'a #b'"        },
-		{"a#b",        "a#b"           },
-		{"- a",        "'- a'"         },
-		{"-a",         "-a"            },
-		{"*x",         "'*x'"          },
-		{"it's",       "it's"          },
-		{"'x",         "'''x'"         },
-		{" x",         "' x'"          },
-		{"$A",         "$$A"           },
-		{"a\tb",       "\"a\\tb\""     },
+		{"plain", "plain"},
+		{"", "\"\""},
+		{"yes", "\"yes\""},
+		{"1", "\"1\""},
+		{"1.5", "\"1.5\""},
+		{"null", "\"null\""},
+		{"0x1f", "\"0x1f\""},
+		{"1:30", "\"1:30\""},
+		{"80:80", "80:80"},
+		{"a: b", "'a: b'"},
+		{"a:b", "a:b"},
+		{"#x", "'#x'"},
+		{"a #b", "'a #b'"},
+		{"a#b", "a#b"},
+		{"- a", "'- a'"},
+		{"-a", "-a"},
+		{"*x", "'*x'"},
+		{"it's", "it's"},
+		{"'x", "'''x'"},
+		{" x", "' x'"},
+		{"$A", "$$A"},
+		{"a\tb", "\"a\\tb\""},
 		{"2001-12-14", "\"2001-12-14\""},
-		{"a\nb\n",     "|\n  a\n  b"   },
-		{"a\nb",       "|-\n  a\n  b"  },
-		{"{a}",        "'{a}'"         },
+		{"a\nb\n", "|\n  a\n  b"},
+		{"a\nb", "|-\n  a\n  b"},
+		{"{a}", "'{a}'"},
 	};
 
 	array_foreach(c, cases) {

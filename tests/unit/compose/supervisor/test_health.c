@@ -16,12 +16,12 @@ static const struct {
 	bool disable;
 	const char *expect; /* "": no check */
 } cases[] = {
-	{NULL,       NULL,       false, ""                       },
-	{shell_test, NULL,       false, "/bin/sh|-c|true && true"},
-	{plain_test, shell_test, false, "check|-q"               },
-	{NULL,       shell_test, false, "/bin/sh|-c|true && true"},
-	{none_test,  shell_test, false, ""                       },
-	{NULL,       shell_test, true,  ""                       },
+	{NULL, NULL, false, ""},
+	{shell_test, NULL, false, "/bin/sh|-c|true && true"},
+	{plain_test, shell_test, false, "check|-q"},
+	{NULL, shell_test, false, "/bin/sh|-c|true && true"},
+	{none_test, shell_test, false, ""},
+	{NULL, shell_test, true, ""},
 };
 
 Test(health, whose_check_and_what_words)
@@ -44,10 +44,8 @@ Test(health, whose_check_and_what_words)
 Test(health, each_field_falls_back_to_the_image_and_then_to_docker)
 {
 	struct service service = {0};
-	struct image image = {
-		.healthcheck = {.test = (char **)shell_test,
-				.timeout_usec = 7 * (int64_t)USEC_PER_SEC}
-        };
+	struct image image = {.healthcheck = {.test = (char **)shell_test,
+					      .timeout_usec = 7 * (int64_t)USEC_PER_SEC}};
 	struct health_plan plan;
 
 	service.healthcheck.interval = (struct optional_int){true, 2 * (int64_t)USEC_PER_SEC};

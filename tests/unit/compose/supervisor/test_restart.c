@@ -17,14 +17,14 @@ static const struct {
 		int64_t up_usec, expect_usec;
 	} deaths[5];
 } cases[] = {
-	{"no",             {{1, 0, -1}}						       },
-	{NULL,             {{1, 0, -1}}						       },
-	{"always",         {{0, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {0, 0, 400 * MSEC}}       },
-	{"always",         {{0, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {0, 10 * SEC, 100 * MSEC}}},
-	{"unless-stopped", {{0, 0, 100 * MSEC}, {1, 9 * SEC, 200 * MSEC}}                     },
-	{"on-failure",     {{1, 0, 100 * MSEC}, {0, 0, -1}}                                   },
-	{"on-failure:2",   {{1, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {1, 0, -1}}               },
-	{"on-failure:1",   {{1, 0, 100 * MSEC}, {1, 11 * SEC, 100 * MSEC}, {1, 0, -1}}        },
+	{"no", {{1, 0, -1}}},
+	{NULL, {{1, 0, -1}}},
+	{"always", {{0, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {0, 0, 400 * MSEC}}},
+	{"always", {{0, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {0, 10 * SEC, 100 * MSEC}}},
+	{"unless-stopped", {{0, 0, 100 * MSEC}, {1, 9 * SEC, 200 * MSEC}}},
+	{"on-failure", {{1, 0, 100 * MSEC}, {0, 0, -1}}},
+	{"on-failure:2", {{1, 0, 100 * MSEC}, {1, 0, 200 * MSEC}, {1, 0, -1}}},
+	{"on-failure:1", {{1, 0, 100 * MSEC}, {1, 11 * SEC, 100 * MSEC}, {1, 0, -1}}},
 };
 
 Test(restart, delays_of_a_row_of_deaths)

@@ -15,12 +15,12 @@ static const struct {
 	bool privileged;
 	uint64_t has, has_not;
 } capability_cases[] = {
-	{NULL,            NULL,        false, CAPABILITY_MASK_DOCKER_DEFAULT, NET_ADMIN        },
-	{"NET_ADMIN",     NULL,        false, CHOWN | NET_ADMIN,              0                },
-	{"cap_net_admin", "ALL",       false, NET_ADMIN,                      CHOWN            },
-	{"ALL",           "CHOWN",     false, NET_ADMIN,                      CHOWN            },
-	{NULL,            "CAP_CHOWN", false, 0,                              CHOWN | NET_ADMIN},
-	{NULL,            "ALL",       true,  CHOWN | NET_ADMIN,              0                },
+	{NULL, NULL, false, CAPABILITY_MASK_DOCKER_DEFAULT, NET_ADMIN},
+	{"NET_ADMIN", NULL, false, CHOWN | NET_ADMIN, 0},
+	{"cap_net_admin", "ALL", false, NET_ADMIN, CHOWN},
+	{"ALL", "CHOWN", false, NET_ADMIN, CHOWN},
+	{NULL, "CAP_CHOWN", false, 0, CHOWN | NET_ADMIN},
+	{NULL, "ALL", true, CHOWN | NET_ADMIN, 0},
 };
 
 Test(translate, capabilities)
@@ -49,12 +49,12 @@ static const struct {
 	struct argv entrypoint, command;
 	const char *expect;
 } argument_cases[] = {
-	{{0},		      {0},		      "a b x"  },
-	{{0},		      {true, (char **)words_a}, "a b a b"},
-	{{0},		      {true, NULL},             "a b"    },
-	{{true, (char **)words_x}, {0},                      "x"      },
-	{{true, NULL},             {true, (char **)words_a}, "a b"    },
-	{{true, NULL},             {0},                      ""       },
+	{{0}, {0}, "a b x"},
+	{{0}, {true, (char **)words_a}, "a b a b"},
+	{{0}, {true, NULL}, "a b"},
+	{{true, (char **)words_x}, {0}, "x"},
+	{{true, NULL}, {true, (char **)words_a}, "a b"},
+	{{true, NULL}, {0}, ""},
 };
 
 Test(translate, entrypoint_and_command)

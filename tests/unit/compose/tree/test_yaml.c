@@ -42,31 +42,31 @@ static char *parsed(const char *text)
 static const struct {
 	const char *yaml, *expect;
 } cases[] = {
-	{"[1, -1, +1, 0x10, 0o17, 017, 0b101, 1_000]",          "[1,-1,1,16,15,15,5,1000]"                                                 },
-	{"[1.5, .5, 1e3, 1., -2.5e-1]",                         "[1.5,0.5,1000.0,1.0,-0.25]"                                               },
-	{"[true, True, TRUE, false]",                           "[true,true,true,false]"                                                   },
-	{"[yes, no, on, off, y, n]",                            "[\"yes\",\"no\",\"on\",\"off\",\"y\",\"n\"]"                              },
-	{"[~, null, Null, , x]",                                "t.yaml:1:17: yaml: line 1: while parsing a flow node, did not "
-				 "find expected node content"                                              },
-	{"[~, null, NULL]",				     "[null,null,null]"							 },
-	{"['1', \"true\", !!str 1, ! 2]",                       "[\"1\",\"true\",\"1\",\"2\"]"                                             },
-	{"[22:22, 1.2.3, 0x, 08, 1e, '']",                      "[\"22:22\",\"1.2.3\",\"0x\",8.0,\"1e\",\"\"]"                             },
-	{"a: &x {b: 1}\nc: *x",				 "{\"a\":{\"b\":1},\"c\":{\"b\":1}}"                                        },
+	{"[1, -1, +1, 0x10, 0o17, 017, 0b101, 1_000]", "[1,-1,1,16,15,15,5,1000]"},
+	{"[1.5, .5, 1e3, 1., -2.5e-1]", "[1.5,0.5,1000.0,1.0,-0.25]"},
+	{"[true, True, TRUE, false]", "[true,true,true,false]"},
+	{"[yes, no, on, off, y, n]", "[\"yes\",\"no\",\"on\",\"off\",\"y\",\"n\"]"},
+	{"[~, null, Null, , x]", "t.yaml:1:17: yaml: line 1: while parsing a flow node, did not "
+				 "find expected node content"},
+	{"[~, null, NULL]", "[null,null,null]"},
+	{"['1', \"true\", !!str 1, ! 2]", "[\"1\",\"true\",\"1\",\"2\"]"},
+	{"[22:22, 1.2.3, 0x, 08, 1e, '']", "[\"22:22\",\"1.2.3\",\"0x\",8.0,\"1e\",\"\"]"},
+	{"a: &x {b: 1}\nc: *x", "{\"a\":{\"b\":1},\"c\":{\"b\":1}}"},
 	{"a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}",
-	 "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"c\":3,\"b\":1}}"									       },
+	 "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"c\":3,\"b\":1}}"},
 	{"a: &x {b: 1}\ne: &y {b: 2, c: 2}\nd: {<<: [*x, *y]}",
-	 "{\"a\":{\"b\":1},\"e\":{\"b\":2,\"c\":2},\"d\":{\"b\":1,\"c\":2}}"                                                               },
-	{"&k a: 1\nb: *k",				      "{\"a\":1,\"b\":\"a\"}"						    },
-	{"a: 1\n---\n---\nb: 2\n...\n",                         "{\"a\":1}\n{\"b\":2}"                                                     },
+	 "{\"a\":{\"b\":1},\"e\":{\"b\":2,\"c\":2},\"d\":{\"b\":1,\"c\":2}}"},
+	{"&k a: 1\nb: *k", "{\"a\":1,\"b\":\"a\"}"},
+	{"a: 1\n---\n---\nb: 2\n...\n", "{\"a\":1}\n{\"b\":2}"},
 	{"a: 1\nb: 2\na: 3",
-	 "t.yaml:3:1: yaml: line 3: mapping key \"a\" already defined at line 1"                                                           },
-	{"a: *b",					       "t.yaml:1:4: yaml: unknown anchor 'b' referenced"                          },
-	{"a: &a {b: *a}",				       "t.yaml:1:11: yaml: anchor 'a' value contains itself"                      },
-	{"{[a]: b}",					    "t.yaml:1:2: yaml: a key must be a string, not a list"                     },
-	{"a: \"\\0\"",					  "t.yaml:1:4: yaml: control characters are not allowed"                     },
-	{"<<: 5",					       "t.yaml:1:5: yaml: map merge requires map or sequence of maps as the value"},
-	{"",						    ""									 },
-	{"# only\n",					    ""									 },
+	 "t.yaml:3:1: yaml: line 3: mapping key \"a\" already defined at line 1"},
+	{"a: *b", "t.yaml:1:4: yaml: unknown anchor 'b' referenced"},
+	{"a: &a {b: *a}", "t.yaml:1:11: yaml: anchor 'a' value contains itself"},
+	{"{[a]: b}", "t.yaml:1:2: yaml: a key must be a string, not a list"},
+	{"a: \"\\0\"", "t.yaml:1:4: yaml: control characters are not allowed"},
+	{"<<: 5", "t.yaml:1:5: yaml: map merge requires map or sequence of maps as the value"},
+	{"", ""},
+	{"# only\n", ""},
 };
 
 Test(yaml, documents)
@@ -110,17 +110,17 @@ Test(yaml, number_format)
 		double number;
 		const char *expect;
 	} numbers[] = {
-		{0,		      "0"                    },
-		{1,		      "1"                    },
-		{-0.5,                   "-0.5"                 },
-		{1e3,                    "1000"                 },
-		{0.1,                    "0.1"                  },
-		{1e20,                   "100000000000000000000"},
-		{1e21,                   "1e+21"                },
-		{1e-4,                   "0.0001"               },
-		{1e-5,                   "1e-05"                },
-		{1234.5678,              "1234.5678"            },
-		{18446744073709551616.0, "18446744073709552000" },
+		{0, "0"},
+		{1, "1"},
+		{-0.5, "-0.5"},
+		{1e3, "1000"},
+		{0.1, "0.1"},
+		{1e20, "100000000000000000000"},
+		{1e21, "1e+21"},
+		{1e-4, "0.0001"},
+		{1e-5, "1e-05"},
+		{1234.5678, "1234.5678"},
+		{18446744073709551616.0, "18446744073709552000"},
 	};
 
 	array_foreach(n, numbers) {

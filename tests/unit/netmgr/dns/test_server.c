@@ -75,18 +75,14 @@ static void write_resolv_conf(uint16_t first, uint16_t second)
 
 static void add_names(struct dns_server *server)
 {
-	struct dns_names web = {
-		.network = "app_default",
-		.container_id = "c1",
-		.has_ipv4 = true,
-		.names = (const char *[]){"app-web-1", "web", NULL}
-        };
-	struct dns_names six = {
-		.network = "app_default",
-		.container_id = "c2",
-		.has_ipv6 = true,
-		.names = (const char *[]){"six", NULL}
-        };
+	struct dns_names web = {.network = "app_default",
+				.container_id = "c1",
+				.has_ipv4 = true,
+				.names = (const char *[]){"app-web-1", "web", NULL}};
+	struct dns_names six = {.network = "app_default",
+				.container_id = "c2",
+				.has_ipv6 = true,
+				.names = (const char *[]){"six", NULL}};
 
 	inet_pton(AF_INET, "10.0.0.2", &web.ipv4);
 	inet_pton(AF_INET6, "fd00::2", &six.ipv6);
@@ -228,11 +224,11 @@ static bool run_until_readable(struct world *world, int fd)
 
 	while (units_monotonic_usec() < deadline) {
 		struct pollfd fds[] = {
-			{.fd = fd,                            .events = POLLIN},
+			{.fd = fd, .events = POLLIN},
 			{.fd = sd_event_get_fd(world->event), .events = POLLIN},
-			{.fd = world->upstream[0],            .events = POLLIN},
-			{.fd = world->upstream[1],            .events = POLLIN},
-			{.fd = world->upstream_tcp,           .events = POLLIN},
+			{.fd = world->upstream[0], .events = POLLIN},
+			{.fd = world->upstream[1], .events = POLLIN},
+			{.fd = world->upstream_tcp, .events = POLLIN},
 		};
 
 		while (sd_event_run(world->event, 0) > 0)

@@ -57,18 +57,18 @@ static const struct {
 	const char *const *networks;
 	const char *name, *expect;
 } names[] = {
-	{front, "web",                      " 10.0.0.2 10.0.0.3"},
-	{front, "web",                      " 10.0.0.3 10.0.0.2"},
-	{front, "web",                      " 10.0.0.2 10.0.0.3"},
-	{front, "www",                      " 10.0.0.2"         },
-	{front, "db",		       ""                  },
-	{both,  "db",		       " fd00::4"          },
-	{front, "app-web-2",                " 10.0.0.3"         },
-	{both,  "app-web-2.app_back",       " 10.1.0.3 fd00::3" },
-	{front, "app-web-2.app_back",       ""                  },
-	{both,  "web.app_default.app_back", ""                  },
-	{both,  ".app_back",                ""                  },
-	{both,  "",			 ""                  },
+	{front, "web", " 10.0.0.2 10.0.0.3"},
+	{front, "web", " 10.0.0.3 10.0.0.2"},
+	{front, "web", " 10.0.0.2 10.0.0.3"},
+	{front, "www", " 10.0.0.2"},
+	{front, "db", ""},
+	{both, "db", " fd00::4"},
+	{front, "app-web-2", " 10.0.0.3"},
+	{both, "app-web-2.app_back", " 10.1.0.3 fd00::3"},
+	{front, "app-web-2.app_back", ""},
+	{both, "web.app_default.app_back", ""},
+	{both, ".app_back", ""},
+	{both, "", ""},
 };
 
 Test(dns_zone, names_of_shared_networks_in_turn)

@@ -148,11 +148,11 @@ static const struct {
 	struct device_rule rule;
 	const char *expect;
 } devices[] = {
-	{false, {0},		       "0\nno\nno\n"     },
-	{false, {'c', 10, 229, "r", true}, "0\nread\nno\n"   },
+	{false, {0}, "0\nno\nno\n"},
+	{false, {'c', 10, 229, "r", true}, "0\nread\nno\n"},
 	{false, {'c', 10, -1, "rw", true}, "0\nread\nwrite\n"},
-	{false, {'c', 1, 5, "rwm", false}, "1\nno\nno\n"     },
-	{true,  {0},		       "0\nread\nwrite\n"},
+	{false, {'c', 1, 5, "rwm", false}, "1\nno\nno\n"},
+	{true, {0}, "0\nread\nwrite\n"},
 };
 
 /* /dev/zero, which is among the defaults, and fuse, which is not, and which anybody may open. */

@@ -131,7 +131,7 @@ static void with_rlimits(struct box *b)
 {
 	static const struct rlimit_spec limits[] = {
 		{RLIMIT_NOFILE, {77, 99}},
-		{RLIMIT_CORE,   {0, 0}  },
+		{RLIMIT_CORE, {0, 0}},
 	};
 
 	b->spec.rlimits = limits;
@@ -141,8 +141,8 @@ static void with_rlimits(struct box *b)
 static void with_sysctls(struct box *b)
 {
 	static const struct sysctl_spec sysctls[] = {
-		{"net/ipv4/ip_unprivileged_port_start", "0"   },
-		{"kernel/msgmax",                       "7777"},
+		{"net/ipv4/ip_unprivileged_port_start", "0"},
+		{"kernel/msgmax", "7777"},
 	};
 
 	b->spec.sysctls = sysctls;
@@ -152,9 +152,7 @@ static void with_sysctls(struct box *b)
 
 static void bad_sysctl(struct box *b)
 {
-	static const struct sysctl_spec sysctls[] = {
-		{"net/ipv4/no_such_thing", "0"}
-        };
+	static const struct sysctl_spec sysctls[] = {{"net/ipv4/no_such_thing", "0"}};
 
 	b->spec.sysctls = sysctls;
 	b->spec.sysctl_count = 1;
@@ -184,7 +182,7 @@ static void with_devices(struct box *b)
 {
 	static const struct device_spec devices[] = {
 		{"/dev/net/tun", 'c', 10, 200, 0600, 101, 102},
-		{"/dev/null",    'c', 1,  3,   0640, 0,   0  },
+		{"/dev/null", 'c', 1, 3, 0640, 0, 0},
 	};
 
 	b->spec.devices = devices;
@@ -202,100 +200,112 @@ static const struct {
 	int status;
 	const char *expect; /* in the output or the error; NULL: nothing */
 } cases[] = {
-  /* exit codes, and Docker's words */
-	{{"true"},									NULL,               0,   ""							  },
-	{{"sh", "-c", "exit 42"},							 NULL,               42,  ""							  },
-	{{"sh", "-c", "kill -TERM $$"},						   NULL,               0,   ""							  }, /* process 1 has no default actions */
-	{{"nosuch"},								      NULL,               127, "exec: \"nosuch\": executable file not found in $PATH"      },
-	{{"/nosuch"},								     NULL,               127, "exec: \"/nosuch\": stat /nosuch: no such file or directory"},
-	{{"/bin/plain"},								  NULL,               126, "exec: \"/bin/plain\": permission denied"                   },
-	{{"/etc"},									NULL,               126, "exec: \"/etc\": is a directory"                            },
-	{{"noshebang"},								   NULL,               126, "exec /bin/noshebang: exec format error"                    },
-	{{"badinterpreter"},							      NULL,               127, "exec /bin/badinterpreter: no such file or directory"       },
- /* our own program is not what an image finds behind /proc/self/exe */
-	{{"selfexe"},								     NULL,               125, ""							  },
- /* users */
+	/* exit codes, and Docker's words */
+	{{"true"}, NULL, 0, ""},
+	{{"sh", "-c", "exit 42"}, NULL, 42, ""},
+	{{"sh", "-c", "kill -TERM $$"}, NULL, 0, ""}, /* process 1 has no default actions */
+	{{"nosuch"}, NULL, 127, "exec: \"nosuch\": executable file not found in $PATH"},
+	{{"/nosuch"}, NULL, 127, "exec: \"/nosuch\": stat /nosuch: no such file or directory"},
+	{{"/bin/plain"}, NULL, 126, "exec: \"/bin/plain\": permission denied"},
+	{{"/etc"}, NULL, 126, "exec: \"/etc\": is a directory"},
+	{{"noshebang"}, NULL, 126, "exec /bin/noshebang: exec format error"},
+	{{"badinterpreter"}, NULL, 127, "exec /bin/badinterpreter: no such file or directory"},
+	/* our own program is not what an image finds behind /proc/self/exe */
+	{{"selfexe"}, NULL, 125, ""},
+	/* users */
 	{{"sh", "-c", "id; echo $HOME"},
-	 NULL,												0,
-	 "uid=0(root) gid=0(root) groups=0(root)\n/root\n"														     },
+	 NULL,
+	 0,
+	 "uid=0(root) gid=0(root) groups=0(root)\n/root\n"},
 	{{"sh", "-c", "id; echo $HOME"},
-	 as_web,											      0,
-	 "uid=101(web) gid=102(web) groups=102(web),103(extra)\n/home/web\n"												   },
+	 as_web,
+	 0,
+	 "uid=101(web) gid=102(web) groups=102(web),103(extra)\n/home/web\n"},
 	{{"sh", "-c", "id; echo $HOME"},
-	 as_numbers,											  0,
-	 "uid=4242 gid=102(web) groups=102(web),103(extra),104(staff)\n/\n"												    },
-	{{"sh", "-c", "id -u; id -g; echo $HOME"},                                        as_last,            0,   "7\n8\n/last\n"                                             },
-	{{"true"},									as_nobody_known,    125, "unable to find user phantom"                               },
-	{{"true"},									with_group_unknown, 125, "unable to find group phantoms"                             },
- /* capabilities */
+	 as_numbers,
+	 0,
+	 "uid=4242 gid=102(web) groups=102(web),103(extra),104(staff)\n/\n"},
+	{{"sh", "-c", "id -u; id -g; echo $HOME"}, as_last, 0, "7\n8\n/last\n"},
+	{{"true"}, as_nobody_known, 125, "unable to find user phantom"},
+	{{"true"}, with_group_unknown, 125, "unable to find group phantoms"},
+	/* capabilities */
 	{{"grep", "Cap", "/proc/self/status"},
-	 NULL,												0,
+	 NULL,
+	 0,
 	 "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
-	 "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n"													      },
+	 "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n"},
 	{{"grep", "Cap", "/proc/self/status"},
-	 web_with_seccomp,										    0,
+	 web_with_seccomp,
+	 0,
 	 "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
-	 "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n"													      },
+	 "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n"},
 	{{"grep", "Cap", "/proc/self/status"},
-	 no_capabilities,										     0,
-	 "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"                                                                                   },
-	{{"grep", "CapEff", "/proc/self/status"},                                         with_seccomp,       0,   "CapEff:\t00000000a80425fb\n"                               },
-	{{"grep", "NoNewPrivs", "/proc/self/status"},                                     NULL,               0,   "NoNewPrivs:\t0\n"                                          },
-	{{"grep", "NoNewPrivs", "/proc/self/status"},                                     no_new_privileges,  0,   "NoNewPrivs:\t1\n"                                          },
- /* the filter */
-	{{"grep", "Seccomp:", "/proc/self/status"},                                       with_seccomp,       0,   "Seccomp:\t2\n"                                             },
-	{{"grep", "Seccomp:", "/proc/self/status"},                                       seccomp_and_nnp,    0,   "Seccomp:\t2\n"                                             },
-	{{"sh", "-c", "unshare -U true"},						 with_seccomp,       1,   "Operation not permitted"                                   },
-	{{"sh", "-c", "mount -t tmpfs t /tmp"},                                           NULL,               1,   "permission denied"                                         },
-	{{"sh", "-c", "sh -c 'exit 5'; echo $?"},                                         with_seccomp,       0,   "5\n"                                                       },
- /* file systems */
+	 no_capabilities,
+	 0,
+	 "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"},
+	{{"grep", "CapEff", "/proc/self/status"}, with_seccomp, 0, "CapEff:\t00000000a80425fb\n"},
+	{{"grep", "NoNewPrivs", "/proc/self/status"}, NULL, 0, "NoNewPrivs:\t0\n"},
+	{{"grep", "NoNewPrivs", "/proc/self/status"}, no_new_privileges, 0, "NoNewPrivs:\t1\n"},
+	/* the filter */
+	{{"grep", "Seccomp:", "/proc/self/status"}, with_seccomp, 0, "Seccomp:\t2\n"},
+	{{"grep", "Seccomp:", "/proc/self/status"}, seccomp_and_nnp, 0, "Seccomp:\t2\n"},
+	{{"sh", "-c", "unshare -U true"}, with_seccomp, 1, "Operation not permitted"},
+	{{"sh", "-c", "mount -t tmpfs t /tmp"}, NULL, 1, "permission denied"},
+	{{"sh", "-c", "sh -c 'exit 5'; echo $?"}, with_seccomp, 0, "5\n"},
+	/* file systems */
 	{{"sh", "-c", "touch /x && echo made; touch /dev/y /dev/shm/z && echo too"},
-	 NULL,												0,
-	 "made\ntoo\n"																			 },
-	{{"touch", "/x"},								 read_only,          1,   "Read-only file system"                                     },
-	{{"touch", "/dev/shm/x"},							 read_only,          0,   ""							  },
-	{{"true"},									layers_only,        125, "/proc: Read-only file system"                              },
-	{{"cat", "/proc/keys", "/proc/timer_list"},                                       NULL,               0,   ""                                                          },
-	{{"ls", "/sys/firmware"},							 NULL,               0,   ""							  },
-	{{"sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"},                          NULL,               1,   "Read-only file system"                                     },
-	{{"sh", "-c", "echo 1 > /sys/power/state"},                                       NULL,               1,   ""                                                          },
-	{{"grep", " /dev/shm ", "/proc/mounts"},                                          NULL,               0,   "nosuid,nodev,noexec"                                       },
-	{{"grep", " /dev/shm ", "/proc/mounts"},                                          with_shm,           0,   "size=1024k"                                                },
-	{{"sh", "-c", "grep -c ' /proc/' /proc/mounts"},                                  privileged,         1,   "0\n"                                                       },
+	 NULL,
+	 0,
+	 "made\ntoo\n"},
+	{{"touch", "/x"}, read_only, 1, "Read-only file system"},
+	{{"touch", "/dev/shm/x"}, read_only, 0, ""},
+	{{"true"}, layers_only, 125, "/proc: Read-only file system"},
+	{{"cat", "/proc/keys", "/proc/timer_list"}, NULL, 0, ""},
+	{{"ls", "/sys/firmware"}, NULL, 0, ""},
+	{{"sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"}, NULL, 1, "Read-only file system"},
+	{{"sh", "-c", "echo 1 > /sys/power/state"}, NULL, 1, ""},
+	{{"grep", " /dev/shm ", "/proc/mounts"}, NULL, 0, "nosuid,nodev,noexec"},
+	{{"grep", " /dev/shm ", "/proc/mounts"}, with_shm, 0, "size=1024k"},
+	{{"sh", "-c", "grep -c ' /proc/' /proc/mounts"}, privileged, 1, "0\n"},
 	{{"sh", "-c", "readlink /dev/ptmx; readlink /dev/core"},
-	 NULL,												0,
-	 "pts/ptmx\n/proc/kcore\n"																	     },
-	{{"stat", "-c", "%t:%T %a %u:%g"},						NULL,               1,   ""							  },
+	 NULL,
+	 0,
+	 "pts/ptmx\n/proc/kcore\n"},
+	{{"stat", "-c", "%t:%T %a %u:%g"}, NULL, 1, ""},
 	{{"sh", "-c", "stat -c '%t:%T %a %u:%g' /dev/net/tun /dev/null"},
-	 with_devices,											0,
-	 "a:c8 600 101:102\n1:3 640 0:0\n"																     },
+	 with_devices,
+	 0,
+	 "a:c8 600 101:102\n1:3 640 0:0\n"},
 	{{"sh", "-c", "test -c /dev/zero && test -c /dev/vda -o -b /dev/vda || ls /dev"},
-	 privileged,											  0,
-	 ""																				    },
-	{{"pwd"},									 with_cwd,           0,   "/made/for/it\n"                                            },
-	{{"pwd"},									 cwd_out,            125, "working directory /proc/self/fd/9"                         },
-	{{"ls", "/proc/self/fd"},							 NULL,               0,   "0\n1\n2\n3\n"                                              }, /* 3 is ls's own */
-	{{"sh", "-c", "umask"},							   NULL,               0,   "0022\n"						    },
- /* limits and names */
-	{{"sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c"},                                with_rlimits,       0,   "77\n99\n0\n"                                               },
+	 privileged,
+	 0,
+	 ""},
+	{{"pwd"}, with_cwd, 0, "/made/for/it\n"},
+	{{"pwd"}, cwd_out, 125, "working directory /proc/self/fd/9"},
+	{{"ls", "/proc/self/fd"}, NULL, 0, "0\n1\n2\n3\n"}, /* 3 is ls's own */
+	{{"sh", "-c", "umask"}, NULL, 0, "0022\n"},
+	/* limits and names */
+	{{"sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c"}, with_rlimits, 0, "77\n99\n0\n"},
 	{{"sh", "-c",
 	  "cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start; hostname; "
 	  "cat /proc/sys/kernel/domainname"},
-	 with_sysctls,											0,
-	 "7777\n0\nboxhost\nbox.domain\n"																      },
-	{{"true"},									bad_sysctl,         125, "sysctl net/ipv4/no_such_thing"                             },
-	{{"cat", "/proc/self/oom_score_adj"},                                             with_oom_score,     0,   "500\n"                                                     },
-	{{"sh", "-c", "test $(hostname) != boxhost"},                                     host_uts,           0,   ""                                                          },
-	{{"sh", "-c", "echo $$; ls /proc | grep -c '^[0-9]'"},                            NULL,               0,   "1\n"                                                       },
-	{{"ip", "link", "show", "lo"},						    NULL,               0,   "LOWER_UP"                                                  },
- /* init */
-	{{"sh", "-c", "exit 9"},							  with_init,          9,   ""							  },
-	{{"sh", "-c", "kill -KILL $$"},						   with_init,          137, ""							  },
-	{{"nosuch"},								      with_init,          127, "executable file not found"                                 },
-	{{"noshebang"},								   with_init,          126, "exec format error"                                         },
+	 with_sysctls,
+	 0,
+	 "7777\n0\nboxhost\nbox.domain\n"},
+	{{"true"}, bad_sysctl, 125, "sysctl net/ipv4/no_such_thing"},
+	{{"cat", "/proc/self/oom_score_adj"}, with_oom_score, 0, "500\n"},
+	{{"sh", "-c", "test $(hostname) != boxhost"}, host_uts, 0, ""},
+	{{"sh", "-c", "echo $$; ls /proc | grep -c '^[0-9]'"}, NULL, 0, "1\n"},
+	{{"ip", "link", "show", "lo"}, NULL, 0, "LOWER_UP"},
+	/* init */
+	{{"sh", "-c", "exit 9"}, with_init, 9, ""},
+	{{"sh", "-c", "kill -KILL $$"}, with_init, 137, ""},
+	{{"nosuch"}, with_init, 127, "executable file not found"},
+	{{"noshebang"}, with_init, 126, "exec format error"},
 	{{"sh", "-c", "echo $$; readlink /proc/1/exe; cat /proc/1/comm"},
-	 with_init,											   0,
-	 "2\n/memfd:init (deleted)\ninit\n"																    },
+	 with_init,
+	 0,
+	 "2\n/memfd:init (deleted)\ninit\n"},
 };
 
 static void run_case(size_t i)
@@ -531,7 +541,7 @@ static int run_lacks(void *unused)
 	static struct box box;
 	const struct rlimit less = {64, 64};
 	struct rlimit_spec limits[] = {
-		{RLIMIT_CORE,   {0, 0}    },
+		{RLIMIT_CORE, {0, 0}},
 		{RLIMIT_NOFILE, {100, 100}},
 	};
 	char text[300], small[20];

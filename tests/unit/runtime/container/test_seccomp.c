@@ -130,24 +130,24 @@ static const struct {
 	uint64_t argument, capabilities;
 	uint32_t expect;
 } calls[] = {
-	{"read",			    SYS_read,           0,           0,                             SECCOMP_RET_ALLOW         },
-	{"unshare",			 SYS_unshare,        0,           0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"unshare",			 SYS_unshare,        0,           UINT64_C(1) << CAP_SYS_ADMIN,  SECCOMP_RET_ALLOW         },
-	{"clone3",			  SYS_clone3,         0,           0,                             SECCOMP_RET_ERRNO | ENOSYS},
-	{"clone",			   SYS_clone,          17,          0,                             SECCOMP_RET_ALLOW         },
-	{"clone(NEWUSER)",                  SYS_clone,          0x10000011,  0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"socket(AF_INET)",                 SYS_socket,         2,           0,                             SECCOMP_RET_ALLOW         },
-	{"socket(AF_ALG)",                  SYS_socket,         38,          0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"socket(AF_ALG) with a bit above", SYS_socket,         0x100000026, 0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"socket(AF_VSOCK)",                SYS_socket,         40,          0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"keyctl",			  SYS_keyctl,         0,           0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"io_uring_setup",                  SYS_io_uring_setup, 0,           0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"bpf",			     SYS_bpf,            0,           UINT64_C(1) << CAP_BPF,        SECCOMP_RET_ALLOW         },
-	{"chroot",			  SYS_chroot,         0,           UINT64_C(1) << CAP_SYS_CHROOT, SECCOMP_RET_ALLOW         },
-	{"chroot",			  SYS_chroot,         0,           0,                             SECCOMP_RET_ERRNO | EPERM },
-	{"fchmodat2",		       452,                0,           0,                             SECCOMP_RET_ALLOW         },
-	{"open_tree_attr",                  467,                0,           0,                             SECCOMP_RET_ERRNO | ENOSYS},
-	{"one of the future",               600,                0,           0,                             SECCOMP_RET_ERRNO | ENOSYS},
+	{"read", SYS_read, 0, 0, SECCOMP_RET_ALLOW},
+	{"unshare", SYS_unshare, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"unshare", SYS_unshare, 0, UINT64_C(1) << CAP_SYS_ADMIN, SECCOMP_RET_ALLOW},
+	{"clone3", SYS_clone3, 0, 0, SECCOMP_RET_ERRNO | ENOSYS},
+	{"clone", SYS_clone, 17, 0, SECCOMP_RET_ALLOW},
+	{"clone(NEWUSER)", SYS_clone, 0x10000011, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"socket(AF_INET)", SYS_socket, 2, 0, SECCOMP_RET_ALLOW},
+	{"socket(AF_ALG)", SYS_socket, 38, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"socket(AF_ALG) with a bit above", SYS_socket, 0x100000026, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"socket(AF_VSOCK)", SYS_socket, 40, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"keyctl", SYS_keyctl, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"io_uring_setup", SYS_io_uring_setup, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"bpf", SYS_bpf, 0, UINT64_C(1) << CAP_BPF, SECCOMP_RET_ALLOW},
+	{"chroot", SYS_chroot, 0, UINT64_C(1) << CAP_SYS_CHROOT, SECCOMP_RET_ALLOW},
+	{"chroot", SYS_chroot, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"fchmodat2", 452, 0, 0, SECCOMP_RET_ALLOW},
+	{"open_tree_attr", 467, 0, 0, SECCOMP_RET_ERRNO | ENOSYS},
+	{"one of the future", 600, 0, 0, SECCOMP_RET_ERRNO | ENOSYS},
 };
 
 Test(seccomp, docker_default)
@@ -180,35 +180,47 @@ static const struct {
 	uint32_t expect;
 } profiles[] = {
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\"],"
-	 "\"action\":\"SCMP_ACT_ERRNO\"}]}",					     NULL,										      SYS_mkdirat, 0, SECCOMP_RET_ALLOW},
+	 "\"action\":\"SCMP_ACT_ERRNO\"}]}",
+	 NULL, SYS_mkdirat, 0, SECCOMP_RET_ALLOW},
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"mkdirat\","
-	 "\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":2}]}",										      NULL,																			      SYS_mkdirat, 0, SECCOMP_RET_ERRNO | ENOENT},
+	 "\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":2}]}",
+	 NULL, SYS_mkdirat, 0, SECCOMP_RET_ERRNO | ENOENT},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"syscalls\":[{\"names\":"
-	 "[\"read\",\"no_such_call\",\"fchmodat2\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",			      NULL,			      SYS_write, 0, SECCOMP_RET_ERRNO | ENOSYS},
+	 "[\"read\",\"no_such_call\",\"fchmodat2\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+	 NULL, SYS_write, 0, SECCOMP_RET_ERRNO | ENOSYS},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"fchmodat2\"],"
-	 "\"action\":\"SCMP_ACT_ALLOW\"}]}",										      NULL,																		     452, 0, SECCOMP_RET_ALLOW},
+	 "\"action\":\"SCMP_ACT_ALLOW\"}]}",
+	 NULL, 452, 0, SECCOMP_RET_ALLOW},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\"],"
 	 "\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":7,"
-	 "\"op\":\"SCMP_CMP_EQ\"}]}]}",   NULL,							   SYS_read, 7, SECCOMP_RET_ALLOW},
+	 "\"op\":\"SCMP_CMP_EQ\"}]}]}",
+	 NULL, SYS_read, 7, SECCOMP_RET_ALLOW},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\"],"
-	 "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}",										      NULL,																		     SYS_read, 0, SECCOMP_RET_ERRNO | EPERM},
+	 "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}",
+	 NULL, SYS_read, 0, SECCOMP_RET_ERRNO | EPERM},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\"],"
 	 "\"action\":\"SCMP_ACT_ALLOW\",\"excludes\":{\"caps\":[\"CAP_SYS_ADMIN\"]},"
-	 "\"includes\":{\"minKernel\":\"4.8\"}}]}",					     NULL,					     SYS_read, 0, SECCOMP_RET_ALLOW},
+	 "\"includes\":{\"minKernel\":\"4.8\"}}]}",
+	 NULL, SYS_read, 0, SECCOMP_RET_ALLOW},
 	{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"read\"],"
-	 "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"s390x\"]}}]}",										      NULL,																			      SYS_read, 0, SECCOMP_RET_ERRNO | EPERM},
-	{"[]",						  "must be an object"																    },
-	{"{",										      "seccomp profile"																			     },
+	 "\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"arches\":[\"s390x\"]}}]}",
+	 NULL, SYS_read, 0, SECCOMP_RET_ERRNO | EPERM},
+	{"[]", "must be an object"},
+	{"{", "seccomp profile"},
 	{"{}", "no such action: ''"},
-	{"{\"defaultAction\":\"SCMP_ACT_NOPE\"}",										      "no such action: 'SCMP_ACT_NOPE'"																		     },
+	{"{\"defaultAction\":\"SCMP_ACT_NOPE\"}", "no such action: 'SCMP_ACT_NOPE'"},
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[1],\"action\":"
-	 "\"SCMP_ACT_ERRNO\"}]}",				      "names must be strings"									      },
+	 "\"SCMP_ACT_ERRNO\"}]}",
+	 "names must be strings"},
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
-	 "\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":6,\"op\":\"SCMP_CMP_EQ\"}]}]}",										      "index of 0 to 5"																			     },
+	 "\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":6,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+	 "index of 0 to 5"},
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
-	 "\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"op\":\"LIKE\"}]}]}",       "no such comparison: 'LIKE'"      },
+	 "\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":0,\"op\":\"LIKE\"}]}]}",
+	 "no such comparison: 'LIKE'"},
 	{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
-	 "\"SCMP_ACT_ERRNO\",\"errnoRet\":70000}]}",										      "is not an errno"																		     },
+	 "\"SCMP_ACT_ERRNO\",\"errnoRet\":70000}]}",
+	 "is not an errno"},
 };
 
 Test(seccomp, profiles)

@@ -32,9 +32,7 @@ static void put_content(int fd, const char *data, size_t size)
 
 static void put_header(int fd, const struct tar_row *row, char type, const char *name, size_t size)
 {
-	struct header header = {
-		.type = type, .magic = "ustar", .version = {'0', '0'}
-        };
+	struct header header = {.type = type, .magic = "ustar", .version = {'0', '0'}};
 	unsigned int sum = 0;
 	mode_t mode = row->mode ? row->mode : type == '5' ? 0755 : 0644;
 

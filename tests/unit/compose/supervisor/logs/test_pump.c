@@ -517,25 +517,25 @@ static const struct {
 	const char *const options[3];
 	const char *expect;
 } option_cases[] = {
-	{NULL,        {NULL},				 "json-file 10000000 3"                          },
-	{"",          {NULL},				 "json-file 10000000 3"                          },
-	{"json-file", {"max-size=1m", NULL},                  "json-file 1048576 3"                           },
-	{"local",     {"max-file=5", "compress=false", NULL}, "local 10000000 5"                              },
-	{"json-file", {"max-size=-1", NULL},                  "json-file -1 3"                                },
-	{"none",      {NULL},				 "none 10000000 3"                               },
+	{NULL, {NULL}, "json-file 10000000 3"},
+	{"", {NULL}, "json-file 10000000 3"},
+	{"json-file", {"max-size=1m", NULL}, "json-file 1048576 3"},
+	{"local", {"max-file=5", "compress=false", NULL}, "local 10000000 5"},
+	{"json-file", {"max-size=-1", NULL}, "json-file -1 3"},
+	{"none", {NULL}, "none 10000000 3"},
 	{"syslog",
 	 {NULL},
-	 "logging driver 'syslog' is not one that berth has: use json-file, local or none"                    },
-	{"none",      {"max-size=1m", NULL},                  "logging driver 'none' has no option 'max-size'"},
+	 "logging driver 'syslog' is not one that berth has: use json-file, local or none"},
+	{"none", {"max-size=1m", NULL}, "logging driver 'none' has no option 'max-size'"},
 	{"local",
 	 {"max-sise=1m", NULL},
-	 "logging driver 'local' has no option 'max-sise'; did you mean 'max-size'?"                          },
+	 "logging driver 'local' has no option 'max-sise'; did you mean 'max-size'?"},
 	{"local",
 	 {"max-size=big", NULL},
-	 "logging option max-size: 'big' is not a size such as 10m"                                           },
+	 "logging option max-size: 'big' is not a size such as 10m"},
 	{"local",
 	 {"max-file=0", NULL},
-	 "logging option max-file: '0' is not a number from 1 to 1000"                                        },
+	 "logging option max-file: '0' is not a number from 1 to 1000"},
 };
 
 Test(pump, options_of_compose_files)
