@@ -58,7 +58,7 @@ LDFLAGS_libfuzzer := -pie -fsanitize=fuzzer,address,undefined
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) $(HEADERS_ONLY)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(CFLAGS_$(BUILD)) $(PKG_CFLAGS) $(CFLAGS)
-ALL_LIBS   = $(PKG_LIBS) -ldl -lm
+ALL_LIBS   = $(PKG_LIBS) -ldl
 
 # */pid1/* is a program of its own, see below.
 sources_of  = $(shell find $(1) -name '*.c' -not -path '*/pid1/*' 2>/dev/null | sort)

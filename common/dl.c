@@ -44,3 +44,10 @@ int dl_load(const char *soname, void **handle, const struct dl_symbol *symbols, 
 	*handle = library;
 	return 0;
 }
+
+bool dl_available(const char *soname)
+{
+	void *handle = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
+
+	return handle && dlclose(handle) == 0;
+}

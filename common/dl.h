@@ -9,6 +9,7 @@
  * process pays for that links them; few processes ever call them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/error.h"
@@ -27,5 +28,8 @@ struct dl_symbol {
  */
 int dl_load(const char *soname, void **handle, const struct dl_symbol *symbols, size_t n,
 	    struct error *err);
+
+/* True when the library could be opened; leaves nothing of it behind. */
+bool dl_available(const char *soname);
 
 #endif

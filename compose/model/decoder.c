@@ -143,7 +143,7 @@ bool decode_int(struct decoder *d, const struct node *node, int64_t *ret)
 		*ret = node->integer;
 		return true;
 	}
-	if (node->kind == NODE_FLOAT && floor(node->number) == node->number &&
+	if (node->kind == NODE_FLOAT && node_number_is_whole(node->number) &&
 	    fabs(node->number) < 9e18) {
 		*ret = (int64_t)node->number;
 		return true;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -141,7 +140,7 @@ static json_t *number_encode(const struct slot *slot)
 
 	if (!value->set)
 		return NULL;
-	if (floor(value->value) == value->value && value->value < 1e15)
+	if (node_number_is_whole(value->value) && value->value < 1e15)
 		return json_integer((json_int_t)value->value);
 	return json_real(value->value);
 }

@@ -123,4 +123,11 @@ void node_format_number(double number, char *buffer, size_t size);
 		for (struct node * child; child##_at < child##_end && (child = *child##_at); \
 		     child##_at++)
 
+/* True when it is an integer that a double still counts exactly. */
+static inline bool node_number_is_whole(double number)
+{
+	return number > -9007199254740992.0 && number < 9007199254740992.0 &&
+	       (double)(int64_t)number == number;
+}
+
 #endif

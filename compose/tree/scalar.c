@@ -182,7 +182,7 @@ static void format_large(double number, int precision, int zeros, char *buffer, 
 
 void node_format_number(double number, char *buffer, size_t size)
 {
-	int precision = 1, places;
+	int precision = 1, places = 0;
 	double magnitude = fabs(number);
 
 	if (!isfinite(number)) {
@@ -198,7 +198,12 @@ void node_format_number(double number, char *buffer, size_t size)
 		snprintf(buffer, size, "%.*e", precision - 1, number);
 		return;
 	}
-	places = magnitude != 0 ? precision - (int)floor(log10(magnitude)) - 1 : 0;
+	/* The power of ten by the C library's own printing: log10() would cost every process libm.
+	 */
+	if (magnitude != 0) {
+		snprintf(buffer, size, "%.*e", precision - 1, magnitude);
+		places = precision - (int)strtol(strchr(buffer, 'e') + 1, NULL, 10) - 1;
+	}
 	if (places >= 0)
 		snprintf(buffer, size, "%.*f", places, number);
 	else

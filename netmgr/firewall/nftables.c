@@ -9,7 +9,6 @@
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <sys/wait.h>
 
 #include "common/cleanup.h"
@@ -19,6 +18,8 @@
 
 #include "netmgr/firewall/ruleset.h"
 #include "netmgr/netlink/batch.h"
+
+#define LIBRARY "libnftables.so.1"
 
 static struct nft_ctx *(*dl_nft_ctx_new)(uint32_t flags);
 static void (*dl_nft_ctx_free)(struct nft_ctx *context);
@@ -37,7 +38,7 @@ static int load_library(struct error *err)
 		DL_SYMBOL(dl_nft_run_cmd_from_buffer, nft_run_cmd_from_buffer),
 	};
 
-	return dl_load("libnftables.so.1", &handle, symbols, ARRAY_SIZE(symbols), err);
+	return dl_load(LIBRARY, &handle, symbols, ARRAY_SIZE(symbols), err);
 }
 
 static const char base_owner[] = "berth";
@@ -287,17 +288,20 @@ static void __attribute__((noreturn)) run_as_child(const char *text, int report)
 
 	if (dup2(report, 3) < 0 || close_range(4, ~0U, 0) < 0)
 		_exit(1);
-	(void)run_here(text, &err);
+	if (load_library(&err) >= 0)
+		(void)run_here(text, &err);
 	_exit(fd_write_all(3, &err, sizeof(err)) < 0);
 }
 
 /*
- * libnftables select()s on its socket and dies of a descriptor above FD_SETSIZE, which a project of
- * some hundred containers has: then a child with room below does the work.
+ * In a child: the library and what it pulls in take 1.5 MB, which a supervisor would carry for ever
+ * for the sake of some commits; and it select()s on its socket and dies of a descriptor above
+ * FD_SETSIZE, which a project of some hundred containers has.
  */
-static int run_in_child(const char *text, struct error *err)
+static int run(const char *text, struct error *err)
 {
 	_cleanup_close_ int reading = -EBADF, writing = -EBADF;
+	struct error report;
 	int fds[2];
 	pid_t pid;
 
@@ -311,25 +315,13 @@ static int run_in_child(const char *text, struct error *err)
 	if (pid == 0)
 		run_as_child(text, writing);
 	close(TAKE_FD(writing));
-	if (fd_read_full(reading, err, sizeof(*err)) != sizeof(*err))
-		error_set(err, EIO, "nftables: the process that sets the rules died");
+	if (fd_read_full(reading, &report, sizeof(report)) != sizeof(report))
+		error_set(&report, EIO, "nftables: the process that sets the rules died");
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return -err->code;
-}
-
-static int run(const char *text, struct error *err)
-{
-	int lowest;
-
-	if (load_library(err) < 0)
-		return -err->code;
-	lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (lowest >= 0)
-		close(lowest);
-	if (lowest >= FD_SETSIZE - 8)
-		return run_in_child(text, err);
-	return run_here(text, err);
+	if (report.code)
+		*err = report;
+	return -report.code;
 }
 
 static int nftables_commit(const struct ruleset *set, struct error *err)
@@ -408,10 +400,9 @@ enum firewall_use nftables_in_use(void)
 
 bool nftables_works(void)
 {
-	struct error ignored = ERROR_INIT;
 	enum firewall_use use;
 
-	return ask_for_tables(&use) >= 0 && load_library(&ignored) >= 0;
+	return ask_for_tables(&use) >= 0 && dl_available(LIBRARY);
 }
 
 const struct firewall_backend firewall_nftables = {"nftables", nftables_commit};
