@@ -167,17 +167,28 @@ static void find_holder(uint8_t protocol, uint16_t port, char pid[16])
 	}
 }
 
-/* ", by NAME (pid N)" or "". */
+/* ", by NAME (pid N)", ", by the berth project NAME", or "". */
 static void name_holder(uint8_t protocol, uint16_t port, char *text, size_t size)
 {
-	_cleanup_free_ char *path = NULL, *name = NULL;
+	_cleanup_free_ char *path = NULL, *name = NULL, *line = NULL, *line_path = NULL;
 	struct error ignored = ERROR_INIT;
+	size_t length = 0;
 	char pid[16];
 
 	text[0] = '\0';
 	find_holder(protocol, port, pid);
 	if (!pid[0])
 		return;
+	/* Words end with NUL: berth, __keeper or __supervisor, the project. */
+	line_path = str_printf("/proc/%s/cmdline", pid);
+	if (fs_read(AT_FDCWD, line_path, 4096, &line, &length, &ignored) >= 0 &&
+	    str_equal(line, "berth") && length > 8 && str_starts_with(line + 6, "__")) {
+		const char *project = line + 6 + strlen(line + 6) + 1;
+
+		if (project < line + length)
+			snprintf(text, size, ", by the berth project %.63s", project);
+		return;
+	}
 	path = str_printf("/proc/%s/comm", pid);
 	if (fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0)
 		snprintf(text, size, ", by %.16s (pid %s)", str_trim(name), pid);

@@ -294,3 +294,11 @@ def test_more_descriptors_than_select_knows(berth):
     project.run("up", "-d", env={"BERTH_FIREWALL": "nftables"}, timeout=100)
     assert len(os.listdir(f"/proc/{project.supervisor_pids()[0]}/fd")) > 1024
     assert until_answered(berth, berth.command, "127.0.0.1", 19999) == "last"
+
+
+def test_a_port_of_another_project_is_named(berth):
+    first = up(berth, {"s": server(ports=["8080:80"])})
+    second = berth.project({"compose.yaml": {"services": {"s": server(ports=["8080:80"])}}})
+    failed = second.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert f"8080/tcp is already taken on 0.0.0.0, by the berth project {first.name}" in failed.stderr
