@@ -30,19 +30,19 @@
 static const struct {
 	const char *working, *done;
 } words[] = {
-	[OP_CREATE_NETWORK] = {"Creating",  "Created"  },
-	[OP_REMOVE_NETWORK] = {"Removing",  "Removed"  },
-	[OP_CREATE_VOLUME] = {"Creating",  "Created"  },
-	[OP_REMOVE_VOLUME] = {"Removing",  "Removed"  },
-	[OP_CREATE_CONTAINER] = {"Creating",  "Created"  },
-	[OP_START_CONTAINER] = {"Starting",  "Started"  },
-	[OP_STOP_CONTAINER] = {"Stopping",  "Stopped"  },
-	[OP_KILL_CONTAINER] = {"Killing",   "Killed"   },
-	[OP_PAUSE_CONTAINER] = {"Pausing",   "Paused"   },
-	[OP_UNPAUSE_CONTAINER] = {"Unpausing", "Unpaused" },
-	[OP_REMOVE_CONTAINER] = {"Removing",  "Removed"  },
-	[OP_RENAME_CONTAINER] = {NULL,        "Recreated"},
-	[OP_WAIT] = {"Waiting",   NULL       },
+	[OP_CREATE_NETWORK] = {"Creating", "Created"},
+	[OP_REMOVE_NETWORK] = {"Removing", "Removed"},
+	[OP_CREATE_VOLUME] = {"Creating", "Created"},
+	[OP_REMOVE_VOLUME] = {"Removing", "Removed"},
+	[OP_CREATE_CONTAINER] = {"Creating", "Created"},
+	[OP_START_CONTAINER] = {"Starting", "Started"},
+	[OP_STOP_CONTAINER] = {"Stopping", "Stopped"},
+	[OP_KILL_CONTAINER] = {"Killing", "Killed"},
+	[OP_PAUSE_CONTAINER] = {"Pausing", "Paused"},
+	[OP_UNPAUSE_CONTAINER] = {"Unpausing", "Unpaused"},
+	[OP_REMOVE_CONTAINER] = {"Removing", "Removed"},
+	[OP_RENAME_CONTAINER] = {NULL, "Recreated"},
+	[OP_WAIT] = {"Waiting", NULL},
 };
 
 static const char *working_text(const struct converge *converge, const struct operation *operation)

@@ -316,11 +316,7 @@ static int prepare(struct instance *instance, struct translation *translation, s
 int start_begin(struct instance *instance, struct error *err)
 {
 	struct translation translation = {0};
-	struct stdio stdio = {
-		{-EBADF, -EBADF},
-                {-EBADF, -EBADF},
-                -EBADF, -EBADF
-        };
+	struct stdio stdio = {{-EBADF, -EBADF}, {-EBADF, -EBADF}, -EBADF, -EBADF};
 	enum instance_state before = instance->state;
 	int64_t started_before = instance->started_nsec;
 	int r;

@@ -336,8 +336,8 @@ static int add_names(struct translation *translation, struct error *err)
 	static const struct {
 		const char *file, *target;
 	} rows[] = {
-		{"hosts",       "/etc/hosts"      },
-		{"hostname",    "/etc/hostname"   },
+		{"hosts", "/etc/hosts"},
+		{"hostname", "/etc/hostname"},
 		{"resolv.conf", "/etc/resolv.conf"},
 	};
 	_cleanup_close_ int dir = names_write(translation->instance, err);

@@ -207,22 +207,22 @@ static const struct {
 	const char *name;
 	int resource;
 } rlimit_names[] = {
-	{"as",         RLIMIT_AS        },
-	{"core",       RLIMIT_CORE      },
-	{"cpu",        RLIMIT_CPU       },
-	{"data",       RLIMIT_DATA      },
-	{"fsize",      RLIMIT_FSIZE     },
-	{"locks",      RLIMIT_LOCKS     },
-	{"memlock",    RLIMIT_MEMLOCK   },
-	{"msgqueue",   RLIMIT_MSGQUEUE  },
-	{"nice",       RLIMIT_NICE      },
-	{"nofile",     RLIMIT_NOFILE    },
-	{"nproc",      RLIMIT_NPROC     },
-	{"rss",        RLIMIT_RSS       },
-	{"rtprio",     RLIMIT_RTPRIO    },
-	{"rttime",     RLIMIT_RTTIME    },
+	{"as", RLIMIT_AS},
+	{"core", RLIMIT_CORE},
+	{"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},
+	{"fsize", RLIMIT_FSIZE},
+	{"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK},
+	{"msgqueue", RLIMIT_MSGQUEUE},
+	{"nice", RLIMIT_NICE},
+	{"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},
+	{"rss", RLIMIT_RSS},
+	{"rtprio", RLIMIT_RTPRIO},
+	{"rttime", RLIMIT_RTTIME},
 	{"sigpending", RLIMIT_SIGPENDING},
-	{"stack",      RLIMIT_STACK     },
+	{"stack", RLIMIT_STACK},
 };
 
 static struct rlimit_spec *rlimit_slot(struct translation *translation, int resource)
