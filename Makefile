@@ -121,8 +121,8 @@ unit-binaries: $(foreach r,$(ROOMS_UNDER_TEST),$(O)/test/$(subst /,-,$(r)))
 # Everything: what the README names and .ci/run calls. STEPS="unit-asan integration" runs some.
 PYTHON := /usr/bin/python3
 STEPS  ?=
-test:
-	$(PYTHON) tests/support/run_all.py $(STEPS)
+test: test-packages
+	@$(PYTHON) tests/support/run_all.py $(STEPS)
 
 # Root, each test in private namespaces. TESTS="-k dns" chooses; BUILD=asan for the sanitizers.
 WORKERS ?= 2
@@ -192,6 +192,11 @@ define install_packages
 	$(APT) update
 	$(APT) install --no-install-recommends $(1)
 endef
+# The same, only where one of them is missing.
+define need
+@if dpkg-query -W -f '$${db:Status-Status}\n' $(1) 2>&1 | grep -qvx installed; then \
+	$(APT) update && $(APT) install --no-install-recommends $(1); fi
+endef
 packages:
 	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
 lint-packages:
@@ -202,9 +207,9 @@ demo: demo-packages
 	$(MAKE) --no-print-directory -j$$(nproc) $(O)/berth
 	samples/demo $(abspath $(O)/berth)
 demo-packages:
-	@dpkg-query -W -f '$${db:Status-Status}\n' $(BUILD_PACKAGES) $(DEMO_PACKAGES) 2>&1 | \
-		grep -qvx installed || exit 0; \
-	$(APT) update && $(APT) install --no-install-recommends $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+	$(call need,$(BUILD_PACKAGES) $(DEMO_PACKAGES))
+test-packages:
+	$(call need,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
 
 install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
@@ -212,7 +217,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all demo demo-packages unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
+.PHONY: all demo demo-packages test-packages unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
 	lint-headers lint-tidy packages lint-packages install clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

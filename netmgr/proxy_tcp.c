@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * proxy_tcp.c - connections: bytes go from socket to pipe to socket by splice() and are never
  * looked at. Each direction ends on its own, as the protocols on top expect.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * proxy_udp.c - datagrams: a socket a client towards the container, and back from the address that
  * the client had asked (which matters when the port is held on all addresses).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/command.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/up_options.h"

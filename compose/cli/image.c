@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* `berth image`: the store, beside any project. */
 #include <fcntl.h>
 #include <stdio.h>

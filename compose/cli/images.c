@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* `berth images`: what the created containers of a project were made of. */
 #include <stdio.h>
 #include <string.h>

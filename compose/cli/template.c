@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The part of Go's templates that people use with --format. */
 #include <ctype.h>
 #include <stdlib.h>

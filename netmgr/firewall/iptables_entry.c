@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "netmgr/firewall/iptables_entry.h"
 
 #include <linux/netfilter/nf_nat.h>

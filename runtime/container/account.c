@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Users and groups as the image's own files have them. glibc's NSS would read the host's, or
  * load modules out of the image; so this is a small reader of bounded lines.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The order of the table is the substance here:
  * - control groups before namespaces, so that a new cgroup namespace has its root at our group;

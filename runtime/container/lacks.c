@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the child of a birth will have to leave out (confine/credentials.c), told beforehand: the
  * child itself reports failures only.

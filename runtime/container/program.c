@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The working directory, and the program's file with Docker's words and exit codes when there is
  * none: 127 not found, 126 cannot be executed.

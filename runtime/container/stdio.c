@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * stdin, stdout and stderr: the caller's descriptors, /dev/null, or a new pty of the container's
  * own devpts.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Bytes that somebody else wrote into the control socket. */
 #include <stdint.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * none.c - the log of `logging: {driver: none}`: read, so that the container never blocks, and
  * forgotten. Attached clients still see it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Which device nodes a container may make and open: rules of the devices controller on v1, and on
  * v2, which has none, a BPF program that says the same.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Files of one group. Syscalls only: the child of a birth uses some of these. */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What a container uses. On a hybrid machine the processor time comes from v2, which counts it
  * without a controller, the rest from the v1 groups that the container is in.

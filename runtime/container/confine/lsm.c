@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * AppArmor and SELinux labels hold from an execve on. The one that counts is the program's, which
  * pid1/init.c makes; and the kernel takes the label only through a file that was opened after our

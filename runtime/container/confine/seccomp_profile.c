@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Profiles in Docker's JSON format, as `security_opt: seccomp=FILE` names them.
  */

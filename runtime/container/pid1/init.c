@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The container's init: see pid1.h. Freestanding, so that it is small, needs nothing of the image
  * and has nothing of the host in it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/unit/netmgr/lab.h"
 
 #include <arpa/inet.h>

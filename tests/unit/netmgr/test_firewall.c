@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <poll.h>
