@@ -427,6 +427,11 @@ static void uncreate(struct instance *instance, const struct instance *replaces)
 	instance_free(instance);
 }
 
+bool instance_id_fits(const char *id)
+{
+	return strspn(id, "0123456789") < 12;
+}
+
 int instance_create(struct supervisor *supervisor, struct model *model, const char *service_name,
 		    const char *name, unsigned int number, const struct instance *replaces,
 		    const char *request, struct instance **ret, struct error *err)
@@ -442,7 +447,9 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 	image = observe_image(supervisor, service->image, err);
 	if (!image)
 		return -err->code;
-	fs_random_hex(id, 32);
+	do
+		fs_random_hex(id, 32);
+	while (!instance_id_fits(id));
 	instance = instance_new(supervisor, id);
 	instance->name = alloc_string(name);
 	instance->service_name = alloc_string(service_name);

@@ -143,4 +143,10 @@ void instance_handle(struct instance *instance, enum instance_event event);
 /* The process ended, or was found to have ended. */
 void instance_exited(void *instance, const struct process_exit *info);
 
+/*
+ * Whether @id may be a container's: its first 12 digits are the host name by default, and one that
+ * is nothing but decimal digits is taken for an address by every resolver.
+ */
+bool instance_id_fits(const char *id);
+
 #endif
