@@ -458,7 +458,11 @@ class Sandbox:
         return [pid for pid, parent in parents.items() if parent not in parents]
 
     def kill(self, pid, number=signal.SIGKILL):
-        os.kill(pid, number)
+        """A process that has ended by itself meanwhile is fine: a supervisor follows its keeper."""
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
 
     # -- nothing may be left --
 
