@@ -2,6 +2,8 @@
 #include "compose/supervisor/adopt.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,9 +31,53 @@
 #define ENDED_UNNOTICED 255
 #define STAT_MAX        4096
 
+#define NEWBORN_TRIES      400
+#define NEWBORN_PAUSE_MSEC 5
+
+/* What a process runs: 1 our own program, which a newborn does until its exec; 0 another; -1 it
+ * ended. */
+static int runs_our_program(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (stat(path, &theirs) < 0)
+		return -1;
+	return stat("/proc/self/exe", &ours) == 0 && ours.st_dev == theirs.st_dev &&
+	       ours.st_ino == theirs.st_ino;
+}
+
+/*
+ * A newborn that the supervisor before us had not released yet ends by itself, within milliseconds:
+ * it must not be taken for a container that runs. One that was released executes its program.
+ */
+static bool was_never_released(const struct instance *instance)
+{
+	struct pollfd end = {.fd = instance->pidfd, .events = POLLIN};
+	bool newborn = false;
+
+	for (int tries = 0; tries < NEWBORN_TRIES; tries++) {
+		int r = runs_our_program(instance->pid);
+
+		if (r <= 0)
+			return newborn && r < 0;
+		newborn = true;
+		(void)poll(&end, 1, NEWBORN_PAUSE_MSEC);
+	}
+	(void)process_pidfd_signal(instance->pidfd, SIGKILL);
+	return true;
+}
+
 static void find_process(struct instance *instance)
 {
 	instance->pidfd = process_adopt(instance->pid, instance->start_ticks);
+	if (instance->pidfd >= 0 && was_never_released(instance)) {
+		close(TAKE_FD(instance->pidfd));
+		instance->pid = 0;
+		instance->state = instance->finished_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
+		return;
+	}
 	instance->child = children_add(instance->supervisor->children, instance->pid,
 				       instance->start_ticks, instance_exited, instance);
 }
