@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* check.c - what is right in each place and wrong as a whole. Messages are docker compose's. */
+#include "compose/load/check.h"
+
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/model/shapes.h"
 
 static const struct position *at_service(const struct loader *l, const struct service *service,
 					 const char *attribute)

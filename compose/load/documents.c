@@ -4,12 +4,19 @@
  * merged in their order. The same for the project's own files, those it includes, and those whose
  * services it extends.
  */
+#include "compose/load/documents.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/load/extends.h"
+#include "compose/load/files.h"
+#include "compose/load/include.h"
+#include "compose/load/merge.h"
+#include "compose/load/trace.h"
+#include "compose/load/variables.h"
 
 static int check_document(struct loader *l, struct node *root, struct error *err)
 {
@@ -81,7 +88,7 @@ static int add_document(struct scope *scope, struct node **root, struct node *do
 {
 	struct interpolation with = scope_interpolation(scope);
 	struct loader *l = scope->l;
-	struct explained *said = scope->alone ? NULL : explain_document(l, document);
+	struct traced *said = scope->alone ? NULL : trace_document(l, document);
 	int r = 0;
 
 	if (!l->options->no_interpolate)
@@ -90,7 +97,7 @@ static int add_document(struct scope *scope, struct node **root, struct node *do
 		r = extends_apply(scope, document, *root, err);
 	if (r >= 0 && !scope->alone)
 		r = include_apply(scope, &document, err);
-	explain_applied(l, said);
+	trace_applied(l, said);
 	if (r < 0) {
 		node_free(document);
 		return r;

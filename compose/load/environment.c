@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* environment.c - values that come from files and from the client's environment. */
+#include "compose/load/environment.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/load/files.h"
+#include "compose/load/variables.h"
+#include "compose/model/shapes.h"
 #include "compose/tree/dotenv.h"
 
 #define ENV_FILE_VARIABLES_MAX 100000
@@ -27,7 +31,7 @@ static void gather(void *data, const char *key, const char *value)
 static const char *lookup(void *data, const char *name)
 {
 	const struct gathering *g = data;
-	const char *value = variables_get(g->l, name);
+	const char *value = loader_variable(g->l, name);
 
 	return value ? value : map_get(&g->found, name);
 }
@@ -70,7 +74,7 @@ static const char *from_outside(struct loader *l, const struct service *service,
 	const struct position *at;
 
 	if (!l->scope_count)
-		return variables_get(l, key);
+		return loader_variable(l, key);
 	at = loader_at(l, "services", service->name, "environment", key, NULL);
 	return map_get(at->source && at->source->variables ? at->source->variables : &l->variables,
 		       key);

@@ -3,102 +3,21 @@
  * explain.c - `config --explain services.web.ports`: which files said something about a value, in
  * the order in which it was applied, with the variables that went into it.
  */
+#include "compose/load/explain.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
 #include "common/json.h"
 
-#include "compose/load/loader.h"
-#include "compose/tree/json_node.h"
+#include "compose/load/pipeline.h"
+#include "compose/load/trace.h"
+#include "compose/model/shapes.h"
 
 #define LINES_MAX 40
 
-/* What one document says. */
-struct explained {
-	struct position at;
-	uint32_t last_line;
-	enum node_tag tag;
-	bool extends;
-};
-
-struct explanation {
-	char **path;
-	struct explained **said; /* the last one wins */
-	size_t count;
-};
-
-static uint32_t last_line_of(const struct node *node)
-{
-	uint32_t last = node->at.line;
-
-	node_foreach(child, node) {
-		uint32_t line = child->at.source == node->at.source ? last_line_of(child) : 0;
-
-		last = line > last ? line : last;
-	}
-	return last;
-}
-
-/* Items of lists are found by the key that their text starts with, or by number. */
-static const struct node *step(const struct node *node, const char *key)
-{
-	size_t length = strlen(key), i = 0;
-
-	if (node->kind != NODE_SEQUENCE)
-		return node_get(node, key);
-	node_foreach(item, node) {
-		_cleanup_free_ char *number = str_printf("%zu", i++);
-
-		if (!strcmp(number, key))
-			return item;
-		if (item->kind == NODE_STRING && !strncmp(item->text, key, length) &&
-		    (!item->text[length] || strchr("=:", item->text[length])))
-			return item;
-	}
-	return NULL;
-}
-
-static struct explained *explain_node(const struct node *node, char *const *path)
-{
-	struct explained *said;
-
-	while (node && *path)
-		node = step(node, *path++);
-	if (!node)
-		return NULL;
-	said = new (struct explained);
-	said->at = node->key && node->key_at.source ? node->key_at : node->at;
-	said->last_line = last_line_of(node);
-	said->tag = node->tag;
-	return said;
-}
-
-struct explained *explain_document(struct loader *l, const struct node *document)
-{
-	return l->explanation ? explain_node(document, l->explanation->path) : NULL;
-}
-
-void explain_applied(struct loader *l, struct explained *said)
-{
-	if (said)
-		*array_add(l->explanation->said, l->explanation->count) = said;
-}
-
-void explain_extends(struct loader *l, const struct node *service, const struct node *base)
-{
-	char **path = l->explanation ? l->explanation->path : NULL;
-	struct explained *said;
-
-	if (strv_length(path) < 3 || strcmp(path[0], "services") || strcmp(path[1], service->key))
-		return;
-	said = explain_node(base, path + 2);
-	if (said)
-		said->extends = true;
-	explain_applied(l, said);
-}
-
-static char *source_lines(const struct explained *said)
+static char *source_lines(const struct traced *said)
 {
 	const char *text = said->at.source->text, *end;
 	uint32_t line = 1;
@@ -117,7 +36,7 @@ static char *source_lines(const struct explained *said)
 }
 
 struct mentioned {
-	const struct explained *said;
+	const struct traced *said;
 	struct strbuf *text;
 	struct map seen;
 };
@@ -139,7 +58,7 @@ static void add_variable(void *data, const struct interpolate_variable *variable
 		strbuf_add(m->text, "not set\n");
 }
 
-static void add_said(struct strbuf *text, const struct explained *said, const char *what)
+static void add_said(struct strbuf *text, const struct traced *said, const char *what)
 {
 	char where[128];
 	_cleanup_free_ char *lines = source_lines(said);
@@ -160,7 +79,7 @@ static void add_said(struct strbuf *text, const struct explained *said, const ch
 }
 
 /* How an earlier value and a later one go together. */
-static const char *relation(const struct explanation *e)
+static const char *relation(const struct trace *e)
 {
 	const struct attribute *attribute = NULL;
 
@@ -184,7 +103,7 @@ static const json_t *value_at(const json_t *json, char *const *path)
 static void add_value(struct strbuf *text, const struct loader *l, const char *path)
 {
 	_cleanup_json_ json_t *json = project_to_json(l->project, false);
-	const json_t *value = value_at(json, l->explanation->path);
+	const json_t *value = value_at(json, l->trace->path);
 	_cleanup_free_ char *shown =
 		value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) : NULL;
 
@@ -193,7 +112,7 @@ static void add_value(struct strbuf *text, const struct loader *l, const char *p
 
 static char *render(const struct loader *l, const char *path)
 {
-	const struct explanation *e = l->explanation;
+	const struct trace *e = l->trace;
 	_cleanup_strbuf_ struct strbuf text = {0};
 	const char *word = "set by";
 
@@ -207,28 +126,20 @@ static char *render(const struct loader *l, const char *path)
 	return strbuf_take(&text);
 }
 
-static void done(struct explanation *e)
-{
-	for (size_t i = 0; i < e->count; i++)
-		free(e->said[i]);
-	free(e->said);
-	strv_free(e->path);
-}
-
 int load_explain(const struct load_options *options, const char *path, char **ret,
 		 char **ret_report, struct error *err)
 {
-	struct explanation explanation = {.path = strv_split(path, ".")};
-	struct loader l = {.options = options, .explanation = &explanation};
-	int r = loader_run(&l, ret_report, err);
+	struct trace trace = {.path = strv_split(path, ".")};
+	struct loader l = {.options = options, .trace = &trace};
+	int r = pipeline_run(&l, ret_report, err);
 
 	if (r >= 0)
 		*ret = render(&l, path);
-	if (r >= 0 && !explanation.count && str_starts_with(*ret, path) && strstr(*ret, "not set"))
+	if (r >= 0 && !trace.count && str_starts_with(*ret, path) && strstr(*ret, "not set"))
 		r = error_set(err, ENOENT, "%s: nothing of this name is in the project", path);
 	if (r < 0)
 		free(TAKE_PTR(*ret));
-	loader_done(&l);
-	done(&explanation);
+	pipeline_done(&l);
+	trace_done(&trace);
 	return r < 0 ? r : 0;
 }

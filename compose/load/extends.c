@@ -4,12 +4,15 @@
  *
  * What the base has of paths stays relative to the base's file, since each node knows its source.
  */
+#include "compose/load/extends.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/load/merge.h"
+#include "compose/load/trace.h"
 
 #define CHAIN_MAX  200
 #define COPIES_MAX 2000000
@@ -66,7 +69,7 @@ static int open_file(struct extendable *user, const struct node *name, struct ex
 		.alone = true,
 	};
 	map_set(&l->extended, key, file);
-	r = documents_load(&file->scope, files, &file->root, err);
+	r = l->load_files(&file->scope, files, &file->root, err);
 	if (r == -ENOENT && !err->where[0]) {
 		struct error inner = *err;
 
@@ -173,7 +176,7 @@ static int put_on_base(struct loader *l, struct node *service, const struct node
 		return error_at(err, &service->key_at,
 				"services.%s.extends: too much is extended: more than %d values",
 				service->key, COPIES_MAX);
-	explain_extends(l, service, base);
+	trace_extends(l, service, base);
 	copy = node_copy(base);
 	over = node_copy(service);
 	node_remove(over, "extends");

@@ -5,13 +5,16 @@
  * What the including file says wins over what it includes, and of two that it includes the one
  * that stands first.
  */
+#include "compose/load/include.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/load/merge.h"
+#include "compose/load/variables.h"
 
 #define DEPTH_MAX 40
 
@@ -187,7 +190,7 @@ static int load(struct inclusion *inclusion, struct node **ret, struct error *er
 	if (r < 0)
 		return r;
 	inclusion->scope.files = inclusion->files;
-	r = documents_load(&inclusion->scope, inclusion->files, ret, err);
+	r = inclusion->scope.l->load_files(&inclusion->scope, inclusion->files, ret, err);
 	if (r == -ENOENT && !err->where[0]) {
 		struct error inner = *err;
 

@@ -5,11 +5,13 @@
  * Lists only grow here; that two ports or mounts are the same one is seen when they are read in
  * their long form, where the later one takes the earlier one's place.
  */
+#include "compose/load/merge.h"
+
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/model/shapes.h"
 
 static void merge_value(struct loader *l, struct node *base, struct node *over,
 			const struct attribute *attribute);

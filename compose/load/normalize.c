@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* normalize.c - what the file leaves to be understood. */
+#include "compose/load/normalize.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/model/shapes.h"
 
 static void set_name(const struct loader *l, const char *kind, const char *key, bool external,
 		     char **name)

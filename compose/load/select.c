@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* select.c - which services take part: profiles, the chosen ones, and what they depend on. */
+#include "compose/load/select.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/model/shapes.h"
 
 static char **active_profiles(struct loader *l)
 {
-	const char *variable = variables_get(l, "COMPOSE_PROFILES");
+	const char *variable = loader_variable(l, "COMPOSE_PROFILES");
 	_cleanup_strv_ char **listed = NULL;
 	char **active = NULL;
 

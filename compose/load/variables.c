@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/load/variables.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -6,17 +8,12 @@
 
 #include "common/alloc.h"
 
-#include "compose/load/loader.h"
+#include "compose/load/files.h"
 #include "compose/tree/dotenv.h"
-
-const char *variables_get(const struct loader *l, const char *name)
-{
-	return map_get(&l->variables, name);
-}
 
 static const char *lookup(void *data, const char *name)
 {
-	return variables_get(data, name);
+	return loader_variable(data, name);
 }
 
 static void unset(void *data, const char *name);
@@ -36,16 +33,6 @@ static void scope_unset(void *data, const char *name)
 struct interpolation scope_interpolation(struct scope *scope)
 {
 	return (struct interpolation){.lookup = scope_lookup, .unset = scope_unset, .data = scope};
-}
-
-struct scope loader_scope(struct loader *l)
-{
-	return (struct scope){
-		.l = l,
-		.directory = l->directory,
-		.variables = &l->variables,
-		.files = l->files,
-	};
 }
 
 /* Told once a name, however often it is missing. */
@@ -156,7 +143,7 @@ static int read_given(struct loader *l, char *const *files, struct error *err)
 
 int variables_from_files(struct loader *l, struct error *err)
 {
-	const char *list = variables_get(l, "COMPOSE_ENV_FILES");
+	const char *list = loader_variable(l, "COMPOSE_ENV_FILES");
 	_cleanup_strv_ char **listed = NULL;
 	int r;
 
@@ -166,7 +153,7 @@ int variables_from_files(struct loader *l, struct error *err)
 		listed = strv_split(list, ",");
 		return read_given(l, listed, err);
 	}
-	if (is_true(variables_get(l, "COMPOSE_DISABLE_ENV_FILE")))
+	if (is_true(loader_variable(l, "COMPOSE_DISABLE_ENV_FILE")))
 		return 0;
 	r = read_directory(l, l->directory, err);
 	if (r >= 0 && strcmp(l->directory, l->working_dir))

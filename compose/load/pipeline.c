@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pipeline.c - from the user's files to a project; read it from run() upward. */
+#include "compose/load/pipeline.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/alloc.h"
+
+#include "compose/load/check.h"
+#include "compose/load/discovery.h"
+#include "compose/load/documents.h"
+#include "compose/load/environment.h"
+#include "compose/load/extends.h"
+#include "compose/load/name.h"
+#include "compose/load/normalize.h"
+#include "compose/load/select.h"
+#include "compose/load/variables.h"
+#include "compose/model/shapes.h"
+
+void pipeline_done(struct loader *l)
+{
+	project_free(l->project);
+	node_free(l->root);
+	for (size_t i = 0; i < l->source_count; i++)
+		source_free(l->sources[i]);
+	free(l->sources);
+	for (size_t i = 0; i < l->scope_count; i++) {
+		map_done(l->scopes[i], free);
+		free(l->scopes[i]);
+	}
+	free(l->scopes);
+	map_foreach(entry, &l->extended)
+		extendable_free(entry->value);
+	map_done(&l->extended, NULL);
+	map_done(&l->variables, free);
+	map_done(&l->warned, NULL);
+	free(l->working_dir);
+	free(l->directory);
+	strv_free(l->files);
+	strv_free(l->env_files);
+	free(l->name);
+	report_done(&l->report);
+}
+
+int pipeline_read(struct loader *l, struct error *err)
+{
+	struct scope scope = loader_scope(l);
+	struct yaml_documents *documents = NULL;
+	int r = documents_parse(&scope, l->files, &documents, err);
+
+	if (r >= 0)
+		r = name_project(l, documents, strv_length(l->files), err);
+	if (r >= 0)
+		r = documents_merge(&scope, documents, l->files, &l->root, err);
+	if (r >= 0)
+		r = report_result(&l->report, err);
+	documents_free(documents, l->files);
+	return r;
+}
+
+static char *resolve(void *data, const struct position *at, const char *path)
+{
+	const struct loader *l = data;
+	const char *base =
+		at->source && at->source->directory ? at->source->directory : l->directory;
+
+	return loader_path(l, base, path);
+}
+
+static int decode_tree(struct loader *l, struct error *err)
+{
+	struct decoder decoder = {
+		.report = &l->report,
+		.warn = l->options->warn,
+		.warn_data = l->options->warn_data,
+		.resolve = l->options->no_path_resolution ? NULL : resolve,
+		.resolve_data = l,
+	};
+
+	l->project = project_new();
+	decode_object(&decoder, l->root, &project_schema, l->project);
+	free(l->project->name);
+	l->project->name = alloc_string(l->name);
+	l->project->working_dir = alloc_string(l->directory);
+	l->project->config_files = strv_dup(l->files);
+	l->project->env_files = strv_dup(l->env_files);
+	return report_result(&l->report, err);
+}
+
+static int check(struct loader *l, struct error *err)
+{
+	if (!l->options->no_consistency)
+		check_project(l);
+	return report_result(&l->report, err);
+}
+
+int pipeline_find(struct loader *l, struct error *err)
+{
+	l->load_files = documents_load;
+	l->working_dir = path_clean(l->options->working_dir);
+	variables_from_environment(l);
+	return discovery_run(l, err);
+}
+
+static int run(struct loader *l, struct error *err)
+{
+	int r = pipeline_find(l, err);
+
+	if (r < 0)
+		return r;
+	if (!l->files)
+		return error_set(err, ENOENT, "no configuration file provided: not found");
+	r = pipeline_read(l, err);
+	if (r >= 0)
+		r = decode_tree(l, err);
+	if (r < 0)
+		return r;
+	if (!l->options->no_normalize)
+		normalize_project(l);
+	r = check(l, err);
+	if (r >= 0)
+		r = select_services(l, err);
+	if (r >= 0 && !l->options->no_env_resolution)
+		r = environment_resolve(l, err);
+	return r;
+}
+
+/* Back from "compose.yaml:7:9" to the place. */
+static struct position position_of(const struct loader *l, const char *where)
+{
+	struct position at = {0};
+
+	for (size_t i = 0; i < l->source_count && *where; i++) {
+		const struct source *source = l->sources[i];
+		size_t length = strlen(source->name);
+
+		if (strncmp(where, source->name, length) ||
+		    sscanf(where + length, ":%u:%u", &at.line, &at.column) != 2)
+			continue;
+		at.source = source;
+		return at;
+	}
+	return (struct position){0};
+}
+
+/* An error that ended a step stands behind those that did not, unless it is one of them. */
+static char *take_report(struct loader *l, const struct error *err)
+{
+	struct position at = position_of(l, err->where);
+	const struct error *first = &l->report.first;
+
+	if (!l->report.count || strcmp(first->message, err->message) ||
+	    strcmp(first->where, err->where))
+		report_error(&l->report, &at, err);
+	return strbuf_take(&l->report.text);
+}
+
+int pipeline_run(struct loader *l, char **ret_report, struct error *err)
+{
+	int r = run(l, err);
+
+	if (ret_report)
+		*ret_report = r < 0 ? take_report(l, err) : NULL;
+	return r;
+}
