@@ -16,24 +16,44 @@ static const struct position *at_service(const struct loader *l, const struct se
 
 static void check_image(struct loader *l, const struct service *service)
 {
-	if (service->image && *service->image) {
-		if (service->has_build)
-			loader_warn(l,
-				    "services.%s.build: berth does not build images yet; using the "
-				    "image %s as it is",
-				    service->name, service->image);
+	if ((service->image && *service->image) || service->build.given || service->provider.given)
 		return;
+	loader_problem(l, at_service(l, service, NULL),
+		       "service \"%s\" has neither an image nor a build context specified",
+		       service->name);
+}
+
+static void check_build(struct loader *l, const struct service *service)
+{
+	const struct build *build = &service->build;
+
+	if (build->platforms && service->platform &&
+	    !strv_contains(build->platforms, service->platform))
+		loader_problem(l,
+			       loader_at(l, "services", service->name, "build", "platforms", NULL),
+			       "service.build.platforms MUST include service.platform \"%s\"",
+			       service->platform);
+	for (size_t i = 0; i < build->secret_count; i++)
+		if (!project_secret(l->project, build->secrets[i].source))
+			loader_problem(
+				l,
+				loader_at(l, "services", service->name, "build", "secrets", NULL),
+				"service \"%s\" refers to undefined build secret %s", service->name,
+				build->secrets[i].source);
+	for (size_t i = 0; i < build->additional_contexts.count; i++) {
+		const char *context = build->additional_contexts.items[i].value;
+
+		if (context && str_starts_with(context, "service:") &&
+		    !project_service(l->project, context + strlen("service:")))
+			loader_problem(
+				l,
+				loader_at(l, "services", service->name, "build",
+					  "additional_contexts", NULL),
+				"service \"%s\" declares unknown service \"%s\" as additional "
+				"context %s",
+				service->name, context + strlen("service:"),
+				build->additional_contexts.items[i].key);
 	}
-	if (service->has_build)
-		report_add(&l->report, at_service(l, service, "build"),
-			   "services.%s.build: berth does not build images yet: put a ready image "
-			   "there (`berth image load` or `berth image import`) and name it with "
-			   "`image:`",
-			   service->name);
-	else
-		loader_problem(l, at_service(l, service, NULL),
-			       "service \"%s\" has neither an image nor a build context specified",
-			       service->name);
 }
 
 static void undefined(struct loader *l, const struct service *service, const char *attribute,
@@ -67,6 +87,23 @@ static void check_networks(struct loader *l, const struct service *service)
 			known[n] = p->networks[n].key;
 		undefined(l, service, "networks", "network", service->networks[i].name, known,
 			  p->network_count);
+	}
+}
+
+static void check_models(struct loader *l, const struct service *service)
+{
+	const struct project *p = l->project;
+
+	for (size_t i = 0; i < service->model_count; i++) {
+		_cleanup_free_ const char **known = NULL;
+
+		if (project_model(p, service->models[i].name))
+			continue;
+		known = new_array(const char *, p->model_count + 1);
+		for (size_t n = 0; n < p->model_count; n++)
+			known[n] = p->models[n].key;
+		undefined(l, service, "models", "model", service->models[i].name, known,
+			  p->model_count);
 	}
 }
 
@@ -277,6 +314,24 @@ static void check_cycles(struct loader *l)
 			return;
 }
 
+static void check_model(struct loader *l, const struct ai_model *model)
+{
+	if (!model->model || !*model->model)
+		loader_problem(l, loader_at(l, "models", model->key, NULL),
+			       "models.%s: model is required", model->key);
+}
+
+/* Drivers are for secrets: a config has only a template_driver. */
+static void check_config_keys(struct loader *l, const char *key)
+{
+	static const char *const names[] = {"driver", "driver_opts"};
+
+	array_foreach(name, names)
+		if (node_get(node_get(node_get(l->root, "configs"), key), *name))
+			report_add(&l->report, loader_at(l, "configs", key, *name, NULL),
+				   "configs.%s additional properties '%s' not allowed", key, *name);
+}
+
 static void check_file_object(struct loader *l, const char *kind, const char *kinds,
 			      const struct file_object *object)
 {
@@ -285,6 +340,8 @@ static void check_file_object(struct loader *l, const char *kind, const char *ki
 	int sources = !!object->file + !!object->environment + !!node_get(node, "content");
 	const struct position *at = loader_at(l, kinds, object->key, NULL);
 
+	if (!secret)
+		check_config_keys(l, object->key);
 	if (object->external) {
 		if (sources)
 			loader_problem(l, at,
@@ -297,7 +354,7 @@ static void check_file_object(struct loader *l, const char *kind, const char *ki
 	} else if (secret && node_get(node, "content")) {
 		report_add(&l->report, loader_at(l, kinds, object->key, "content", NULL),
 			   "secrets.%s additional properties 'content' not allowed", object->key);
-	} else if (!sources) {
+	} else if (!sources && !object->driver) {
 		loader_problem(l, at, "%s \"%s\" must declare either `file` or `environment`%s",
 			       kind, object->key, secret ? "" : " or `content`");
 	} else if (sources > 1) {
@@ -332,6 +389,8 @@ static void check_objects(struct loader *l)
 		check_file_object(l, "secret", "secrets", &p->secrets[i]);
 	for (size_t i = 0; i < p->config_count; i++)
 		check_file_object(l, "config", "configs", &p->configs[i]);
+	for (size_t i = 0; i < p->model_count; i++)
+		check_model(l, &p->models[i]);
 	for (size_t i = 0; i < p->network_count; i++)
 		if (p->networks[i].external)
 			check_external(l, "networks", p->networks[i].key);
@@ -348,6 +407,8 @@ void check_project(struct loader *l)
 		const struct service *service = &p->services[i];
 
 		check_image(l, service);
+		check_build(l, service);
+		check_models(l, service);
 		check_networks(l, service);
 		check_mounts(l, service);
 		check_targets(l, service);

@@ -98,12 +98,76 @@ static void fill_environment(struct gathering *g, struct service *service)
 	map_done(&g->found, free);
 }
 
-static void drop_env_files(struct service *service)
+static void drop(struct service *service, const char *name)
 {
-	const struct attribute *attribute = schema_attribute(&service_schema, "env_file");
+	const struct attribute *attribute = schema_attribute(&service_schema, name);
 	struct slot slot = attribute_slot(attribute, service);
 
 	attribute->shape->release(&slot);
+}
+
+/* Keys without a value take the client's; @keep: one that is nowhere set stays, as "unset". */
+static void fill_values(struct loader *l, struct mapping *mapping, bool keep)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < mapping->count; i++) {
+		struct key_value *item = &mapping->items[i];
+
+		if (!item->value)
+			item->value = alloc_string(variables_get(l, item->key));
+		if (item->value || keep)
+			mapping->items[kept++] = *item;
+		else
+			free(item->key);
+	}
+	mapping->count = kept;
+}
+
+static void fill_hooks(struct loader *l, struct hook *hooks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fill_values(l, &hooks[i].environment, true);
+}
+
+static void gather_label(void *data, const char *key, const char *value)
+{
+	struct gathering *g = data;
+
+	if (g->found.count < ENV_FILE_VARIABLES_MAX)
+		free(map_set(&g->found, key, alloc_string(value ? value : "")));
+}
+
+/* `labels` win over files, later files over earlier ones; the syntax is env_file's. */
+static int read_label_files(struct loader *l, struct service *service, struct error *err)
+{
+	struct gathering g = {.l = l};
+	struct interpolation with = {.lookup = lookup, .unset = unset, .data = &g};
+	struct dotenv dotenv = {.with = &with, .add = gather_label, .data = &g};
+	int r = 0;
+
+	strv_foreach(path, service->label_files) {
+		struct source *source = NULL;
+
+		if (r < 0)
+			break;
+		r = files_read(l, path, DOTENV_SIZE_MAX, &source, err);
+		if (r == -ENOENT)
+			r = error_at(err,
+				     loader_at(l, "services", service->name, "label_file", NULL),
+				     "label file %s not found: stat %s: no such file or directory",
+				     path, path);
+		if (r >= 0)
+			r = dotenv_parse(&dotenv, source, err);
+		if (r < 0 && !err->where[0])
+			error_wrap(err, "failed to read %s", path);
+	}
+	map_foreach(entry, &g.found)
+		if (!mapping_get(&service->labels, entry->key))
+			mapping_add(&service->labels, entry->key, entry->value);
+	mapping_sort(&service->labels);
+	map_done(&g.found, free);
+	return r;
 }
 
 static int fill_object(struct loader *l, const char *kinds, struct file_object *object,
@@ -161,7 +225,14 @@ int environment_resolve(struct loader *l, struct error *err)
 			}
 		}
 		fill_environment(&g, service);
-		drop_env_files(service);
+		drop(service, "env_file");
+		if (read_label_files(l, service, err) < 0)
+			return -err->code;
+		drop(service, "label_file");
+		fill_values(l, &service->build.args, false);
+		fill_hooks(l, service->pre_start, service->pre_start_count);
+		fill_hooks(l, service->post_start, service->post_start_count);
+		fill_hooks(l, service->pre_stop, service->pre_stop_count);
 	}
 	if (fill_objects(l, "secrets", p->secrets, p->secret_count, err) < 0)
 		return -err->code;

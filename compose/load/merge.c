@@ -194,6 +194,18 @@ static void to_list(struct node *node)
 	node_replace(node, list);
 }
 
+/* `build: .` is {context: .} */
+static void context_to_mapping(struct node *node)
+{
+	struct node *mapping;
+
+	if (node->kind != NODE_STRING)
+		return;
+	mapping = node_new(NODE_MAPPING, &node->at);
+	node_set(mapping, "context", node_string(node->text, &node->at));
+	node_replace(node, mapping);
+}
+
 static bool same_driver(const struct node *base, const struct node *over)
 {
 	const struct node *a = node_get(base, "driver"), *b = node_get(over, "driver");
@@ -281,6 +293,11 @@ static void merge_value(struct loader *l, struct node *base, struct node *over,
 			merge_ipam(l, base, over);
 		else
 			cannot_merge(l, base, over);
+		return;
+	case MERGE_BUILD:
+		context_to_mapping(base);
+		context_to_mapping(over);
+		merge_deep(l, base, over, attribute->shape);
 		return;
 	case MERGE_DEEP:
 		merge_deep(l, base, over, attribute ? attribute->shape : NULL);

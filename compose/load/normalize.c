@@ -54,7 +54,7 @@ static void use_default_network(struct project *p)
 	for (size_t i = 0; i < p->service_count; i++) {
 		struct service *service = &p->services[i];
 
-		if (!service->network_mode && !service->network_count)
+		if (!service->network_mode && !service->network_count && !service->provider.given)
 			array_add(service->networks, service->network_count)->name =
 				alloc_string("default");
 		for (size_t n = 0; n < service->network_count; n++)

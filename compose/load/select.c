@@ -210,7 +210,7 @@ static void drop_unused(void *items, size_t *count, size_t size, size_t key_offs
 
 static void drop_unused_resources(struct project *p)
 {
-	struct map networks = {0}, volumes = {0}, secrets = {0}, configs = {0};
+	struct map networks = {0}, volumes = {0}, secrets = {0}, configs = {0}, models = {0};
 
 	for (size_t i = 0; i < p->service_count; i++) {
 		struct service *s = &p->services[i];
@@ -224,6 +224,10 @@ static void drop_unused_resources(struct project *p)
 			map_set(&secrets, s->secrets[n].source, p);
 		for (size_t n = 0; n < s->config_count; n++)
 			map_set(&configs, s->configs[n].source, p);
+		for (size_t n = 0; n < s->build.secret_count; n++)
+			map_set(&secrets, s->build.secrets[n].source, p);
+		for (size_t n = 0; n < s->model_count; n++)
+			map_set(&models, s->models[n].name, p);
 	}
 	drop_unused(p->networks, &p->network_count, sizeof(*p->networks),
 		    offsetof(struct network, key), &network_schema, &networks);
@@ -233,6 +237,9 @@ static void drop_unused_resources(struct project *p)
 		    offsetof(struct file_object, key), &secret_schema, &secrets);
 	drop_unused(p->configs, &p->config_count, sizeof(*p->configs),
 		    offsetof(struct file_object, key), &config_schema, &configs);
+	drop_unused(p->models, &p->model_count, sizeof(*p->models), offsetof(struct ai_model, key),
+		    &model_schema, &models);
+	map_done(&models, NULL);
 	map_done(&networks, NULL);
 	map_done(&volumes, NULL);
 	map_done(&secrets, NULL);

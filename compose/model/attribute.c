@@ -13,14 +13,6 @@
 
 #include "compose/model/shapes.h"
 
-static void build_decode(struct decoder *d, const struct node *node, const struct slot *slot)
-{
-	((struct service *)slot->field)->has_build = true;
-}
-
-/* What is wrong with `build` depends on whether there is an image: the loader says it. */
-const struct shape shape_build = {build_decode, NULL, NULL, .nullable = true};
-
 static json_t *string_encode(const struct slot *slot)
 {
 	return shape_string.encode(slot);
@@ -92,13 +84,37 @@ static void nullable_decode(struct decoder *d, const struct node *node, const st
 		decode_string(d, node, slot->field);
 }
 
+/* Digits and a unit of w d h m s, once or more: "1w2d". */
+static bool is_span(const char *s)
+{
+	if (!*s)
+		return false;
+	while (*s) {
+		size_t digits = strspn(s, "0123456789");
+
+		if (!digits || digits > 9 || !s[digits] || !strchr("wdhms", s[digits]))
+			return false;
+		s += digits + 1;
+	}
+	return true;
+}
+
+static void refresh_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **text = slot->field;
+
+	if (decode_string(d, node, text) && !is_span(*text))
+		decode_problem(d, node, "must be a time as \"12h\" or \"1w2d\", not \"%s\"", *text);
+}
+
 static void policy_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	static const char *const policies[] = {"always",  "never", "if_not_present", "missing",
 					       "refresh", "daily", "weekly",         "build"};
 	char **text = slot->field;
 
-	if (!decode_string(d, node, text) || str_starts_with(*text, "every_"))
+	if (!decode_string(d, node, text) ||
+	    (str_starts_with(*text, "every_") && is_span(*text + strlen("every_"))))
 		return;
 	array_foreach(name, policies)
 		if (!strcmp(*name, *text))
@@ -112,6 +128,7 @@ static const struct shape shape_container_name = {container_name_decode, string_
 						  string_release};
 static const struct shape shape_nullable = {nullable_decode, string_encode, string_release,
 					    .nullable = true};
+static const struct shape shape_refresh = {refresh_decode, string_encode, string_release};
 static const struct shape shape_pull_policy = {policy_decode, string_encode, string_release};
 
 #define SERVICE(field)         offsetof(struct service, field), NO_FIELD
@@ -122,14 +139,15 @@ static const struct attribute service_attributes[] = {
 	{"profiles",            SERVICE(profiles),                       &shape_strings,          MERGE_LIST,         CHANGE_NONE},
 	{"annotations",         SERVICE(annotations),                    &shape_labels,           MERGE_MAPPING},
 	{"attach",              SERVICE(attach),                         &shape_tristate,         MERGE_DEEP,         CHANGE_NONE},
-	{"build",               NO_FIELD, NO_FIELD,                      &shape_build,            MERGE_DEEP,         CHANGE_NONE},
-	{"develop",             SERVICE(rest),                           &shape_kept,             MERGE_DEEP,         CHANGE_NONE},
+	{"build",               SERVICE(build),                          &shape_build,            MERGE_BUILD,        CHANGE_NONE},
+	{"develop",             SERVICE(develop),                        &shape_develop,          MERGE_DEEP,         CHANGE_NONE},
+	{"blkio_config",        SERVICE(blkio),                          &shape_blkio},
 	{"cap_add",             SERVICE(cap_add),                        &shape_strings,          MERGE_LIST},
 	{"cap_drop",            SERVICE(cap_drop),                       &shape_strings,          MERGE_LIST},
 	{"cgroup_parent",       SERVICE(cgroup_parent),                  &shape_string},
 	{"cgroup",              SERVICE(cgroup),                         &shape_string},
-	{"cpu_count",           NO_FIELD, NO_FIELD,                      &shape_ignored},
-	{"cpu_percent",         NO_FIELD, NO_FIELD,                      &shape_ignored},
+	{"cpu_count",           SERVICE(cpu_count),                      &shape_cpu_count,        MERGE_DEEP,         CHANGE_NONE},
+	{"cpu_percent",         SERVICE(cpu_percent),                    &shape_cpu_percent,      MERGE_DEEP,         CHANGE_NONE},
 	{"cpu_period",          SERVICE(cpu_period),                     &shape_int},
 	{"cpu_quota",           SERVICE(cpu_quota),                      &shape_int},
 	{"cpu_rt_period",       SERVICE(cpu_rt_period),                  &shape_int},
@@ -140,6 +158,7 @@ static const struct attribute service_attributes[] = {
 	{"command",             SERVICE(command),                        &shape_argv,             MERGE_REPLACE},
 	{"configs",             SERVICES(configs, config_count),         &shape_configs,          MERGE_LIST},
 	{"container_name",      SERVICE(container_name),                 &shape_container_name},
+	{"credential_spec",     SERVICE(credential_spec),                &shape_credential_spec,  MERGE_DEEP,         CHANGE_NONE},
 	{"depends_on",          SERVICES(depends_on, dependency_count),  &shape_dependencies,     MERGE_DEPENDENCIES, CHANGE_NONE},
 	{"deploy",              SERVICE(deploy),                         &shape_deploy},
 	{"device_cgroup_rules", SERVICE(device_cgroup_rules),            &shape_strings,          MERGE_LIST},
@@ -149,19 +168,22 @@ static const struct attribute service_attributes[] = {
 	{"dns_search",          SERVICE(dns_search),                     &shape_string_list,      MERGE_LIST},
 	{"domainname",          SERVICE(domainname),                     &shape_string},
 	{"entrypoint",          SERVICE(entrypoint),                     &shape_argv,             MERGE_REPLACE},
+	{"provider",            SERVICE(provider),                       &shape_provider},
 	{"environment",         SERVICE(environment),                    &shape_environment,      MERGE_MAPPING},
 	{"env_file",            SERVICES(env_files, env_file_count),     &shape_env_files,        MERGE_LIST},
 	{"expose",              SERVICE(expose),                         &shape_expose,           MERGE_LIST},
 	{"external_links",      SERVICE(external_links),                 &shape_strings,          MERGE_LIST},
 	{"extra_hosts",         SERVICES(extra_hosts, extra_host_count), &shape_extra_hosts,      MERGE_LIST},
 	{"group_add",           SERVICE(group_add),                      &shape_texts,            MERGE_LIST},
+	{"gpus",                SERVICES(gpus, gpu_count),               &shape_gpus,             MERGE_LIST},
 	{"hostname",            SERVICE(hostname),                       &shape_string},
 	{"healthcheck",         SERVICE(healthcheck),                    &shape_healthcheck},
 	{"image",               SERVICE(image),                          &shape_string},
 	{"init",                SERVICE(init),                           &shape_tristate},
 	{"ipc",                 SERVICE(ipc),                            &shape_string},
-	{"isolation",           NO_FIELD, NO_FIELD,                      &shape_ignored},
+	{"isolation",           SERVICE(isolation),                      &shape_isolation,        MERGE_DEEP,         CHANGE_NONE},
 	{"labels",              SERVICE(labels),                         &shape_labels,           MERGE_MAPPING},
+	{"label_file",          SERVICE(label_files),                    &shape_label_files,      MERGE_LIST},
 	{"links",               SERVICE(links),                          &shape_strings,          MERGE_LIST},
 	{"logging",             SERVICE(logging),                        &shape_logging,          MERGE_LOGGING},
 	{"mem_limit",           SERVICE(mem_limit),                      &shape_bytes},
@@ -169,6 +191,7 @@ static const struct attribute service_attributes[] = {
 	{"memswap_limit",       SERVICE(memswap_limit),                  &shape_bytes},
 	{"mem_swappiness",      SERVICE(mem_swappiness),                 &shape_swappiness},
 	{"mac_address",         SERVICE(mac_address),                    &shape_string},
+	{"models",              SERVICES(models, model_count),           &shape_service_models,   MERGE_NAMES},
 	{"network_mode",        SERVICE(network_mode),                   &shape_string},
 	{"networks",            SERVICES(networks, network_count),       &shape_service_networks, MERGE_NAMES},
 	{"oom_kill_disable",    SERVICE(oom_kill_disable),               &shape_switch},
@@ -179,6 +202,7 @@ static const struct attribute service_attributes[] = {
 	{"ports",               SERVICES(ports, port_count),             &shape_ports,            MERGE_LIST},
 	{"privileged",          SERVICE(privileged),                     &shape_switch},
 	{"pull_policy",         SERVICE(pull_policy),                    &shape_pull_policy,      MERGE_DEEP,         CHANGE_NONE},
+	{"pull_refresh_after",  SERVICE(pull_refresh_after),             &shape_refresh,          MERGE_DEEP,         CHANGE_NONE},
 	{"read_only",           SERVICE(read_only),                      &shape_switch},
 	{"restart",             SERVICE(restart),                        &shape_restart},
 	{"runtime",             SERVICE(runtime),                        &shape_string},
@@ -194,24 +218,21 @@ static const struct attribute service_attributes[] = {
 	{"tmpfs",               SERVICE(tmpfs),                          &shape_string_list,      MERGE_LIST},
 	{"tty",                 SERVICE(tty),                            &shape_switch},
 	{"ulimits",             SERVICES(ulimits, ulimit_count),         &shape_ulimits,          MERGE_MAPPING},
+	{"use_api_socket",      SERVICE(use_api_socket),                 &shape_bool},
 	{"user",                SERVICE(user),                           &shape_string},
 	{"userns_mode",         SERVICE(userns_mode),                    &shape_string},
 	{"uts",                 SERVICE(uts),                            &shape_string},
 	{"volumes",             SERVICES(volumes, volume_count),         &shape_mounts,           MERGE_LIST},
 	{"volumes_from",        SERVICE(volumes_from),                   &shape_strings,          MERGE_LIST},
 	{"working_dir",         SERVICE(working_dir),                    &shape_string},
+	{"pre_start",           SERVICES(pre_start, pre_start_count),    &shape_pre_start},
+	{"post_start",          SERVICES(post_start, post_start_count),  &shape_hooks},
+	{"pre_stop",            SERVICES(pre_stop, pre_stop_count),      &shape_hooks},
 };
 /* clang-format on */
 
-/* Attributes of the specification that change what runs and that berth cannot do so far. */
-static const char *const service_refused[] = {
-	"blkio_config",   "credential_spec", "gpus",     "label_file", "models",
-	"post_start",     "pre_start",       "pre_stop", "provider",   "pull_refresh_after",
-	"use_api_socket", "volume_driver",   NULL,
-};
-
 const struct schema service_schema = {"service", service_attributes, ARRAY_SIZE(service_attributes),
-				      offsetof(struct service, rest), service_refused};
+				      offsetof(struct service, rest)};
 
 #define VOLUME(field) offsetof(struct volume, field), NO_FIELD
 /* clang-format off */
@@ -242,6 +263,7 @@ OBJECTS(shape_network_map, struct network, key, network_schema, true);
 OBJECTS(shape_volume_map, struct volume, key, volume_schema, true);
 OBJECTS(shape_secret_map, struct file_object, key, secret_schema, false);
 OBJECTS(shape_config_map, struct file_object, key, config_schema, false);
+OBJECTS(shape_model_map, struct ai_model, key, model_schema, false);
 
 /* `services: {}` is a project without services, and says so. */
 static json_t *services_encode(const struct slot *slot)
@@ -266,6 +288,7 @@ static const struct shape shape_services = {
 /* clang-format off */
 static const struct attribute project_attributes[] = {
 	{"configs",  PROJECTS(configs, config_count),   &shape_config_map},
+	{"models",   PROJECTS(models, model_count),     &shape_model_map},
 	{"name",     PROJECT(name),                     &shape_name},
 	{"networks", PROJECTS(networks, network_count), &shape_network_map},
 	{"secrets",  PROJECTS(secrets, secret_count),   &shape_secret_map},
@@ -273,7 +296,5 @@ static const struct attribute project_attributes[] = {
 	{"volumes",  PROJECTS(volumes, volume_count),   &shape_volume_map},
 };
 /* clang-format on */
-static const char *const project_refused[] = {"models", NULL};
-
 const struct schema project_schema = {"project", project_attributes, ARRAY_SIZE(project_attributes),
-				      offsetof(struct project, rest), project_refused};
+				      offsetof(struct project, rest)};

@@ -26,6 +26,7 @@ enum merge_rule {
 	MERGE_LIST,         /* one behind the other; one text or a mapping counts as a list */
 	MERGE_LOGGING,      /* options only if the driver is the same */
 	MERGE_IPAM,         /* by subnet */
+	MERGE_BUILD,        /* a text is the context */
 };
 
 enum change_effect {
@@ -71,12 +72,10 @@ struct schema {
 	const struct attribute *attributes;
 	size_t count;
 	size_t rest; /* offset of a json_t * for x-* and what is kept as it is; NO_FIELD: dropped */
-	/* Names of the specification that berth refuses so far, NULL-terminated; may be NULL. */
-	const char *const *refused;
 };
 
 extern const struct schema service_schema, network_schema, volume_schema, secret_schema,
-	config_schema, project_schema;
+	config_schema, model_schema, project_schema;
 
 /* NULL when there is none of this name. */
 const struct attribute *schema_attribute(const struct schema *schema, const char *name);

@@ -6,28 +6,66 @@
 
 #include "compose/model/shapes.h"
 
-#define RESOURCES(field) offsetof(struct deploy_resources, field), NO_FIELD
+#define GENERIC(field) offsetof(struct generic_resource, field), NO_FIELD
 /* clang-format off */
-static const struct attribute resources_attributes[] = {
-	{"cpus",              RESOURCES(cpus),    &shape_number},
-	{"memory",            RESOURCES(memory),  &shape_bytes},
-	{"pids",              RESOURCES(pids),    &shape_int},
-	{"generic_resources", NO_FIELD, NO_FIELD, &shape_ignored},
+static const struct attribute discrete_attributes[] = {
+	{"kind",  GENERIC(kind),  &shape_string},
+	{"value", GENERIC(value), &shape_count},
 };
 /* clang-format on */
-static const char *const resources_refused[] = {"devices", NULL};
-static const struct schema resources_schema = {"resources", resources_attributes,
-					       ARRAY_SIZE(resources_attributes), NO_FIELD,
-					       resources_refused};
+static const struct schema discrete_schema = {"generic resource", discrete_attributes,
+					      ARRAY_SIZE(discrete_attributes), NO_FIELD};
+static const struct shape shape_discrete = {decode_block, encode_block, release_block,
+					    &discrete_schema};
+static const struct attribute generic_attributes[] = {
+	{"discrete_resource_spec", 0, NO_FIELD, &shape_discrete},
+};
+static const struct schema generic_schema = {"generic resource", generic_attributes,
+					     ARRAY_SIZE(generic_attributes), NO_FIELD};
 
-static void resources_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+static void generic_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
-	decode_object(d, node, &resources_schema, slot->field);
+	decode_rows(d, node, slot);
+	decode_unheeded(d, "only Swarm counts such resources");
 }
 
-static json_t *resources_encode(const struct slot *slot)
+static const struct shape shape_generic = {generic_decode,
+					   encode_rows,
+					   release_rows,
+					   &generic_schema,
+					   .element_size = sizeof(struct generic_resource),
+					   .elements = true};
+
+#define RESOURCES(field) offsetof(struct deploy_resources, field), NO_FIELD
+#define RESOURCE_ROWS(field, count) \
+	offsetof(struct deploy_resources, field), offsetof(struct deploy_resources, count)
+/* clang-format off */
+static const struct attribute limits_attributes[] = {
+	{"cpus",   RESOURCES(cpus),   &shape_number},
+	{"memory", RESOURCES(memory), &shape_bytes},
+	{"pids",   RESOURCES(pids),   &shape_int},
+};
+static const struct attribute reservations_attributes[] = {
+	{"cpus",              RESOURCES(cpus),                                          &shape_number},
+	{"memory",            RESOURCES(memory),                                        &shape_bytes},
+	{"devices",           RESOURCE_ROWS(devices, device_count),                     &shape_reserved_devices},
+	{"generic_resources", RESOURCE_ROWS(generic_resources, generic_resource_count), &shape_generic},
+};
+/* clang-format on */
+static const struct schema limits_schema = {"limits", limits_attributes,
+					    ARRAY_SIZE(limits_attributes), NO_FIELD};
+static const struct schema reservations_schema = {"reservations", reservations_attributes,
+						  ARRAY_SIZE(reservations_attributes), NO_FIELD};
+
+/* An object without `given`: empty is as good as none. */
+static void part_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
-	json_t *json = encode_object(&resources_schema, slot->field);
+	decode_object(d, node, slot->attribute->shape->schema, slot->field);
+}
+
+static json_t *part_encode(const struct slot *slot)
+{
+	json_t *json = encode_object(slot->attribute->shape->schema, slot->field);
 
 	if (json_object_size(json))
 		return json;
@@ -35,31 +73,111 @@ static json_t *resources_encode(const struct slot *slot)
 	return NULL;
 }
 
-static const struct shape shape_resources = {resources_decode, resources_encode, NULL,
-					     &resources_schema};
+static const struct shape shape_limits = {part_decode, part_encode, release_block, &limits_schema};
+static const struct shape shape_reservations = {part_decode, part_encode, release_block,
+						&reservations_schema};
 
 #define DEPLOY(field) offsetof(struct deploy, field), NO_FIELD
 /* clang-format off */
-static const struct attribute limits_attributes[] = {
-	{"limits",       DEPLOY(limits),       &shape_resources},
-	{"reservations", DEPLOY(reservations), &shape_resources},
+static const struct attribute resources_attributes[] = {
+	{"limits",       DEPLOY(limits),       &shape_limits},
+	{"reservations", DEPLOY(reservations), &shape_reservations},
 };
 /* clang-format on */
-static const struct schema limits_schema = {"resources", limits_attributes,
-					    ARRAY_SIZE(limits_attributes), NO_FIELD};
+static const struct schema resources_schema = {"resources", resources_attributes,
+					       ARRAY_SIZE(resources_attributes), NO_FIELD};
 
-/* The fields of these blocks are the deploy's own. */
-static void limits_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+/* Its fields are the deploy's own; docker compose prints it even when it is empty. */
+static json_t *resources_encode(const struct slot *slot)
 {
-	decode_object(d, node, &limits_schema, slot->field);
+	return encode_object(&resources_schema, slot->field);
 }
 
-static json_t *limits_encode(const struct slot *slot)
+static const struct shape shape_resources = {part_decode, resources_encode, release_block,
+					     &resources_schema};
+
+static void failure_action_decode(struct decoder *d, const struct node *node,
+				  const struct slot *slot)
 {
-	return encode_object(&limits_schema, slot->field);
+	static const char *const actions[] = {"continue", "rollback", "pause"};
+
+	decode_word(d, node, slot->field, actions, ARRAY_SIZE(actions));
 }
 
-static const struct shape shape_limits = {limits_decode, limits_encode, NULL, &limits_schema};
+static void order_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const orders[] = {"start-first", "stop-first"};
+
+	decode_word(d, node, slot->field, orders, ARRAY_SIZE(orders));
+}
+
+static json_t *string_encode(const struct slot *slot)
+{
+	return shape_string.encode(slot);
+}
+
+static void string_release(const struct slot *slot)
+{
+	shape_string.release(slot);
+}
+
+static const struct shape shape_failure_action = {failure_action_decode, string_encode,
+						  string_release};
+static const struct shape shape_order = {order_decode, string_encode, string_release};
+
+#define UPDATE(field) offsetof(struct update_config, field), NO_FIELD
+/* clang-format off */
+static const struct attribute update_attributes[] = {
+	{"parallelism",       UPDATE(parallelism),       &shape_count},
+	{"delay",             UPDATE(delay),             &shape_duration},
+	{"failure_action",    UPDATE(failure_action),    &shape_failure_action},
+	{"monitor",           UPDATE(monitor),           &shape_duration},
+	{"max_failure_ratio", UPDATE(max_failure_ratio), &shape_number},
+	{"order",             UPDATE(order),             &shape_order},
+};
+/* clang-format on */
+static const struct schema update_schema = {"update_config", update_attributes,
+					    ARRAY_SIZE(update_attributes), NO_FIELD};
+static const struct shape shape_update = {decode_block, encode_block, release_block,
+					  &update_schema};
+
+static const struct attribute preference_attributes[] = {
+	{"spread", offsetof(struct placement_preference, spread), NO_FIELD, &shape_string},
+};
+static const struct schema preference_schema = {"preference", preference_attributes,
+						ARRAY_SIZE(preference_attributes), NO_FIELD};
+static const struct shape shape_preferences = {decode_rows,
+					       encode_rows,
+					       release_rows,
+					       &preference_schema,
+					       .element_size = sizeof(struct placement_preference),
+					       .elements = true};
+
+#define PLACEMENT(field) offsetof(struct placement, field)
+/* clang-format off */
+static const struct attribute placement_attributes[] = {
+	{"constraints",           PLACEMENT(constraints), NO_FIELD,                      &shape_strings, MERGE_LIST},
+	{"preferences",           PLACEMENT(preferences), PLACEMENT(preference_count),   &shape_preferences},
+	{"max_replicas_per_node", PLACEMENT(max_replicas_per_node), NO_FIELD,            &shape_int},
+};
+/* clang-format on */
+static const struct schema placement_schema = {"placement", placement_attributes,
+					       ARRAY_SIZE(placement_attributes), NO_FIELD};
+
+static void placement_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_object(d, node, &placement_schema, slot->field);
+	if (node->kind == NODE_MAPPING && node->count)
+		decode_unheeded(d, "there is one machine, only Swarm places containers on others");
+}
+
+static json_t *placement_encode(const struct slot *slot)
+{
+	return encode_object(&placement_schema, slot->field);
+}
+
+static const struct shape shape_placement = {placement_decode, placement_encode, release_block,
+					     &placement_schema};
 
 static void restart_condition_decode(struct decoder *d, const struct node *node,
 				     const struct slot *slot)
@@ -73,16 +191,6 @@ static void restart_condition_decode(struct decoder *d, const struct node *node,
 		if (!strcmp(*name, *text))
 			return;
 	decode_problem(d, node, "must be one of none, on-failure, any");
-}
-
-static json_t *string_encode(const struct slot *slot)
-{
-	return shape_string.encode(slot);
-}
-
-static void string_release(const struct slot *slot)
-{
-	shape_string.release(slot);
 }
 
 static const struct shape shape_restart_condition = {restart_condition_decode, string_encode,
@@ -120,26 +228,45 @@ static void restart_release(const struct slot *slot)
 static const struct shape shape_restart_policy = {restart_decode, restart_encode, restart_release,
 						  &restart_schema};
 
+static void mode_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const modes[] = {"replicated", "global"};
+	char **mode = slot->field;
+
+	if (node->kind == NODE_STRING && str_ends_with(node->text, "-job"))
+		decode_problem(d, node,
+			       "must be replicated or global: jobs are Swarm's; a service "
+			       "with `restart: \"no\"` runs once");
+	else
+		decode_word(d, node, mode, modes, ARRAY_SIZE(modes));
+}
+
+/* Names have all addresses of a service, in turns: dnsrr. One address for all is Swarm's. */
 static void endpoint_mode_decode(struct decoder *d, const struct node *node,
 				 const struct slot *slot)
 {
-	decode_string(d, node, slot->field);
+	static const char *const modes[] = {"vip", "dnsrr"};
+
+	if (decode_word(d, node, slot->field, modes, ARRAY_SIZE(modes)) &&
+	    !strcmp(node->text, "vip"))
+		decode_unheeded(d, "virtual addresses are Swarm's, names have all addresses");
 }
 
+static const struct shape shape_mode_word = {mode_decode, string_encode, string_release};
 static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_encode,
 						 string_release};
 
 /* clang-format off */
 static const struct attribute deploy_attributes[] = {
-	{"mode",            DEPLOY(mode),          &shape_string,         MERGE_DEEP,    CHANGE_NONE},
-	{"replicas",        DEPLOY(replicas),      &shape_count,          MERGE_DEEP,    CHANGE_NONE},
-	{"labels",          DEPLOY(labels),        &shape_labels,         MERGE_MAPPING},
-	{"update_config",   DEPLOY(rest),          &shape_kept},
-	{"rollback_config", DEPLOY(rest),          &shape_kept},
-	{"resources",       NO_FIELD, NO_FIELD,    &shape_limits},
-	{"restart_policy",  NO_FIELD, NO_FIELD,    &shape_restart_policy},
-	{"placement",       DEPLOY(rest),          &shape_kept},
-	{"endpoint_mode",   DEPLOY(endpoint_mode), &shape_endpoint_mode},
+	{"mode",            DEPLOY(mode),            &shape_mode_word,      MERGE_DEEP,    CHANGE_NONE},
+	{"replicas",        DEPLOY(replicas),        &shape_count,          MERGE_DEEP,    CHANGE_NONE},
+	{"labels",          DEPLOY(labels),          &shape_labels,         MERGE_MAPPING},
+	{"update_config",   DEPLOY(update_config),   &shape_update,         MERGE_DEEP,    CHANGE_NONE},
+	{"rollback_config", DEPLOY(rollback_config), &shape_update,         MERGE_DEEP,    CHANGE_NONE},
+	{"resources",       NO_FIELD, NO_FIELD,      &shape_resources},
+	{"restart_policy",  NO_FIELD, NO_FIELD,      &shape_restart_policy},
+	{"placement",       DEPLOY(placement),       &shape_placement,      MERGE_DEEP,    CHANGE_NONE},
+	{"endpoint_mode",   DEPLOY(endpoint_mode),   &shape_endpoint_mode,  MERGE_DEEP,    CHANGE_NONE},
 };
 /* clang-format on */
 static const struct schema deploy_schema = {
@@ -153,9 +280,6 @@ static void deploy_decode(struct decoder *d, const struct node *node, const stru
 		return;
 	deploy->given = true;
 	decode_object(d, node, &deploy_schema, deploy);
-	if (deploy->mode && strcmp(deploy->mode, "replicated") && strcmp(deploy->mode, "global"))
-		decode_problem(d, node_get(node, "mode"),
-			       "mode must be replicated or global (jobs are Swarm's)");
 }
 
 /* docker compose prints an empty `resources` and `placement` with every deploy. */
@@ -167,8 +291,6 @@ static json_t *deploy_encode(const struct slot *slot)
 	if (!deploy->given)
 		return NULL;
 	json = encode_object(&deploy_schema, deploy);
-	if (!json_object_get(json, "placement"))
-		json_object_set_new(json, "placement", json_object());
 	return json;
 }
 

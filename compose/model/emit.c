@@ -192,6 +192,9 @@ static void add_real(struct strbuf *out, double value)
 /* In YAML docker leaves out what its JSON writes as empty. */
 static bool is_left_out(const char *key, const json_t *value, unsigned int depth)
 {
+	if (depth == 5 && !strcmp(key, "exec") && json_object_size(value) == 1 &&
+	    json_is_null(json_object_get(value, "command")))
+		return true;
 	return depth == 3 && json_is_object(value) && !json_object_size(value) &&
 	       (!strcmp(key, "resources") || !strcmp(key, "placement"));
 }
@@ -304,8 +307,8 @@ static int write_text(const struct strbuf *text, bool escape, FILE *out)
 
 static int render_yaml(const json_t *canonical, bool escape, FILE *out)
 {
-	static const char *const order[] = {"name",    "services", "networks",
-					    "volumes", "secrets",  "configs"};
+	static const char *const order[] = {"name",    "services", "networks", "volumes",
+					    "secrets", "configs",  "models"};
 	_cleanup_strbuf_ struct strbuf text = {0};
 	const char *key;
 	json_t *value;

@@ -106,8 +106,10 @@ static void references_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_secrets = {secrets_decode, references_encode, references_release};
-const struct shape shape_configs = {configs_decode, references_encode, references_release};
+const struct shape shape_secrets = {secrets_decode, references_encode, references_release,
+				    &reference_schema, .elements = true};
+const struct shape shape_configs = {configs_decode, references_encode, references_release,
+				    &reference_schema, .elements = true};
 
 /* true, "true", or the old {name: X}, whose name load takes over. */
 static void external_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -145,6 +147,15 @@ static void content_release(const struct slot *slot)
 
 static const struct shape shape_content = {content_decode, content_encode, content_release};
 
+static void swarm_driver_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (decode_string(d, node, slot->field))
+		decode_unheeded(d, "only Swarm has drivers for it");
+}
+
+static const struct shape shape_swarm_driver = {swarm_driver_decode, content_encode,
+						content_release};
+
 #define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
 /* clang-format off */
 static const struct attribute file_attributes[] = {
@@ -154,14 +165,16 @@ static const struct attribute file_attributes[] = {
 	{"content",     FILE_OBJECT(content),     &shape_content},
 	{"external",    FILE_OBJECT(external),    &shape_external},
 	{"labels",      FILE_OBJECT(labels),      &shape_labels,   MERGE_MAPPING},
+	/* Secrets only. */
+	{"driver",          FILE_OBJECT(driver),          &shape_swarm_driver},
+	{"driver_opts",     FILE_OBJECT(driver_opts),     &shape_options,      MERGE_DEEP},
+	{"template_driver", FILE_OBJECT(template_driver), &shape_swarm_driver},
 };
 /* clang-format on */
-static const char *const file_refused[] = {"driver", "driver_opts", "template_driver", NULL};
-
 const struct schema secret_schema = {"secret", file_attributes, ARRAY_SIZE(file_attributes),
-				     offsetof(struct file_object, rest), file_refused};
+				     offsetof(struct file_object, rest)};
 const struct schema config_schema = {"config", file_attributes, ARRAY_SIZE(file_attributes),
-				     offsetof(struct file_object, rest), file_refused};
+				     offsetof(struct file_object, rest)};
 
 #define ENV_FILE(field) offsetof(struct env_file, field), NO_FIELD
 /* clang-format off */
@@ -256,4 +269,28 @@ static void env_files_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_env_files = {env_files_decode, env_files_encode, env_files_release};
+const struct shape shape_env_files = {env_files_decode, env_files_encode, env_files_release,
+				      &env_file_schema, .elements = true};
+
+static void label_files_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **paths;
+
+	shape_string_list.decode(d, node, slot);
+	paths = *(char ***)slot->field;
+	for (size_t i = 0; paths && paths[i]; i++)
+		decode_resolve(d, node->kind == NODE_SEQUENCE ? node->items[i] : node, &paths[i]);
+}
+
+static json_t *label_files_encode(const struct slot *slot)
+{
+	return shape_strings.encode(slot);
+}
+
+static void label_files_release(const struct slot *slot)
+{
+	shape_strings.release(slot);
+}
+
+const struct shape shape_label_files = {label_files_decode, label_files_encode,
+					label_files_release};

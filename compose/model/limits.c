@@ -123,7 +123,8 @@ static void ulimits_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_ulimits = {ulimits_decode, ulimits_encode, ulimits_release};
+const struct shape shape_ulimits = {ulimits_decode, ulimits_encode, ulimits_release, &ulimit_schema,
+				    .elements = true};
 
 #define DEVICE(field) offsetof(struct device, field), NO_FIELD
 /* clang-format off */
@@ -231,4 +232,5 @@ static void devices_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_devices = {devices_decode, devices_encode, devices_release};
+const struct shape shape_devices = {devices_decode, devices_encode, devices_release, &device_schema,
+				    .elements = true};

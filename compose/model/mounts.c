@@ -173,8 +173,12 @@ static void type_decode(struct decoder *d, const struct node *node, const struct
 	for (unsigned int i = 0; i < ARRAY_SIZE(type_names); i++) {
 		if (!strcmp(text, type_names[i])) {
 			*(enum mount_type *)slot->field = (enum mount_type)i;
-			if (i == MOUNT_NPIPE || i == MOUNT_CLUSTER)
-				decode_problem(d, node, "%s mounts do not exist on Linux", text);
+			if (i == MOUNT_NPIPE)
+				decode_unheeded(d, "only Windows has named pipes of that kind; "
+						   "nothing is mounted");
+			if (i == MOUNT_CLUSTER)
+				decode_unheeded(d, "only Swarm has cluster volumes; nothing is "
+						   "mounted");
 			return;
 		}
 	}
@@ -319,10 +323,10 @@ static json_t *image_encode(const struct slot *slot)
 	return mount->image.given ? encode_object(&image_schema, mount) : NULL;
 }
 
-static const struct shape shape_bind = {bind_decode, bind_encode, NULL};
-static const struct shape shape_volume = {volume_decode, volume_encode, NULL};
-static const struct shape shape_tmpfs = {tmpfs_decode, tmpfs_encode, NULL};
-static const struct shape shape_image = {image_decode, image_encode, NULL};
+static const struct shape shape_bind = {bind_decode, bind_encode, NULL, &bind_schema};
+static const struct shape shape_volume = {volume_decode, volume_encode, NULL, &mount_volume_schema};
+static const struct shape shape_tmpfs = {tmpfs_decode, tmpfs_encode, NULL, &tmpfs_schema};
+static const struct shape shape_image = {image_decode, image_encode, NULL, &image_schema};
 
 /* clang-format off */
 static const struct attribute mount_attributes[] = {
@@ -432,4 +436,5 @@ static void mounts_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_mounts = {mounts_decode, mounts_encode, mounts_release};
+const struct shape shape_mounts = {mounts_decode, mounts_encode, mounts_release, &mount_schema,
+				   .elements = true};

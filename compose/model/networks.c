@@ -57,28 +57,35 @@ static const struct attribute service_network_attributes[] = {
 static const struct schema service_network_schema = {
 	"network", service_network_attributes, ARRAY_SIZE(service_network_attributes), NO_FIELD};
 
+struct node *decode_names(struct decoder *d, const struct node *sequence)
+{
+	struct node *mapping = node_new(NODE_MAPPING, &sequence->at);
+	size_t i = 0;
+
+	decode_unique_items(d, sequence);
+	node_foreach(item, sequence) {
+		decoder_push_index(d, i++);
+		if (item->kind == NODE_STRING)
+			node_set(mapping, item->text, node_new(NODE_NULL, &item->at));
+		else
+			decode_wrong_type(d, item, "a string");
+		decoder_pop(d);
+	}
+	return mapping;
+}
+
 static void service_networks_decode(struct decoder *d, const struct node *node,
 				    const struct slot *slot)
 {
 	_cleanup_node_ struct node *mapping = NULL;
 	struct service_network **items = slot->field;
-	size_t i = 0;
 
 	if (node->kind == NODE_SEQUENCE) {
-		decode_unique_items(d, node);
-		mapping = node_new(NODE_MAPPING, &node->at);
-		node_foreach(item, node) {
-			decoder_push_index(d, i++);
-			if (item->kind == NODE_STRING)
-				node_set(mapping, item->text, node_new(NODE_NULL, &item->at));
-			else
-				decode_wrong_type(d, item, "a string");
-			decoder_pop(d);
-		}
+		mapping = decode_names(d, node);
 		node = mapping;
 	}
 	decode_objects(d, node, slot);
-	for (i = 0; i < *slot->count; i++) {
+	for (size_t i = 0; i < *slot->count; i++) {
 		const struct node *said = node_get(node, (*items)[i].name);
 
 		(*items)[i].given = said && said->kind != NODE_NULL;
@@ -199,7 +206,8 @@ static void pools_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-static const struct shape shape_pools = {pools_decode, pools_encode, pools_release};
+static const struct shape shape_pools = {pools_decode, pools_encode, pools_release, &pool_schema,
+					 .elements = true};
 
 #define NETWORK(field) offsetof(struct network, field), NO_FIELD
 /* clang-format off */

@@ -17,7 +17,7 @@ struct schema_index {
 	const struct attribute *sorted[SCHEMA_ATTRIBUTES_MAX];
 };
 
-static struct schema_index indices[32];
+static struct schema_index indices[64];
 static size_t index_count;
 
 static int compare_names(const void *a, const void *b)
@@ -70,29 +70,13 @@ static json_t **rest_of(const struct schema *schema, void *object)
 	return (json_t **)(void *)((char *)object + schema->rest);
 }
 
-static bool is_refused(const struct schema *schema, const char *name)
-{
-	for (const char *const *refused = schema->refused; refused && *refused; refused++)
-		if (!strcmp(*refused, name))
-			return true;
-	return false;
-}
-
 static void unknown_attribute(struct decoder *d, const struct node *child,
 			      const struct schema *schema)
 {
 	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
 	const char *names[SCHEMA_ATTRIBUTES_MAX];
 	const char *meant;
-	char path[200];
 
-	if (is_refused(schema, child->key)) {
-		decoder_push(d, child->key);
-		report_add(d->report, &place.at, "%s: berth does not know this attribute yet",
-			   decoder_path(d, path, sizeof(path)));
-		decoder_pop(d);
-		return;
-	}
 	for (size_t i = 0; i < schema->count; i++)
 		names[i] = schema->attributes[i].name;
 	meant = d->report->count < REPORT_MAX ? str_suggest(child->key, names, schema->count)

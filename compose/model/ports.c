@@ -345,4 +345,5 @@ static void ports_release(const struct slot *slot)
 	*slot->count = 0;
 }
 
-const struct shape shape_ports = {ports_decode, ports_encode, ports_release};
+const struct shape shape_ports = {ports_decode, ports_encode, ports_release, &port_schema,
+				  .elements = true};

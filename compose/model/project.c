@@ -58,6 +58,12 @@ struct file_object *project_config(const struct project *project, const char *ke
 			    offsetof(struct file_object, key), key);
 }
 
+struct ai_model *project_model(const struct project *project, const char *key)
+{
+	return objects_find(project->models, project->model_count, sizeof(struct ai_model),
+			    offsetof(struct ai_model, key), key);
+}
+
 unsigned int service_replicas(const struct service *service)
 {
 	if (service->scale.set)

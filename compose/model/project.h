@@ -148,10 +148,49 @@ struct env_file {
 	char *format; /* NULL or "raw" */
 };
 
+/* `gpus`, and devices of deploy.resources.reservations. */
+struct device_request {
+	char **capabilities, **device_ids;
+	char *driver;
+	struct optional_int count; /* -1: all */
+	struct mapping options;
+};
+
+struct generic_resource {
+	bool given;
+	char *kind;
+	struct optional_int value;
+};
+
 struct deploy_resources {
 	struct optional_number cpus;
 	struct optional_int memory; /* bytes */
 	struct optional_int pids;
+	struct device_request *devices; /* reservations only, as what follows */
+	size_t device_count;
+	struct generic_resource *generic_resources;
+	size_t generic_resource_count;
+};
+
+/* update_config, rollback_config */
+struct update_config {
+	bool given;
+	struct optional_int parallelism;    /* 0: all at once */
+	struct optional_int delay, monitor; /* usec */
+	char *failure_action;               /* continue, rollback, pause; NULL: pause */
+	struct optional_number max_failure_ratio;
+	char *order; /* start-first, stop-first; NULL: stop-first */
+};
+
+struct placement_preference {
+	char *spread;
+};
+
+struct placement {
+	char **constraints;
+	struct placement_preference *preferences;
+	size_t preference_count;
+	struct optional_int max_replicas_per_node;
 };
 
 struct deploy {
@@ -166,7 +205,9 @@ struct deploy {
 		struct optional_int delay, window; /* usec */
 		struct optional_int max_attempts;
 	} restart_policy;
-	json_t *rest; /* further keys, kept for `config`; may be NULL */
+	struct update_config update_config, rollback_config;
+	struct placement placement;
+	json_t *rest; /* x-* */
 };
 
 struct extra_host {
@@ -179,9 +220,106 @@ struct logging {
 	struct mapping options;
 };
 
+struct blkio_weight {
+	char *path; /* of a block device */
+	struct optional_int weight;
+};
+
+struct blkio_rate {
+	char *path;
+	struct optional_int rate; /* bytes or operations a second */
+};
+
+struct blkio_config {
+	bool given;
+	struct optional_int weight; /* 10 to 1000 */
+	struct blkio_weight *weight_devices;
+	struct blkio_rate *read_bps, *read_iops, *write_bps, *write_iops;
+	size_t weight_device_count;
+	size_t read_bps_count, read_iops_count, write_bps_count, write_iops_count;
+};
+
+/* A command at the side: pre_start, post_start, pre_stop, develop.watch.exec. */
+struct hook {
+	struct argv command; /* pre_start only: may be absent, then the image's */
+	char *user, *working_dir;
+	enum tristate privileged;
+	struct mapping environment;
+	char *image;               /* pre_start; NULL: the service's */
+	enum tristate per_replica; /* pre_start */
+	json_t *rest;
+};
+
+struct watch_trigger {
+	char *path; /* absolute */
+	char *action, *target;
+	struct hook exec;
+	char **include, **ignore;
+	enum tristate initial_sync;
+	json_t *rest;
+};
+
+struct develop {
+	bool given;
+	struct watch_trigger *watch;
+	size_t watch_count;
+	json_t *rest;
+};
+
+struct build {
+	bool given;
+	char *context;    /* absolute, or a URL */
+	char *dockerfile; /* as written: below the context, unless absolute */
+	char *dockerfile_inline;
+	char **entitlements;
+	struct mapping args;     /* without a value: the client's, or unset */
+	char *provenance, *sbom; /* "true", "mode=max", ... */
+	struct mapping ssh;      /* id: path or NULL */
+	struct mapping labels;
+	char **cache_from, **cache_to, **no_cache_filter;
+	enum tristate no_cache, pull, privileged;
+	struct mapping additional_contexts; /* a path is absolute; service:X; docker-image://... */
+	struct extra_host *extra_hosts;
+	size_t extra_host_count;
+	char *isolation, *network, *target;
+	struct file_reference *secrets;
+	size_t secret_count;
+	struct optional_int shm_size;
+	char **tags, **platforms;
+	struct ulimit *ulimits;
+	size_t ulimit_count;
+	json_t *rest;
+};
+
+struct provider_option {
+	char *name, **values;
+};
+
+struct provider {
+	bool given;
+	char *type;
+	struct provider_option *options;
+	size_t option_count;
+};
+
+/* services.*.models.KEY */
+struct service_model {
+	char *name; /* key in project->models */
+	char *endpoint_var, *model_var;
+	bool given;
+};
+
+struct credential_spec {
+	bool given;
+	char *config, *file, *registry;
+};
+
 struct service {
 	char *name;
-	char *image, *platform, *pull_policy;
+	char *image, *platform, *pull_policy, *pull_refresh_after;
+	struct build build;
+	struct develop develop;
+	struct provider provider;
 	struct argv command, entrypoint;
 	struct mapping environment; /* env_file resolved into it */
 	struct env_file *env_files;
@@ -216,6 +354,17 @@ struct service {
 	struct device *devices;
 	size_t device_count;
 	char **device_cgroup_rules;
+	struct device_request *gpus;
+	size_t gpu_count;
+	struct hook *pre_start, *post_start, *pre_stop;
+	size_t pre_start_count, post_start_count, pre_stop_count;
+	char **label_files; /* absolute paths; load reads them into labels */
+	struct service_model *models;
+	size_t model_count;
+	struct credential_spec credential_spec;
+	bool use_api_socket;
+	char *isolation;
+	struct blkio_config blkio;
 	struct extra_host *extra_hosts;
 	size_t extra_host_count;
 	char **dns, **dns_search, **dns_opt;
@@ -232,10 +381,11 @@ struct service {
 	struct optional_int shm_size, mem_limit, mem_reservation, memswap_limit; /* bytes; -1 */
 	struct optional_int mem_swappiness, pids_limit, oom_score_adj;
 	struct optional_int cpu_shares, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime;
+	struct optional_int cpu_count; /* Windows only, as the next */
+	struct optional_number cpu_percent;
 	char *cpuset;
 
-	bool has_build; /* the file has `build`, which load refuses or warns about */
-	json_t *rest;   /* x-* and other keys in canonical form, kept for `config`; may be NULL */
+	json_t *rest; /* x-* in canonical form, kept for `config`; may be NULL */
 };
 
 struct ipam_config {
@@ -274,7 +424,16 @@ struct file_object {
 	char *environment; /* variable's name */
 	char *content;     /* text; for an environment source the client fills it in */
 	bool external;
-	struct mapping labels;
+	struct mapping labels, driver_opts;
+	char *driver, *template_driver; /* Swarm's */
+	json_t *rest;
+};
+
+/* A top-level model. */
+struct ai_model {
+	char *key, *name, *model;
+	struct optional_int context_size;
+	char **runtime_flags;
 	json_t *rest;
 };
 
@@ -292,6 +451,8 @@ struct project {
 	size_t volume_count;
 	struct file_object *secrets, *configs;
 	size_t secret_count, config_count;
+	struct ai_model *models;
+	size_t model_count;
 	json_t *rest; /* top-level x-* */
 };
 
@@ -303,6 +464,9 @@ struct network *project_network(const struct project *project, const char *key);
 struct volume *project_volume(const struct project *project, const char *key);
 struct file_object *project_secret(const struct project *project, const char *key);
 struct file_object *project_config(const struct project *project, const char *key);
+struct ai_model *project_model(const struct project *project, const char *key);
+/* A URL, or another service's image (service:NAME), rather than a folder. */
+bool build_context_is_remote(const char *context);
 const char *mapping_get(const struct mapping *mapping, const char *key);
 
 /*

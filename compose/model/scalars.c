@@ -6,7 +6,6 @@
 #include "common/units.h"
 
 #include "compose/model/shapes.h"
-#include "compose/tree/json_node.h"
 
 static void string_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -222,30 +221,37 @@ static json_t *mode_encode(const struct slot *slot)
 const struct shape shape_mode = {mode_decode, mode_encode, NULL};
 const struct shape shape_mode_number = {mode_decode, int_encode, NULL};
 
-/* The field is `rest`, the row's name the key in it. */
-static void kept_decode(struct decoder *d, const struct node *node, const struct slot *slot)
-{
-	json_t **rest = slot->field;
-
-	if (node->kind == NODE_NULL)
-		return;
-	if (!*rest)
-		*rest = json_object();
-	json_object_set_new(*rest, slot->attribute->name, node_to_json(node));
-}
-
-static json_t *kept_encode(const struct slot *slot)
-{
-	return json_incref(json_object_get(*(json_t **)slot->field, slot->attribute->name));
-}
-
-const struct shape shape_kept = {kept_decode, kept_encode, NULL, .nullable = true};
-
-static void ignored_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+void decode_unheeded(struct decoder *d, const char *why)
 {
 	char path[200];
 
-	decode_warning(d, "%s has no effect here", decoder_path(d, path, sizeof(path)));
+	decode_warning(d, "%s has no effect here: %s", decoder_path(d, path, sizeof(path)), why);
 }
 
-const struct shape shape_ignored = {ignored_decode, NULL, NULL, .nullable = true};
+#define WINDOWS "only Windows has it"
+
+static void isolation_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (decode_string(d, node, slot->field) && strcmp(node->text, "default"))
+		decode_unheeded(d, WINDOWS);
+}
+
+static void cpu_count_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	count_decode(d, node, slot);
+	decode_unheeded(d, WINDOWS);
+}
+
+static void cpu_percent_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_number *percent = slot->field;
+
+	number_decode(d, node, slot);
+	if (percent->value > 100)
+		decode_problem(d, node, "must be between 0 and 100");
+	decode_unheeded(d, WINDOWS);
+}
+
+const struct shape shape_isolation = {isolation_decode, string_encode, string_release};
+const struct shape shape_cpu_count = {cpu_count_decode, int_encode, NULL};
+const struct shape shape_cpu_percent = {cpu_percent_decode, number_encode, NULL};

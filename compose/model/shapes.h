@@ -24,9 +24,9 @@ extern const struct shape shape_swappiness;  /* optional_int written as text; 0 
 extern const struct shape shape_duration;    /* optional_int in microseconds */
 extern const struct shape shape_mode;        /* optional_int, octal text */
 extern const struct shape shape_mode_number; /* optional_int, a number */
-extern const struct shape shape_kept;        /* json_t *: as it is, in `rest` */
-extern const struct shape shape_ignored;     /* said, but without effect: a warning */
-extern const struct shape shape_build;       /* refused, unless there is an image */
+extern const struct shape shape_isolation;   /* char *: Windows only, a warning */
+extern const struct shape shape_cpu_count;   /* optional_int: Windows only, a warning */
+extern const struct shape shape_cpu_percent; /* optional_number: Windows only, a warning */
 
 /* lists.c */
 extern const struct shape shape_strings;     /* char **: list */
@@ -42,7 +42,31 @@ extern const struct shape shape_argv, shape_health_test; /* argv.c */
 extern const struct shape shape_ports, shape_mounts, shape_dependencies, shape_healthcheck;
 extern const struct shape shape_service_networks, shape_secrets, shape_configs, shape_ulimits;
 extern const struct shape shape_devices, shape_extra_hosts, shape_env_files, shape_deploy;
-extern const struct shape shape_logging, shape_ipam, shape_external;
+extern const struct shape shape_logging, shape_ipam, shape_external, shape_label_files;
+extern const struct shape shape_build, shape_develop, shape_blkio;
+extern const struct shape shape_hooks, shape_pre_start;         /* hooks.c */
+extern const struct shape shape_gpus, shape_reserved_devices;   /* device_requests.c */
+extern const struct shape shape_provider, shape_service_models; /* companions.c */
+extern const struct shape shape_credential_spec;
+
+/*
+ * blocks.c. A block is a struct that begins with `bool given`; its shape has the schema. Rows are
+ * an array of objects; their shape has the schema and element_size.
+ */
+void decode_block(struct decoder *d, const struct node *node, const struct slot *slot);
+json_t *encode_block(const struct slot *slot);
+void release_block(const struct slot *slot);
+void decode_rows(struct decoder *d, const struct node *node, const struct slot *slot);
+json_t *encode_rows(const struct slot *slot);
+void release_rows(const struct slot *slot);
+void *rows_add(const struct slot *slot); /* a zeroed element */
+/* A string out of @words; else a problem, with what was probably meant. */
+bool decode_word(struct decoder *d, const struct node *node, char **ret, const char *const *words,
+		 size_t count);
+/* "PATH has no effect here: WHY" */
+void decode_unheeded(struct decoder *d, const char *why);
+/* A list of names as a mapping of nulls. */
+struct node *decode_names(struct decoder *d, const struct node *sequence);
 
 /* Sorts by key and drops what an equal later key replaces. */
 void mapping_sort(struct mapping *mapping);

@@ -278,14 +278,21 @@ static int decide_service(struct up *up, const struct graph_node *node, struct e
 
 static int check_image(const struct graph_node *node, const struct slots *slots, struct error *err)
 {
-	for (size_t i = 0; i < slots->count; i++)
-		if ((slots->items[i].fate == FATE_CREATE ||
-		     slots->items[i].fate == FATE_RECREATE) &&
-		    node->image && !node->image->id)
+	for (size_t i = 0; i < slots->count; i++) {
+		if ((slots->items[i].fate != FATE_CREATE &&
+		     slots->items[i].fate != FATE_RECREATE) ||
+		    !node->image || node->image->id)
+			continue;
+		if (!node->service->image)
 			return error_set(err, ENOENT,
-					 "service %s: image %s is not here; load it with \"berth "
-					 "image load\" or \"berth image import\"",
-					 node->name, node->service->image);
+					 "service %s: has no image: name one that is here with "
+					 "`image:`",
+					 node->name);
+		return error_set(err, ENOENT,
+				 "service %s: image %s is not here; load it with \"berth "
+				 "image load\" or \"berth image import\"",
+				 node->name, node->service->image);
+	}
 	return 0;
 }
 
