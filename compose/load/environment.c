@@ -115,7 +115,7 @@ static void fill_values(struct loader *l, struct mapping *mapping, bool keep)
 		struct key_value *item = &mapping->items[i];
 
 		if (!item->value)
-			item->value = alloc_string(variables_get(l, item->key));
+			item->value = alloc_string(loader_variable(l, item->key));
 		if (item->value || keep)
 			mapping->items[kept++] = *item;
 		else
