@@ -19,13 +19,14 @@ TEST_PACKAGES := libcriterion-dev busybox-static iproute2 iptables nftables valg
 	util-linux
 
 # A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.
-ROOMS := common volumes netmgr runtime/container runtime/image compose/tree compose/model \
+ROOMS := common volumes netmgr runtime/container runtime/image runtime/build compose/tree compose/model \
 	compose/load compose/plan compose/control compose/supervisor compose/cli
 below_common             :=
 below_volumes            := common
 below_netmgr             := common
 below_runtime/container  := common
 below_runtime/image      := common
+below_runtime/build      := runtime/container runtime/image common
 below_compose/tree       := common
 below_compose/model      := compose/tree common
 below_compose/load       := compose/model compose/tree common
@@ -88,7 +89,7 @@ $(O)/tests-support.a: $(call objects_of,tests/support)
 
 # Link order: a room before what it calls.
 LINK_ORDER := compose/cli compose/supervisor compose/load compose/plan compose/model compose/tree \
-	compose/control runtime/container runtime/image volumes netmgr common
+	compose/control runtime/build runtime/container runtime/image volumes netmgr common
 
 $(O)/berth: $(O)/compose/main.o $(foreach r,$(LINK_ORDER),$(call archive_of,$(r)))
 	$(call say,LD) $(CC) $(LDFLAGS_$(BUILD)) $(LDFLAGS) -o $@ $^ $(ALL_LIBS)
