@@ -150,7 +150,8 @@ static int write_config(const json_t *json, struct error *err)
 	if (output && !file)
 		return error_errno(err, "open %s", output);
 	if (no_interpolate)
-		r = config_render_model(json, as_json, out);
+		r = as_json ? config_render_model_json(json, out)
+			    : config_render_model_yaml(json, out);
 	else
 		r = as_json ? config_render_json(json, out) : config_render_yaml(json, out);
 	if (r >= 0 && fflush(out) != 0)

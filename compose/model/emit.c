@@ -9,19 +9,14 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/model/emit_text.h"
 #include "compose/tree/node.h"
 
-static void add_indent(struct strbuf *out, unsigned int depth)
-{
-	for (unsigned int i = 0; i < depth; i++)
-		strbuf_add(out, "  ");
-}
-
-/* Words that YAML 1.1 took for booleans: written in quotes for readers that still do. */
+/* Words that YAML 1.1 took for booleans, written in quotes for readers that still do; and "<<". */
 static bool is_old_boolean(const char *s)
 {
-	static const char *const words[] = {"y", "Y", "yes", "Yes", "YES", "on",  "On",  "ON",
-					    "n", "N", "no",  "No",  "NO",  "off", "Off", "OFF"};
+	static const char *const words[] = {"y", "Y",  "yes", "Yes", "YES", "on",  "On",  "ON", "n",
+					    "N", "no", "No",  "NO",  "off", "Off", "OFF", "<<"};
 
 	array_foreach(word, words)
 		if (!strcmp(*word, s))
@@ -61,11 +56,33 @@ static bool means_something_else(const char *s)
 	return node.kind != NODE_STRING || node.date || is_old_boolean(s) || is_base_60(s);
 }
 
-static bool has_control_characters(const char *s)
+/*
+ * The character at *@s, which is moved behind it, and whether yaml.v3 writes it as it is: not so
+ * control characters, the byte order mark, and everything beyond the first plane.
+ */
+static uint32_t next_character(const char **s, bool *ret_printable)
 {
-	for (; *s; s++)
-		if (((unsigned char)*s < 0x20 && *s != '\n') || *s == 0x7f)
+	const unsigned char *c = (const unsigned char *)*s;
+	unsigned int more = *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : *c >= 0xc0 ? 1 : 0;
+	uint32_t code = more == 3 ? *c & 7 : more == 2 ? *c & 15 : more == 1 ? *c & 31 : *c;
+
+	for (*s += 1; more && (*++c & 0xc0) == 0x80; more--, *s += 1)
+		code = code << 6 | (*c & 0x3f);
+	*ret_printable = (code >= 0x20 && code <= 0x7e) ||
+			 (code >= 0xa0 && code <= 0xfffd && code != 0xfeff);
+	return code;
+}
+
+/* A tab may stand in a block of lines, but not in what is one line. */
+static bool has_special_characters(const char *s, bool lines)
+{
+	while (*s) {
+		bool printable, layout = *s == '\n' || (lines && *s == '\t');
+
+		next_character(&s, &printable);
+		if (!printable && !layout)
 			return true;
+	}
 	return false;
 }
 
@@ -95,15 +112,23 @@ static void add_double_quoted(struct strbuf *out, const char *s)
 	static const char letters[] = "\a\b\t\n\v\f\r\x1b\"\\", names[] = "abtnvfre\"\\";
 
 	strbuf_addc(out, '"');
-	for (; *s; s++) {
-		const char *at = strchr(letters, *s);
+	while (*s) {
+		const char *at = strchr(letters, *s), *start = s;
+		bool printable;
+		uint32_t code = next_character(&s, &printable);
 
 		if (at)
 			strbuf_add_n(out, (char[]){'\\', names[at - letters]}, 2);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			strbuf_addf(out, "\\x%02X", (unsigned char)*s);
+		else if (code == 0x85)
+			strbuf_add(out, "\\N");
+		else if (printable)
+			strbuf_add_n(out, start, (size_t)(s - start));
 		else
-			strbuf_addc(out, *s);
+			strbuf_addf(out,
+				    code <= 0xff     ? "\\x%02X"
+				    : code <= 0xffff ? "\\u%04X"
+						     : "\\U%08X",
+				    code);
 	}
 	strbuf_addc(out, '"');
 }
@@ -132,7 +157,7 @@ static void add_literal(struct strbuf *out, const char *s, unsigned int depth)
 
 		strbuf_addc(out, '\n');
 		if (line)
-			add_indent(out, depth);
+			emit_indent(out, depth);
 		strbuf_add_n(out, s, line);
 		s += line;
 		if (*s == '\n')
@@ -169,7 +194,8 @@ static void add_string(struct strbuf *out, const char *s, unsigned int depth, bo
 	}
 	lines = strchr(s, '\n') != NULL;
 	length = strlen(s);
-	if (has_control_characters(s) || (lines && (key || strspn(s, " \n") == length)))
+	if (has_special_characters(s, lines) ||
+	    (lines && (key || strspn(s, " \n") == length || strstr(s, " \n"))))
 		add_double_quoted(out, s);
 	else if (lines && s[length - 1] != ' ')
 		add_literal(out, s, depth);
@@ -222,16 +248,18 @@ static void add_entry(struct strbuf *out, const char *key, const json_t *value, 
 /* @first: the first key stands behind a dash, on its line. */
 static void add_mapping(struct strbuf *out, const json_t *object, unsigned int depth, bool first)
 {
-	const char *key;
-	json_t *value;
+	size_t count = 0;
+	_cleanup_free_ const char **keys = emit_order(object, &count);
 
-	json_object_foreach((json_t *)object, key, value) {
-		if (is_left_out(key, value, depth))
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_object_get(object, keys[i]);
+
+		if (is_left_out(keys[i], value, depth))
 			continue;
 		if (!first)
-			add_indent(out, depth);
+			emit_indent(out, depth);
 		first = false;
-		add_entry(out, key, value, depth);
+		add_entry(out, keys[i], value, depth);
 	}
 }
 
@@ -241,7 +269,7 @@ static void add_sequence(struct strbuf *out, const json_t *array, unsigned int d
 	json_t *item;
 
 	json_array_foreach(array, i, item) {
-		add_indent(out, depth);
+		emit_indent(out, depth);
 		strbuf_addc(out, '-');
 		if (json_is_object(item) && json_object_size(item)) {
 			strbuf_addc(out, ' ');
@@ -283,28 +311,6 @@ static void add_value(struct strbuf *out, const json_t *value, unsigned int dept
 	strbuf_addc(out, '\n');
 }
 
-static int write_text(const struct strbuf *text, bool escape, FILE *out)
-{
-	const char *s = text->data ? text->data : "";
-
-	if (!escape) {
-		fwrite(s, 1, text->length, out);
-		return ferror(out) ? -EIO : 0;
-	}
-
-	while (*s) {
-		size_t plain = strcspn(s, "$");
-
-		fwrite(s, 1, plain, out);
-		s += plain;
-		if (*s) {
-			fputs("$$", out);
-			s++;
-		}
-	}
-	return ferror(out) ? -EIO : 0;
-}
-
 static int render_yaml(const json_t *canonical, bool escape, FILE *out)
 {
 	static const char *const order[] = {"name",    "services", "networks", "volumes",
@@ -321,88 +327,7 @@ static int render_yaml(const json_t *canonical, bool escape, FILE *out)
 	json_object_foreach((json_t *)canonical, key, value)
 		if (str_starts_with(key, "x-"))
 			add_entry(&text, key, value, 0);
-	return write_text(&text, escape, out);
-}
-
-/* Go writes what HTML could take for markup as \u. */
-static void add_json_string(struct strbuf *out, const char *s)
-{
-	strbuf_addc(out, '"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			strbuf_add_n(out, (char[]){'\\', *s}, 2);
-		else if (c == '\n')
-			strbuf_add(out, "\\n");
-		else if (c == '\r')
-			strbuf_add(out, "\\r");
-		else if (c == '\t')
-			strbuf_add(out, "\\t");
-		else if (c == '\b')
-			strbuf_add(out, "\\b");
-		else if (c == '\f')
-			strbuf_add(out, "\\f");
-		else if (c < 0x20 || c == '<' || c == '>' || c == '&')
-			strbuf_addf(out, "\\u%04x", c);
-		else
-			strbuf_addc(out, *s);
-	}
-	strbuf_addc(out, '"');
-}
-
-static void add_json(struct strbuf *out, const json_t *value, unsigned int depth)
-{
-	bool object = json_is_object(value), first = true;
-	const char *key;
-	json_t *child;
-	size_t i;
-
-	if (object) {
-		strbuf_addc(out, '{');
-		json_object_foreach((json_t *)value, key, child) {
-			strbuf_add(out, first ? "\n" : ",\n");
-			first = false;
-			add_indent(out, depth + 1);
-			add_json_string(out, key);
-			strbuf_add(out, ": ");
-			add_json(out, child, depth + 1);
-		}
-	} else if (json_is_array(value)) {
-		strbuf_addc(out, '[');
-		json_array_foreach(value, i, child) {
-			strbuf_add(out, first ? "\n" : ",\n");
-			first = false;
-			add_indent(out, depth + 1);
-			add_json(out, child, depth + 1);
-		}
-	} else if (json_is_string(value)) {
-		add_json_string(out, json_string_value(value));
-	} else if (json_is_integer(value)) {
-		strbuf_addf(out, "%lld", (long long)json_integer_value(value));
-	} else if (json_is_real(value)) {
-		add_real(out, json_real_value(value));
-	} else {
-		strbuf_add(out, json_is_null(value)   ? "null"
-				: json_is_true(value) ? "true"
-						      : "false");
-	}
-	if (!object && !json_is_array(value))
-		return;
-	if (!first) {
-		strbuf_addc(out, '\n');
-		add_indent(out, depth);
-	}
-	strbuf_addc(out, object ? '}' : ']');
-}
-
-static int render_json(const json_t *canonical, bool escape, FILE *out)
-{
-	_cleanup_strbuf_ struct strbuf text = {0};
-
-	add_json(&text, canonical, 0);
-	strbuf_addc(&text, '\n');
-	return write_text(&text, escape, out);
+	return emit_write(&text, escape, out);
 }
 
 int config_render_yaml(const json_t *canonical, FILE *out)
@@ -410,12 +335,7 @@ int config_render_yaml(const json_t *canonical, FILE *out)
 	return render_yaml(canonical, true, out);
 }
 
-int config_render_json(const json_t *canonical, FILE *out)
+int config_render_model_yaml(const json_t *model, FILE *out)
 {
-	return render_json(canonical, true, out);
-}
-
-int config_render_model(const json_t *model, bool json, FILE *out)
-{
-	return json ? render_json(model, false, out) : render_yaml(model, false, out);
+	return render_yaml(model, false, out);
 }

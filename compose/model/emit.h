@@ -9,13 +9,13 @@
  */
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 /* 0 or -errno of the stream. */
 int config_render_yaml(const json_t *canonical, FILE *out);
 int config_render_json(const json_t *canonical, FILE *out);
 /* What load_model() gives, whose dollars are those of the file: they stay single. */
-int config_render_model(const json_t *model, bool json, FILE *out);
+int config_render_model_yaml(const json_t *model, FILE *out);
+int config_render_model_json(const json_t *model, FILE *out);
 
 #endif

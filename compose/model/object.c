@@ -85,13 +85,43 @@ static void unknown_attribute(struct decoder *d, const struct node *child,
 		       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Maps inside of an extension are sorted as all maps are. */
+static json_t *sorted(json_t *json)
+{
+	size_t n = json_object_size(json), i;
+	_cleanup_free_ const char **keys = new_array(const char *, n + 1);
+	json_t *value, *object;
+	const char *key;
+
+	json_array_foreach(json, i, value)
+		json_array_set_new(json, i, sorted(json_incref(value)));
+	if (!json_is_object(json))
+		return json;
+	i = 0;
+	json_object_foreach(json, key, value)
+		keys[i++] = key;
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	object = json_object();
+	for (i = 0; i < n; i++) {
+		value = json_incref(json_object_get(json, keys[i]));
+		json_object_set_new_nocheck(object, keys[i], sorted(value));
+	}
+	json_decref(json);
+	return object;
+}
+
 static void keep(json_t **rest, const struct node *child)
 {
 	if (!rest)
 		return;
 	if (!*rest)
 		*rest = json_object();
-	json_object_set_new(*rest, child->key, node_to_json(child));
+	json_object_set_new(*rest, child->key, sorted(node_to_json(child)));
 }
 
 static void decode_child(struct decoder *d, const struct node *child, const struct schema *schema,
@@ -123,11 +153,6 @@ void decode_object(struct decoder *d, const struct node *node, const struct sche
 		return;
 	node_foreach(child, node)
 		decode_child(d, child, schema, object);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* x-*, sorted, behind everything else; kept attributes have rows of their own. */
