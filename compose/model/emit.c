@@ -263,17 +263,23 @@ static void add_mapping(struct strbuf *out, const json_t *object, unsigned int d
 	}
 }
 
-static void add_sequence(struct strbuf *out, const json_t *array, unsigned int depth)
+/* @first: the first item stands behind the dash of the list that it is in. */
+static void add_sequence(struct strbuf *out, const json_t *array, unsigned int depth, bool first)
 {
 	size_t i;
 	json_t *item;
 
 	json_array_foreach(array, i, item) {
-		emit_indent(out, depth);
+		if (!first)
+			emit_indent(out, depth);
+		first = false;
 		strbuf_addc(out, '-');
 		if (json_is_object(item) && json_object_size(item)) {
 			strbuf_addc(out, ' ');
 			add_mapping(out, item, depth + 1, true);
+		} else if (json_is_array(item) && json_array_size(item)) {
+			strbuf_addc(out, ' ');
+			add_sequence(out, item, depth + 1, true);
 		} else {
 			add_value(out, item, depth);
 		}
@@ -290,7 +296,7 @@ static void add_value(struct strbuf *out, const json_t *value, unsigned int dept
 	}
 	if (json_is_array(value) && json_array_size(value)) {
 		strbuf_addc(out, '\n');
-		add_sequence(out, value, depth + 1);
+		add_sequence(out, value, depth + 1, false);
 		return;
 	}
 	strbuf_addc(out, ' ');

@@ -3,7 +3,7 @@
  * Every tests/fixtures/config/TOPIC/NAME.yaml: loaded, it gives NAME.json (canonical form) or
  * NAME.error (the whole report). Beside it may stand NAME.env (the client's environment, one
  * KEY=VALUE a line), NAME.2.yaml (a further -f) and NAME.warnings. With BERTH_FIXTURES_WRITE=1
- * what is missing is written, to be looked at before it is kept.
+ * what is missing is written, with =all what differs too, to be looked at before it is kept.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -93,7 +93,8 @@ static void compare(struct fixture *f, const char *suffix, char *actual)
 	_cleanup_free_ char *expected = read_beside(f, suffix);
 	_cleanup_free_ char *path = str_printf("%s/%s%s", f->directory, f->name, suffix);
 
-	if (!expected && getenv("BERTH_FIXTURES_WRITE")) {
+	if (getenv("BERTH_FIXTURES_WRITE") &&
+	    (!expected || !strcmp(getenv("BERTH_FIXTURES_WRITE"), "all"))) {
 		FILE *out = fopen(path, "we");
 
 		fputs(actual, out);
