@@ -70,6 +70,7 @@ json_t *converge_options(const struct plan_options *options)
 		json_put_int(json, "timeout_usec", options->timeout_usec);
 	if (options->signal)
 		json_put_int(json, "signal", options->signal);
+	json_put_string(json, "oneoff", options->oneoff);
 	if (options->scale_count) {
 		json_t *scales = json_object();
 

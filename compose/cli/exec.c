@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/env_words.h"
 #include "compose/cli/exec_session.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
@@ -36,20 +37,10 @@ static const struct option options[] = {
 /* -e KEY takes the value from our own environment, as docker does. */
 static json_t *environment_json(void)
 {
-	json_t *list = json_array();
+	_cleanup_strv_ char **list = NULL;
 
-	strv_foreach(word, environment) {
-		const char *value = strchr(word, '=') ? "" : getenv(word);
-		_cleanup_free_ char *both = NULL;
-
-		if (strchr(word, '='))
-			both = str_printf("%s", word);
-		else if (value)
-			both = str_printf("%s=%s", word, value);
-		if (both)
-			json_array_append_new(list, json_string(both));
-	}
-	return list;
+	env_words_add(&list, environment);
+	return json_from_strv(list);
 }
 
 static json_t *make_request(int argc, char **argv, bool use_tty)
@@ -74,11 +65,9 @@ static int run(struct project_args *args, int argc, char **argv)
 	_cleanup_json_ json_t *request = NULL;
 	char *services[] = {argv[0], NULL};
 	struct error err = ERROR_INIT;
-	bool use_tty = !no_tty && tty && !detach && isatty(STDOUT_FILENO);
+	bool use_tty = exec_session_wants_tty(tty && !no_tty && !detach, interactive);
 	int exit_code = 1;
 
-	if (use_tty && interactive && !isatty(STDIN_FILENO))
-		use_tty = false;
 	if (target_open(args, services, &target, &err) < 0)
 		return output_fail(args, &err);
 	if (!client_project_known(target.name)) {

@@ -16,6 +16,7 @@
 #include "common/json.h"
 
 #include "compose/cli/client.h"
+#include "compose/cli/detach_keys.h"
 #include "compose/cli/output.h"
 #include "compose/control/requests.h"
 
@@ -100,7 +101,25 @@ static bool has_message(int socket)
 	return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-int exec_session_copy(int master, bool interactive, int done, struct error *err)
+/* False: there is nothing more to be typed. */
+static bool copy_typed(int master, struct detach_keys *keys, bool *ret_detached)
+{
+	_cleanup_strbuf_ struct strbuf out = {0};
+	char typed[4096];
+	ssize_t n;
+
+	if (!keys)
+		return copy_some(STDIN_FILENO, master) > 0;
+	n = read(STDIN_FILENO, typed, sizeof(typed));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n <= 0)
+		return false;
+	*ret_detached = detach_keys_filter(keys, typed, (size_t)n, &out);
+	return !out.length || fd_write_all(master, out.data, out.length) >= 0;
+}
+
+bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys)
 {
 	_cleanup_close_ int window = window_signal();
 	struct pollfd polls[] = {
@@ -110,16 +129,17 @@ int exec_session_copy(int master, bool interactive, int done, struct error *err)
 		{done, POLLIN},
 	};
 	struct signalfd_siginfo info;
+	bool detached = false;
 
 	copy_window_size(master);
 	if (interactive)
 		make_terminal_raw();
-	for (;;) {
+	while (!detached) {
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
 			break;
 		if (polls[0].revents && copy_some(master, STDOUT_FILENO) <= 0)
 			break;
-		if (polls[1].revents && copy_some(STDIN_FILENO, master) <= 0)
+		if (polls[1].revents && !copy_typed(master, keys, &detached))
 			polls[1].fd = -1;
 		if (polls[2].revents && read(window, &info, sizeof(info)) > 0)
 			copy_window_size(master);
@@ -132,18 +152,23 @@ int exec_session_copy(int master, bool interactive, int done, struct error *err)
 		}
 	}
 	restore_terminal();
-	return 0;
+	return detached;
 }
 
 /*
  * Our own descriptors go to the program as they are. One that is closed would shift the others:
  * then /dev/null takes its place; without -i there is nothing to read.
  */
-static void own_stdio(bool interactive, int fds[3], int *ret_null)
+void exec_session_stdio(bool interactive, int fds[3], int *ret_null)
 {
 	*ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < 3; i++)
 		fds[i] = fcntl(i, F_GETFD) < 0 || (i == 0 && !interactive) ? *ret_null : i;
+}
+
+bool exec_session_wants_tty(bool tty, bool interactive)
+{
+	return tty && isatty(STDOUT_FILENO) && (!interactive || isatty(STDIN_FILENO));
 }
 
 static void put_window_size(json_t *request)
@@ -214,7 +239,7 @@ int exec_session(const char *project, json_t *request, bool tty, bool interactiv
 	*ret_exit_code = 1;
 	if (tty)
 		put_window_size(request);
-	own_stdio(interactive && !detach, fds, &null);
+	exec_session_stdio(interactive && !detach, fds, &null);
 	r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EXEC, request, fds,
 			   tty ? 0 : ARRAY_SIZE(fds), &client, err);
 	if (r < 0)
@@ -230,7 +255,7 @@ int exec_session(const char *project, json_t *request, bool tty, bool interactiv
 	}
 	client_stay(client);
 	if (tty && master >= 0)
-		exec_session_copy(master, interactive, client_fd(client), err);
+		(void)exec_session_copy(master, interactive, client_fd(client), NULL);
 	r = wait_done(client, project, started, ret_exit_code, err);
 	if (r < 0)
 		*ret_exit_code = client_exit_code(client);

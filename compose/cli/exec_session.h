@@ -22,8 +22,18 @@
 int exec_session(const char *project, json_t *request, bool tty, bool interactive, bool detach,
 		 int *ret_exit_code, struct error *err);
 
-/* Copies between our terminal, in raw mode, and @master until the latter ends or @done is readable.
+struct detach_keys;
+
+/*
+ * Copies between our terminal, in raw mode, and @master until the latter ends or @done is
+ * readable. True: @keys (NULL: none) were pressed.
  */
-int exec_session_copy(int master, bool interactive, int done, struct error *err);
+bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys);
+
+/* Our stdin, stdout and stderr, to be handed over; /dev/null, in *ret_null, where one is closed. */
+void exec_session_stdio(bool interactive, int fds[3], int *ret_null);
+
+/* Whether a program is to have a terminal: as asked, and only where we have one ourselves. */
+bool exec_session_wants_tty(bool tty, bool interactive);
 
 #endif

@@ -60,6 +60,9 @@ static bool wanted(const struct target *target, const json_t *container)
 
 	if (!orphans && target->project && !project_service(target->project, service))
 		return false;
+	/* Those of `run` are shown with all others only. */
+	if (!all && json_get_bool(container, "oneoff", false))
+		return false;
 	if (statuses)
 		return strv_contains(statuses, state);
 	return all || container_is_running(container);

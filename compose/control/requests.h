@@ -24,6 +24,13 @@
  *              interrupt (Ctrl-C in an attached `up`): a converge under way is abandoned first,
  *              its waits at once; what it began is finished. Else it waits for its turn.
  *              --wait-timeout is the client's: it leaves. So is down --rmi, after done.
+ *   run        {options with oneoff: NAME and services: [NAME], project, oneoff_project: the same
+ *               with the service as this container is to have it, foreground, auto_remove,
+ *               use_aliases: bool} + [stdin, stdout, stderr] in foreground without a tty
+ *              -> progress*, warning*, terminal {container} + [pty master] in foreground with a
+ *              tty, then done {container, exit_code} when it ended; not in foreground: done
+ *              {container} when it started. A failed start: error {exit: 126|127}
+ *   kill       {container: id or name, signal} -> done
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)
@@ -41,7 +48,8 @@
  *    services: [NAME*], no_deps, no_start, remove_orphans, always_recreate_deps,
  *    renew_anon_volumes, wait, volumes, force_stop, by_label: bool,
  *    recreate, recreate_dependencies: "diverged"|"force"|"never",
- *    timeout_usec: int (absent: each service's own), signal: int, scales: {SERVICE: replicas}}
+ *    timeout_usec: int (absent: each service's own), signal: int, oneoff: NAME,
+ *    scales: {SERVICE: replicas}}
  *
  * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
  *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code,
@@ -55,6 +63,8 @@
 
 #define REQUEST_PING      "ping"
 #define REQUEST_CONVERGE  "converge"
+#define REQUEST_RUN       "run"
+#define REQUEST_KILL      "kill"
 #define REQUEST_PS        "ps"
 #define REQUEST_EVENTS    "events"
 #define REQUEST_EXEC      "exec"

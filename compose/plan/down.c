@@ -37,7 +37,7 @@ static void teardown_done(struct teardown *teardown)
 }
 
 /* Stops what runs of a node, after all that need it. */
-static void stop_node(struct teardown *teardown, size_t index, const char *cause)
+static void stop_node(struct teardown *teardown, size_t index, const char *cause, bool oneoffs)
 {
 	const struct graph *graph = teardown->planning->graph;
 	const struct graph_node *node = &graph->nodes[index];
@@ -46,7 +46,8 @@ static void stop_node(struct teardown *teardown, size_t index, const char *cause
 	for (size_t c = 0; c < node->container_count; c++) {
 		size_t stop = NO_OPERATION;
 
-		if (!container_is_alive(node->containers[c]))
+		if (!container_is_alive(node->containers[c]) ||
+		    (node->containers[c]->oneoff && !oneoffs))
 			continue;
 		stop = operation_add_existing(plan, OP_STOP_CONTAINER, node->containers[c], cause);
 		plan->operations[stop].timeout_usec = teardown->planning->options->timeout_usec;
@@ -60,6 +61,7 @@ static void stop_node(struct teardown *teardown, size_t index, const char *cause
 	}
 }
 
+/* Somebody sits before a one-off container: it is stopped where the project as a whole is. */
 int plan_stop(struct planning *planning, struct error *err)
 {
 	struct teardown teardown;
@@ -67,7 +69,8 @@ int plan_stop(struct planning *planning, struct error *err)
 	teardown_init(&teardown, planning);
 	for (size_t i = planning->graph->count; i-- > 0;)
 		if (planning->graph->nodes[planning->graph->order[i]].selected)
-			stop_node(&teardown, planning->graph->order[i], "asked for");
+			stop_node(&teardown, planning->graph->order[i], "asked for",
+				  planning->options->by_label);
 	teardown_done(&teardown);
 	return 0;
 }
@@ -159,7 +162,7 @@ int plan_down(struct planning *planning, struct error *err)
 	teardown_init(&teardown, planning);
 	for (size_t i = graph->count; i-- > 0;)
 		if (down_takes(planning, &graph->nodes[graph->order[i]]))
-			stop_node(&teardown, graph->order[i], "down");
+			stop_node(&teardown, graph->order[i], "down", true);
 	for (size_t i = graph->count; i-- > 0;) {
 		const struct graph_node *node = &graph->nodes[graph->order[i]];
 
@@ -188,7 +191,7 @@ int plan_remove(struct planning *planning, struct error *err)
 	teardown_init(&teardown, planning);
 	for (size_t i = graph->count; planning->options->force_stop && i-- > 0;)
 		if (graph->nodes[graph->order[i]].selected)
-			stop_node(&teardown, graph->order[i], "asked for");
+			stop_node(&teardown, graph->order[i], "asked for", true);
 	for (size_t i = graph->count; i-- > 0;) {
 		const struct graph_node *node = &graph->nodes[graph->order[i]];
 

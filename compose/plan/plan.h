@@ -96,6 +96,11 @@ struct plan_options {
 	enum plan_recreate recreate, recreate_dependencies;
 	int64_t timeout_usec; /* -t; negative: each service's own stop_grace_period */
 	int signal;           /* kill -s */
+	/*
+	 * up: of the one service that is selected, make and start a one-off container of this name
+	 * (`run`), and leave its others alone. NULL: no one-off.
+	 */
+	const char *oneoff;
 	const struct plan_scale *scales;
 	size_t scale_count;
 	/*
@@ -132,6 +137,7 @@ struct operation {
 	char *new_name;      /* rename: to this; create: the name until it is renamed, or NULL */
 	char *replaces;      /* create: id of the container whose anonymous volumes it inherits */
 	bool recreate;       /* progress says Recreate/Recreated */
+	bool oneoff;         /* create, start: a one-off container */
 	enum condition condition; /* wait */
 	bool required;            /* wait: failing fails the plan; else a warning */
 	bool final;               /* wait: one of --wait's, not of a dependency */

@@ -35,7 +35,7 @@ struct slot {
 	const struct fact_container *fact; /* NULL with FATE_CREATE */
 	char *name, *cause;
 	unsigned int number;
-	bool diverged;
+	bool diverged, oneoff;
 	size_t create, stop, remove,
 		ready; /* operations; ready: after it the container can start */
 };
@@ -246,6 +246,29 @@ static int check_wanted(const struct up *up, const struct graph_node *node, size
 	return 0;
 }
 
+/*
+ * `run`: one container of this name, beside those of the service. One that is there was made by
+ * this very request, before the supervisor was killed: at most it is still to be started.
+ */
+static void decide_oneoff(struct up *up, const struct graph_node *node)
+{
+	const char *name = up->planning->options->oneoff;
+	struct slots *slots = slots_of(up, node);
+	struct slot *slot = array_add(slots->items, slots->count);
+
+	*slot = (struct slot){.fate = FATE_CREATE, .number = 1, .oneoff = true};
+	slot->name = alloc_string(name);
+	slot->cause = alloc_string("asked for");
+	for (size_t i = 0; i < node->container_count; i++) {
+		const struct fact_container *fact = node->containers[i];
+
+		if (!fact->oneoff || !str_equal(fact->name, name))
+			continue;
+		slot->fact = fact;
+		slot->fate = fact->state == CONTAINER_CREATED ? FATE_START : FATE_KEEP;
+	}
+}
+
 static int decide_service(struct up *up, const struct graph_node *node, struct error *err)
 {
 	struct slots *slots = slots_of(up, node);
@@ -253,6 +276,10 @@ static int decide_service(struct up *up, const struct graph_node *node, struct e
 	char hash[65];
 	int r = 0;
 
+	if (node->named && up->planning->options->oneoff) {
+		decide_oneoff(up, node);
+		return 0;
+	}
 	r = check_wanted(up, node, wanted, err);
 	if (r < 0)
 		return r;
@@ -470,6 +497,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 	operation = &plan->operations[slot->create];
 	operation->service = alloc_string(node->name);
 	operation->number = slot->number;
+	operation->oneoff = slot->oneoff;
 	if (slot->fate == FATE_RECREATE) {
 		operation->recreate = true;
 		operation->replaces = alloc_string(slot->fact->id);
@@ -554,6 +582,7 @@ static int emit_start(struct up *up, struct waits *waits, const struct graph_nod
 		plan->operations[start].id = alloc_string(slot->fact->id);
 	plan->operations[start].service = alloc_string(node->name);
 	plan->operations[start].number = slot->number;
+	plan->operations[start].oneoff = slot->oneoff;
 	operation_after(plan, start, slot->ready);
 	after_objects(up, start, node->service);
 	for (size_t i = 0; i < after_count; i++)

@@ -166,12 +166,17 @@ static void resume_log(struct instance *instance)
 	if (start_open_log(instance, &err) < 0)
 		log_error("%s: its output is not logged: %s", instance->name, err.message);
 	instance->stdin_fd = kept(instance, "stdin");
+	if (!instance->tty && instance->foreground)
+		return;
 	if (!instance->tty) {
 		resume_stream(instance, LOG_STDOUT);
 		resume_stream(instance, LOG_STDERR);
 		return;
 	}
 	instance->pty_fd = kept(instance, "pty");
+	/* Its client has it, or is about to say so. */
+	if (instance->foreground)
+		return;
 	copy = instance->pty_fd >= 0 ? fd_dup(instance->pty_fd) : -EBADF;
 	if (copy >= 0 && instance->log &&
 	    log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0)

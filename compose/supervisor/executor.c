@@ -9,6 +9,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/str.h"
@@ -47,6 +48,9 @@ static void converge_free(struct supervisor *supervisor, struct converge *conver
 	plan_free(converge->plan);
 	options_done(&converge->parsed);
 	model_unref(supervisor, converge->model);
+	model_unref(supervisor, converge->oneoff.model);
+	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
+		cleanup_close_fd(&converge->oneoff.stdio[i]);
 	json_decref(converge->request);
 	json_decref(converge->options_json);
 	free(converge->runs);
@@ -156,6 +160,9 @@ static int reserve_ports(struct converge *converge, struct error *err)
 			instance = map_get(&supervisor->instances, operation->id);
 		if (instance)
 			service = instance->service;
+		else if (operation->oneoff && converge->oneoff.model)
+			service = project_service(converge->oneoff.model->project,
+						  operation->service);
 		else if (converge->model)
 			service = project_service(converge->model->project, operation->service);
 		if (service)
@@ -168,7 +175,8 @@ static int make_plan(struct converge *converge, struct error *err)
 {
 	struct supervisor *supervisor = converge->supervisor;
 	const struct plan_options *options = &converge->parsed.options;
-	const struct model *model = converge->model ?: supervisor->current;
+	const struct model *model =
+		converge->oneoff.model ?: converge->model ?: supervisor->current;
 	struct observed *observed = NULL;
 	int r;
 
@@ -206,6 +214,26 @@ static int take_project(struct converge *converge, struct error *err)
 	return r;
 }
 
+/* What `run` is to make: a service of its own, and a name that nobody has. */
+static int begin_oneoff(struct converge *converge, struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const json_t *project = json_object_get(converge->request, "oneoff_project");
+	const char *name = converge->parsed.options.oneoff;
+	const struct instance *there = supervisor_find(supervisor, name);
+
+	if (!json_is_object(project) || !converge->parsed.services)
+		return error_set(err, EINVAL, "request: a one-off container of no service");
+	if (there && strcmp(there->created_by, converge->id) != 0)
+		return error_set(err, EEXIST,
+				 "container name \"%s\" is already in use by container %.12s: "
+				 "remove that one, or take another name",
+				 name, there->id);
+	if (converge->dry_run)
+		return model_parse(supervisor, project, &converge->oneoff.model, err);
+	return state_accept_oneoff(supervisor, project, &converge->oneoff.model, err);
+}
+
 static int begin(struct converge *converge, struct error *err)
 {
 	const json_t *project = json_object_get(converge->request, "project");
@@ -217,6 +245,8 @@ static int begin(struct converge *converge, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	if (converge->parsed.options.oneoff && begin_oneoff(converge, err) < 0)
+		return -err->code;
 	r = make_plan(converge, err);
 	if (r < 0)
 		return r;
@@ -622,11 +652,24 @@ static struct converge *converge_new(struct executor *executor, json_t *request)
 	converge->request = request;
 	/* The words in the options point into the request, which is let go early. */
 	converge->options_json = json_incref(json_object_get(request, "options"));
+	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
+		converge->oneoff.stdio[i] = -EBADF;
 	return converge;
 }
 
+static void take_oneoff(struct converge *converge, const json_t *request, const int *fds,
+			size_t count)
+{
+	converge->oneoff.foreground = json_get_bool(request, "foreground", false);
+	converge->oneoff.auto_remove = json_get_bool(request, "auto_remove", false);
+	converge->oneoff.use_aliases = json_get_bool(request, "use_aliases", false);
+	for (size_t i = 0; count == 3 && i < count; i++)
+		converge->oneoff.stdio[i] = fd_dup(fds[i]);
+}
+
 int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
-		      const struct executor_listener *listener, struct error *err)
+		      const int *fds, size_t count, const struct executor_listener *listener,
+		      struct error *err)
 {
 	struct converge *converge;
 	int r;
@@ -642,6 +685,7 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 		converge_free(executor->supervisor, converge);
 		return r;
 	}
+	take_oneoff(converge, request, fds, count);
 	converge->listener = *listener;
 	queue(executor, converge);
 	return 0;
@@ -750,7 +794,7 @@ void executor_stop_all(struct executor *executor)
 	struct error err = ERROR_INIT;
 	json_t *request = json_pack("{s:{s:s,s:b}}", "options", "goal", "stop", "by_label", 1);
 
-	if (executor_converge(executor, request, "", &nobody, &err) < 0)
+	if (executor_converge(executor, request, "", NULL, 0, &nobody, &err) < 0)
 		log_error("%s", err.message);
 	json_decref(request);
 }

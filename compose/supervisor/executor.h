@@ -39,10 +39,12 @@ void executor_free(struct executor *executor);
 
 /*
  * Queues the request `converge`: {options, project, dry_run}. @request_id: the client's, by which
- * a repeated request is recognised. Fails only for what is malformed.
+ * a repeated request is recognised. @fds: stdin, stdout and stderr of a one-off container, or
+ * none; borrowed. Fails only for what is malformed.
  */
 int executor_converge(struct executor *executor, const json_t *request, const char *request_id,
-		      const struct executor_listener *listener, struct error *err);
+		      const int *fds, size_t count, const struct executor_listener *listener,
+		      struct error *err);
 /*
  * Starts what ran when the machine (or the keeper with all containers) went down, in the order of
  * the project. Whatever clients ask for comes first.

@@ -27,6 +27,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
@@ -42,6 +43,7 @@ static void changed(struct instance *instance)
 {
 	server_instance_changed(instance->supervisor->server, instance);
 	executor_instance_changed(instance->supervisor->executor, instance);
+	oneoff_instance_changed(instance);
 }
 
 /* Everything that belongs to a running process, after it ended. */
@@ -292,6 +294,7 @@ struct instance *instance_new(struct supervisor *supervisor, const char *id)
 	instance->supervisor = supervisor;
 	snprintf(instance->id, sizeof(instance->id), "%s", id);
 	instance->pidfd = instance->stdin_fd = instance->pty_fd = -EBADF;
+	instance->stdio[0] = instance->stdio[1] = instance->stdio[2] = -EBADF;
 	instance->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	return instance;
 }
@@ -312,6 +315,8 @@ void instance_free(struct instance *instance)
 	cleanup_close_fd(&instance->stdin_fd);
 	cleanup_close_fd(&instance->pty_fd);
 	cleanup_close_fd(&instance->pidfd);
+	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
+		cleanup_close_fd(&instance->stdio[i]);
 	for (size_t i = 0; i < instance->anonymous.count; i++) {
 		free(instance->anonymous.items[i].key);
 		free(instance->anonymous.items[i].value);
@@ -433,9 +438,10 @@ bool instance_id_fits(const char *id)
 }
 
 int instance_create(struct supervisor *supervisor, struct model *model, const char *service_name,
-		    const char *name, unsigned int number, const struct instance *replaces,
-		    const char *request, struct instance **ret, struct error *err)
+		    const char *name, unsigned int number, const struct instance_origin *origin,
+		    struct instance **ret, struct error *err)
 {
+	const struct instance *replaces = origin->replaces;
 	const struct service *service = project_service(model->project, service_name);
 	const struct image *image;
 	struct instance *instance;
@@ -454,13 +460,17 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 	instance->name = alloc_string(name);
 	instance->service_name = alloc_string(service_name);
 	instance->number = number;
+	instance->oneoff = origin->oneoff;
+	instance->use_aliases = origin->use_aliases;
+	instance->foreground = origin->foreground;
+	instance->auto_remove = origin->auto_remove;
 	instance->model = model_ref(model);
 	instance->service = (struct service *)service;
 	instance->tty = service->tty == TRI_TRUE;
 	instance->image_id = alloc_string(image->id);
 	service_hash(model->project, service, instance->config_hash);
 	instance->created_nsec = units_now_nsec();
-	snprintf(instance->created_by, sizeof(instance->created_by), "%s", request);
+	snprintf(instance->created_by, sizeof(instance->created_by), "%s", origin->request);
 	note_networks(instance);
 	r = create_folder(instance, err);
 	if (r == 0)

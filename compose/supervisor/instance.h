@@ -54,7 +54,12 @@ struct instance {
 	char id[65];
 	char *name, *service_name;
 	unsigned int number;
-	bool oneoff;
+	bool oneoff;      /* made by `run` */
+	bool use_aliases; /* ... and answers to its service's names */
+	bool foreground;  /* ... and what it says is its client's, not the log's; see oneoff.h */
+	bool auto_remove; /* goes when it ends, with its anonymous volumes */
+	bool told;        /* its client knows how it ended, or left */
+	int stdio[3];     /* foreground without a terminal, until it is born: the client's */
 
 	struct model *model;     /* counted */
 	struct service *service; /* in the model */
@@ -101,13 +106,16 @@ struct instance {
 	struct restart_state *restart;
 };
 
-/*
- * Makes a container of @service as number @number: id, folder, record. @replaces: takes over that
- * one's anonymous volumes. @request: the client's id of the request.
- */
+struct instance_origin {
+	const struct instance *replaces; /* takes over that one's anonymous volumes; may be NULL */
+	const char *request;             /* the client's id of the request */
+	bool oneoff, use_aliases, foreground, auto_remove;
+};
+
+/* Makes a container of @service as number @number: id, folder, record. */
 int instance_create(struct supervisor *supervisor, struct model *model, const char *service,
-		    const char *name, unsigned int number, const struct instance *replaces,
-		    const char *request, struct instance **ret, struct error *err);
+		    const char *name, unsigned int number, const struct instance_origin *origin,
+		    struct instance **ret, struct error *err);
 /* An empty one that state.c fills from a record. */
 struct instance *instance_new(struct supervisor *supervisor, const char *id);
 /* Releases the memory and descriptors, not the container. */

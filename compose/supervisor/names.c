@@ -316,7 +316,7 @@ void names_announce(struct instance *instance)
 		};
 
 		names[n++] = instance->name;
-		if (!instance->oneoff) {
+		if (!instance->oneoff || instance->use_aliases) {
 			names[n++] = instance->service_name;
 			for (size_t k = 0; k < aliases; k++)
 				names[n++] = row->aliases[k];

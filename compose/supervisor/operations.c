@@ -107,11 +107,17 @@ static json_t *strings_of(const struct mapping *mapping)
 	return object;
 }
 
+/* The project that the plan was made for. */
+static const struct project *planned(const struct converge *converge)
+{
+	return (converge->oneoff.model ?: converge->model)->project;
+}
+
 static int create_network(struct converge *converge, const struct operation *operation,
 			  struct error *err)
 {
 	struct supervisor *supervisor = converge->supervisor;
-	const struct network *network = project_network(converge->model->project, operation->key);
+	const struct network *network = project_network(planned(converge), operation->key);
 	_cleanup_free_ struct network_pool *pools = NULL;
 	_cleanup_json_ json_t *driver_opts = NULL, *labels = NULL, *addresses = NULL;
 	struct network_options options;
@@ -157,7 +163,7 @@ static int create_volume(struct converge *converge, const struct operation *oper
 			 struct error *err)
 {
 	struct supervisor *supervisor = converge->supervisor;
-	const struct volume *volume = project_volume(converge->model->project, operation->key);
+	const struct volume *volume = project_volume(planned(converge), operation->key);
 	_cleanup_json_ json_t *driver_opts = NULL, *labels = NULL;
 	struct volume_options options = {0};
 	char hash[65];
@@ -350,14 +356,22 @@ static int create_container(struct converge *converge, size_t index, struct erro
 	const struct operation *operation = &converge->plan->operations[index];
 	struct supervisor *supervisor = converge->supervisor;
 	const char *name = operation->new_name ?: operation->name;
-	const struct instance *replaces = NULL;
+	struct instance_origin origin = {.request = converge->id};
 	struct instance *instance = NULL;
 	const struct image *image;
 
 	if (operation->replaces && !converge->parsed.options.renew_anon_volumes)
-		replaces = map_get(&supervisor->instances, operation->replaces);
-	if (instance_create(supervisor, converge->model, operation->service, name,
-			    operation->number, replaces, converge->id, &instance, err) < 0)
+		origin.replaces = map_get(&supervisor->instances, operation->replaces);
+	if (operation->oneoff) {
+		origin.oneoff = true;
+		origin.use_aliases = converge->oneoff.use_aliases;
+		origin.foreground = converge->oneoff.foreground;
+		origin.auto_remove = converge->oneoff.auto_remove;
+	}
+	if (instance_create(supervisor,
+			    operation->oneoff ? converge->oneoff.model : converge->model,
+			    operation->service, name, operation->number, &origin, &instance,
+			    err) < 0)
 		return -err->code;
 	image = observe_image(supervisor, instance->image_id, err);
 	if (!image)
@@ -401,6 +415,9 @@ static int start_container(struct converge *converge, struct instance *instance,
 		instance_revive(instance);
 		return instance->state == INSTANCE_STARTING ? 1 : start_look(instance, err);
 	}
+	if (instance->oneoff && instance->foreground)
+		for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
+			instance->stdio[i] = TAKE_FD(converge->oneoff.stdio[i]);
 	if (instance_start(instance, err) < 0)
 		return error_wrap(err, "container %s", instance->name);
 	return 1;

@@ -33,6 +33,11 @@ struct converge {
 	bool abandoned;       /* not all of it was tried */
 	const char **revived; /* ids */
 	struct model *model;
+	struct {
+		struct model *model; /* the project, with the service as `run` wants it */
+		bool use_aliases, foreground, auto_remove;
+		int stdio[3];
+	} oneoff;
 	struct plan *plan;
 	struct operation_run *runs;
 	size_t waiting; /* operations not yet at their end */

@@ -2,6 +2,7 @@
 #include "compose/supervisor/requests.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,6 +27,7 @@
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/oneoff.h"
 
 #define CONNECTIONS_MAX 1024
 #define QUEUED_MAX      (4 << 20)
@@ -174,8 +176,35 @@ static void handle_converge(struct connection *connection, const json_t *request
 	struct error err = ERROR_INIT;
 
 	if (executor_converge(connection->server->supervisor->executor, request, connection->id,
-			      &listener, &err) < 0)
+			      NULL, 0, &listener, &err) < 0)
 		connection_fail(connection, &err, 1);
+}
+
+static void handle_run(struct connection *connection, const json_t *request, int *fds, size_t count)
+{
+	oneoff_request(connection->server->supervisor->oneoffs, connection, connection->id, request,
+		       fds, count);
+}
+
+static void handle_kill(struct connection *connection, const json_t *request, int *fds,
+			size_t count)
+{
+	const char *name = json_get_string(request, "container");
+	struct instance *instance =
+		name ? supervisor_find(connection->server->supervisor, name) : NULL;
+	int signal = (int)json_get_int(request, "signal", SIGKILL);
+	struct error err = ERROR_INIT;
+
+	if (!instance)
+		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
+	else if (signal < 1 || signal > 64)
+		error_set(&err, EINVAL, "there is no signal %d", signal);
+	else
+		(void)instance_kill(instance, signal, &err);
+	if (err.code)
+		connection_fail(connection, &err, 1);
+	else
+		connection_done(connection, NULL, NULL, 0);
 }
 
 static void handle_ping(struct connection *connection, const json_t *request, int *fds,
@@ -381,7 +410,8 @@ static const struct {
 	{REQUEST_EXEC_WAIT, handle_exec_wait}, {REQUEST_LOGS_SYNC, handle_logs_sync},
 	{REQUEST_PING, handle_ping},           {REQUEST_PS, handle_ps},
 	{REQUEST_REEXEC, handle_reexec},       {REQUEST_SHUTDOWN, handle_shutdown},
-	{REQUEST_WAIT, handle_wait},
+	{REQUEST_RUN, handle_run},             {REQUEST_WAIT, handle_wait},
+	{REQUEST_KILL, handle_kill},
 };
 
 static void dispatch(struct connection *connection, const json_t *request, int *fds, size_t count)

@@ -19,6 +19,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -97,6 +98,12 @@ static int stdio_make(struct instance *instance, struct stdio *stdio, struct con
 
 	if (spec->terminal)
 		return 0;
+	if (instance->stdio[1] >= 0) {
+		spec->stdin_fd = instance->stdio[0];
+		spec->stdout_fd = instance->stdio[1];
+		spec->stderr_fd = instance->stdio[2];
+		return 0;
+	}
 	if (start_pipe(&stdio->out, err) < 0 || start_pipe(&stdio->error, err) < 0)
 		return -err->code;
 	spec->stdout_fd = stdio->out.theirs;
@@ -144,8 +151,12 @@ static void take_pty(struct instance *instance, int master)
 	int copy;
 
 	store(instance, kinds, &master, 1);
-	copy = fd_dup(master);
 	instance->pty_fd = master;
+	if (instance->foreground) {
+		oneoff_terminal(instance);
+		return;
+	}
+	copy = fd_dup(master);
 	if (copy >= 0 && log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0)
 		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
 }
@@ -338,6 +349,9 @@ int start_begin(struct instance *instance, struct error *err)
 		set_error(instance, err->message);
 	}
 	stdio_done(&stdio);
+	/* Its program has them now: who else held them would keep a pipe from ending. */
+	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
+		cleanup_close_fd(&instance->stdio[i]), instance->stdio[i] = -EBADF;
 	translation_done(&translation);
 	return r;
 }

@@ -143,8 +143,8 @@ int model_parse(struct supervisor *supervisor, const json_t *json, struct model 
 	return model_new(supervisor, json, hash, ret, err);
 }
 
-int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
-		 struct error *err)
+static int accept_as(struct supervisor *supervisor, const json_t *json, bool current,
+		     struct model **ret, struct error *err)
 {
 	_cleanup_free_ char *text = json_text(json), *file = NULL;
 	char hash[SHA256_HEX_SIZE];
@@ -158,7 +158,7 @@ int state_accept(struct supervisor *supervisor, const json_t *json, struct model
 	file = str_printf("%s.json", hash);
 	if (faccessat(supervisor->accepted_dir, file, F_OK, 0) < 0)
 		r = fs_replace(supervisor->accepted_dir, file, text, strlen(text), FS_ATOMIC, err);
-	if (r == 0)
+	if (r == 0 && current)
 		r = fs_replace(supervisor->state_dir, "project.json", text, strlen(text), FS_ATOMIC,
 			       err);
 	if (r < 0) {
@@ -167,6 +167,18 @@ int state_accept(struct supervisor *supervisor, const json_t *json, struct model
 	}
 	*ret = model;
 	return 0;
+}
+
+int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
+		 struct error *err)
+{
+	return accept_as(supervisor, json, true, ret, err);
+}
+
+int state_accept_oneoff(struct supervisor *supervisor, const json_t *json, struct model **ret,
+			struct error *err)
+{
+	return accept_as(supervisor, json, false, ret, err);
 }
 
 void state_make_current(struct supervisor *supervisor, struct model *model)
@@ -197,6 +209,11 @@ static json_t *record_of(const struct instance *instance)
 	json_put_string(record, "service", instance->service_name);
 	json_put_int(record, "number", instance->number);
 	json_put_bool(record, "oneoff", instance->oneoff);
+	if (instance->oneoff) {
+		json_put_bool(record, "use_aliases", instance->use_aliases);
+		json_put_bool(record, "foreground", instance->foreground);
+		json_put_bool(record, "auto_remove", instance->auto_remove);
+	}
 	json_put_string(record, "project", instance->model->hash);
 	json_put_string(record, "config_hash", instance->config_hash);
 	json_put_string(record, "image_id", instance->image_id);
@@ -343,6 +360,9 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 				 instance->service_name);
 	instance->number = (unsigned int)json_get_int(record, "number", 1);
 	instance->oneoff = json_get_bool(record, "oneoff", false);
+	instance->use_aliases = json_get_bool(record, "use_aliases", false);
+	instance->foreground = json_get_bool(record, "foreground", false);
+	instance->auto_remove = json_get_bool(record, "auto_remove", false);
 	take_string(instance->config_hash, sizeof(instance->config_hash),
 		    json_get_string(record, "config_hash"));
 	instance->image_id = alloc_string(json_get_string(record, "image_id"));

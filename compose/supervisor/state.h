@@ -39,6 +39,9 @@ void state_finish_removals(struct supervisor *supervisor);
 /* Takes @json (internal canonical form) as the project; counted. */
 int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
 		 struct error *err);
+/* The same for what one container is to be made from, while the project stays what it is. */
+int state_accept_oneoff(struct supervisor *supervisor, const json_t *json, struct model **ret,
+			struct error *err);
 /* A model from an accepted project, without making it the current one. */
 int model_parse(struct supervisor *supervisor, const json_t *json, struct model **ret,
 		struct error *err);

@@ -27,6 +27,7 @@
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/main.h"
+#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/state.h"
@@ -228,6 +229,7 @@ static int recover(struct supervisor *supervisor, struct early_exits *exits, str
 	exits->items = NULL;
 	adopt_give_up_lost(supervisor);
 	exec_sessions_settle(supervisor->execs);
+	oneoffs_settle(supervisor->oneoffs);
 	ports_settle(supervisor->ports);
 	return 0;
 }
@@ -250,6 +252,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	supervisor->ports = ports_new(supervisor);
 	supervisor->executor = executor_new(supervisor);
 	supervisor->execs = exec_sessions_new(supervisor);
+	supervisor->oneoffs = oneoffs_new(supervisor);
 	r = recover(supervisor, exits, err);
 	if (r == 0)
 		r = server_new(supervisor, &supervisor->server, err);

@@ -68,6 +68,7 @@ struct supervisor {
 	struct executor *executor;
 	struct server *server;
 	struct exec_sessions *execs;
+	struct oneoffs *oneoffs;
 	struct map keeper_fds; /* at start only: what the keeper had, not yet claimed */
 };
 

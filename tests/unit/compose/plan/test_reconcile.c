@@ -145,6 +145,8 @@ static void set_option(struct scene *scene, struct plan_options *options, const 
 		options->recreate = RECREATE_FORCE;
 	if (str_equal(word, "--no-recreate"))
 		options->recreate = RECREATE_NEVER;
+	if (str_starts_with(word, "oneoff:"))
+		options->oneoff = keep(scene, alloc_string(word + 7));
 	if (str_equal(word, "-t0"))
 		options->timeout_usec = 0;
 	if (str_starts_with(word, "a=")) {
@@ -244,6 +246,10 @@ static const struct row rows[] = {
 	 "p-a-1 running =, p-a-2 running =, p-a-3 running =", "up a=2",
 	 "stop container p-a-3 (2 wanted)\n"
 	 "remove container p-a-3 (2 wanted)\n"},
+	{"run: one more, the service's own stay as they are", ONE, "p-a-1 running x",
+	 "up @a oneoff:p-a-run-1",
+	 "create container p-a-run-1 (asked for)\n"
+	 "start container p-a-run-1 (asked for)\n"},
 	{"an interrupted recreation is cleared up", ONE,
 	 "p-a-1 running =, p-000000000000_p-a-1 created =", "up",
 	 "remove container 000000000000_p-a-1 (left by a recreation that was interrupted)\n"},

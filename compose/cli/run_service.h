@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_RUN_SERVICE_H
+#define COMPOSE_CLI_RUN_SERVICE_H
+
+/*
+ * run_service.h - a service as one run of it is to have it: the command line's words in place of,
+ * or beside, the file's.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/error.h"
+
+#include "compose/model/project.h"
+
+struct run_service {
+	const char *service;
+	char *const *command;   /* NULL or empty: the service's own */
+	const char *entrypoint; /* NULL: likewise */
+	const char *user, *working_dir;
+	char *const *environment, *const *env_files, *const *labels;
+	char *const *ports, *const *volumes, *const *cap_add, *const *cap_drop;
+	bool service_ports, tty, interactive, no_deps;
+};
+
+/*
+ * The project with that one service changed, in its internal canonical form; new reference. It
+ * has been read back, so what is wrong with a word is told here.
+ */
+int run_service_project(const struct project *project, const struct run_service *run, json_t **ret,
+			struct error *err);
+
+#endif

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/oneoff.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "common/alloc.h"
+#include "common/fd.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/supervisor/executor.h"
+#include "compose/supervisor/instance.h"
+#include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/requests.h"
+#include "compose/supervisor/state.h"
+
+/* So long a client has to come back after its supervisor was killed. */
+#define RETURN_USEC (15 * (int64_t)USEC_PER_SEC)
+
+/* A client that waits for its container to start or to end. */
+struct caller {
+	struct caller *next;
+	struct oneoffs *oneoffs;
+	struct connection *connection;
+	char *name; /* the container's */
+	bool foreground;
+	bool handed; /* has the terminal: from here on only the end is of interest */
+	bool started, dry_run;
+};
+
+struct oneoffs {
+	struct supervisor *supervisor;
+	struct caller *callers;
+	sd_event_source *sweep, *settle;
+};
+
+static void sweep_later(struct oneoffs *oneoffs, int64_t usec);
+
+struct oneoffs *oneoffs_new(struct supervisor *supervisor)
+{
+	struct oneoffs *oneoffs = new (struct oneoffs);
+
+	oneoffs->supervisor = supervisor;
+	return oneoffs;
+}
+
+static struct caller *caller_of(const struct oneoffs *oneoffs, const struct instance *instance)
+{
+	struct caller *caller = oneoffs ? oneoffs->callers : NULL;
+
+	while (caller && strcmp(caller->name, instance->name) != 0)
+		caller = caller->next;
+	return caller;
+}
+
+static void caller_free(struct caller *caller)
+{
+	struct caller **at = &caller->oneoffs->callers;
+
+	while (*at && *at != caller)
+		at = &(*at)->next;
+	if (*at)
+		*at = caller->next;
+	free(caller->name);
+	free(caller);
+}
+
+/* Nobody reads the terminal any more: the log does. */
+static void take_over_terminal(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	int copy;
+
+	if (!instance->foreground || !instance->tty)
+		return;
+	instance->foreground = false;
+	state_note(instance);
+	copy = instance->pty_fd >= 0 ? fd_dup(instance->pty_fd) : -EBADF;
+	if (copy >= 0 && (!instance->log ||
+			  log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0))
+		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
+}
+
+static void client_left(struct connection *connection, void *data)
+{
+	struct caller *caller = data;
+	struct instance *instance = supervisor_find(caller->oneoffs->supervisor, caller->name);
+	struct oneoffs *oneoffs = caller->oneoffs;
+
+	executor_forget_listener(oneoffs->supervisor->executor, caller);
+	caller_free(caller);
+	if (instance)
+		instance->told = true;
+	if (instance && instance->pid)
+		take_over_terminal(instance);
+	sweep_later(oneoffs, 0);
+}
+
+static json_t *reply_of(const struct instance *instance)
+{
+	json_t *reply = json_object();
+
+	json_put_string(reply, "container", instance->id);
+	json_put_int(reply, "exit_code", instance->exit_code);
+	return reply;
+}
+
+/* The last word to the client. */
+static void answer(struct caller *caller, struct instance *instance)
+{
+	struct oneoffs *oneoffs = caller->oneoffs;
+
+	instance->told = true;
+	connection_done(caller->connection, reply_of(instance), NULL, 0);
+	caller_free(caller);
+	sweep_later(oneoffs, 0);
+}
+
+static void hand_terminal(struct caller *caller, const struct instance *instance)
+{
+	json_t *event;
+
+	if (!caller->foreground || caller->handed || instance->pty_fd < 0)
+		return;
+	event = json_object();
+	json_put_string(event, "event", "terminal");
+	json_put_string(event, "container", instance->id);
+	connection_event(caller->connection, event, &instance->pty_fd, 1);
+	caller->handed = true;
+}
+
+void oneoff_terminal(struct instance *instance)
+{
+	struct caller *caller = caller_of(instance->supervisor->oneoffs, instance);
+
+	if (caller)
+		hand_terminal(caller, instance);
+	else
+		take_over_terminal(instance);
+}
+
+void oneoff_instance_changed(struct instance *instance)
+{
+	struct oneoffs *oneoffs = instance->supervisor->oneoffs;
+	struct caller *caller;
+
+	if (!instance->oneoff || !oneoffs || instance_runs(instance))
+		return;
+	caller = caller_of(oneoffs, instance);
+	/* Before it has started the request itself is still at work, and will tell. */
+	if (caller && caller->started)
+		answer(caller, instance);
+	else if (instance->auto_remove)
+		sweep_later(oneoffs, 0);
+}
+
+static void on_event(void *context, json_t *event)
+{
+	struct caller *caller = context;
+
+	if (!caller->handed)
+		connection_event(caller->connection, json_incref(event), NULL, 0);
+}
+
+static void fail(struct caller *caller, struct instance *instance, const struct error *err)
+{
+	struct oneoffs *oneoffs = caller->oneoffs;
+	bool never_ran = instance && instance->exit_code && instance->error;
+
+	if (instance)
+		instance->told = true;
+	connection_fail(caller->connection, err, never_ran ? instance->exit_code : 1);
+	caller_free(caller);
+	sweep_later(oneoffs, 0);
+}
+
+static void on_done(void *context, const struct error *err, int exit_code, json_t *plan)
+{
+	struct caller *caller = context;
+	struct instance *instance = supervisor_find(caller->oneoffs->supervisor, caller->name);
+	struct error gone = ERROR_INIT;
+
+	if (err->code) {
+		fail(caller, instance, err);
+		return;
+	}
+	if (caller->dry_run) {
+		connection_done(caller->connection, NULL, NULL, 0);
+		caller_free(caller);
+		return;
+	}
+	if (!instance) {
+		error_set(&gone, ENOENT, "container %s was removed", caller->name);
+		fail(caller, NULL, &gone);
+		return;
+	}
+	caller->started = true;
+	if (!caller->foreground || !instance_runs(instance))
+		answer(caller, instance);
+}
+
+/* The same request once more: its client lost our predecessor, not the container. */
+static bool come_back(struct caller *caller, const char *id)
+{
+	struct instance *instance = supervisor_find(caller->oneoffs->supervisor, caller->name);
+
+	if (!instance || !id[0] || strcmp(instance->created_by, id) != 0 ||
+	    (instance->state == INSTANCE_CREATED && !instance->error))
+		return false;
+	caller->started = true;
+	if (instance->pid)
+		hand_terminal(caller, instance);
+	if (!caller->foreground || !instance_runs(instance))
+		answer(caller, instance);
+	return true;
+}
+
+void oneoff_request(struct oneoffs *oneoffs, struct connection *connection, const char *id,
+		    const json_t *request, const int *fds, size_t count)
+{
+	const char *name = json_get_string(json_object_get(request, "options"), "oneoff");
+	struct executor_listener listener = {on_event, on_done, NULL};
+	struct error err = ERROR_INIT;
+	struct caller *caller;
+
+	if (!name || !name[0]) {
+		error_set(&err, EINVAL, "request: the container has no name");
+		connection_fail(connection, &err, 1);
+		return;
+	}
+	caller = new (struct caller);
+	*caller = (struct caller){
+		.next = oneoffs->callers,
+		.oneoffs = oneoffs,
+		.connection = connection,
+		.name = alloc_string(name),
+		.foreground = json_get_bool(request, "foreground", false),
+		.dry_run = json_get_bool(request, "dry_run", false),
+	};
+	oneoffs->callers = caller;
+	connection_on_closed(connection, client_left, caller);
+	if (come_back(caller, id))
+		return;
+	listener.context = caller;
+	if (executor_converge(oneoffs->supervisor->executor, request, id, fds, count, &listener,
+			      &err) < 0)
+		fail(caller, NULL, &err);
+}
+
+static bool is_due(const struct oneoffs *oneoffs, const struct instance *instance,
+		   int64_t *ret_usec)
+{
+	int64_t left = 0;
+
+	if (!instance->oneoff || !instance->auto_remove || instance_runs(instance) ||
+	    caller_of(oneoffs, instance))
+		return false;
+	/* A client that was not told yet may be on its way to a supervisor that is new to it. */
+	if (instance->foreground && !instance->told)
+		left = RETURN_USEC - (units_now_nsec() - instance->finished_nsec) / 1000;
+	if (left <= 0)
+		return true;
+	if (left < *ret_usec)
+		*ret_usec = left;
+	return false;
+}
+
+static void remove_one(struct oneoffs *oneoffs, struct instance *instance)
+{
+	struct attachment *attachment = TAKE_PTR(instance->attachment);
+	struct error err = ERROR_INIT;
+
+	if (instance_remove(instance, true, &err) < 0) {
+		instance->attachment = attachment;
+		instance->auto_remove = false;
+		log_error("%s: it is not removed: %s", instance->name, err.message);
+		return;
+	}
+	if (!attachment)
+		return;
+	if (attachment_release(oneoffs->supervisor->networks, &attachment, 1, &err) < 0)
+		log_warning("give addresses back: %s", err.message);
+	attachment_free(attachment);
+}
+
+/* Microseconds until the next one is due; -1: none. */
+static int64_t sweep(struct oneoffs *oneoffs)
+{
+	int64_t usec = INT64_MAX;
+	bool again;
+
+	do {
+		again = false;
+		map_foreach(entry, &oneoffs->supervisor->instances) {
+			struct instance *instance = entry->value;
+
+			if (!is_due(oneoffs, instance, &usec))
+				continue;
+			/* The map has changed: from its beginning once more. */
+			remove_one(oneoffs, instance);
+			again = true;
+			break;
+		}
+	} while (again);
+	return usec == INT64_MAX ? -1 : usec;
+}
+
+static int on_sweep(sd_event_source *source, uint64_t at_usec, void *data)
+{
+	struct oneoffs *oneoffs = data;
+	int64_t usec;
+
+	oneoffs->sweep = sd_event_source_disable_unref(oneoffs->sweep);
+	usec = sweep(oneoffs);
+	state_tidy_later(oneoffs->supervisor);
+	if (usec >= 0)
+		sweep_later(oneoffs, usec);
+	supervisor_maybe_end(oneoffs->supervisor);
+	return 0;
+}
+
+/* From the loop: whoever tells us still looks at the container. */
+static void sweep_later(struct oneoffs *oneoffs, int64_t usec)
+{
+	oneoffs->sweep = sd_event_source_disable_unref(oneoffs->sweep);
+	if (sd_event_add_time_relative(oneoffs->supervisor->event, &oneoffs->sweep, CLOCK_MONOTONIC,
+				       (uint64_t)usec, 1, on_sweep, oneoffs) < 0)
+		log_error("one-off containers are not removed: no timer");
+}
+
+static int on_none_came(sd_event_source *source, uint64_t at_usec, void *data)
+{
+	struct oneoffs *oneoffs = data;
+
+	oneoffs->settle = sd_event_source_disable_unref(oneoffs->settle);
+	map_foreach(entry, &oneoffs->supervisor->instances) {
+		struct instance *instance = entry->value;
+
+		if (instance->oneoff && instance->pid && !caller_of(oneoffs, instance))
+			take_over_terminal(instance);
+	}
+	return 0;
+}
+
+void oneoffs_settle(struct oneoffs *oneoffs)
+{
+	bool foreground = false, ended = false;
+
+	map_foreach(entry, &oneoffs->supervisor->instances) {
+		const struct instance *instance = entry->value;
+
+		foreground |= instance->oneoff && instance->foreground;
+		ended |= instance->oneoff && instance->auto_remove && !instance_runs(instance);
+	}
+	if (foreground &&
+	    sd_event_add_time_relative(oneoffs->supervisor->event, &oneoffs->settle, CLOCK_MONOTONIC,
+				       RETURN_USEC, 0, on_none_came, oneoffs) < 0)
+		log_error("no timer for clients that do not come back");
+	if (ended)
+		sweep_later(oneoffs, 0);
+}
