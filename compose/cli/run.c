@@ -148,6 +148,7 @@ static void use_terminal(struct running *running, int master)
 	running->had_terminal = true;
 	progress_free(TAKE_PTR(running->progress));
 	detach_keys_parse(NULL, &keys, &ignored);
+	running->exit_code = 0;
 	running->detached =
 		exec_session_copy(master, interactive, client_fd(running->client), &keys);
 }

@@ -79,8 +79,8 @@ static void take_over_terminal(struct instance *instance)
 	instance->foreground = false;
 	state_note(instance);
 	copy = instance->pty_fd >= 0 ? fd_dup(instance->pty_fd) : -EBADF;
-	if (copy >= 0 && (!instance->log ||
-			  log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0))
+	if (copy >= 0 &&
+	    (!instance->log || log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0))
 		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
 }
 
@@ -356,8 +356,8 @@ void oneoffs_settle(struct oneoffs *oneoffs)
 		ended |= instance->oneoff && instance->auto_remove && !instance_runs(instance);
 	}
 	if (foreground &&
-	    sd_event_add_time_relative(oneoffs->supervisor->event, &oneoffs->settle, CLOCK_MONOTONIC,
-				       RETURN_USEC, 0, on_none_came, oneoffs) < 0)
+	    sd_event_add_time_relative(oneoffs->supervisor->event, &oneoffs->settle,
+				       CLOCK_MONOTONIC, RETURN_USEC, 0, on_none_came, oneoffs) < 0)
 		log_error("no timer for clients that do not come back");
 	if (ended)
 		sweep_later(oneoffs, 0);

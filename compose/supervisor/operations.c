@@ -368,10 +368,9 @@ static int create_container(struct converge *converge, size_t index, struct erro
 		origin.foreground = converge->oneoff.foreground;
 		origin.auto_remove = converge->oneoff.auto_remove;
 	}
-	if (instance_create(supervisor,
-			    operation->oneoff ? converge->oneoff.model : converge->model,
-			    operation->service, name, operation->number, &origin, &instance,
-			    err) < 0)
+	if (instance_create(
+		    supervisor, operation->oneoff ? converge->oneoff.model : converge->model,
+		    operation->service, name, operation->number, &origin, &instance, err) < 0)
 		return -err->code;
 	image = observe_image(supervisor, instance->image_id, err);
 	if (!image)

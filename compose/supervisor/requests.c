@@ -405,12 +405,18 @@ static const struct {
 	void (*handle)(struct connection *connection, const json_t *request, int *fds,
 		       size_t count);
 } handlers[] = {
-	{REQUEST_ATTACH, handle_attach},       {REQUEST_CONVERGE, handle_converge},
-	{REQUEST_EVENTS, handle_events},       {REQUEST_EXEC, handle_exec},
-	{REQUEST_EXEC_WAIT, handle_exec_wait}, {REQUEST_LOGS_SYNC, handle_logs_sync},
-	{REQUEST_PING, handle_ping},           {REQUEST_PS, handle_ps},
-	{REQUEST_REEXEC, handle_reexec},       {REQUEST_SHUTDOWN, handle_shutdown},
-	{REQUEST_RUN, handle_run},             {REQUEST_WAIT, handle_wait},
+	{REQUEST_ATTACH, handle_attach},
+	{REQUEST_CONVERGE, handle_converge},
+	{REQUEST_EVENTS, handle_events},
+	{REQUEST_EXEC, handle_exec},
+	{REQUEST_EXEC_WAIT, handle_exec_wait},
+	{REQUEST_LOGS_SYNC, handle_logs_sync},
+	{REQUEST_PING, handle_ping},
+	{REQUEST_PS, handle_ps},
+	{REQUEST_REEXEC, handle_reexec},
+	{REQUEST_SHUTDOWN, handle_shutdown},
+	{REQUEST_RUN, handle_run},
+	{REQUEST_WAIT, handle_wait},
 	{REQUEST_KILL, handle_kill},
 };
 
