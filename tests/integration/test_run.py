@@ -111,12 +111,13 @@ def test_a_terminal(project):
     terminal.resize(20, 60)
     terminal.write("sleep 1; stty size\n")
     terminal.read_until(r"20 60", 20)
-    terminal.write("cat\nback\n")
-    terminal.read_until(r"back\s+back", 30)
-    terminal.write("\x03")
-    terminal.read_until(r"[#$] ")
     terminal.write("exit 5\n")
     assert terminal.wait(20) == 5
+    terminal = project.pty("run", "--rm", "app", "sh", "-c", "trap 'echo caught; exit 6' INT; "
+                           "echo ready; while :; do sleep 0.1; done")
+    terminal.read_until("ready", 30)
+    terminal.write("\x03")
+    assert terminal.wait(30) == 6 and "caught" in terminal.output
     # Short output is all there, however soon the program ends.
     for _ in range(5):
         terminal = project.pty("run", "-q", "--rm", "app", "echo", "said")
