@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -8,23 +7,29 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/config_lists.h"
+#include "compose/cli/image_digests.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/load/explain.h"
 #include "compose/model/emit.h"
 
 static bool quiet, services, volumes, networks, images, models, profiles, variables, environment;
 static bool no_interpolate, no_normalize, no_path_resolution, no_env_resolution, no_consistency;
 static bool resolve_digests, lock_digests;
-static const char *format, *output, *hash;
+static const char *format, *output, *hash, *explain;
 
 static const struct option options[] = {
 	{"environment", 0, OPTION_FLAG, &environment, NULL,
 	 "Show the variables that ${...} is filled from"},
+	{"explain", 0, OPTION_STRING, &explain, "path",
+	 "Who set a value (services.web.ports): each file and line, and the variables in it"},
 	{"format", 0, OPTION_STRING, &format, "string", "yaml (default) or json"},
 	{"hash", 0, OPTION_STRING, &hash, "string",
 	 "Show the hash by which changes are noticed, of SERVICE or of all (*)"},
 	{"images", 0, OPTION_FLAG, &images, NULL, "Names of images only"},
-	{"lock-image-digests", 0, OPTION_FLAG, &lock_digests, NULL, NULL},
+	{"lock-image-digests", 0, OPTION_FLAG, &lock_digests, NULL,
+	 "An override file that pins each image to what its tag means now"},
 	{"models", 0, OPTION_FLAG, &models, NULL, "Names of models only"},
 	{"networks", 0, OPTION_FLAG, &networks, NULL, "Names of networks only"},
 	{"no-consistency", 0, OPTION_FLAG, &no_consistency, NULL,
@@ -39,7 +44,8 @@ static const struct option options[] = {
 	{"output", 'o', OPTION_STRING, &output, "string", "Write to this file"},
 	{"profiles", 0, OPTION_FLAG, &profiles, NULL, "Names of profiles only"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Check the file and print nothing"},
-	{"resolve-image-digests", 0, OPTION_FLAG, &resolve_digests, NULL, NULL},
+	{"resolve-image-digests", 0, OPTION_FLAG, &resolve_digests, NULL,
+	 "Pin images to what their tags mean now"},
 	{"services", 0, OPTION_FLAG, &services, NULL, "Names of services only"},
 	{"variables", 0, OPTION_FLAG, &variables, NULL,
 	 "Variables that the files mention, with their defaults"},
@@ -47,100 +53,7 @@ static const struct option options[] = {
 	{NULL},
 };
 
-static const char *const variable_columns[] = {
-	"NAME",      "name", "REQUIRED", "required", "DEFAULT VALUE", "default", "ALTERNATE VALUE",
-	"alternate", NULL,
-};
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void print_sorted(char **list)
-{
-	if (list)
-		qsort(list, strv_length(list), sizeof(*list), compare);
-	strv_foreach(name, list)
-		puts(name);
-}
-
-static void print_profiles(const struct project *project)
-{
-	_cleanup_strv_ char **seen = NULL;
-
-	for (size_t i = 0; i < project->service_count; i++)
-		strv_foreach(profile, project->services[i].profiles) {
-			if (!strv_contains(seen, profile))
-				strv_append(&seen, profile);
-		}
-	print_sorted(seen);
-}
-
-static void print_names(const struct project *project)
-{
-	_cleanup_strv_ char **names = NULL;
-
-	for (size_t i = 0; services && i < project->service_count; i++)
-		strv_append(&names, project->services[i].name);
-	for (size_t i = 0; networks && i < project->network_count; i++)
-		strv_append(&names, project->networks[i].key);
-	for (size_t i = 0; volumes && i < project->volume_count; i++)
-		strv_append(&names, project->volumes[i].key);
-	print_sorted(names);
-}
-
-static void print_images(const struct project *project)
-{
-	for (size_t i = 0; i < project->service_count; i++) {
-		const struct service *service = &project->services[i];
-
-		if (service->image)
-			puts(service->image);
-		else
-			printf("%s-%s\n", project->name, service->name);
-	}
-}
-
-static int print_hashes(const struct project *project, struct error *err)
-{
-	_cleanup_strv_ char **wanted = strcmp(hash, "*") ? strv_split(hash, ",") : NULL;
-	char hex[65];
-
-	strv_foreach(name, wanted) {
-		if (!project_service(project, name))
-			return error_set(err, ENOENT, "no such service: %s", name);
-	}
-	for (size_t i = 0; i < project->service_count; i++) {
-		const struct service *service = &project->services[i];
-
-		if (wanted && !strv_contains(wanted, service->name))
-			continue;
-		service_hash(project, service, hex);
-		printf("%s %s\n", service->name, hex);
-	}
-	return 0;
-}
-
-static int print_variables(const struct load_options *load, struct error *err)
-{
-	_cleanup_json_ json_t *rows = NULL;
-	int r = load_variables(load, &rows, err);
-
-	if (r < 0)
-		return r;
-	return output_rows(rows, format && !strcmp(format, "json") ? "json" : NULL,
-			   variable_columns, OUTPUT_ARRAY, err);
-}
-
-static void print_environment(void)
-{
-	_cleanup_strv_ char **list = strv_dup(environ);
-
-	print_sorted(list);
-}
-
-static int write_config(const json_t *json, struct error *err)
+static int write_config(const json_t *json, bool variables_left, struct error *err)
 {
 	_cleanup_fclose_ FILE *file = output ? fopen(output, "we") : NULL;
 	FILE *out = file ? file : stdout;
@@ -149,7 +62,7 @@ static int write_config(const json_t *json, struct error *err)
 
 	if (output && !file)
 		return error_errno(err, "open %s", output);
-	if (no_interpolate)
+	if (variables_left)
 		r = as_json ? config_render_model_json(json, out)
 			    : config_render_model_yaml(json, out);
 	else
@@ -159,79 +72,200 @@ static int write_config(const json_t *json, struct error *err)
 	return r < 0 ? error_code(err, r, "write %s", output ? output : "the configuration") : 0;
 }
 
+/* docker compose's JSON has extensions of the project and of nothing below it. */
+static void drop_extensions(json_t *object)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, value) if (str_starts_with(key, "x-"))
+		json_object_del(object, key);
+}
+
+static void drop_inner_extensions(json_t *project)
+{
+	static const char *const sections[] = {"services", "networks", "volumes",
+					       "secrets",  "configs",  "models"};
+	const char *key;
+	json_t *object;
+
+	array_foreach(section, sections)
+		json_object_foreach(json_object_get(project, *section), key, object) {
+			drop_extensions(object);
+			drop_extensions(json_object_get(object, "deploy"));
+			drop_extensions(json_object_get(object, "build"));
+			drop_extensions(json_object_get(object, "healthcheck"));
+			drop_extensions(json_object_get(object, "logging"));
+		}
+}
+
 static int print_config(const struct project *project, struct error *err)
 {
 	_cleanup_json_ json_t *json = project_to_json(project, false);
 
-	return write_config(json, err);
+	if (resolve_digests || lock_digests) {
+		int r = image_digests_pin(json, err);
+
+		if (r < 0)
+			return r;
+	}
+	if (lock_digests)
+		image_digests_only(json, false);
+	if (quiet)
+		return 0;
+	if (format && !strcmp(format, "json"))
+		drop_inner_extensions(json);
+	return write_config(json, false, err);
+}
+
+static int print_draft_services(const json_t *model)
+{
+	const char *name;
+	json_t *service;
+
+	json_object_foreach(json_object_get(model, "services"), name, service)
+		puts(name);
+	return 0;
 }
 
 /* Without interpolation values need not be of any form: the merged files, and no project. */
-static int print_model(const struct load_options *load, struct error *err)
+static int print_draft(const struct load_options *load, struct project_args *args,
+		       struct error *err)
 {
 	_cleanup_json_ json_t *json = NULL;
-	int r = load_model(load, &json, err);
+	int r = load_model(load, &json, &args->report, err);
 
-	return r < 0 || quiet ? r : write_config(json, err);
+	if (r >= 0 && (resolve_digests || lock_digests))
+		r = image_digests_pin(json, err);
+	if (r < 0)
+		return r;
+	if (lock_digests)
+		image_digests_only(json, true);
+	if (services)
+		return print_draft_services(json);
+	return quiet ? 0 : write_config(json, true, err);
+}
+
+static int print_variables(const struct load_options *load, struct project_args *args,
+			   struct error *err)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	int r = load_variables(load, &rows, &args->report, err);
+
+	return r < 0 || quiet ? r : config_print_variables(rows, format, err);
+}
+
+static int print_environment(const struct load_options *load, struct project_args *args,
+			     struct error *err)
+{
+	_cleanup_strv_ char **list = NULL;
+	int r = load_environment(load, &list, &args->report, err);
+
+	strv_foreach(entry, quiet ? NULL : list)
+		puts(entry);
+	return r;
+}
+
+static int print_explanation(const struct load_options *load, struct project_args *args,
+			     struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = load_explain(load, explain, &text, &args->report, err);
+
+	if (r >= 0 && !quiet)
+		fputs(text, stdout);
+	return r;
 }
 
 static int print(const struct project *project, struct error *err)
 {
-	if (quiet)
+	if (hash)
+		return quiet ? 0 : config_print_hashes(project, hash, err);
+	if (quiet && (services || volumes || networks || models || profiles || images))
 		return 0;
-	if (services || networks || volumes)
-		print_names(project);
+	if (services)
+		config_print_services(project);
+	else if (volumes)
+		config_print_volumes(project);
+	else if (networks)
+		config_print_networks(project);
+	else if (models)
+		config_print_models(project);
 	else if (profiles)
-		print_profiles(project);
+		config_print_profiles(project);
 	else if (images)
-		print_images(project);
-	else if (hash)
-		return print_hashes(project, err);
-	else if (!models)
+		config_print_images(project);
+	else
 		return print_config(project, err);
 	return 0;
 }
 
+/* Lists of names are of the whole project, whatever is named behind them. */
+static bool is_of_whole_project(void)
+{
+	return services || volumes || networks || models || hash;
+}
+
 static void fill_in(struct project_args *args, char **names, struct load_options *load)
 {
+	static char *every_profile[] = {(char *)"*", NULL};
+
 	project_args_load_options(args, load);
-	load->services = names[0] ? names : NULL;
+	load->services = names[0] && !is_of_whole_project() ? names : NULL;
 	load->with_dependencies = true;
 	load->no_interpolate = no_interpolate;
 	load->no_normalize = no_normalize;
 	load->no_path_resolution = no_path_resolution;
-	load->no_env_resolution = no_env_resolution;
+	load->no_env_resolution = no_env_resolution || is_of_whole_project() || profiles || images;
 	load->no_consistency = no_consistency;
+	load->unset_sources = true;
+	if (profiles)
+		load->profiles = every_profile;
+}
+
+static int check(struct error *err)
+{
+	if (format && strcmp(format, "json") != 0 && strcmp(format, "yaml") != 0)
+		return error_set(err, EINVAL, "unsupported format \"%s\": there are yaml and json",
+				 format);
+	return 0;
+}
+
+static int print_project(const struct load_options *load, struct project_args *args,
+			 struct error *err)
+{
+	struct project *project = NULL;
+	int r = load_project(load, &project, &args->report, err);
+
+	if (r >= 0)
+		r = print(project, err);
+	project_free(project);
+	return r;
+}
+
+static bool is_draft(void)
+{
+	return no_interpolate && !volumes && !networks && !profiles && !images && !hash && !models;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	char *const every_profile[] = {"*", NULL};
-	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	struct load_options load;
-	int r;
+	int r = check(&err);
 
-	if (format && strcmp(format, "json") != 0 && strcmp(format, "yaml") != 0) {
-		error_set(&err, EINVAL, "unsupported format \"%s\"", format);
-		return output_fail(args, &err);
-	}
-	if (environment) {
-		print_environment();
-		return 0;
-	}
 	fill_in(args, argv, &load);
-	if (variables)
-		return print_variables(&load, &err) < 0 ? output_fail(args, &err) : 0;
-	if (no_interpolate && !services && !networks && !volumes && !profiles && !images && !hash &&
-	    !models)
-		return print_model(&load, &err) < 0 ? output_fail(args, &err) : 0;
-	if (profiles)
-		load.profiles = every_profile;
-	r = load_project(&load, &project, &args->report, &err);
-	if (r >= 0)
-		r = print(project, &err);
-	project_free(project);
+	if (r >= 0 && variables)
+		r = print_variables(&load, args, &err);
+	else if (r >= 0 && environment)
+		r = print_environment(&load, args, &err);
+	else if (r >= 0 && explain)
+		r = print_explanation(&load, args, &err);
+	else if (r >= 0 && is_draft())
+		r = print_draft(&load, args, &err);
+	else if (r >= 0)
+		r = print_project(&load, args, &err);
 	return r < 0 ? output_fail(args, &err) : 0;
 }
 

@@ -118,12 +118,35 @@ static char *render(const struct loader *l, const char *path)
 
 	add_value(&text, l, path);
 	if (!e->count)
-		strbuf_add(&text, "no file sets it\n");
+		strbuf_add(&text, "no file sets it: a default\n");
 	for (size_t i = e->count; i-- > 0;) {
 		add_said(&text, e->said[i], word);
 		word = e->said[i]->tag == NODE_UNTAGGED ? relation(e) : "overrides";
 	}
 	return strbuf_take(&text);
+}
+
+/* The last part of the path that is not there, and what is there beside it. */
+static int not_found(const struct loader *l, const char *path, struct error *err)
+{
+	_cleanup_json_ json_t *json = project_to_json(l->project, false);
+	const json_t *value = json, *next;
+	char *const *at = l->trace->path;
+	_cleanup_free_ const char **names = NULL;
+	const char *key, *meant = NULL;
+	json_t *other;
+	size_t n = 0;
+
+	while (*at && (next = value_at(value, (char *[]){*at, NULL}))) {
+		value = next;
+		at++;
+	}
+	names = new_array(const char *, json_object_size(value) + 1);
+	json_object_foreach((json_t *)value, key, other)
+		names[n++] = key;
+	meant = *at ? str_suggest(*at, names, n) : NULL;
+	return error_set(err, ENOENT, "%s: nothing of this name is in the project%s%s%s", path,
+			 meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
 int load_explain(const struct load_options *options, const char *path, char **ret,
@@ -136,7 +159,7 @@ int load_explain(const struct load_options *options, const char *path, char **re
 	if (r >= 0)
 		*ret = render(&l, path);
 	if (r >= 0 && !trace.count && str_starts_with(*ret, path) && strstr(*ret, "not set"))
-		r = error_set(err, ENOENT, "%s: nothing of this name is in the project", path);
+		r = not_found(&l, path, err);
 	if (r < 0)
 		free(TAKE_PTR(*ret));
 	pipeline_done(&l);

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/load/load.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/alloc.h"
 #include "common/json.h"
 #include "common/str.h"
 
 #include "compose/load/documents.h"
+#include "compose/load/draft.h"
 #include "compose/load/name.h"
 #include "compose/load/pipeline.h"
-#include "compose/tree/json_node.h"
 
 int load_project(const struct load_options *options, struct project **ret, char **ret_report,
 		 struct error *err)
@@ -53,18 +57,54 @@ int load_project_name(const struct load_options *options, char **ret_name, struc
 	return r < 0 ? r : 0;
 }
 
-int load_model(const struct load_options *options, json_t **ret, struct error *err)
+/* Up to the merged files, whose variables stay as they are. */
+static int read_files(struct loader *l, char **ret_report, struct error *err)
 {
-	struct loader l = {.options = options};
-	int r = pipeline_find(&l, err);
+	int r = pipeline_find(l, err);
 
-	if (r >= 0 && !l.files)
+	if (r >= 0 && !l->files)
 		r = error_set(err, ENOENT, "no configuration file provided: not found");
 	if (r >= 0)
-		r = pipeline_read(&l, err);
+		r = pipeline_read(l, err);
+	if (ret_report)
+		*ret_report = r < 0 ? pipeline_report(l, err) : NULL;
+	return r;
+}
+
+int load_model(const struct load_options *options, json_t **ret, char **ret_report,
+	       struct error *err)
+{
+	struct load_options plain = *options;
+	struct loader l = {.options = &plain};
+	int r;
+
+	plain.no_interpolate = true;
+	r = read_files(&l, ret_report, err);
+	if (r >= 0)
+		*ret = draft_model(&l);
+	pipeline_done(&l);
+	return r < 0 ? r : 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int load_environment(const struct load_options *options, char ***ret, char **ret_report,
+		     struct error *err)
+{
+	struct loader l = {.options = options};
+	int r = pipeline_run(&l, ret_report, err);
+	size_t count = 0;
+
+	*ret = NULL;
 	if (r >= 0) {
-		*ret = node_to_json(l.root);
-		json_object_set_new(*ret, "name", json_string(l.name));
+		map_foreach(entry, &l.variables)
+			*array_add(*ret, count) =
+				str_printf("%s=%s", entry->key, (const char *)entry->value);
+		qsort(*ret, count, sizeof(**ret), compare_entries);
+		*array_add(*ret, count) = NULL;
 	}
 	pipeline_done(&l);
 	return r < 0 ? r : 0;
@@ -92,21 +132,40 @@ static void add_variable(void *data, const struct interpolate_variable *variable
 		json_put_string(row, "alternate", variable->alternate);
 }
 
-int load_variables(const struct load_options *options, json_t **ret, struct error *err)
+static int compare_rows(const void *a, const void *b)
+{
+	return strcmp(json_get_string(*(json_t *const *)a, "name"),
+		      json_get_string(*(json_t *const *)b, "name"));
+}
+
+static json_t *sort_rows(json_t *rows)
+{
+	size_t count = json_array_size(rows);
+	_cleanup_free_ json_t **list = new_array(json_t *, count + 1);
+	json_t *sorted = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = json_array_get(rows, i);
+	qsort(list, count, sizeof(json_t *), compare_rows);
+	for (size_t i = 0; i < count; i++)
+		json_array_append(sorted, list[i]);
+	json_decref(rows);
+	return sorted;
+}
+
+int load_variables(const struct load_options *options, json_t **ret, char **ret_report,
+		   struct error *err)
 {
 	struct load_options plain = *options;
 	struct loader l = {.options = &plain};
 	int r;
 
 	plain.no_interpolate = true;
-	r = pipeline_find(&l, err);
-	if (r >= 0 && !l.files)
-		r = error_set(err, ENOENT, "no configuration file provided: not found");
-	if (r >= 0)
-		r = pipeline_read(&l, err);
+	r = read_files(&l, ret_report, err);
 	if (r >= 0) {
 		*ret = json_array();
 		interpolate_mentions(l.root, add_variable, *ret);
+		*ret = sort_rows(*ret);
 	}
 	pipeline_done(&l);
 	return r < 0 ? r : 0;

@@ -31,12 +31,18 @@ int load_project(const struct load_options *options, struct project **ret, char 
 int load_project_name(const struct load_options *options, char **ret_name, struct error *err);
 
 /*
- * The merged files as JSON and nothing more: for `config --no-interpolate`, whose values need not
- * be of any form yet. New reference.
+ * The merged files with ${...} left as it is, for `config --no-interpolate`. Values need not be of
+ * any form yet, so this is no project. New reference.
  */
-int load_model(const struct load_options *options, json_t **ret, struct error *err);
+int load_model(const struct load_options *options, json_t **ret, char **ret_report,
+	       struct error *err);
 
 /* Variables that the files mention, as rows {name, required, default, alternate}; new reference. */
-int load_variables(const struct load_options *options, json_t **ret, struct error *err);
+int load_variables(const struct load_options *options, json_t **ret, char **ret_report,
+		   struct error *err);
+
+/* What ${...} sees: KEY=VALUE, sorted; new list. */
+int load_environment(const struct load_options *options, char ***ret, char **ret_report,
+		     struct error *err);
 
 #endif

@@ -145,7 +145,7 @@ static struct position position_of(const struct loader *l, const char *where)
 }
 
 /* An error that ended a step stands behind those that did not, unless it is one of them. */
-static char *take_report(struct loader *l, const struct error *err)
+char *pipeline_report(struct loader *l, const struct error *err)
 {
 	struct position at = position_of(l, err->where);
 	const struct error *first = &l->report.first;
@@ -161,6 +161,6 @@ int pipeline_run(struct loader *l, char **ret_report, struct error *err)
 	int r = run(l, err);
 
 	if (ret_report)
-		*ret_report = r < 0 ? take_report(l, err) : NULL;
+		*ret_report = r < 0 ? pipeline_report(l, err) : NULL;
 	return r;
 }

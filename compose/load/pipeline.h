@@ -12,6 +12,8 @@ int pipeline_find(struct loader *l, struct error *err);
 int pipeline_read(struct loader *l, struct error *err);
 /* All of it: l->project. The text of all problems goes to *ret_report (new, may be NULL). */
 int pipeline_run(struct loader *l, char **ret_report, struct error *err);
+/* The text of all problems, of which @err is the one that ended it. New string. */
+char *pipeline_report(struct loader *l, const struct error *err);
 void pipeline_done(struct loader *l);
 
 #endif

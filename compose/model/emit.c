@@ -345,3 +345,14 @@ int config_render_model_yaml(const json_t *model, FILE *out)
 {
 	return render_yaml(model, false, out);
 }
+
+int config_render_value_yaml(const json_t *value, FILE *out)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+
+	if (json_object_size(value))
+		add_mapping(&text, value, 0, false);
+	else
+		strbuf_add(&text, "{}\n");
+	return emit_write(&text, false, out);
+}

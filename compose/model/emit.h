@@ -17,5 +17,7 @@ int config_render_json(const json_t *canonical, FILE *out);
 /* What load_model() gives, whose dollars are those of the file: they stay single. */
 int config_render_model_yaml(const json_t *model, FILE *out);
 int config_render_model_json(const json_t *model, FILE *out);
+/* Any mapping. */
+int config_render_value_yaml(const json_t *value, FILE *out);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "compose/cli/command.h"
 #include "compose/control/requests.h"
+#include "compose/load/explain.h"
 #include "compose/load/load.h"
 
 #include "tests/support/scratch.h"
@@ -47,15 +48,31 @@ int load_project_name(const struct load_options *options, char **ret_name, struc
 	return 0;
 }
 
-int load_model(const struct load_options *options, json_t **ret, struct error *err)
+int load_model(const struct load_options *options, json_t **ret, char **ret_report,
+	       struct error *err)
 {
 	return json_parse(fake_project, strlen(fake_project), ret, err);
 }
 
-int load_variables(const struct load_options *options, json_t **ret, struct error *err)
+int load_variables(const struct load_options *options, json_t **ret, char **ret_report,
+		   struct error *err)
 {
 	*ret = json_pack("[{s:s, s:b, s:s, s:s}]", "name", "X", "required", 0, "default", "1",
 			 "alternate", "");
+	return 0;
+}
+
+int load_environment(const struct load_options *options, char ***ret, char **ret_report,
+		     struct error *err)
+{
+	*ret = strv_dup((char *[]){(char *)"X=1", NULL});
+	return 0;
+}
+
+int load_explain(const struct load_options *options, const char *path, char **ret,
+		 char **ret_report, struct error *err)
+{
+	*ret = str_printf("%s = 1\n", path);
 	return 0;
 }
 

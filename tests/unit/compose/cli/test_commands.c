@@ -171,7 +171,8 @@ Test(commands, missing_images_are_all_named_before_anything_starts, .init = fake
 	expect("config --images", 0, "nginx\n", "");
 	expect("config --networks", 0, "default\n", "");
 	expect("config -q", 0, "", "");
-	expect("config --format toml", 1, "", "unsupported format \"toml\"\n");
+	expect("config --format toml", 1, "",
+	       "unsupported format \"toml\": there are yaml and json\n");
 }
 
 Test(commands, ps_of_a_running_project, .init = fake_setup, .fini = fake_done)

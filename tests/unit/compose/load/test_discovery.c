@@ -189,7 +189,7 @@ Test(variables, mentioned, .init = setup, .fini = teardown)
 
 	put("vars/compose.yaml",
 	    "services: {a: {image: \"${A:-d$B}${C?x}\", user: \"${D+y}$A\"}}\n");
-	cr_assert(load_variables(&options, &rows_found, &err) == 0, "%s", err.message);
+	cr_assert(load_variables(&options, &rows_found, NULL, &err) == 0, "%s", err.message);
 	text = json_text(rows_found);
 	cr_expect_str_eq(text,
 			 "[{\"name\":\"A\",\"required\":false,\"default\":\"d$B\","

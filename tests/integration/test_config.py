@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`config` with its flags, and the ways in which files, variables and profiles reach it."""
+
+import json
+
+FILES = {
+    "compose.yaml": """\
+name: shop
+services:
+  web:
+    image: "nginx:${TAG:-1.25}"
+    ports: ["${PORT:?which port}:80"]
+    environment: {DB_HOST: db, DBNAME: shop}
+    env_file: web.env
+    depends_on: [db]
+    volumes: ["./html:/html"]
+    x-note: {b: 1, a: 2}
+  db: {image: postgres, volumes: ["data:/d"], networks: [back]}
+  debug: {image: busybox, profiles: [dev, test]}
+networks: {back: {}, unused: {}}
+volumes: {data: {}}
+x-top: 1
+""",
+    "compose.override.yaml": "services: {web: {labels: [a=b]}}\n",
+    ".env": "PORT=8080\nCOMPOSE_PROFILES=\n",
+    "web.env": "FROM_FILE='$x'\n",
+    "other.env": "PORT=9\nTAG=2\n",
+    "later.env": "TAG=3\n",
+}
+
+
+def lines(result):
+    return result.stdout.split()
+
+
+def test_lists(berth):
+    project = berth.project(FILES)
+
+    def config(*args, **options):
+        return project.run("config", *args, **options)
+
+    assert lines(config("--services")) == ["db", "web"]
+    assert lines(config("--services", "db")) == ["db", "web"]
+    assert lines(project.run("--profile", "dev", "config", "--services")) == ["db", "debug", "web"]
+    assert lines(config("--volumes")) == ["data"]
+    assert lines(config("--networks")) == ["back", "default"]
+    assert lines(config("--images")) == ["postgres", "nginx:1.25"]
+    assert lines(config("--images", "db")) == ["postgres"]
+    assert lines(config("--profiles")) == ["dev", "test"]
+    assert lines(config("--models")) == []
+    hashes = dict(line.split() for line in config("--hash", "*").stdout.splitlines())
+    assert sorted(hashes) == ["db", "web"] and all(len(h) == 64 for h in hashes.values())
+    assert config("--hash", "db").stdout == f"db {hashes['db']}\n"
+    unknown = config("--hash", "nope", check=False)
+    assert (unknown.returncode, unknown.stderr) == (1, "no such service: nope\n")
+    environment = config("--environment").stdout.splitlines()
+    assert "COMPOSE_PROJECT_NAME=shop" in environment and "PORT=8080" in environment
+    assert environment == sorted(environment)
+    table = config("--variables").stdout.splitlines()
+    assert [row.split() for row in table[1:]] == [["PORT", "true"], ["TAG", "false", "1.25"]]
+    assert json.loads(config("--variables", "--format", "json").stdout)["TAG"] == {
+        "Name": "TAG", "DefaultValue": "1.25", "PresenceValue": "", "Required": False}
+
+
+def test_forms(berth):
+    project = berth.project(FILES)
+
+    def model(*args, before=(), **options):
+        return json.loads(project.run(*before, "config", "--format", "json", *args,
+                                      **options).stdout)
+
+    whole = model()
+    web = whole["services"]["web"]
+    assert list(whole) == ["name", "networks", "services", "volumes", "x-top"]
+    assert web["ports"] == [{"mode": "ingress", "target": 80, "published": "8080",
+                             "protocol": "tcp"}]
+    assert web["environment"] == {"DBNAME": "shop", "DB_HOST": "db", "FROM_FILE": "$$x"}
+    assert web["labels"] == {"a": "b"} and "x-note" not in web and "env_file" not in web
+    assert web["volumes"][0]["source"] == f"{project.path}/html"
+    text = project.run("config").stdout
+    assert text.index("DB_HOST") < text.index("DBNAME") and "    x-note:\n      a: 2\n" in text
+    assert list(model("db")["services"]) == ["db"]
+    assert list(model("web")["services"]) == ["db", "web"]
+    assert "networks" not in model("--no-normalize")["services"]["web"]
+    assert model("--no-path-resolution")["services"]["web"]["volumes"][0]["source"] == "./html"
+    assert "env_file" in model("--no-env-resolution")["services"]["web"]
+    assert model("--no-interpolate")["services"]["web"]["image"] == "nginx:${TAG:-1.25}"
+    images = [("--env-file", "other.env"), ("--env-file", "other.env", "--env-file", "later.env")]
+    assert [model(before=flags)["services"]["web"]["image"] for flags in images] == [
+        "nginx:2", "nginx:3"]
+    assert model(env={"PORT": "1"})["services"]["web"]["ports"][0]["published"] == "1"
+    assert list(model(env={"COMPOSE_PROFILES": "x,test"})["services"]) == ["db", "debug", "web"]
+    bare = project.run("config", check=False, env={"COMPOSE_DISABLE_ENV_FILE": "1"})
+    assert "required variable PORT is missing a value: which port" in bare.stderr
+    stdin = project.run("-f", "-", "config", "--images", input="services: {a: {image: piped}}")
+    assert stdin.stdout == "piped\n"
+    project.run("config", "-o", "out.yaml")
+    assert project.run("-f", "out.yaml", "config").stdout == text
+    assert project.run("config", "-q").stdout == ""
+
+
+def test_explain(berth):
+    project = berth.project(FILES)
+    project.write({"last.yaml": "services: {web: {image: !override \"x:${TAG-9}\"}}\n"})
+    said = project.run("-f", "compose.yaml", "-f", "last.yaml", "config", "--explain",
+                       "services.web.image").stdout
+    assert said == """\
+services.web.image = "x:9"
+set by last.yaml:1:18 (!override)
+      | services: {web: {image: !override "x:${TAG-9}"}}
+        ${TAG} is not set, so "9"
+overrides compose.yaml:4:5
+      |     image: "nginx:${TAG:-1.25}"
+        ${TAG} is not set, so "1.25"
+"""
+    typo = project.run("config", "--explain", "services.web.imge", check=False)
+    assert typo.returncode == 1 and "did you mean 'image'?" in typo.stderr
+
+
+def test_digests(berth):
+    project = berth.project({"compose.yaml": "services: {a: {image: busybox, user: nobody}}\n"})
+    pinned = project.run("config", "--resolve-image-digests", "--format", "json")
+    image = json.loads(pinned.stdout)["services"]["a"]["image"]
+    assert image.startswith("docker.io/library/busybox:latest@sha256:") and len(image) == 104
+    lock = project.run("config", "--lock-image-digests")
+    assert lock.stdout == f"services:\n  a:\n    command: null\n    entrypoint: null\n    image: {image}\n"
+    draft = project.run("config", "--lock-image-digests", "--no-interpolate")
+    assert draft.stdout == f"services:\n  a:\n    image: {image}\n"
+    project.write({"compose.yaml": "services: {a: {image: absent}}\n"})
+    missing = project.run("config", "--resolve-image-digests", check=False)
+    assert missing.returncode == 1 and "service a: image absent" in missing.stderr
