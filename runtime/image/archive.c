@@ -11,8 +11,7 @@
 #include "common/dl.h"
 #include "common/fd.h"
 
-#define READ_SIZE  (1 << 20)
-#define FLUSH_SIZE (8 << 20)
+#define READ_SIZE (1 << 20)
 
 const struct libarchive *libarchive_load(struct error *err)
 {
@@ -29,33 +28,8 @@ const struct libarchive *libarchive_load(struct error *err)
 	return &library;
 }
 
-static ssize_t fd_source_read(struct byte_source *base, const void **ret_data, struct error *err)
-{
-	struct fd_source *source = (struct fd_source *)base;
-	ssize_t n;
-
-	do
-		n = read(source->fd, source->buffer, READ_SIZE);
-	while (n < 0 && errno == EINTR);
-	*ret_data = source->buffer;
-	return n < 0 ? error_errno(err, "read the archive") : n;
-}
-
-void fd_source_init(struct fd_source *source, int fd)
-{
-	*source = (struct fd_source){
-		.base.read = fd_source_read, .fd = fd, .buffer = alloc(READ_SIZE)};
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-}
-
-void fd_source_done(struct fd_source *source)
-{
-	free(source->buffer);
-	source->buffer = NULL;
-}
-
 /* The words of whichever failed: a callback of ours, or the library. */
-static int reader_failed(struct tar_reader *reader, struct archive *archive, struct error *err)
+static int reader_failed(struct tar_reader *reader, struct error *err)
 {
 	const char *words;
 
@@ -63,18 +37,8 @@ static int reader_failed(struct tar_reader *reader, struct archive *archive, str
 		*err = reader->failure;
 		return -err->code;
 	}
-	words = reader->lib->archive_error_string(archive);
+	words = reader->lib->archive_error_string(reader->tar);
 	return error_set(err, EBADMSG, "not a valid archive: %s", words ? words : "unknown reason");
-}
-
-static la_ssize_t read_compressed(struct archive *archive, void *data, const void **ret_data)
-{
-	struct tar_reader *reader = data;
-	ssize_t n = reader->source->read(reader->source, ret_data, &reader->failure);
-
-	if (n < 0)
-		reader->lib->archive_set_error(archive, EIO, "%s", reader->failure.message);
-	return n < 0 ? ARCHIVE_FATAL : n;
 }
 
 static int take_plain(struct tar_reader *reader, const void *data, size_t size)
@@ -85,65 +49,32 @@ static int take_plain(struct tar_reader *reader, const void *data, size_t size)
 	if (reader->bytes > reader->limit)
 		return error_set(&reader->failure, EFBIG,
 				 "the archive is larger than what is free on the disk");
-	sha256_update(&reader->sha, data, size);
+	if (!reader->no_digest)
+		sha256_update(&reader->sha, data, size);
 	if (reader->copy_fd < 0)
 		return 0;
 	r = fd_write_all(reader->copy_fd, data, size);
-	if (r < 0)
-		return error_code(&reader->failure, r, "store the archive");
-	/* The disk starts on it now, rather than when all is waited for. */
-	if (reader->bytes - reader->flushing >= FLUSH_SIZE) {
-		(void)sync_file_range(reader->copy_fd, (off_t)reader->flushing,
-				      (off_t)(reader->bytes - reader->flushing),
-				      SYNC_FILE_RANGE_WRITE);
-		reader->flushing = reader->bytes;
-	}
-	return 0;
+	return r < 0 ? error_code(&reader->failure, r, "store the archive") : 0;
 }
 
-/* What the tar reader reads: the decompressed stream, looked at in passing. */
+/* The decompressed stream, looked at in passing. */
+static ssize_t next_plain(struct tar_reader *reader, const void **ret_data)
+{
+	struct byte_source *source = reader->ahead ? &reader->ahead->base : &reader->plain.base;
+	ssize_t n = source->read(source, ret_data, &reader->failure);
+
+	return n > 0 && take_plain(reader, *ret_data, (size_t)n) < 0 ? -1 : n;
+}
+
 static la_ssize_t read_plain(struct archive *tar, void *data, const void **ret_data)
 {
 	struct tar_reader *reader = data;
-	la_int64_t offset;
-	size_t size = 0;
-	int r;
+	ssize_t n = next_plain(reader, ret_data);
 
-	do
-		r = reader->lib->archive_read_data_block(reader->raw, ret_data, &size, &offset);
-	while (r == ARCHIVE_OK && size == 0);
-	if (r == ARCHIVE_EOF)
-		return 0;
-	if (r != ARCHIVE_OK && !reader->failure.code)
-		reader_failed(reader, reader->raw, &reader->failure);
-	if (r != ARCHIVE_OK || take_plain(reader, *ret_data, size) < 0) {
-		reader->lib->archive_set_error(tar, EIO, "%s", reader->failure.message);
-		return ARCHIVE_FATAL;
-	}
-	return (la_ssize_t)size;
-}
-
-static int open_raw(struct tar_reader *reader, struct error *err)
-{
-	const struct libarchive *lib = reader->lib;
-	struct archive_entry *entry;
-	int r;
-
-	/* Named one by one: "all" would run programs for exotic compressions. */
-	reader->raw = lib->archive_read_new();
-	lib->archive_read_support_filter_gzip(reader->raw);
-	lib->archive_read_support_filter_bzip2(reader->raw);
-	lib->archive_read_support_filter_xz(reader->raw);
-	lib->archive_read_support_filter_lzma(reader->raw);
-	lib->archive_read_support_filter_zstd(reader->raw);
-	lib->archive_read_support_format_raw(reader->raw);
-	lib->archive_read_support_format_empty(reader->raw);
-	r = lib->archive_read_open(reader->raw, reader, NULL, read_compressed, NULL);
-	if (r == ARCHIVE_OK)
-		r = lib->archive_read_next_header(reader->raw, &entry);
-	if (r == ARCHIVE_EOF)
-		return error_set(err, EBADMSG, "the archive is empty");
-	return r == ARCHIVE_OK ? 0 : reader_failed(reader, reader->raw, err);
+	if (n >= 0)
+		return n;
+	reader->lib->archive_set_error(tar, EIO, "%s", reader->failure.message);
+	return ARCHIVE_FATAL;
 }
 
 int tar_reader_open(struct tar_reader *reader, struct byte_source *source, int copy_fd,
@@ -154,34 +85,44 @@ int tar_reader_open(struct tar_reader *reader, struct byte_source *source, int c
 
 	if (!lib)
 		return -err->code;
-	*reader = (struct tar_reader){
-		.lib = lib, .source = source, .copy_fd = copy_fd, .limit = UINT64_MAX};
+	*reader = (struct tar_reader){.lib = lib, .copy_fd = copy_fd, .limit = UINT64_MAX};
 	sha256_init(&reader->sha);
-	r = open_raw(reader, err);
-	if (r < 0) {
+	r = plain_source_open(&reader->plain, source, err);
+	if (r < 0)
 		tar_reader_close(reader);
-		return r;
-	}
+	return r;
+}
+
+int tar_reader_read_ahead(struct tar_reader *reader, struct error *err)
+{
+	return ahead_source_start(&reader->plain.base, &reader->ahead, err);
+}
+
+/* When the first entry is asked for: by then it is known whether a thread reads ahead. */
+static int open_tar(struct tar_reader *reader, struct error *err)
+{
+	const struct libarchive *lib = reader->lib;
+
 	reader->tar = lib->archive_read_new();
 	lib->archive_read_support_format_tar(reader->tar);
-	if (lib->archive_read_open(reader->tar, reader, NULL, read_plain, NULL) != ARCHIVE_OK) {
-		r = reader_failed(reader, reader->tar, err);
-		tar_reader_close(reader);
-		return r;
-	}
+	if (lib->archive_read_open(reader->tar, reader, NULL, read_plain, NULL) != ARCHIVE_OK)
+		return reader_failed(reader, err);
 	return 0;
 }
 
 int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret, struct error *err)
 {
-	int r = reader->lib->archive_read_next_header(reader->tar, ret);
+	int r = reader->tar ? 0 : open_tar(reader, err);
 
+	if (r < 0)
+		return r;
+	r = reader->lib->archive_read_next_header(reader->tar, ret);
 	if (r == ARCHIVE_EOF)
 		return 0;
 	/* A warning is about a detail such as a name's encoding; the entry is there. */
 	if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
 		return 1;
-	return reader_failed(reader, reader->tar, err);
+	return reader_failed(reader, err);
 }
 
 int tar_reader_block(struct tar_reader *reader, const void **ret_data, size_t *ret_size,
@@ -193,18 +134,18 @@ int tar_reader_block(struct tar_reader *reader, const void **ret_data, size_t *r
 	*ret_offset = offset;
 	if (r == ARCHIVE_EOF)
 		return 0;
-	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 1 : reader_failed(reader, reader->tar, err);
+	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 1 : reader_failed(reader, err);
 }
 
 int tar_reader_finish(struct tar_reader *reader, char ret_hex[SHA256_HEX_SIZE], struct error *err)
 {
 	const void *data;
-	la_ssize_t n;
+	ssize_t n;
 
-	while ((n = read_plain(reader->tar, reader, &data)) > 0)
+	while ((n = next_plain(reader, &data)) > 0)
 		;
 	if (n < 0)
-		return reader_failed(reader, reader->tar, err);
+		return reader_failed(reader, err);
 	sha256_hex(&reader->sha, ret_hex);
 	return 0;
 }
@@ -213,11 +154,12 @@ void tar_reader_close(struct tar_reader *reader)
 {
 	if (!reader->lib)
 		return;
+	ahead_source_end(reader->ahead);
+	reader->ahead = NULL;
 	if (reader->tar)
 		reader->lib->archive_read_free(reader->tar);
-	if (reader->raw)
-		reader->lib->archive_read_free(reader->raw);
-	reader->tar = reader->raw = NULL;
+	reader->tar = NULL;
+	plain_source_close(&reader->plain);
 }
 
 static la_ssize_t write_out(struct archive *archive, void *data, const void *bytes, size_t size)

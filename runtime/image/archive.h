@@ -9,15 +9,20 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/error.h"
 #include "common/sha256.h"
 
+#include "runtime/image/stream.h"
+
 #define LIBARCHIVE_SYMBOLS(X)                      \
 	X(archive_read_new)                        \
 	X(archive_read_free)                       \
+	X(archive_filter_bytes)                    \
 	X(archive_read_open)                       \
+	X(archive_read_open2)                      \
 	X(archive_read_support_filter_gzip)        \
 	X(archive_read_support_filter_bzip2)       \
 	X(archive_read_support_filter_xz)          \
@@ -27,6 +32,7 @@
 	X(archive_read_support_format_empty)       \
 	X(archive_read_support_format_tar)         \
 	X(archive_read_next_header)                \
+	X(archive_read_data)                       \
 	X(archive_read_data_block)                 \
 	X(archive_read_data_skip)                  \
 	X(archive_error_string)                    \
@@ -78,44 +84,35 @@ struct libarchive {
 /* All its functions; NULL with @err when the library is not installed. */
 const struct libarchive *libarchive_load(struct error *err);
 
-/* Where bytes come from. Bytes, 0 at the end, or -errno with @err. */
-struct byte_source {
-	ssize_t (*read)(struct byte_source *source, const void **ret_data, struct error *err);
-};
-
-struct fd_source {
-	struct byte_source base;
-	int fd;
-	void *buffer;
-};
-
-void fd_source_init(struct fd_source *source, int fd);
-void fd_source_done(struct fd_source *source);
-
 /*
  * A tar of any usual compression, read entry by entry. The stream as it is after decompression is
- * hashed and counted, and written to @copy_fd unless that is negative.
+ * counted, hashed unless that is turned off, and written to @copy_fd unless that is negative.
  */
 struct tar_reader {
 	const struct libarchive *lib;
-	struct byte_source *source;
-	struct archive *raw, *tar;
+	struct plain_source plain;
+	struct ahead_source *ahead; /* NULL: read when it is asked for */
+	struct archive *tar;
 	int copy_fd;
+	bool no_digest; /* nobody asks for it */
 	struct sha256 sha;
 	uint64_t bytes;       /* uncompressed, so far */
-	uint64_t flushing;    /* of the copy, on its way to the disk */
 	uint64_t limit;       /* of these; more is -EFBIG */
 	struct error failure; /* of a callback, whose words libarchive cannot carry */
 };
 
 int tar_reader_open(struct tar_reader *reader, struct byte_source *source, int copy_fd,
 		    struct error *err);
+/* From here on a thread reads and decompresses, ahead of whoever takes the entries. */
+int tar_reader_read_ahead(struct tar_reader *reader, struct error *err);
 /* 1: an entry, 0: the end. */
 int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret, struct error *err);
 /* 1: a block, 0: the end of this entry. */
 int tar_reader_block(struct tar_reader *reader, const void **ret_data, size_t *ret_size,
 		     int64_t *ret_offset, struct error *err);
-/* Reads what follows the last entry, so that the digest is of all. */
+/* Reads what follows the last entry (or all, when none was asked for), so that the digest is of
+ * all.
+ */
 int tar_reader_finish(struct tar_reader *reader, char ret_hex[SHA256_HEX_SIZE], struct error *err);
 void tar_reader_close(struct tar_reader *reader);
 

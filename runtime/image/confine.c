@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <iconv.h>
 #include <locale.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "common/fd.h"
 
 #include "runtime/image/archive.h"
+#include "runtime/image/stream.h"
 
 #define CHILD_MEMORY_LIMIT (UINT64_C(2) << 30) /* xz and zstd name their own window */
 #define OUTPUT_MAX         (256 << 20)
@@ -59,43 +61,126 @@ static void close_others(const int *keep, size_t count)
 	}
 }
 
+/* All that reading an archive and making files takes; a row for each reason. */
+static const int allowed[] = {
+	/* bytes */
+	SCMP_SYS(read),
+	SCMP_SYS(write),
+	SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(lseek),
+	SCMP_SYS(close),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fallocate),
+	SCMP_SYS(fadvise64),
+	SCMP_SYS(sync_file_range),
+	SCMP_SYS(dup),
+	SCMP_SYS(fcntl),
+	/* files, below the root that the child has */
+	SCMP_SYS(openat),
+	SCMP_SYS(openat2),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(mknodat),
+	SCMP_SYS(symlinkat),
+	SCMP_SYS(linkat),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(fchdir),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(fchown),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(lsetxattr),
+	SCMP_SYS(fsetxattr),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	/* memory, threads, the end */
+	SCMP_SYS(brk),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(futex),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getpid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+#ifdef __SANITIZE_ADDRESS__
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(prctl),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(readlink),
+	SCMP_SYS(open),
+	SCMP_SYS(stat),
+#endif
+};
+
+/* Memory that holds code is neither made nor given to what is there. */
+static int allow_memory(scmp_filter_ctx filter)
+{
+	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	int r = 0;
+
+	array_foreach(call, calls)
+		if (r == 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, *call, 1,
+					     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return r;
+}
+
+/* A thread, not a process. Of clone3 the kernel cannot see which: glibc then takes the other. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+
+	return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
 /*
  * The layer becomes the root of a process whose C library still opens files there (gconv): no
  * code may come from it, nor may any go anywhere.
  */
-static int forbid_code(struct error *err)
+static int forbid_others(struct error *err)
 {
-	static const int denied[] = {SCMP_SYS(execve),
-				     SCMP_SYS(execveat),
-				     SCMP_SYS(socket),
-				     SCMP_SYS(connect),
-				     SCMP_SYS(ptrace),
-				     SCMP_SYS(mount),
-				     SCMP_SYS(unshare),
-				     SCMP_SYS(setns),
-				     SCMP_SYS(bpf),
-				     SCMP_SYS(io_uring_setup),
-				     SCMP_SYS(process_vm_writev),
-				     SCMP_SYS(clone3),
-				     SCMP_SYS(fork),
-				     SCMP_SYS(vfork)};
-	static const int mapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = filter ? 0 : -ENOMEM;
 
-	array_foreach(call, denied)
+	array_foreach(call, allowed)
 		if (r == 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), *call, 0);
-	array_foreach(call, mapping)
-		if (r == 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), *call, 1,
-					     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, *call, 0);
+	if (r == 0)
+		r = allow_memory(filter);
+	if (r == 0)
+		r = allow_threads(filter);
 	if (r == 0)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	/* A kernel or an outer sandbox without seccomp: the other walls stand. */
 	if (r < 0 && r != -EINVAL && r != -ECANCELED)
-		return error_code(err, r, "give up running code");
+		return error_code(err, r, "give up other system calls");
 	return 0;
 }
 
@@ -121,7 +206,7 @@ static int confine(int dir, struct error *err)
 		return error_errno(err, "give up privileges");
 	if (geteuid() == 0 && keep_capabilities(err) < 0)
 		return -err->code;
-	return forbid_code(err);
+	return forbid_others(err);
 }
 
 static void child(const struct confined *job, int out)
@@ -175,14 +260,15 @@ static int read_output(int fd, struct strbuf *output, struct error *err)
 	return -err->code;
 }
 
-int confined_run(const struct confined *job, struct strbuf *ret_output, struct error *err)
+int confined_start(const struct confined *job, struct confined_child *ret, struct error *err)
 {
-	int pipes[2], r;
+	int pipes[2];
 	pid_t pid;
 
 	/* Before the fork: the child's root has no libraries. */
 	if (!libarchive_load(err))
 		return -err->code;
+	plain_source_prepare();
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return error_errno(err, "unpack");
 	pid = fork();
@@ -193,10 +279,34 @@ int confined_run(const struct confined *job, struct strbuf *ret_output, struct e
 		close(pipes[0]);
 		return error_errno(err, "start a process to unpack");
 	}
-	r = read_output(pipes[0], ret_output, err);
+	*ret = (struct confined_child){.fd = pipes[0], .pid = pid};
+	return 0;
+}
+
+int confined_end(struct confined_child *child, struct strbuf *ret_output, struct error *err)
+{
+	int r = read_output(child->fd, ret_output, err);
+
 	/* A child that still writes ends by that. */
-	close(pipes[0]);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	close(child->fd);
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;
+}
+
+void confined_kill(struct confined_child *child)
+{
+	_cleanup_strbuf_ struct strbuf output = {0};
+	struct error ignored = ERROR_INIT;
+
+	(void)kill(child->pid, SIGKILL);
+	(void)confined_end(child, &output, &ignored);
+}
+
+int confined_run(const struct confined *job, struct strbuf *ret_output, struct error *err)
+{
+	struct confined_child running;
+	int r = confined_start(job, &running, err);
+
+	return r < 0 ? r : confined_end(&running, ret_output, err);
 }

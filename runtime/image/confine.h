@@ -10,6 +10,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "common/error.h"
 #include "common/str.h"
@@ -24,5 +25,17 @@ struct confined {
 
 /* Runs it to its end. What run() put into @output comes back, also when it failed. */
 int confined_run(const struct confined *job, struct strbuf *ret_output, struct error *err);
+
+/* The same in two halves, so that several run side by side. */
+struct confined_child {
+	int fd; /* becomes readable when the child has something to say: that it is at its end */
+	pid_t pid;
+};
+
+int confined_start(const struct confined *job, struct confined_child *ret, struct error *err);
+/* Waits for it. */
+int confined_end(struct confined_child *child, struct strbuf *ret_output, struct error *err);
+/* Ends it, whatever it is at. */
+void confined_kill(struct confined_child *child);
 
 #endif

@@ -32,13 +32,14 @@ static void times_of(struct extract *extract, struct archive_entry *entry, struc
 static int take_space(struct extract *extract, uint64_t size, struct error *err)
 {
 	extract->bytes += size;
-	if (extract->bytes <= extract->limits.bytes)
+	if ((extract->usage->bytes += size) <= extract->limits.bytes)
 		return 0;
 	return error_set(err, ENOSPC, "the image needs more than the %llu MB that are free",
 			 (unsigned long long)(extract->limits.bytes >> 20));
 }
 
-static int write_blocks(struct extract *extract, int file, struct error *err)
+/* *ret_end: where the last block ended. */
+static int write_blocks(struct extract *extract, int file, int64_t *ret_end, struct error *err)
 {
 	const char *data;
 	int64_t offset;
@@ -61,6 +62,7 @@ static int write_blocks(struct extract *extract, int file, struct error *err)
 			size -= (size_t)n;
 			offset += n;
 		}
+		*ret_end = offset;
 	}
 	return r;
 }
@@ -96,31 +98,43 @@ static int set_xattrs(struct extract *extract, struct archive_entry *entry, cons
 	return 0;
 }
 
+/* The owner first: chown takes setuid bits and capabilities away. */
+static int set_owner_and_mode(struct extract *extract, struct archive_entry *entry, int file,
+			      struct error *err)
+{
+	uid_t uid = (uid_t)extract->lib->archive_entry_uid(entry);
+	gid_t gid = (gid_t)extract->lib->archive_entry_gid(entry);
+	mode_t mode = mode_of(extract, entry);
+	bool made_so = extract->parent_plain && uid == 0 && gid == 0;
+
+	if (!made_so && fchown(file, uid, gid) < 0)
+		return error_errno(err, "set its owner");
+	if ((!made_so || (mode & ~0777U)) && fchmod(file, mode) < 0)
+		return error_errno(err, "set its mode");
+	return 0;
+}
+
 static int make_file(struct extract *extract, struct archive_entry *entry, const char *name,
 		     struct error *err)
 {
-	int64_t size = extract->lib->archive_entry_size(entry);
+	int64_t size = extract->lib->archive_entry_size(entry), end = 0;
 	_cleanup_close_ int file = -EBADF;
 	struct timespec times[2];
 	int r;
 
 	file = openat(extract->parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		      0600);
+		      mode_of(extract, entry) & 0777);
 	if (file < 0)
-		return error_errno(err, "make the file");
-	r = write_blocks(extract, file, err);
+		return errno == EEXIST ? -EEXIST : error_errno(err, "make the file");
+	r = write_blocks(extract, file, &end, err);
 	if (r < 0)
 		return r;
 	/* A hole at the end is in the size only. */
-	if (size > 0 && ftruncate(file, size) < 0)
+	if (size > end && ftruncate(file, size) < 0)
 		return error_errno(err, "set its size");
-	/* The owner first: chown takes setuid bits and capabilities away. */
-	if (fchown(file, (uid_t)extract->lib->archive_entry_uid(entry),
-		   (gid_t)extract->lib->archive_entry_gid(entry)) < 0)
-		return error_errno(err, "set its owner");
-	if (fchmod(file, mode_of(extract, entry)) < 0)
-		return error_errno(err, "set its mode");
-	r = set_xattrs(extract, entry, name, err);
+	r = set_owner_and_mode(extract, entry, file, err);
+	if (r == 0)
+		r = set_xattrs(extract, entry, name, err);
 	if (r < 0)
 		return r;
 	times_of(extract, entry, times);

@@ -27,6 +27,7 @@ void extract_init(struct extract *extract, struct tar_reader *reader, int root,
 				    .root = root,
 				    .parent = -EBADF,
 				    .limits = *limits};
+	extract->usage = &extract->own_usage;
 }
 
 void extract_forget_parent(struct extract *extract)
@@ -79,6 +80,7 @@ int extract_open_directory(const struct extract *extract, const char *path)
 
 static int enter_parent(struct extract *extract, const char *path, struct error *err)
 {
+	struct stat st;
 	int fd;
 
 	if (extract->parent_path && strcmp(extract->parent_path, path) == 0)
@@ -94,6 +96,10 @@ static int enter_parent(struct extract *extract, const char *path, struct error 
 		return fd;
 	extract->parent = fd;
 	extract->parent_path = alloc_string(path);
+	/* Files may inherit the group of their directory: when it is setgid, or by a mount option.
+	 */
+	extract->parent_plain =
+		geteuid() == 0 && getegid() == 0 && fstat(fd, &st) == 0 && st.st_gid == 0;
 	return 0;
 }
 
@@ -157,7 +163,9 @@ static int apply_to_root(struct extract *extract, struct archive_entry *entry, s
 	if (r < 0)
 		return r;
 	remember_times(extract, entry, "");
-	return entry_make(extract, entry, ".", err);
+	r = entry_make(extract, entry, ".", err);
+	extract_forget_parent(extract);
+	return r;
 }
 
 static int apply_named(struct extract *extract, struct archive_entry *entry, const char *path,
@@ -174,12 +182,20 @@ static int apply_named(struct extract *extract, struct archive_entry *entry, con
 	}
 	if (str_starts_with(name, WHITEOUT_PREFIX))
 		return make_whiteout(extract, name + strlen(WHITEOUT_PREFIX), err);
+	/* A file is mostly the first of its name: it is made at once, and room if need be. */
+	if (extract->lib->archive_entry_filetype(entry) == AE_IFREG &&
+	    !extract->lib->archive_entry_hardlink(entry)) {
+		r = entry_make(extract, entry, name, err);
+		if (r != -EEXIST || err->code)
+			return r;
+	}
 	r = make_room(extract, path, name, directory, err);
 	if (r < 0)
 		return r;
 	if (directory)
 		remember_times(extract, entry, path);
-	return entry_make(extract, entry, name, err);
+	r = entry_make(extract, entry, name, err);
+	return r == -EEXIST && !err->code ? error_set(err, EEXIST, "make the file") : r;
 }
 
 static int apply(struct extract *extract, struct archive_entry *entry, char *path,
@@ -234,7 +250,8 @@ int extract_run(struct extract *extract, struct error *err)
 		if (!path)
 			return error_set(err, EBADMSG, "entry %llu: its name cannot be read",
 					 (unsigned long long)extract->entries);
-		if (++extract->entries > extract->limits.entries)
+		extract->entries++;
+		if (++extract->usage->entries > extract->limits.entries)
 			return error_set(err, EFBIG,
 					 "more than %llu entries: the disk cannot take "
 					 "them",

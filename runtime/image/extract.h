@@ -27,6 +27,11 @@ struct extract_limits {
 /* What the file system of @dir has to give. */
 void extract_limits_of(int dir, struct extract_limits *ret);
 
+/* What several archives that are unpacked side by side have used up of it; in shared memory. */
+struct extract_usage {
+	_Atomic uint64_t bytes, entries;
+};
+
 struct extract_directory {
 	char *path;
 	struct timespec mtime;
@@ -40,6 +45,7 @@ struct extract {
 	/* The directory of the last entry; names come mostly in runs. */
 	char *parent_path;
 	int parent;
+	bool parent_plain; /* what is made in it belongs to root, and has the mode asked for */
 
 	/* Their times are set last, since every file made inside changes them. */
 	struct extract_directory *directories;
@@ -47,7 +53,9 @@ struct extract {
 	struct map opaque; /* paths of directories that hide what lower layers have there */
 
 	struct extract_limits limits;
-	uint64_t bytes, entries;
+	struct extract_usage *usage;
+	struct extract_usage own_usage; /* unless it is shared */
+	uint64_t bytes, entries;        /* of this archive */
 };
 
 void extract_init(struct extract *extract, struct tar_reader *reader, int root,
@@ -56,7 +64,10 @@ void extract_done(struct extract *extract);
 /* All entries until the end of the archive. */
 int extract_run(struct extract *extract, struct error *err);
 
-/* Makes what @entry describes as @name in the directory extract->parent. */
+/*
+ * Makes what @entry describes as @name in the directory extract->parent. -EEXIST, for a file, and
+ * without @err: something is in its way.
+ */
 int entry_make(struct extract *extract, struct archive_entry *entry, const char *name,
 	       struct error *err);
 

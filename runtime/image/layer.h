@@ -11,14 +11,18 @@
  * archive may use up is bounded by what is free on the disk.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "common/error.h"
 #include "common/sha256.h"
 
+struct extract_usage;
+
 struct layer_result {
 	char diff_hex[SHA256_HEX_SIZE]; /* of the uncompressed archive */
+	char blob_hex[SHA256_HEX_SIZE]; /* of the archive as it is, when it was asked for */
 	uint64_t archive_bytes;         /* uncompressed */
 	uint64_t tree_bytes;            /* of all files */
 	uint64_t entries;
@@ -27,6 +31,30 @@ struct layer_result {
 /* Unpacks the stream at @fd into @dir; the uncompressed archive goes to @copy_fd (or nowhere: -1).
  */
 int layer_unpack(int fd, int dir, int copy_fd, struct layer_result *ret, struct error *err);
+
+/* The same with all choices, and in two halves, so that layers are unpacked side by side. */
+struct layer_options {
+	int fd;
+	bool part; /* only @size bytes from @offset on, whatever the descriptor's position */
+	uint64_t offset, size;
+	bool digest; /* blob_hex is wanted */
+	int blob_fd; /* with digest: gets the archive as it is; -1: nothing does */
+	int copy_fd; /* gets the uncompressed archive; -1: nothing does */
+	int dir;
+	bool verify_only;     /* nothing is unpacked: only diff_hex is wanted */
+	const char *diff_hex; /* of an archive that is not compressed, when it is known already */
+	struct extract_usage *usage; /* shared with others that run; NULL: its own */
+};
+
+struct layer_job;
+
+int layer_start(const struct layer_options *options, struct layer_job **ret, struct error *err);
+/* Readable once it is about to end. */
+int layer_job_fd(const struct layer_job *job);
+/* Waits for it, and frees it. */
+int layer_end(struct layer_job *job, struct layer_result *ret, struct error *err);
+/* Ends and frees it, whatever it is at. NULL is fine. */
+void layer_cancel(struct layer_job *job);
 
 /* A child that writes a tree as a tar, into a pipe. */
 struct layer_pack {

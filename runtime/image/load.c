@@ -10,113 +10,59 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "runtime/image/layer.h"
-
-enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD, PACKING_OTHER };
-
-static const char *const media_of[] = {
-	[PACKING_NONE] = MEDIA_OCI_LAYER,
-	[PACKING_GZIP] = MEDIA_OCI_LAYER "+gzip",
-	[PACKING_ZSTD] = MEDIA_OCI_LAYER "+zstd",
-	[PACKING_OTHER] = MEDIA_OCI_LAYER,
-};
-
-static enum packing packing_of(int fd)
+struct load_image *load_add_image(struct loading *loading, struct bundle_file *config)
 {
-	unsigned char magic[6] = {0};
-	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+	struct load_image *image = new (struct load_image);
 
-	if (n >= 2 && magic[0] == 0x1f && magic[1] == 0x8b)
-		return PACKING_GZIP;
-	if (n >= 4 && memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0)
-		return PACKING_ZSTD;
-	if ((n >= 6 && memcmp(magic,
-			      "\xfd"
-			      "7zXZ\0",
-			      6) == 0) ||
-	    (n >= 3 && memcmp(magic, "BZh", 3) == 0) ||
-	    (n >= 3 && memcmp(magic, "\x5d\0\0", 3) == 0))
-		return PACKING_OTHER;
-	return PACKING_NONE;
+	image->config = config;
+	*array_add(loading->images, loading->image_count) = image;
+	return image;
 }
 
-/* Unpacks into staging and holds the result against what the config promises. */
-static int unpack(struct loading *loading, int fd, bool store_plain, const char *diff_hex,
-		  struct loaded_layer *layer, struct error *err)
+/* Images that share a layer have it once. */
+static struct load_layer *find_layer(struct loading *loading, const char *chain,
+				     const struct bundle_file *file)
 {
-	_cleanup_free_ char *tree_name = NULL, *blob_name = NULL;
-	_cleanup_close_ int tree = -EBADF, blob = -EBADF;
-	struct layer_result result;
-	int r;
-
-	tree = staging_directory(loading->staging, &tree_name, err);
-	if (tree < 0)
-		return tree;
-	blob = store_plain ? staging_file(loading->staging, &blob_name, err) : -EBADF;
-	if (store_plain && blob < 0)
-		return blob;
-	r = layer_unpack(fd, tree, blob, &result, err);
-	if (r < 0)
-		return r;
-	if (strcmp(result.diff_hex, diff_hex) != 0)
-		return error_set(err, EBADMSG,
-				 "its content is sha256:%s, and not what the "
-				 "config names",
-				 result.diff_hex);
-	if (store_plain) {
-		memcpy(layer->digest + 7, result.diff_hex, SHA256_HEX_SIZE);
-		layer->size = result.archive_bytes;
-		staging_add_blob(loading->staging, result.diff_hex, TAKE_PTR(blob_name));
-	}
-	if (staging_has_layer(loading->staging, layer->chain))
-		return 0;
-	return staging_add_layer(loading->staging, layer->chain, diff_hex, result.tree_bytes,
-				 TAKE_PTR(tree_name), err);
+	for (size_t i = 0; i < loading->layer_count; i++)
+		if (loading->layers[i]->file == file &&
+		    strcmp(loading->layers[i]->chain, chain) == 0)
+			return loading->layers[i];
+	return NULL;
 }
 
-static int load_opened(struct loading *loading, struct bundle_file *file, int fd,
-		       const char *diff_hex, bool keep_form, struct loaded_layer *layer,
-		       struct error *err)
+int load_add_layer(struct loading *loading, struct load_image *image, struct bundle_file *file,
+		   const char *diff_id, const char *expected_hex, bool keep_form, char *what,
+		   struct error *err)
 {
-	enum packing packing = packing_of(fd);
-	bool store_plain = packing == PACKING_OTHER && !keep_form;
-	bool known = staging_has_layer(loading->staging, layer->chain);
-	int r = 0;
-
-	layer->media = media_of[packing];
-	if (packing == PACKING_NONE && strcmp(file->hex, diff_hex) != 0)
-		return error_set(err, EBADMSG,
-				 "its content is sha256:%s, and not what the "
-				 "config names",
-				 file->hex);
-	/* A compressed blob is believed once it was unpacked: now, or when it came first. */
-	if (!known || store_plain ||
-	    (packing != PACKING_NONE && !staging_has_blob(loading->staging, file->hex)))
-		r = unpack(loading, fd, store_plain, diff_hex, layer, err);
-	if (r == 0 && !store_plain)
-		bundle_keep(&loading->bundle, file);
-	return r;
-}
-
-int load_layer(struct loading *loading, struct bundle_file *file, const char *diff_id,
-	       const char *parent, bool keep_form, struct loaded_layer *ret, struct error *err)
-{
-	const char *diff_hex = digest_hex(diff_id);
-	_cleanup_close_ int fd = -EBADF;
+	const char *diff_hex = digest_hex(diff_id), *parent = NULL;
+	_cleanup_free_ char *name = what;
+	char chain[SHA256_HEX_SIZE];
+	struct load_layer *layer;
 
 	if (!diff_hex)
-		return error_set(err, EBADMSG, "the config has no sha256 diff id for it");
-	chain_id(parent, diff_hex, ret->chain);
-	snprintf(ret->digest, sizeof(ret->digest), "sha256:%s", file->hex);
-	ret->size = file->size;
-	fd = bundle_read(&loading->bundle, file, err);
-	if (fd < 0)
-		return fd;
-	return load_opened(loading, file, fd, diff_hex, keep_form, ret, err);
+		return error_set(err, EBADMSG, "%s: the config has no sha256 diff id for it", what);
+	if (image->layer_count)
+		parent = image->layers[image->layer_count - 1]->chain;
+	chain_id(parent, diff_hex, chain);
+	layer = find_layer(loading, chain, file);
+	if (!layer) {
+		layer = new (struct load_layer);
+		layer->file = file;
+		layer->what = TAKE_PTR(name);
+		layer->keep_form = keep_form;
+		memcpy(layer->chain, chain, sizeof(chain));
+		memcpy(layer->diff_hex, diff_hex, SHA256_HEX_SIZE);
+		snprintf(layer->expected_hex, SHA256_HEX_SIZE, "%s",
+			 expected_hex ? expected_hex : "");
+		*array_add(loading->layers, loading->layer_count) = layer;
+	}
+	*array_add(image->layers, image->layer_count) = layer;
+	return 0;
 }
 
-int load_publish(struct loading *loading, const char *media, const char *digest, size_t size,
-		 const char *id, const char *reference, struct error *err)
+/* The manifest @digest of @size bytes becomes an image, named @reference (NULL: without a name). */
+static int load_publish(struct loading *loading, const char *media, const char *digest, size_t size,
+			const char *id, const char *reference, struct error *err)
 {
 	_cleanup_free_ char *normalized = NULL, *repository = NULL, *tag = NULL;
 	_cleanup_json_ json_t *descriptor = NULL;
@@ -139,6 +85,48 @@ int load_publish(struct loading *loading, const char *media, const char *digest,
 	return 0;
 }
 
+static int make_manifest(struct loading *loading, const struct load_image *image,
+			 char ret_digest[DIGEST_SIZE], size_t *ret_size, struct error *err)
+{
+	_cleanup_json_ json_t *manifest = NULL;
+	json_t *layers = json_array();
+
+	for (size_t i = 0; i < image->layer_count; i++)
+		json_array_append_new(layers, json_pack("{s:s, s:s, s:I}", "mediaType",
+							image->layers[i]->media, "digest",
+							image->layers[i]->digest, "size",
+							(json_int_t)image->layers[i]->size));
+	manifest = json_pack("{s:i, s:s, s:{s:s, s:s+, s:I}, s:o}", "schemaVersion", 2, "mediaType",
+			     MEDIA_OCI_MANIFEST, "config", "mediaType", MEDIA_OCI_CONFIG, "digest",
+			     "sha256:", image->config->hex, "size", (json_int_t)image->config->size,
+			     "layers", layers);
+	return staging_put_json(loading->staging, manifest, ret_digest, ret_size, err);
+}
+
+static int publish_image(struct loading *loading, struct load_image *image, struct error *err)
+{
+	char digest[DIGEST_SIZE], id[DIGEST_SIZE];
+	size_t size;
+	int r = bundle_keep(&loading->bundle, image->config, err);
+
+	if (r < 0)
+		return r;
+	snprintf(id, sizeof(id), "sha256:%s", image->config->hex);
+	if (image->manifest) {
+		snprintf(digest, sizeof(digest), "sha256:%s", image->manifest->hex);
+		size = (size_t)image->manifest->size;
+		r = bundle_keep(&loading->bundle, image->manifest, err);
+	} else {
+		r = make_manifest(loading, image, digest, &size, err);
+	}
+	if (r == 0 && !image->references)
+		r = load_publish(loading, image->media, digest, size, id, NULL, err);
+	strv_foreach(reference, image->references)
+		if (r == 0)
+			r = load_publish(loading, image->media, digest, size, id, reference, err);
+	return r;
+}
+
 static int load_either(struct loading *loading, struct error *err)
 {
 	struct bundle_file *file;
@@ -156,6 +144,38 @@ static int load_either(struct loading *loading, struct error *err)
 			 "docker save (manifest.json); a root file system is for `image import`");
 }
 
+static int load_staged(struct loading *loading, int fd, struct error *err)
+{
+	int r = bundle_open(&loading->bundle, loading->staging, fd, err);
+
+	if (r == 0)
+		r = load_either(loading, err);
+	if (r == 0)
+		r = load_layers_run(loading, err);
+	for (size_t i = 0; r == 0 && i < loading->image_count; i++)
+		r = publish_image(loading, loading->images[i], err);
+	bundle_done(&loading->bundle);
+	return r < 0 ? r : staging_commit(loading->staging, err);
+}
+
+static void loading_done(struct loading *loading)
+{
+	for (size_t i = 0; i < loading->layer_count; i++) {
+		free(loading->layers[i]->what);
+		free(loading->layers[i]);
+	}
+	free(loading->layers);
+	for (size_t i = 0; i < loading->image_count; i++) {
+		struct load_image *image = loading->images[i];
+
+		json_decref(image->owner);
+		free(image->layers);
+		strv_free(image->references);
+		free(image);
+	}
+	free(loading->images);
+}
+
 int image_load(struct image_store *store, int fd, char ***ret_loaded, struct error *err)
 {
 	struct loading loading = {0};
@@ -166,13 +186,9 @@ int image_load(struct image_store *store, int fd, char ***ret_loaded, struct err
 	if (r < 0)
 		return r;
 	loading.staging = &staging;
-	r = bundle_open(&loading.bundle, &staging, fd, err);
-	if (r == 0)
-		r = load_either(&loading, err);
-	bundle_done(&loading.bundle);
-	if (r == 0)
-		r = staging_commit(&staging, err);
+	r = load_staged(&loading, fd, err);
 	staging_done(&staging);
+	loading_done(&loading);
 	if (r < 0)
 		strv_free(loading.names);
 	else

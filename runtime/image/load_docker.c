@@ -22,12 +22,11 @@ static int check_name(const char *path, const char *hex, struct error *err)
 	return error_set(err, EBADMSG, "%s: its digest is sha256:%s", path, hex);
 }
 
-static int load_layers(struct loading *loading, const json_t *item, const json_t *config,
-		       json_t *manifest_layers, struct error *err)
+static int add_layers(struct loading *loading, struct load_image *image, const json_t *item,
+		      const json_t *config, struct error *err)
 {
 	const json_t *paths = json_object_get(item, "Layers");
 	const json_t *diff_ids = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
-	char parent[SHA256_HEX_SIZE] = "";
 	size_t n = json_array_size(paths);
 
 	if (n != json_array_size(diff_ids) || n > IMAGE_LAYERS_MAX)
@@ -35,45 +34,14 @@ static int load_layers(struct loading *loading, const json_t *item, const json_t
 				 json_array_size(diff_ids));
 	for (size_t i = 0; i < n; i++) {
 		const char *path = json_string_value(json_array_get(paths, i));
-		struct loaded_layer layer = {0};
 		struct bundle_file *file;
-		int r;
+		int r = bundle_find(&loading->bundle, path ? path : "", &file, err);
 
-		r = bundle_find(&loading->bundle, path ? path : "", &file, err);
-		if (r == 0)
-			r = load_layer(loading, file,
-				       json_string_value(json_array_get(diff_ids, i)), parent,
-				       false, &layer, err);
 		if (r < 0)
 			return error_wrap(err, "layer %s", path ? path : "");
-		json_array_append_new(manifest_layers,
-				      json_pack("{s:s, s:s, s:I}", "mediaType", layer.media,
-						"digest", layer.digest, "size",
-						(json_int_t)layer.size));
-		memcpy(parent, layer.chain, sizeof(parent));
-	}
-	return 0;
-}
-
-static int publish(struct loading *loading, const json_t *item, const json_t *manifest,
-		   const char *id, struct error *err)
-{
-	const json_t *tags = json_object_get(item, "RepoTags");
-	char digest[DIGEST_SIZE];
-	json_t *tag;
-	size_t size, i;
-	int r;
-
-	r = staging_put_json(loading->staging, manifest, digest, &size, err);
-	if (r < 0)
-		return r;
-	if (json_array_size(tags) == 0)
-		return load_publish(loading, MEDIA_OCI_MANIFEST, digest, size, id, NULL, err);
-	json_array_foreach((json_t *)tags, i, tag) {
-		const char *name = json_string_value(tag);
-
-		r = load_publish(loading, MEDIA_OCI_MANIFEST, digest, size, id, name ? name : "",
-				 err);
+		r = load_add_layer(loading, image, file,
+				   json_string_value(json_array_get(diff_ids, i)), NULL, false,
+				   str_printf("layer %s", path), err);
 		if (r < 0)
 			return r;
 	}
@@ -83,9 +51,11 @@ static int publish(struct loading *loading, const json_t *item, const json_t *ma
 static int load_item(struct loading *loading, const json_t *item, struct error *err)
 {
 	const char *path = json_get_string(item, "Config");
-	_cleanup_json_ json_t *config = NULL, *manifest = NULL;
+	_cleanup_json_ json_t *config = NULL;
 	struct bundle_file *file;
-	char id[DIGEST_SIZE];
+	struct load_image *image;
+	json_t *tag;
+	size_t i;
 	int r;
 
 	if (!path)
@@ -97,15 +67,11 @@ static int load_item(struct loading *loading, const json_t *item, struct error *
 		r = check_name(path, file->hex, err);
 	if (r < 0)
 		return r;
-	snprintf(id, sizeof(id), "sha256:%s", file->hex);
-	manifest = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:[]}", "schemaVersion", 2, "mediaType",
-			     MEDIA_OCI_MANIFEST, "config", "mediaType", MEDIA_OCI_CONFIG, "digest",
-			     id, "size", (json_int_t)file->size, "layers");
-	r = load_layers(loading, item, config, json_object_get(manifest, "layers"), err);
-	if (r < 0)
-		return r;
-	bundle_keep(&loading->bundle, file);
-	return publish(loading, item, manifest, id, err);
+	image = load_add_image(loading, file);
+	image->media = MEDIA_OCI_MANIFEST;
+	json_array_foreach(json_object_get(item, "RepoTags"), i, tag)
+		strv_append(&image->references, json_string_value(tag) ?: "");
+	return add_layers(loading, image, item, config, err);
 }
 
 int load_docker(struct loading *loading, struct error *err)

@@ -16,7 +16,7 @@
 
 #define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
-/* The file that a descriptor means, its size and digest verified. */
+/* The file that a descriptor means; its size is as it says. */
 static int find_blob(struct loading *loading, const json_t *descriptor, struct bundle_file **ret,
 		     char **ret_path, struct error *err)
 {
@@ -31,14 +31,10 @@ static int find_blob(struct loading *loading, const json_t *descriptor, struct b
 	r = bundle_find(&loading->bundle, path, ret, err);
 	if (r < 0)
 		return r;
-	if (strcmp((*ret)->hex, hex) != 0)
-		return error_set(err, EBADMSG, "%s: it is damaged (its digest is sha256:%s)", path,
-				 (*ret)->hex);
 	if ((int64_t)(*ret)->size != json_get_int(descriptor, "size", -1))
 		return error_set(err, EBADMSG, "%s: it has not the size that is named for it",
 				 path);
-	if (ret_path)
-		*ret_path = TAKE_PTR(path);
+	*ret_path = TAKE_PTR(path);
 	return 0;
 }
 
@@ -48,34 +44,36 @@ static int read_json_blob(struct loading *loading, const json_t *descriptor,
 	_cleanup_free_ char *path = NULL;
 	int r = find_blob(loading, descriptor, ret_file, &path, err);
 
-	return r < 0 ? r : bundle_read_json(&loading->bundle, path, ret, err);
+	if (r == 0)
+		r = bundle_read_json(&loading->bundle, path, ret, err);
+	if (r == 0 && strcmp((*ret_file)->hex, path + strlen("blobs/sha256/")) != 0)
+		return error_set(err, EBADMSG, "%s: it is damaged (its digest is sha256:%s)", path,
+				 (*ret_file)->hex);
+	return r;
 }
 
-static int load_layers(struct loading *loading, const json_t *manifest, const json_t *config,
-		       struct error *err)
+static int add_layers(struct loading *loading, struct load_image *image, const json_t *manifest,
+		      const json_t *config, struct error *err)
 {
 	const json_t *layers = json_object_get(manifest, "layers");
 	const json_t *diff_ids = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
-	char parent[SHA256_HEX_SIZE] = "";
 	size_t n = json_array_size(layers);
 
 	if (n != json_array_size(diff_ids) || n > IMAGE_LAYERS_MAX)
 		return error_set(err, EBADMSG, "the manifest names %zu layers, the config %zu", n,
 				 json_array_size(diff_ids));
 	for (size_t i = 0; i < n; i++) {
-		const json_t *descriptor = json_array_get(layers, i);
-		struct loaded_layer layer = {0};
+		_cleanup_free_ char *path = NULL;
 		struct bundle_file *file;
-		int r;
+		int r = find_blob(loading, json_array_get(layers, i), &file, &path, err);
 
-		r = find_blob(loading, descriptor, &file, NULL, err);
-		if (r == 0)
-			r = load_layer(loading, file,
-				       json_string_value(json_array_get(diff_ids, i)), parent, true,
-				       &layer, err);
 		if (r < 0)
 			return error_wrap(err, "layer %zu", i + 1);
-		memcpy(parent, layer.chain, sizeof(parent));
+		r = load_add_layer(
+			loading, image, file, json_string_value(json_array_get(diff_ids, i)),
+			path + strlen("blobs/sha256/"), true, str_printf("layer %zu", i + 1), err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -85,8 +83,8 @@ static int load_manifest(struct loading *loading, const json_t *descriptor, cons
 {
 	_cleanup_json_ json_t *manifest = NULL, *config = NULL;
 	struct bundle_file *manifest_file, *config_file;
+	struct load_image *image;
 	const char *media;
-	char id[DIGEST_SIZE];
 	int r;
 
 	r = read_json_blob(loading, descriptor, &manifest_file, &manifest, err);
@@ -96,16 +94,14 @@ static int load_manifest(struct loading *loading, const json_t *descriptor, cons
 			   err);
 	if (r < 0)
 		return error_wrap(err, "config");
-	r = load_layers(loading, manifest, config, err);
-	if (r < 0)
-		return r;
-	bundle_keep(&loading->bundle, manifest_file);
-	bundle_keep(&loading->bundle, config_file);
+	image = load_add_image(loading, config_file);
+	image->manifest = manifest_file;
 	media = json_get_string(manifest, "mediaType");
-	snprintf(id, sizeof(id), "sha256:%s", config_file->hex);
-	return load_publish(loading, media ? media : MEDIA_OCI_MANIFEST,
-			    json_get_string(descriptor, "digest"), manifest_file->size, id,
-			    reference, err);
+	image->media = media ? media : MEDIA_OCI_MANIFEST;
+	if (reference)
+		strv_append(&image->references, reference);
+	image->owner = json_incref(manifest);
+	return add_layers(loading, image, manifest, config, err);
 }
 
 static bool is_index(const json_t *descriptor)
