@@ -254,10 +254,13 @@ static void prepare(struct place *place, const char *lower, const char *work, un
 		snprintf(place->groups[i], sizeof(place->groups[i]), "%.200s/%u", path, number);
 		if (mkdir(place->groups[i], 0755) < 0 && errno != EEXIST)
 			die(place->groups[i]);
-		strcat(place->groups[i], "/cgroup.procs");
 	}
 	if (strcmp(place->groups[0], place->groups[1]) == 0)
 		place->groups[1][0] = 0;
+	/* v1: one thread moves cheaper than a process; v2 would want a threaded group for that. */
+	for (size_t i = 0; i < 2; i++)
+		if (place->groups[i][0])
+			strcat(place->groups[i], place->groups[1][0] ? "/tasks" : "/cgroup.procs");
 }
 
 struct running {
