@@ -86,6 +86,13 @@ int fd_move(int fd, int target)
 	return 0;
 }
 
+int fd_null(int target)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd_move(fd, target);
+}
+
 union control {
 	struct cmsghdr header; /* for the alignment */
 	char bytes[CMSG_SPACE(FD_PASS_MAX * sizeof(int))];

@@ -24,6 +24,8 @@ int fd_dup(int fd); /* lowest free one above 2 */
 const char *fd_path(int fd, char *buffer);
 /* Moves @fd onto @target (which is replaced), closing @fd; inherited over exec. */
 int fd_move(int fd, int target);
+/* Puts /dev/null in the place of @target, inherited over exec. */
+int fd_null(int target);
 
 /* One message with up to FD_PASS_MAX descriptors over a unix socket. Bytes, or -errno. */
 #define FD_PASS_MAX 64

@@ -77,15 +77,18 @@ static bool has_keeper(const char *project)
 static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, struct error *err)
 {
 	int64_t deadline = units_monotonic_usec() + timeout_usec;
+	int fd = keeper_connect(project);
 
-	for (;;) {
+	while (fd < 0) {
 		_cleanup_close_ int watch = watch_directory(project);
 		struct pollfd polls[] = {{watch, POLLIN}, {pidfd, POLLIN}};
 		int64_t left = (deadline - units_monotonic_usec()) / 1000;
-		int fd = keeper_connect(project), patience;
+		int patience;
 
+		/* Once more, for it may have come before the watch. */
+		fd = keeper_connect(project);
 		if (fd >= 0)
-			return fd;
+			break;
 		if (fd != -ENOENT && fd != -ECONNREFUSED)
 			return error_code(err, fd, "project %s: connect to its supervisor",
 					  project);
@@ -96,7 +99,9 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 					 "project %s: its supervisor does not answer", project);
 		patience = fd == -ECONNREFUSED || watch < 0 ? RETRY_MSEC : WATCH_MSEC;
 		poll(polls, 2, left < patience ? (int)left : patience);
+		fd = keeper_connect(project);
 	}
+	return fd;
 }
 
 int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error *err)
@@ -144,11 +149,11 @@ static void reset_signals(void)
 }
 
 /* In the grandchild. Never returns. */
-static void become_keeper(char *const argv[], char *const environment[], int null, int log)
+static void become_keeper(char *const argv[], char *const environment[], int ready, int log)
 {
 	reset_signals();
 	umask(022);
-	if (chdir("/") < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+	if (chdir("/") < 0 || dup2(ready, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
 		_exit(1);
 	/* What the shell left open (a terminal, a lock) is not for something that stays. */
 	close_range(3, ~0U, 0);
@@ -158,7 +163,7 @@ static void become_keeper(char *const argv[], char *const environment[], int nul
 }
 
 /* In the child: the keeper must not be ours to reap, nor die with our terminal. */
-static void detach_keeper(char *const argv[], char *const environment[], int null, int log,
+static void detach_keeper(char *const argv[], char *const environment[], int ready, int log,
 			  int report)
 {
 	pid_t pid;
@@ -166,29 +171,29 @@ static void detach_keeper(char *const argv[], char *const environment[], int nul
 	setsid();
 	pid = fork();
 	if (pid == 0)
-		become_keeper(argv, environment, null, log);
+		become_keeper(argv, environment, ready, log);
 	if (pid > 0)
 		(void)fd_write_all(report, &pid, sizeof(pid));
 	_exit(pid < 0);
 }
 
-/* Its pidfd. */
-static int spawn_keeper(const char *project, int dir, struct error *err)
+/* Its pidfd. @ready is its stdin: see await_ready(). */
+static int spawn_keeper(const char *project, int dir, int ready, struct error *err)
 {
 	_cleanup_free_ char *name = alloc_string(project);
 	_cleanup_strv_ char **environment = keeper_environment();
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), log = -EBADF;
+	_cleanup_close_ int log = -EBADF;
 	char *argv[] = {"berth", KEEPER_COMMAND, name, NULL};
 	int report[2], status;
 	pid_t child, pid = 0;
 	ssize_t n;
 
 	log = openat(dir, LOG_NAME, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (null < 0 || log < 0 || pipe2(report, O_CLOEXEC) < 0)
+	if (log < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return error_errno(err, "project %s: start its keeper", project);
 	child = fork();
 	if (child == 0)
-		detach_keeper(argv, environment, null, log, report[1]);
+		detach_keeper(argv, environment, ready, log, report[1]);
 	close(report[1]);
 	n = child < 0 ? -1 : fd_read_full(report[0], &pid, sizeof(pid));
 	close(report[0]);
@@ -223,6 +228,18 @@ static int with_log(const char *project, int dir, off_t from, struct error *err)
 			 str_trim(tail));
 }
 
+/*
+ * Keeper and supervisor let go of their stdin, the pipe's other end, once the supervisor listens,
+ * or by dying. A watch of the folder would tell as well, but the kernel takes a grace period (some
+ * 15 ms) to end one.
+ */
+static void await_ready(int ready, int pidfd, int64_t timeout_usec)
+{
+	struct pollfd polls[] = {{.fd = ready}, {.fd = pidfd, .events = POLLIN}};
+
+	(void)poll(polls, 2, (int)(timeout_usec / 1000));
+}
+
 static off_t log_size(int dir)
 {
 	struct stat st;
@@ -252,11 +269,28 @@ static int open_locked(const char *path, int *ret_dir, struct error *err)
 	}
 }
 
+/* The keeper's pidfd, once its supervisor listens or has taken too long. */
+static int spawn_and_wait(const char *project, int dir, int64_t deadline, struct error *err)
+{
+	_cleanup_close_ int ready = -EBADF;
+	int pair[2], pidfd;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, "project %s: start its keeper", project);
+	ready = pair[0];
+	pidfd = spawn_keeper(project, dir, pair[1], err);
+	close(pair[1]);
+	if (pidfd >= 0 || pidfd == -ESRCH)
+		await_ready(ready, pidfd, deadline - units_monotonic_usec());
+	return pidfd;
+}
+
 /* -EAGAIN: it ended and said nothing. */
 static int start_once(const char *project, struct error *err)
 {
 	_cleanup_free_ char *path = paths_project_runtime(project);
 	_cleanup_close_ int dir = -EBADF, lock = open_locked(path, &dir, err), pidfd = -EBADF;
+	int64_t deadline = units_monotonic_usec() + COMPLAIN_USEC;
 	off_t log_before;
 	int fd;
 
@@ -266,11 +300,11 @@ static int start_once(const char *project, struct error *err)
 	if (fd >= 0)
 		return fd;
 	log_before = log_size(dir);
-	pidfd = spawn_keeper(project, dir, err);
+	pidfd = spawn_and_wait(project, dir, deadline, err);
 	if (pidfd < 0 && pidfd != -ESRCH)
 		return err->code ? pidfd
 				 : error_code(err, pidfd, "project %s: its keeper", project);
-	fd = wait_connect(project, pidfd, COMPLAIN_USEC, err);
+	fd = wait_connect(project, pidfd, deadline - units_monotonic_usec(), err);
 	/* A keeper starts its supervisor again and again: if that one complains, it is no accident.
 	 */
 	if (fd == -ETIMEDOUT && log_size(dir) == log_before) {

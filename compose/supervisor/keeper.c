@@ -284,6 +284,8 @@ static void supervisor_start(struct keeper *keeper)
 		return;
 	}
 	keeper->supervisor = pid;
+	/* Only the supervisor tells the client that started us when to connect. */
+	(void)fd_null(STDIN_FILENO);
 }
 
 /*

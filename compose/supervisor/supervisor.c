@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/str.h"
@@ -256,6 +257,9 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	r = recover(supervisor, exits, err);
 	if (r == 0)
 		r = server_new(supervisor, &supervisor->server, err);
+	/* A client that started us waits for the end of the pipe that our stdin is. */
+	if (r == 0)
+		r = fd_null(STDIN_FILENO) < 0 ? error_errno(err, "open /dev/null") : 0;
 	if (r == 0)
 		r = keeper_client_watch(supervisor->keeper, supervisor->event, on_keeper_gone, err);
 	if (r < 0)
