@@ -265,13 +265,13 @@ int lab_connect(int netns, const char *address, uint16_t port, int listener, cha
 
 	if (connect(fd, (struct sockaddr *)&where, size) < 0 && errno != EINPROGRESS)
 		return -errno;
-	if (poll(&wait, 1, 400) == 0)
+	if (poll(&wait, 1, 1500) == 0)
 		return -ETIMEDOUT;
 	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &code_size);
 	if (code)
 		return -code;
 	wait = (struct pollfd){.fd = listener, .events = POLLIN};
-	if (poll(&wait, 1, 400) <= 0)
+	if (poll(&wait, 1, 1500) <= 0)
 		return -ENOTCONN;
 	accepted = accept4(listener, (struct sockaddr *)&peer, &peer_size, SOCK_CLOEXEC);
 	if (accepted < 0)
