@@ -10,6 +10,7 @@
 #include "common/str.h"
 
 #include "compose/cli/output.h"
+#include "compose/model/pre_start.h"
 
 struct project_args project_args = {.progress = NULL, .parallel = -1};
 
@@ -182,8 +183,10 @@ static int load(struct project_args *args, const struct load_options *options, s
 	if (r < 0) {
 		project_free(*ret);
 		*ret = NULL;
+		return r;
 	}
-	return r;
+	project_add_pre_start(*ret);
+	return 0;
 }
 
 static const char *missing_service(const struct project *project, char *const *services)

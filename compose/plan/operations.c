@@ -7,6 +7,8 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/model/pre_start.h"
+
 static const char *object_of(enum operation_kind kind)
 {
 	switch (kind) {
@@ -79,6 +81,12 @@ void plan_warn(struct plan *plan, const char *format, ...)
 	va_start(arguments, format);
 	strv_take(&plan->warnings, format_text(format, arguments));
 	va_end(arguments);
+}
+
+bool container_is_done_with(const struct service *service, const struct fact_container *container)
+{
+	return service && service_is_pre_start(service) && container->state == CONTAINER_EXITED &&
+	       container->exit_code == 0;
 }
 
 bool container_is_alive(const struct fact_container *container)

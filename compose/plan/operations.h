@@ -32,6 +32,8 @@ void plan_warn(struct plan *plan, const char *format, ...) __attribute__((format
 
 /* Running in the sense that it has processes: stop has something to do. */
 bool container_is_alive(const struct fact_container *container);
+/* An init container (model/pre_start.h) that did what it was there for. */
+bool container_is_done_with(const struct service *service, const struct fact_container *container);
 
 /*
  * The new container of a recreation that was interrupted still has its temporary name (12 digits of

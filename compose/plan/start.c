@@ -40,7 +40,8 @@ static int start_container(struct planning *planning, struct waits *waits,
 	size_t need_count = 0, start = NO_OPERATION;
 	int r = 0;
 
-	if (container_is_alive(container) && after == NO_OPERATION) {
+	if ((container_is_alive(container) || container_is_done_with(node->service, container)) &&
+	    after == NO_OPERATION) {
 		waits_add_container(waits, node, container->name, container->id, container->number,
 				    NO_OPERATION, container);
 		return 0;

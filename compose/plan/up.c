@@ -180,6 +180,8 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 	if (slot->fact->state == CONTAINER_PAUSED) {
 		slot->fate = FATE_UNPAUSE;
 		slot->cause = alloc_string("it is paused");
+	} else if (container_is_done_with(node->service, slot->fact)) {
+		slot->fate = FATE_KEEP;
 	} else if (!container_is_alive(slot->fact)) {
 		slot->fate = FATE_START;
 		slot->cause = str_printf("it is %s", container_state_name(slot->fact->state));
@@ -602,7 +604,8 @@ static int emit_running(struct up *up, struct waits *waits, const struct graph_n
 	case FATE_REMOVE:
 		return 0;
 	case FATE_KEEP:
-		strv_append(&plan->running, slot->name);
+		if (container_is_alive(slot->fact))
+			strv_append(&plan->running, slot->name);
 		break;
 	case FATE_UNPAUSE:
 		operation =

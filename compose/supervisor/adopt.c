@@ -239,6 +239,8 @@ static void resume_running(struct instance *instance)
 	/* The stop was asked for, and nobody waits for its grace any more: it is given again. */
 	if (stopping && instance_stop(instance, -1, &err) < 0)
 		log_error("%s: %s", instance->name, err.message);
+	if (!stopping)
+		instance_resume_hooks(instance);
 }
 
 static void resume_dead(struct instance *instance)

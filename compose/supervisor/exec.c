@@ -43,6 +43,8 @@ struct exec_session {
 	int pty; /* until the client has it; the keeper has another */
 	struct connection **clients;
 	size_t client_count;
+	exec_ended *ended; /* of one for ourselves */
+	void *ended_context;
 };
 
 struct exec_sessions {
@@ -168,8 +170,19 @@ static void forget_oldest(struct exec_sessions *sessions)
 	session_free(oldest);
 }
 
+/* The last thing that is done with a session: whoever hears of it may begin another. */
+static void tell_ended(struct exec_session *session, int exit_code, const struct error *err)
+{
+	exec_ended *ended = session->ended;
+
+	session->ended = NULL;
+	if (ended)
+		ended(session->ended_context, exit_code, err);
+}
+
 static void finish(struct exec_session *session, int exit_code)
 {
+	struct exec_sessions *sessions = session->sessions;
 	char name[64];
 
 	session->over = true;
@@ -187,17 +200,21 @@ static void finish(struct exec_session *session, int exit_code)
 		json_put_int(reply, "exit_code", exit_code);
 		connection_done(session->clients[--session->client_count], reply, NULL, 0);
 	}
-	forget_oldest(session->sessions);
+	tell_ended(session, exit_code, NULL);
+	forget_oldest(sessions);
 }
 
 static void fail(struct exec_session *session, const struct error *err, int exit_code)
 {
+	struct exec_sessions *sessions = session->sessions;
+
 	session->over = true;
 	session->exit_code = exit_code;
 	record_write(session);
 	while (session->client_count)
 		connection_fail(session->clients[--session->client_count], err, exit_code);
-	forget_oldest(session->sessions);
+	tell_ended(session, exit_code, err);
+	forget_oldest(sessions);
 }
 
 static void tell_started(struct exec_session *session, struct connection *connection)
@@ -433,6 +450,56 @@ out:
 	for (size_t i = 0; i < count; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+void exec_start(struct instance *instance, const char *id, const json_t *request, const int *fds,
+		exec_ended *ended, void *context)
+{
+	struct exec_session *session = session_new(instance->supervisor->execs, id);
+	struct translation translation = {0};
+	struct error err = ERROR_INIT;
+	int r;
+
+	strcpy(session->container, instance->id);
+	session->ended = ended;
+	session->ended_context = context;
+	r = translate_session(&translation, instance, request, &err);
+	if (r == 0) {
+		translation.spec.stdin_fd = fds[0];
+		translation.spec.stdout_fd = fds[1];
+		translation.spec.stderr_fd = fds[2];
+		r = session_begin(session, instance, &translation, &err);
+	}
+	translation_done(&translation);
+	for (size_t i = 0; i < 3; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (r < 0)
+		fail(session, &err, 126);
+}
+
+int exec_follow(struct exec_sessions *sessions, const char *id, exec_ended *ended, void *context,
+		int *ret_exit_code)
+{
+	struct exec_session *session = find(sessions, id);
+
+	if (!session)
+		return -ENOENT;
+	if (session->over) {
+		*ret_exit_code = session->exit_code;
+		return 1;
+	}
+	session->ended = ended;
+	session->ended_context = context;
+	return 0;
+}
+
+void exec_unfollow(struct exec_sessions *sessions, const char *id)
+{
+	struct exec_session *session = find(sessions, id);
+
+	if (session)
+		session->ended = NULL;
 }
 
 void exec_wait_request(struct exec_sessions *sessions, struct connection *connection,

@@ -31,6 +31,20 @@ void exec_request(struct exec_sessions *sessions, struct connection *connection,
 		  const json_t *request, int *fds, size_t count);
 void exec_wait_request(struct exec_sessions *sessions, struct connection *connection,
 		       const json_t *request);
+
+/* How a process of our own ended; @err says so where it could not even begin. */
+typedef void exec_ended(void *context, int exit_code, const struct error *err);
+/*
+ * One for ourselves, @request as a client's; takes the three @fds. @ended is called once, perhaps
+ * at once.
+ */
+void exec_start(struct instance *instance, const char *id, const json_t *request, const int *fds,
+		exec_ended *ended, void *context);
+/* After a restart. 0: @ended will be called; 1: it is over, see *ret_exit_code; -ENOENT. */
+int exec_follow(struct exec_sessions *sessions, const char *id, exec_ended *ended, void *context,
+		int *ret_exit_code);
+void exec_unfollow(struct exec_sessions *sessions, const char *id);
+
 /* The container is gone, and with it what ran in its pid namespace. */
 void exec_container_ended(struct instance *instance);
 

@@ -52,6 +52,7 @@ static void release_process(struct instance *instance)
 	char names[80];
 
 	health_stop(instance);
+	hooks_cancel(instance);
 	start_done(instance);
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	if (instance->log) {
@@ -134,7 +135,13 @@ static void published(struct instance *instance)
 	instance->state = INSTANCE_RUNNING;
 	events_emit(instance, "start", NULL);
 	health_start(instance);
-	changed(instance);
+	if (!hooks_run(instance, HOOKS_POST_START, changed))
+		changed(instance);
+}
+
+void instance_resume_hooks(struct instance *instance)
+{
+	(void)hooks_run(instance, HOOKS_POST_START, changed);
 }
 
 /* It counts as running when others can reach it. */
@@ -222,19 +229,70 @@ static void kill_all(struct instance *instance)
 		log_debug("%s: %s", instance->name, err.message);
 }
 
-static void do_stop(struct instance *instance)
+static int on_grace_over(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct error err = ERROR_INIT;
+	struct instance *instance = data;
 
-	if (instance->state == INSTANCE_PAUSED)
-		(void)cgroup_freeze(instance->cgroup, false, &err);
-	instance->state = INSTANCE_STOPPING;
-	(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
+	instance_handle(instance, INSTANCE_GRACE_OVER);
+	return 0;
+}
+
+static int64_t stop_time_left(const struct instance *instance)
+{
+	uint64_t at_usec = 0;
+
+	(void)sd_event_source_get_time(instance->stop_timer, &at_usec);
+	return (int64_t)at_usec - units_monotonic_usec();
+}
+
+static int give_grace(struct instance *instance, int64_t grace_usec, struct error *err)
+{
+	int r;
+
+	if (grace_usec == 0) {
+		kill_all(instance);
+		return 0;
+	}
+	/* Who asks once more can shorten what is left, not lengthen it. */
+	if (instance->stop_timer && stop_time_left(instance) <= grace_usec)
+		return 0;
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
+	r = sd_event_add_time_relative(instance->supervisor->event, &instance->stop_timer,
+				       CLOCK_MONOTONIC, (uint64_t)grace_usec, 1, on_grace_over,
+				       instance);
+	return r < 0 ? error_code(err, r, "set a timer") : 0;
 }
 
 static void do_kill(struct instance *instance)
 {
 	kill_all(instance);
+}
+
+/* Whatever they came to: what is to be stopped stops. */
+static void pre_stop_done(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	if (instance->state != INSTANCE_STOPPING || instance->pidfd < 0)
+		return;
+	(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+	if (give_grace(instance, instance->grace_usec, &err) < 0)
+		log_error("%s: %s", instance->name, err.message);
+}
+
+/* Its hooks first; asked once more while they run, it goes on with them. */
+static void do_stop(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	bool born = instance->state != INSTANCE_STARTING;
+
+	if (instance->state == INSTANCE_PAUSED)
+		(void)cgroup_freeze(instance->cgroup, false, &err);
+	instance->state = INSTANCE_STOPPING;
+	if (born && hooks_run(instance, HOOKS_PRE_STOP, pre_stop_done))
+		return;
+	(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
 }
 
 /* It waited for its next start: that is called off. */
@@ -304,6 +362,7 @@ void instance_free(struct instance *instance)
 	if (!instance)
 		return;
 	health_free(instance->health);
+	hooks_cancel(instance);
 	start_done(instance);
 	children_forget(instance->supervisor->children, instance->child);
 	sd_event_source_disable_unref(instance->stop_timer);
@@ -330,6 +389,7 @@ void instance_free(struct instance *instance)
 	free(instance->service_name);
 	free(instance->image_id);
 	free(instance->error);
+	free(instance->hook_error);
 	model_unref(instance->supervisor, instance->model);
 	free(instance);
 }
@@ -514,27 +574,8 @@ void instance_revive(struct instance *instance)
 	instance_handle(instance, INSTANCE_BACKOFF_OVER);
 }
 
-static int on_grace_over(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct instance *instance = data;
-
-	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
-	instance_handle(instance, INSTANCE_GRACE_OVER);
-	return 0;
-}
-
-static int64_t stop_time_left(const struct instance *instance)
-{
-	uint64_t at_usec = 0;
-
-	(void)sd_event_source_get_time(instance->stop_timer, &at_usec);
-	return (int64_t)at_usec - units_monotonic_usec();
-}
-
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err)
 {
-	int r;
-
 	if (!instance->by_hand) {
 		/* Before the signal: whoever starts us again must not take it for a crash. */
 		instance->by_hand = true;
@@ -547,21 +588,14 @@ int instance_stop(struct instance *instance, int64_t grace_usec, struct error *e
 		grace_usec = instance->service->stop_grace_period.set
 				     ? instance->service->stop_grace_period.value
 				     : GRACE_USEC;
+	instance->grace_usec = grace_usec;
 	instance_handle(instance, INSTANCE_STOP);
 	if (instance->state != INSTANCE_STOPPING)
 		return 0;
-	if (grace_usec == 0) {
-		kill_all(instance);
+	/* The time counts from the signal. Hooks that hang are ended by a kill. */
+	if (hooks_pending(instance, HOOKS_PRE_STOP))
 		return 0;
-	}
-	/* Who asks once more can shorten what is left, not lengthen it. */
-	if (instance->stop_timer && stop_time_left(instance) <= grace_usec)
-		return 0;
-	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
-	r = sd_event_add_time_relative(instance->supervisor->event, &instance->stop_timer,
-				       CLOCK_MONOTONIC, (uint64_t)grace_usec, 1, on_grace_over,
-				       instance);
-	return r < 0 ? error_code(err, r, "set a timer") : 0;
+	return give_grace(instance, grace_usec, err);
 }
 
 int instance_kill(struct instance *instance, int signal, struct error *err)

@@ -21,6 +21,7 @@
 #include "runtime/container/container.h"
 
 #include "compose/plan/plan.h"
+#include "compose/supervisor/hooks.h"
 #include "compose/supervisor/supervisor.h"
 
 enum instance_state {
@@ -104,6 +105,9 @@ struct instance {
 	struct health *health;           /* NULL: none */
 	enum health_status known_health; /* in this life: outlives the supervisor */
 	struct restart_state *restart;
+	struct hook_state hooks;
+	char *hook_error;   /* what failed of the last ones */
+	int64_t grace_usec; /* once pre_stop is done */
 };
 
 struct instance_origin {
@@ -144,6 +148,9 @@ const char *instance_signal_name(const struct instance *instance);
 
 /* Removes the group, with whatever is left in it. */
 void instance_release_cgroup(struct instance *instance);
+
+/* Goes on with post_start where the supervisor before us was. */
+void instance_resume_hooks(struct instance *instance);
 
 /* How the state machine is told; for start.c, restart.c and adopt.c. */
 void instance_handle(struct instance *instance, enum instance_event event);

@@ -17,6 +17,7 @@
 #include "common/units.h"
 
 #include "compose/control/requests.h"
+#include "compose/model/pre_start.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
@@ -398,6 +399,11 @@ static int start_look(const struct instance *instance, struct error *err)
 	if (instance->error && instance->state != INSTANCE_RUNNING)
 		return error_set(err, ECANCELED, "container %s: %s", instance->name,
 				 instance->error);
+	/* Whoever depends on it depends on what its hooks do as well. */
+	if (hooks_pending(instance, HOOKS_POST_START))
+		return 1;
+	if (instance->hook_error && instance_runs(instance))
+		return error_set(err, ECANCELED, "%s", instance->hook_error);
 	return 0;
 }
 
@@ -476,6 +482,12 @@ static int wait_failed(const struct operation *operation, const struct instance 
 	const char *prefix = operation->final ? "" : "dependency failed to start: ";
 	_cleanup_free_ char *reason = NULL;
 
+	if (service_is_pre_start(instance->service))
+		return error_set(err, ECHILD,
+				 "%.*s hook exited with status %d (pre_start: see the log of "
+				 "container %s)",
+				 (int)pre_start_owner_length(instance->service),
+				 instance->service_name, instance->exit_code, instance->name);
 	if (operation->condition == CONDITION_COMPLETED)
 		return error_set(
 			err, ECHILD, "service \"%s\" didn't complete successfully: exit %d%s",
@@ -635,6 +647,16 @@ void operation_begin(struct converge *converge, size_t index)
 		converge_finish_operation(converge, index, r < 0 ? &err : NULL);
 }
 
+/* It was stopped all the same. */
+static void warn_of_hook(struct converge *converge, struct instance *instance)
+{
+	_cleanup_free_ char *text =
+		str_printf("container %s: pre_stop: %s", instance->name, instance->hook_error);
+
+	free(TAKE_PTR(instance->hook_error));
+	converge_warn(converge, text);
+}
+
 void operation_look(struct converge *converge, size_t index, struct instance *instance)
 {
 	const struct operation *operation = &converge->plan->operations[index];
@@ -655,6 +677,8 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 	case OP_STOP_CONTAINER:
 	case OP_KILL_CONTAINER:
 		r = instance_runs(instance) ? 1 : 0;
+		if (r == 0 && instance->hook_error && instance->service->pre_stop_count)
+			warn_of_hook(converge, instance);
 		break;
 	case OP_REMOVE_CONTAINER:
 		/* From the executor's next step: whoever tells us still looks at the instance. */

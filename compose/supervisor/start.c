@@ -334,6 +334,7 @@ int start_begin(struct instance *instance, struct error *err)
 
 	free(instance->error);
 	instance->error = NULL;
+	hooks_reset(instance);
 	instance->oom_killed = false;
 	instance->oom_kills = 0;
 	instance->known_health = HEALTH_NONE;

@@ -245,6 +245,10 @@ static json_t *record_of(const struct instance *instance)
 	if (instance->restart)
 		json_object_set_new(record, "restart", restart_to_json(instance->restart));
 	if (process) {
+		json_t *hooks = hooks_to_json(instance);
+
+		if (hooks)
+			json_object_set_new(record, "hooks", hooks);
 		json_put_int(record, "health", instance->known_health);
 		json_put_int(record, "pid", instance->pid);
 		json_put_int(record, "start_ticks", (int64_t)instance->start_ticks);
@@ -322,6 +326,7 @@ static void read_process(struct instance *instance, const json_t *record)
 		instance->known_health = (enum health_status)json_get_int(record, "health", 0);
 		instance->pid = (pid_t)json_get_int(record, "pid", 0);
 		instance->start_ticks = (uint64_t)json_get_int(record, "start_ticks", 0);
+		hooks_from_json(instance, json_object_get(record, "hooks"));
 		return;
 	}
 	if (instance->state == INSTANCE_CREATED || instance->state == INSTANCE_EXITED)

@@ -155,6 +155,23 @@ int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream stream, s
 	return 0;
 }
 
+int log_pump_writer(const struct log_pump *pump, enum log_stream stream)
+{
+	const struct pump_stream *source = &pump->streams[stream == LOG_STDERR];
+	const struct pump_stream *terminal = &pump->streams[0];
+	char path[FD_PATH_MAX];
+	int fd;
+
+	if (terminal->fd >= 0 && !terminal->is_pipe)
+		fd = ioctl(terminal->fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	else if (source->fd >= 0)
+		/* For both, as the container has it: it never hears of readers that leave. */
+		fd = open(fd_path(source->fd, path), O_RDWR | O_CLOEXEC);
+	else
+		return -EBADF;
+	return fd < 0 ? -errno : fd;
+}
+
 int log_pump_new(sd_event *event, struct log_journal *journal, const struct log_options *options,
 		 struct log_pump **ret, struct error *err)
 {

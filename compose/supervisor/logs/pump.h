@@ -69,6 +69,12 @@ void log_pump_free(struct log_pump *pump);
 int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream stream, struct error *err);
 
 /*
+ * A new descriptor by which another process writes into @stream as the container does: of its pipe,
+ * or of its terminal. -errno: it has neither now.
+ */
+int log_pump_writer(const struct log_pump *pump, enum log_stream stream);
+
+/*
  * A stream ended: all write ends are closed (EOF; EIO of a pty), or it cannot be read (logged).
  * Its last line has been ended in the log and its fd closed. The pump may be freed in here.
  */
