@@ -63,6 +63,20 @@ struct device_rule {
 	bool allow;
 };
 
+enum block_rate {
+	BLOCK_READ_BPS,
+	BLOCK_WRITE_BPS,
+	BLOCK_READ_IOPS,
+	BLOCK_WRITE_IOPS,
+	BLOCK_RATES,
+};
+
+struct block_limit {
+	unsigned int major, minor;
+	enum block_rate kind; /* of a rate */
+	int64_t value;        /* a second; or a weight, 10 to 1000 */
+};
+
 /* cgroup limits; a field that is not set (or negative) leaves the kernel's default. */
 struct resources_spec {
 	int64_t memory_bytes; /* 0: none */
@@ -75,6 +89,9 @@ struct resources_spec {
 	int64_t cpu_shares;                      /* 0: default; v1 scale, converted for v2 */
 	int64_t cpu_rt_runtime_usec, cpu_rt_period_usec;
 	const char *cpuset_cpus, *cpuset_mems;
+	int64_t block_weight; /* 0: the default */
+	const struct block_limit *block_weights, *block_rates;
+	size_t block_weight_count, block_rate_count;
 	const struct device_rule *device_rules; /* on top of the default ones */
 	size_t device_rule_count;
 	bool all_devices; /* privileged */

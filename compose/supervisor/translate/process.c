@@ -43,6 +43,8 @@ void translation_done(struct translation *translation)
 	free(translation->mounts);
 	free(translation->devices);
 	free(translation->device_rules);
+	free(translation->block_weights);
+	free(translation->block_rates);
 	if (translation->seccomp)
 		seccomp_program_free(translation->seccomp);
 }

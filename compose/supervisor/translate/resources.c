@@ -167,6 +167,68 @@ static int add_rule_text(struct translation *translation, const char *text, stru
 	return 0;
 }
 
+static int block_device(const char *path, struct block_limit *ret, struct error *err)
+{
+	struct stat st;
+
+	if (!path || stat(path, &st) < 0)
+		return error_errno(err, "blkio_config: %s", path ?: "a device without a path");
+	if (!S_ISBLK(st.st_mode))
+		return error_set(err, ENOTBLK, "blkio_config: %s is not a block device", path);
+	ret->major = major(st.st_rdev);
+	ret->minor = minor(st.st_rdev);
+	return 0;
+}
+
+static int translate_rates(struct translation *translation, const struct blkio_rate *rates,
+			   size_t count, enum block_rate kind, struct error *err)
+{
+	struct resources_spec *resources = &translation->resources;
+
+	for (size_t i = 0; i < count; i++) {
+		struct block_limit *limit =
+			array_add(translation->block_rates, resources->block_rate_count);
+
+		limit->kind = kind;
+		limit->value = rates[i].rate.value;
+		if (block_device(rates[i].path, limit, err) < 0)
+			return -err->code;
+	}
+	resources->block_rates = translation->block_rates;
+	return 0;
+}
+
+static int translate_blkio(struct translation *translation, struct error *err)
+{
+	const struct blkio_config *blkio = &translation->service->blkio;
+	struct resources_spec *resources = &translation->resources;
+	const struct {
+		const struct blkio_rate *rates;
+		size_t count;
+		enum block_rate kind;
+	} rows[] = {
+		{blkio->read_bps, blkio->read_bps_count, BLOCK_READ_BPS},
+		{blkio->write_bps, blkio->write_bps_count, BLOCK_WRITE_BPS},
+		{blkio->read_iops, blkio->read_iops_count, BLOCK_READ_IOPS},
+		{blkio->write_iops, blkio->write_iops_count, BLOCK_WRITE_IOPS},
+	};
+
+	resources->block_weight = blkio->weight.set ? blkio->weight.value : 0;
+	for (size_t i = 0; i < blkio->weight_device_count; i++) {
+		struct block_limit *limit =
+			array_add(translation->block_weights, resources->block_weight_count);
+
+		limit->value = blkio->weight_devices[i].weight.value;
+		if (block_device(blkio->weight_devices[i].path, limit, err) < 0)
+			return -err->code;
+	}
+	resources->block_weights = translation->block_weights;
+	array_foreach(row, rows)
+		if (translate_rates(translation, row->rates, row->count, row->kind, err) < 0)
+			return -err->code;
+	return 0;
+}
+
 int translate_resources(struct translation *translation, struct error *err)
 {
 	const struct service *service = translation->service;
@@ -187,6 +249,8 @@ int translate_resources(struct translation *translation, struct error *err)
 	strv_foreach(rule, service->device_cgroup_rules)
 		if (r == 0)
 			r = add_rule_text(translation, rule, err);
+	if (r == 0)
+		r = translate_blkio(translation, err);
 	resources->device_rules = translation->device_rules;
 	resources->device_rule_count = translation->device_rule_count;
 	translation->spec.devices = translation->devices;

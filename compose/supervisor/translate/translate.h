@@ -32,6 +32,7 @@ struct translation {
 	struct device_spec *devices;
 	struct device_rule *device_rules;
 	size_t device_rule_count;
+	struct block_limit *block_weights, *block_rates;
 
 	void **owned;
 	size_t owned_count;

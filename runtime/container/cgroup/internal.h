@@ -33,6 +33,10 @@ unsigned int limits_controllers(const struct resources_spec *resources);
 int limits_apply(struct cgroup *cgroup, const struct resources_spec *resources, bool update,
 		 struct error *err);
 
+/* io.c: block devices. */
+bool io_wanted(const struct resources_spec *resources);
+int io_apply(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err);
+
 /* processes.c: moves everybody into the v1 group of @controller, until nobody is left outside. */
 int cgroup_gather(struct cgroup *cgroup, int controller, struct error *err);
 

@@ -54,8 +54,7 @@ static bool swap(const struct resources_spec *r, bool v2, char *value)
 
 static bool swappiness(const struct resources_spec *r, bool v2, char *value)
 {
-	/* 0 is what a zeroed spec has as well; with a limit it is taken by its word. */
-	return r->memory_swappiness > 0 && number(value, r->memory_swappiness);
+	return r->memory_swappiness >= 0 && number(value, r->memory_swappiness);
 }
 
 static bool oom(const struct resources_spec *r, bool v2, char *value)
@@ -156,7 +155,7 @@ static const struct limit {
 unsigned int limits_controllers(const struct resources_spec *resources)
 {
 	char value[VALUE_MAX];
-	unsigned int needed = 0;
+	unsigned int needed = io_wanted(resources) ? 1U << CONTROLLER_BLKIO : 0;
 
 	array_foreach(row, limits)
 		if (row->render(resources, false, value))
@@ -242,5 +241,5 @@ int limits_apply(struct cgroup *cgroup, const struct resources_spec *resources, 
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return io_apply(cgroup, resources, err);
 }
