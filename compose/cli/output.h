@@ -44,8 +44,7 @@ enum output_style { OUTPUT_LINES, OUTPUT_ARRAY };
 /*
  * Prints @rows (an array of objects) by --format: "json"; "table", "" or NULL the @columns (pairs
  * of heading and key, NULL-terminated); "table TEMPLATE"; else TEMPLATE for each row. Templates
- * know {{.Key}}, {{json .}}, {{json .Key}}, {{.Label "x"}}, {{upper .Key}}, {{lower .Key}},
- * {{len .Key}}, \t and \n.
+ * are Go's (go_template.h), \t and \n a tabulator and a new line.
  */
 int output_rows(const json_t *rows, const char *format, const char *const *columns,
 		enum output_style style, struct error *err);

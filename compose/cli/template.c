@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The part of Go's templates that people use with --format. */
+/* --format: rows as a table, as JSON, or through a template. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,10 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/go_template.h"
 #include "compose/cli/output.h"
+
+DEFINE_CLEANUP(struct template *, template_free);
 
 char *output_value(const json_t *value)
 {
@@ -19,157 +22,61 @@ char *output_value(const json_t *value)
 	return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 }
 
-static char *label_value(const json_t *row, const char *name)
-{
-	const char *labels = json_get_string(row, "Labels");
-	_cleanup_strv_ char **list = labels ? strv_split(labels, ",") : NULL;
-	const char *value = strv_env_get(list, name);
-
-	return alloc_string(value ? value : "");
-}
-
-static const json_t *field(const json_t *row, const char *word, struct error *err)
-{
-	const json_t *value = row;
-
-	if (word[0] != '.') {
-		error_set(err, EINVAL, "template: function \"%s\" not defined", word);
-		return NULL;
-	}
-	if (!word[1])
-		return row;
-	value = json_object_get(row, word + 1);
-	if (!value)
-		error_set(err, EINVAL, "template: can't evaluate field %s", word + 1);
-	return value;
-}
-
-static void change_case(char *text, int (*change)(int))
-{
-	for (; *text; text++)
-		*text = (char)change((unsigned char)*text);
-}
-
-/* "json .X", "upper .X", ...: the text, or NULL with an error. */
-static char *call(const json_t *row, const char *function, const char *argument, struct error *err)
-{
-	const json_t *value = field(row, argument, err);
-	char *text;
-
-	if (!value)
-		return NULL;
-	if (!strcmp(function, "json"))
-		return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	text = output_value(value);
-	if (!strcmp(function, "upper")) {
-		change_case(text, toupper);
-	} else if (!strcmp(function, "lower")) {
-		change_case(text, tolower);
-	} else if (!strcmp(function, "len")) {
-		size_t n = json_is_array(value) ? json_array_size(value) : strlen(text);
-
-		free(text);
-		text = str_printf("%zu", n);
-	} else if (strcmp(function, "print") && strcmp(function, "println")) {
-		free(text);
-		error_set(err, EINVAL, "template: function \"%s\" not defined", function);
-		return NULL;
-	}
-	return text;
-}
-
-static char *evaluate(const json_t *row, const char *action, size_t length, struct error *err)
-{
-	_cleanup_free_ char *copy = alloc_string_n(action, length);
-	_cleanup_strv_ char **words = strv_split(copy, " \t");
-	size_t n = strv_length(words), size;
-	const json_t *value;
-
-	if (n == 1) {
-		value = field(row, words[0], err);
-		return value ? output_value(value) : NULL;
-	}
-	size = n == 2 ? strlen(words[1]) : 0;
-	if (n == 2 && !strcmp(words[0], ".Label") && size >= 2 && words[1][0] == '"') {
-		words[1][size - 1] = 0;
-		return label_value(row, words[1] + 1);
-	}
-	if (n == 2)
-		return call(row, words[0], words[1], err);
-	error_set(err, EINVAL, "template parsing error: cannot read {{%s}}", copy);
-	return NULL;
-}
-
-static int render(const json_t *row, const char *template, struct strbuf *out, struct error *err)
-{
-	const char *p = template;
-
-	while (*p) {
-		if (p[0] == '\\' && (p[1] == 't' || p[1] == 'n')) {
-			strbuf_addc(out, p[1] == 't' ? '\t' : '\n');
-			p += 2;
-		} else if (p[0] == '{' && p[1] == '{') {
-			const char *end = strstr(p, "}}");
-			_cleanup_free_ char *text = NULL;
-
-			if (!end)
-				return error_set(err, EINVAL,
-						 "template parsing error: unclosed action");
-			text = evaluate(row, p + 2, (size_t)(end - p - 2), err);
-			if (!text)
-				return -err->code;
-			strbuf_add(out, text);
-			p = end + 2;
-		} else {
-			strbuf_addc(out, *p++);
-		}
-	}
-	return 0;
-}
-
 /* The words over the columns of "table {{.Name}}\t{{.RunningFor}}": NAME, CREATED, ... */
-static json_t *header_row(const char *const *columns, const json_t *sample)
+static void put_heading(json_t *row, const char *key, size_t length)
+{
+	_cleanup_strbuf_ struct strbuf words = {0};
+
+	for (const char *p = key; p < key + length; p++) {
+		if (p > key && isupper((unsigned char)*p) && islower((unsigned char)p[-1]))
+			strbuf_addc(&words, ' ');
+		strbuf_addc(&words, (char)toupper((unsigned char)*p));
+	}
+	json_object_setn_new(row, key, length, json_string(words.data));
+}
+
+/* A heading for every field that the template mentions, there being rows or not. */
+static json_t *header_row(const char *const *columns, const char *template)
 {
 	json_t *row = json_object();
-	const char *key;
-	json_t *value;
 
-	json_object_foreach((json_t *)sample, key, value) {
-		_cleanup_strbuf_ struct strbuf words = {0};
+	for (const char *dot = strchr(template, '.'); dot; dot = strchr(dot + 1, '.')) {
+		size_t length = 0;
 
-		for (const char *p = key; *p; p++) {
-			if (p > key && isupper((unsigned char)*p) && islower((unsigned char)p[-1]))
-				strbuf_addc(&words, ' ');
-			strbuf_addc(&words, (char)toupper((unsigned char)*p));
-		}
-		json_object_set_new(row, key, json_string(words.data));
+		while (isalnum((unsigned char)dot[1 + length]))
+			length++;
+		if (length)
+			put_heading(row, dot + 1, length);
 	}
 	for (; *columns; columns += 2)
 		json_object_set_new(row, columns[1], json_string(columns[0]));
 	return row;
 }
 
-static int print_templates(const json_t *rows, const char *template, struct error *err)
+static int print_templates(const json_t *rows, const char *text, struct error *err)
 {
+	_cleanup_(cleanup_template_free) struct template *template = NULL;
 	size_t i;
 	json_t *row;
+	int r = template_parse(text, &template, err);
 
 	json_array_foreach(rows, i, row) {
 		_cleanup_strbuf_ struct strbuf line = {0};
-		int r = render(row, template, &line, err);
 
+		if (r >= 0)
+			r = template_render(template, row, &line, err);
 		if (r < 0)
-			return r;
+			break;
 		puts(line.data ? line.data : "");
 	}
-	return 0;
+	return r;
 }
 
-static int table_add_line(struct table *table, const json_t *row, const char *template,
+static int table_add_line(struct table *table, json_t *row, const struct template *template,
 			  struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf line = {0};
-	int r = render(row, template, &line, err);
+	int r = template_render(template, row, &line, err);
 	char *rest = line.data, *cell;
 	size_t n = 0;
 
@@ -186,17 +93,21 @@ static int table_add_line(struct table *table, const json_t *row, const char *te
 	return 0;
 }
 
-static int print_template_table(const json_t *rows, const char *template,
-				const char *const *columns, struct error *err)
+static int print_template_table(const json_t *rows, const char *text, const char *const *columns,
+				struct error *err)
 {
-	_cleanup_json_ json_t *header = header_row(columns, json_array_get(rows, 0));
+	_cleanup_(cleanup_template_free) struct template *template = NULL;
+	_cleanup_json_ json_t *header = header_row(columns, text);
 	struct table table = {0};
 	size_t i;
 	json_t *row;
 	int r;
 
-	while (*template == ' ')
-		template ++;
+	while (*text == ' ')
+		text++;
+	r = template_parse(text, &template, err);
+	if (r < 0)
+		return r;
 	r = table_add_line(&table, header, template, err);
 	json_array_foreach(rows, i, row) {
 		if (r >= 0)
