@@ -34,7 +34,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left ? left : "", right ? right : "");
 }
 
-static json_t *sorted(const json_t *containers, char *const *services)
+json_t *target_sort(const json_t *containers, char *const *services)
 {
 	size_t count = json_array_size(containers), used = 0;
 	_cleanup_free_ json_t **list = new_array(json_t *, count + 1);
@@ -68,7 +68,7 @@ int target_containers(const struct target *target, bool all, char *const *servic
 	}
 	if (r < 0)
 		return r;
-	*ret = sorted(json_object_get(reply, "containers"), services);
+	*ret = target_sort(json_object_get(reply, "containers"), services);
 	return 0;
 }
 

@@ -31,6 +31,9 @@ void target_done(struct target *target);
 int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
 		      struct error *err);
 
+/* Those of @services (NULL: all), sorted by name. New reference. */
+json_t *target_sort(const json_t *containers, char *const *services);
+
 /*
  * One container of @service: number @index, or with 0 the first that runs. @running: it has to.
  * Borrowed from @containers. The errors are docker compose's.

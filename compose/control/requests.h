@@ -31,6 +31,11 @@
  *              tty, then done {container, exit_code} when it ended; not in foreground: done
  *              {container} when it started. A failed start: error {exit: 126|127}
  *   kill       {container: id or name, signal} -> done
+ *   usage      {} -> done {time (monotonic usec), machine_memory_bytes, containers: [{id, name,
+ *              service, number, oneoff, running, cpu_usec, memory_bytes, memory_limit_bytes,
+ *              processes, pids[], read_bytes, write_bytes, received_bytes, sent_bytes}]}
+ *   root       {container: id or name} -> done {running} + [its root directory: with all mounts
+ *              while it runs, else its layers alone]
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)
@@ -65,6 +70,8 @@
 #define REQUEST_CONVERGE  "converge"
 #define REQUEST_RUN       "run"
 #define REQUEST_KILL      "kill"
+#define REQUEST_USAGE     "usage"
+#define REQUEST_ROOT      "root"
 #define REQUEST_PS        "ps"
 #define REQUEST_EVENTS    "events"
 #define REQUEST_EXEC      "exec"

@@ -28,6 +28,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
+#include "compose/supervisor/usage.h"
 
 #define CONNECTIONS_MAX 1024
 #define QUEUED_MAX      (4 << 20)
@@ -205,6 +206,18 @@ static void handle_kill(struct connection *connection, const json_t *request, in
 		connection_fail(connection, &err, 1);
 	else
 		connection_done(connection, NULL, NULL, 0);
+}
+
+static void handle_usage(struct connection *connection, const json_t *request, int *fds,
+			 size_t count)
+{
+	connection_done(connection, usage_of_containers(connection->server->supervisor), NULL, 0);
+}
+
+static void handle_root(struct connection *connection, const json_t *request, int *fds,
+			size_t count)
+{
+	usage_root_request(connection->server->supervisor, connection, request);
 }
 
 static void handle_ping(struct connection *connection, const json_t *request, int *fds,
@@ -418,6 +431,8 @@ static const struct {
 	{REQUEST_RUN, handle_run},
 	{REQUEST_WAIT, handle_wait},
 	{REQUEST_KILL, handle_kill},
+	{REQUEST_USAGE, handle_usage},
+	{REQUEST_ROOT, handle_root},
 };
 
 static void dispatch(struct connection *connection, const json_t *request, int *fds, size_t count)

@@ -379,7 +379,7 @@ static void sort_mounts(struct mount_spec *mounts, size_t count)
 	}
 }
 
-static int translate_root(struct translation *translation, struct error *err)
+static int stack_root(struct translation *translation, struct error *err)
 {
 	struct supervisor *supervisor = translation->instance->supervisor;
 	struct rootfs_spec *root = &translation->spec.rootfs;
@@ -409,10 +409,18 @@ static int translate_root(struct translation *translation, struct error *err)
 	return root->work_fd < 0 ? root->work_fd : 0;
 }
 
+int translate_root(struct translation *ret, struct instance *instance, const struct image *image,
+		   struct error *err)
+{
+	*ret = (struct translation){
+		.instance = instance, .service = instance->service, .image = image};
+	return stack_root(ret, err);
+}
+
 int translate_mounts(struct translation *translation, struct error *err)
 {
 	const struct service *service = translation->service;
-	int r = translate_root(translation, err);
+	int r = stack_root(translation, err);
 
 	for (size_t i = 0; r == 0 && i < service->volume_count; i++)
 		r = add_one(translation, &service->volumes[i], false, err);

@@ -44,6 +44,9 @@ struct translation {
 /* All of it. Networks must be there; takes leases on the first start. */
 int translate(struct instance *instance, const struct image *image, struct translation *ret,
 	      struct error *err);
+/* Only spec.rootfs: the container's layers. */
+int translate_root(struct translation *ret, struct instance *instance, const struct image *image,
+		   struct error *err);
 void translation_done(struct translation *translation);
 
 /* Hands a malloc()ed thing or a descriptor to the translation; returns it. */

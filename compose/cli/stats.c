@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/usage.h"
+
+/* The first picture soon, the others in peace. */
+#define FIRST_MSEC 250
+#define PAUSE_MSEC 1000
+
+static bool all, no_stream, no_trunc;
+static const char *format;
+
+static const struct option options[] = {
+	{"all", 'a', OPTION_FLAG, &all, NULL, "Also those that do not run"},
+	{"format", 0, OPTION_STRING, &format, "string",
+	 "table, json, or a template such as '{{.Name}} {{.CPUPerc}}'"},
+	{"no-stream", 0, OPTION_FLAG, &no_stream, NULL, "Show it once instead of again and again"},
+	{"no-trunc", 0, OPTION_FLAG, &no_trunc, NULL, "Show ids whole"},
+	{NULL},
+};
+
+static const char *const columns[] = {
+	"CONTAINER ID",      "ID",       "NAME",  "Name",    "CPU %",   "CPUPerc",
+	"MEM USAGE / LIMIT", "MemUsage", "MEM %", "MemPerc", "NET I/O", "NetIO",
+	"BLOCK I/O",         "BlockIO",  "PIDS",  "PIDs",    NULL,
+};
+
+/* "12.3MiB" as docker's BytesSize has it: four digits, powers of 1024. */
+static char *binary_size(double bytes)
+{
+	static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	size_t i = 0;
+
+	for (; bytes >= 1024 && i + 1 < ARRAY_SIZE(unit); i++)
+		bytes /= 1024;
+	return str_printf("%.4g%s", bytes, unit[i]);
+}
+
+/* "1.23kB": three digits, powers of 1000. */
+static char *decimal_size(double bytes)
+{
+	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	size_t i = 0;
+
+	for (; bytes >= 1000 && i + 1 < ARRAY_SIZE(unit); i++)
+		bytes /= 1000;
+	return str_printf("%.3g%s", bytes, unit[i]);
+}
+
+static void put_pair(json_t *row, const char *key, char *left, char *right)
+{
+	_cleanup_free_ char *text = str_printf("%s / %s", left, right);
+
+	json_put_string(row, key, text);
+	free(left);
+	free(right);
+}
+
+static void put_percent(json_t *row, const char *key, double share)
+{
+	_cleanup_free_ char *text = str_printf("%.2f%%", share * 100);
+
+	json_put_string(row, key, text);
+}
+
+static double number(const json_t *object, const char *key)
+{
+	return (double)json_get_int(object, key, 0);
+}
+
+static const json_t *same_before(const json_t *before, const json_t *container)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(json_object_get(before, "containers"), i, other) {
+		if (str_equal(json_get_string(other, "id"), json_get_string(container, "id")))
+			return other;
+	}
+	return NULL;
+}
+
+static void put_usage(json_t *row, const json_t *now, const json_t *before, const json_t *container)
+{
+	const json_t *earlier = same_before(before, container);
+	double usec = number(now, "time") - number(before, "time");
+	double memory = number(container, "memory_bytes");
+	double machine = number(now, "machine_memory_bytes");
+	double limit = number(container, "memory_limit_bytes");
+	double used = earlier ? number(container, "cpu_usec") - number(earlier, "cpu_usec") : 0;
+	_cleanup_free_ char *pids = str_printf("%.0f", number(container, "processes"));
+
+	if (limit <= 0 || limit > machine)
+		limit = machine;
+	put_percent(row, "CPUPerc", usec > 0 && used > 0 ? used / usec : 0);
+	put_percent(row, "MemPerc", limit > 0 ? memory / limit : 0);
+	put_pair(row, "MemUsage", binary_size(memory), binary_size(limit));
+	put_pair(row, "NetIO", decimal_size(number(container, "received_bytes")),
+		 decimal_size(number(container, "sent_bytes")));
+	put_pair(row, "BlockIO", decimal_size(number(container, "read_bytes")),
+		 decimal_size(number(container, "write_bytes")));
+	json_put_string(row, "PIDs", pids);
+}
+
+static json_t *make_row(const json_t *now, const json_t *before, const json_t *container)
+{
+	static const char *const unknown[] = {"CPUPerc", "MemPerc", "MemUsage",
+					      "NetIO",   "BlockIO", "PIDs"};
+	const char *id = json_get_string(container, "id") ?: "";
+	_cleanup_free_ char *shown = alloc_string_n(id, no_trunc ? strlen(id) : strnlen(id, 12));
+	json_t *row = json_object();
+
+	json_put_string(row, "ID", shown);
+	json_put_string(row, "Container", shown);
+	json_put_string(row, "Name", json_get_string(container, "name"));
+	if (json_get_bool(container, "running", false)) {
+		put_usage(row, now, before, container);
+		return row;
+	}
+	array_foreach(key, unknown)
+		json_put_string(row, *key, "--");
+	return row;
+}
+
+/* One picture over the one before, where this is a terminal and a table. */
+static int print_once(const json_t *now, const json_t *before, struct error *err)
+{
+	_cleanup_json_ json_t *rows = json_array();
+	bool redraw = !no_stream && isatty(STDOUT_FILENO) && (!format || !strcmp(format, "table"));
+	json_t *container;
+	size_t i;
+	int r;
+
+	json_array_foreach(json_object_get(now, "containers"), i, container) {
+		json_array_append_new(rows, make_row(now, before, container));
+	}
+	if (redraw)
+		fputs("\033[H\033[J", stdout);
+	r = output_rows(rows, format, columns, OUTPUT_LINES, err);
+	fflush(stdout);
+	return r;
+}
+
+static int show(const struct target *target, char *const *services, struct error *err)
+{
+	_cleanup_json_ json_t *before = NULL;
+	int r = usage_fetch(target, services, all, &before, err);
+	int pause = FIRST_MSEC;
+
+	while (r >= 0) {
+		json_t *now = NULL;
+
+		poll(NULL, 0, pause);
+		r = usage_fetch(target, services, all, &now, err);
+		if (r >= 0)
+			r = print_once(now, before, err);
+		json_decref(before);
+		before = now;
+		pause = PAUSE_MSEC;
+		if (no_stream)
+			break;
+	}
+	return r;
+}
+
+static int run(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	struct error err = ERROR_INIT;
+
+	if (target_open(args, argv, &target, &err) < 0)
+		return output_fail(args, &err);
+	converge_exit_on_signals();
+	return show(&target, argv, &err) < 0 ? output_fail(args, &err) : 0;
+}
+
+const struct command command_stats = {
+	.name = "stats",
+	.operands = "[OPTIONS] [SERVICE...]",
+	.summary = "Show what containers use, as it changes",
+	.options = options,
+	.max_operands = -1,
+	.run = run,
+};
