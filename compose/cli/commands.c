@@ -9,20 +9,20 @@
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 
-extern const struct command command_attach, command_config, command_create, command_down,
-	command_events, command_exec, command_image, command_images, command_kill, command_logs,
-	command_ls, command_pause, command_port, command_ps, command_restart, command_rm,
-	command_run, command_scale, command_start, command_stats, command_stop, command_top,
-	command_unpause, command_up, command_version, command_volumes, command_wait;
+extern const struct command command_attach, command_config, command_cp, command_create,
+	command_down, command_events, command_exec, command_export, command_image, command_images,
+	command_kill, command_logs, command_ls, command_pause, command_port, command_ps,
+	command_restart, command_rm, command_run, command_scale, command_start, command_stats,
+	command_stop, command_top, command_unpause, command_up, command_version, command_volumes,
+	command_wait;
 
 const struct command *const commands[] = {
-	&command_attach,  &command_config,  &command_create,  &command_down,
-	&command_events,  &command_exec,    &command_image,   &command_images,
-	&command_kill,    &command_logs,    &command_ls,      &command_pause,
-	&command_port,    &command_ps,      &command_restart, &command_rm,
-	&command_run,     &command_scale,   &command_start,   &command_stats,
-	&command_stop,    &command_top,     &command_unpause, &command_up,
-	&command_version, &command_volumes, &command_wait,    NULL,
+	&command_attach, &command_config,  &command_cp,      &command_create, &command_down,
+	&command_events, &command_exec,    &command_export,  &command_image,  &command_images,
+	&command_kill,   &command_logs,    &command_ls,      &command_pause,  &command_port,
+	&command_ps,     &command_restart, &command_rm,      &command_run,    &command_scale,
+	&command_start,  &command_stats,   &command_stop,    &command_top,    &command_unpause,
+	&command_up,     &command_version, &command_volumes, &command_wait,   NULL,
 };
 
 const struct command *command_find(const struct command *const *list, const char *name)

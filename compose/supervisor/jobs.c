@@ -30,6 +30,7 @@ struct jobs {
 	sd_event *event;
 	char *title;
 	struct job *first;
+	int keep; /* a socket that the next child does not close */
 };
 
 struct jobs *jobs_new(sd_event *event, char *title)
@@ -38,6 +39,7 @@ struct jobs *jobs_new(sd_event *event, char *title)
 
 	jobs->event = event;
 	jobs->title = title;
+	jobs->keep = -EBADF;
 	return jobs;
 }
 
@@ -97,7 +99,7 @@ static int on_ended(sd_event_source *source, int fd, uint32_t events, void *data
 
 /* Ports that the supervisor lets go of meanwhile must be free, and connections that it ends over.
  */
-static void close_sockets(void)
+static void close_sockets(int keep)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
@@ -106,7 +108,7 @@ static void close_sockets(void)
 		int fd = atoi(entry->d_name);
 		struct stat status;
 
-		if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+		if (fd != keep && fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
 			close(fd);
 	}
 }
@@ -119,7 +121,7 @@ job_child(struct jobs *jobs, job_work *work, void *data, int report)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "berth-job");
-	close_sockets();
+	close_sockets(jobs->keep);
 	/* In `ps` it is not a second supervisor. */
 	if (jobs->title && strlen(jobs->title) >= strlen("__helper-job"))
 		strcpy(jobs->title, "__helper-job");
@@ -166,4 +168,15 @@ int job_start(struct jobs *jobs, job_work *work, void *data, job_done *done, voi
 	job->report = TAKE_FD(read_end);
 	jobs->first = job;
 	return 0;
+}
+
+int job_start_with_socket(struct jobs *jobs, int socket, job_work *work, void *data, job_done *done,
+			  void *context, struct error *err)
+{
+	int r;
+
+	jobs->keep = socket;
+	r = job_start(jobs, work, data, done, context, err);
+	jobs->keep = -EBADF;
+	return r;
 }

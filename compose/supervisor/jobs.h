@@ -27,6 +27,9 @@ typedef void job_done(void *context, const struct error *err);
 /* @data is only read by the child: it has its own copy from the moment of the fork. */
 int job_start(struct jobs *jobs, job_work *work, void *data, job_done *done, void *context,
 	      struct error *err);
+/* The same where it hands descriptors back, through @socket (borrowed): all others are closed. */
+int job_start_with_socket(struct jobs *jobs, int socket, job_work *work, void *data, job_done *done,
+			  void *context, struct error *err);
 bool jobs_idle(const struct jobs *jobs);
 
 #endif

@@ -180,7 +180,8 @@ static int stack_root(struct instance *instance, struct connection *connection, 
 	*task = (struct root_task){.connection = connection, .ours = pair[0], .theirs = pair[1]};
 	r = translate_root(&task->translation, instance, image, err);
 	if (r == 0)
-		r = job_start(supervisor->jobs, stack_work, task, stack_done, task, err);
+		r = job_start_with_socket(supervisor->jobs, task->theirs, stack_work, task,
+					  stack_done, task, err);
 	if (r == 0) {
 		connection_on_closed(connection, root_client_left, task);
 		return 0;
