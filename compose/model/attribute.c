@@ -122,6 +122,48 @@ static void policy_decode(struct decoder *d, const struct node *node, const stru
 	decode_problem(d, node, "must be one of always, missing, never, daily, weekly, every_N");
 }
 
+/* There is one user namespace, the host's. */
+static void userns_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **text = slot->field;
+
+	if (decode_string(d, node, text) && **text && strcmp(*text, "host"))
+		decode_problem(d, node, "must be \"host\" or \"\", not \"%s\"", *text);
+}
+
+/* Containers are run by berth itself; what is meant by these names is what it does. */
+static void runtime_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const same[] = {"runc", "crun", "berth", "io.containerd.runc.v2"};
+	char **text = slot->field;
+
+	if (!decode_string(d, node, text) || !**text)
+		return;
+	array_foreach(name, same)
+		if (!strcmp(*name, *text))
+			return;
+	decode_unheeded(d, "berth runs containers itself, without another runtime");
+}
+
+static void storage_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	shape_options.decode(d, node, slot);
+	decode_unheeded(d, "roots are overlays, which have no quota of their own");
+}
+
+static json_t *options_encode(const struct slot *slot)
+{
+	return shape_options.encode(slot);
+}
+
+static void options_release(const struct slot *slot)
+{
+	shape_options.release(slot);
+}
+
+static const struct shape shape_userns = {userns_decode, string_encode, string_release};
+static const struct shape shape_runtime = {runtime_decode, string_encode, string_release};
+static const struct shape shape_storage = {storage_decode, options_encode, options_release};
 static const struct shape shape_restart = {restart_decode, string_encode, string_release};
 static const struct shape shape_signal = {signal_decode, string_encode, string_release};
 static const struct shape shape_container_name = {container_name_decode, string_encode,
@@ -205,7 +247,7 @@ static const struct attribute service_attributes[] = {
 	{"pull_refresh_after",  SERVICE(pull_refresh_after),             &shape_refresh,          MERGE_DEEP,         CHANGE_NONE},
 	{"read_only",           SERVICE(read_only),                      &shape_switch},
 	{"restart",             SERVICE(restart),                        &shape_restart},
-	{"runtime",             SERVICE(runtime),                        &shape_string},
+	{"runtime",             SERVICE(runtime),                        &shape_runtime},
 	{"scale",               SERVICE(scale),                          &shape_count,            MERGE_DEEP,         CHANGE_NONE},
 	{"secrets",             SERVICES(secrets,secret_count),          &shape_secrets,          MERGE_LIST},
 	{"security_opt",        SERVICE(security_opt),                   &shape_strings,          MERGE_LIST},
@@ -213,14 +255,14 @@ static const struct attribute service_attributes[] = {
 	{"stdin_open",          SERVICE(stdin_open),                     &shape_switch},
 	{"stop_grace_period",   SERVICE(stop_grace_period),              &shape_duration},
 	{"stop_signal",         SERVICE(stop_signal),                    &shape_signal},
-	{"storage_opt",         SERVICE(storage_opt),                    &shape_options},
+	{"storage_opt",         SERVICE(storage_opt),                    &shape_storage},
 	{"sysctls",             SERVICE(sysctls),                        &shape_labels,           MERGE_MAPPING},
 	{"tmpfs",               SERVICE(tmpfs),                          &shape_string_list,      MERGE_LIST},
 	{"tty",                 SERVICE(tty),                            &shape_switch},
 	{"ulimits",             SERVICES(ulimits, ulimit_count),         &shape_ulimits,          MERGE_MAPPING},
 	{"use_api_socket",      SERVICE(use_api_socket),                 &shape_bool},
 	{"user",                SERVICE(user),                           &shape_string},
-	{"userns_mode",         SERVICE(userns_mode),                    &shape_string},
+	{"userns_mode",         SERVICE(userns_mode),                    &shape_userns},
 	{"uts",                 SERVICE(uts),                            &shape_string},
 	{"volumes",             SERVICES(volumes, volume_count),         &shape_mounts,           MERGE_LIST},
 	{"volumes_from",        SERVICE(volumes_from),                   &shape_strings,          MERGE_LIST},

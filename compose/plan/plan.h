@@ -43,6 +43,7 @@ struct fact_container {
 	const json_t *config;               /* the service's canonical form it was made from */
 	const char *const *networks;        /* names, NULL-terminated */
 	const char *const *volumes;         /* names of named and anonymous volumes */
+	bool stale_volumes;                 /* an image that it has mounted is another one now */
 	/* ids of containers whose namespaces it was made with; NULL-terminated */
 	const char *const *parents;
 };

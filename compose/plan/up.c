@@ -141,6 +141,8 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 	if (node->image && node->image->id && fact->image_id &&
 	    !str_equal(fact->image_id, node->image->id))
 		return alloc_string("image changed");
+	if (fact->stale_volumes)
+		return alloc_string("the image of a volume changed");
 	other = changed_network(up, fact);
 	if (other)
 		return str_printf("network %s changed", other);

@@ -381,6 +381,11 @@ void instance_free(struct instance *instance)
 		free(instance->anonymous.items[i].value);
 	}
 	free(instance->anonymous.items);
+	for (size_t i = 0; i < instance->image_volumes.count; i++) {
+		free(instance->image_volumes.items[i].key);
+		free(instance->image_volumes.items[i].value);
+	}
+	free(instance->image_volumes.items);
 	strv_free(instance->volumes);
 	strv_free(instance->parents);
 	strv_free(instance->network_names);
@@ -426,6 +431,21 @@ static int add_anonymous(struct instance *instance, const char *target,
 	return 0;
 }
 
+/* It is made anew once the name means another image. */
+static int note_image_volume(struct instance *instance, const struct mount *mount,
+			     struct error *err)
+{
+	const struct image *image = observe_image(instance->supervisor, mount->source, err);
+	struct key_value *row;
+
+	if (!image)
+		return error_wrap(err, "volume %s: image %s", mount->target, mount->source);
+	row = array_add(instance->image_volumes.items, instance->image_volumes.count);
+	row->key = alloc_string(mount->target);
+	row->value = alloc_string(image->id);
+	return 0;
+}
+
 static int create_volumes(struct instance *instance, const struct image *image,
 			  const struct instance *replaces, struct error *err)
 {
@@ -436,6 +456,8 @@ static int create_volumes(struct instance *instance, const struct image *image,
 	for (size_t i = 0; r == 0 && i < service->volume_count; i++) {
 		const struct mount *mount = &service->volumes[i];
 
+		if (mount->type == MOUNT_IMAGE)
+			r = note_image_volume(instance, mount, err);
 		if (mount->type != MOUNT_VOLUME)
 			continue;
 		if (!mount->source)

@@ -79,9 +79,10 @@ struct instance {
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */
 	char created_by[33];
-	char **volumes;           /* names */
-	struct mapping anonymous; /* target: name of its anonymous volume */
-	char **parents;           /* ids whose namespaces it uses */
+	char **volumes;               /* names */
+	struct mapping anonymous;     /* target: name of its anonymous volume */
+	struct mapping image_volumes; /* target: id of the image that it was made with */
+	char **parents;               /* ids whose namespaces it uses */
 	char **network_names;
 
 	pid_t pid;

@@ -9,9 +9,11 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/fs.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/str.h"
 
+#include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define RESOLV_MAX (64 << 10)
@@ -98,7 +100,61 @@ static void add_own_addresses(struct strbuf *text, const struct instance *instan
 	}
 }
 
-static char *hosts_text(const struct instance *instance)
+/* The address that both can reach it by: on a network that they share. */
+static bool shared_address(const struct instance *instance, const json_t *attachment, char *ret,
+			   size_t size)
+{
+	const struct endpoint *own;
+	size_t count = 0, i;
+	json_t *theirs;
+
+	if (!instance->attachment)
+		return false;
+	own = attachment_endpoints(instance->attachment, &count);
+	json_array_foreach(json_object_get(attachment, "endpoints"), i, theirs) {
+		const char *address =
+			json_get_string(theirs, "ipv4") ?: json_get_string(theirs, "ipv6");
+
+		for (size_t k = 0; address && k < count; k++) {
+			if (!str_equal(own[k].network, json_get_string(theirs, "network")))
+				continue;
+			snprintf(ret, size, "%s", address);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* CONTAINER[:ALIAS] of another project. */
+static int add_external_link(struct strbuf *text, const struct instance *instance, const char *link,
+			     struct error *err)
+{
+	size_t length = strcspn(link, ":");
+	_cleanup_free_ char *name = alloc_string_n(link, length);
+	const char *alias = link[length] ? link + length + 1 : name;
+	struct neighbour other;
+	char address[INET6_ADDRSTRLEN];
+	int r = neighbour_find(name, &other, err);
+
+	if (r == 0 && !shared_address(instance, other.attachment, address, sizeof(address)))
+		r = error_set(err, ENETUNREACH, "container %s is on no network of this one", name);
+	if (r == 0)
+		strbuf_addf(text, "%s\t%s%s%s\n", address, alias, str_equal(alias, name) ? "" : " ",
+			    str_equal(alias, name) ? "" : name);
+	neighbour_done(&other);
+	return r < 0 ? error_wrap(err, "external_links") : 0;
+}
+
+static int add_external_links(struct strbuf *text, const struct instance *instance,
+			      struct error *err)
+{
+	strv_foreach(link, instance->service->external_links)
+		if (add_external_link(text, instance, link, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+static char *hosts_text(const struct instance *instance, const char *links)
 {
 	const struct service *service = instance->service;
 	struct strbuf text = {0};
@@ -120,6 +176,7 @@ static char *hosts_text(const struct instance *instance)
 
 		strbuf_addf(&text, "%s\t%s\n", is_gateway ? gateway : row->address, row->name);
 	}
+	strbuf_add(&text, links);
 	add_own_addresses(&text, instance);
 	return strbuf_take(&text);
 }
@@ -212,12 +269,14 @@ static int open_directory(struct instance *instance, struct error *err)
 
 int names_write(struct instance *instance, struct error *err)
 {
-	_cleanup_free_ char *hosts = hosts_text(instance), *resolv = resolv_text(instance);
+	_cleanup_free_ char *hosts = NULL, *resolv = resolv_text(instance);
+	_cleanup_strbuf_ struct strbuf links = {0};
 	_cleanup_close_ int dir = open_directory(instance, err);
 	char short_id[13], hostname[300];
 
-	if (dir < 0)
-		return dir;
+	if (dir < 0 || add_external_links(&links, instance, err) < 0)
+		return -err->code;
+	hosts = hosts_text(instance, links.data ?: "");
 	snprintf(hostname, sizeof(hostname), "%s\n", translate_hostname(instance, short_id));
 	if (write_plain(dir, "hosts", hosts, err) < 0 ||
 	    write_plain(dir, "resolv.conf", resolv, err) < 0 ||
@@ -268,6 +327,7 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 			options.gateway4 = endpoints[i].gateway4;
 	}
 	options.networks = networks;
+	options.links = (const char *const *)instance->service->links;
 	options.upstreams = (const char *const *)instance->service->dns;
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;

@@ -74,6 +74,26 @@ static const json_t *config_of(struct observed *observed, const struct instance 
 	return json_object_get(json_object_get(project, "services"), instance->service_name);
 }
 
+/* As far as the names still mean something: what is not here cannot be used instead. */
+static bool has_stale_volumes(const struct instance *instance)
+{
+	const struct service *service = instance->service;
+
+	for (size_t i = 0; i < service->volume_count; i++) {
+		const struct mount *mount = &service->volumes[i];
+		const char *made_with = mapping_get(&instance->image_volumes, mount->target);
+		struct error ignored = ERROR_INIT;
+		const struct image *now;
+
+		if (mount->type != MOUNT_IMAGE || !made_with)
+			continue;
+		now = observe_image(instance->supervisor, mount->source, &ignored);
+		if (now && strcmp(now->id, made_with) != 0)
+			return true;
+	}
+	return false;
+}
+
 static void observe_container(struct observed *observed, const struct instance *instance,
 			      const struct map *hashes)
 {
@@ -95,6 +115,7 @@ static void observe_container(struct observed *observed, const struct instance *
 		.volumes = (const char *const *)instance->volumes,
 		.parents = (const char *const *)instance->parents,
 	};
+	fact->stale_volumes = has_stale_volumes(instance);
 	if (now && strcmp(now, instance->config_hash) != 0)
 		fact->config = config_of(observed, instance);
 }

@@ -234,6 +234,9 @@ static json_t *record_of(const struct instance *instance)
 		json_object_set_new(record, "volumes", json_from_strv(instance->volumes));
 	if (instance->anonymous.count)
 		json_object_set_new(record, "anonymous", mapping_to_json(&instance->anonymous));
+	if (instance->image_volumes.count)
+		json_object_set_new(record, "image_volumes",
+				    mapping_to_json(&instance->image_volumes));
 	if (instance->parents)
 		json_object_set_new(record, "parents", json_from_strv(instance->parents));
 	if (instance->network_names)
@@ -389,6 +392,7 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->parents = json_get_strv(record, "parents");
 	instance->network_names = json_get_strv(record, "networks");
 	read_mapping(json_object_get(record, "anonymous"), &instance->anonymous);
+	read_mapping(json_object_get(record, "image_volumes"), &instance->image_volumes);
 	instance->tty = instance->service->tty == TRI_TRUE;
 	read_process(instance, record);
 	restart_from_json(instance, json_object_get(record, "restart"));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netmgr/dns/server.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -47,7 +49,7 @@ struct dns_listener {
 	int udp_fd, tcp_fd;
 	sd_event_source *udp;
 	struct dns_tcp *tcp;
-	char **networks;
+	char **networks, **links;
 	union dns_address upstreams[DNS_RESOLVERS_MAX];
 	size_t upstream_count;
 	struct in_addr gateway4;
@@ -133,10 +135,28 @@ static bool is_gateway_name(const struct dns_listener *listener, const char *nam
 	return false;
 }
 
+/* What the container calls somebody by a name of its own; or @name. Borrowed, or into @buffer. */
+static const char *without_link(const struct dns_listener *listener, const char *name, char *buffer,
+				size_t size)
+{
+	strv_foreach(link, listener->links) {
+		size_t length = strcspn(link, ":");
+
+		if (!link[length] || strcasecmp(link + length + 1, name) != 0 || length >= size)
+			continue;
+		for (size_t i = 0; i < length; i++)
+			buffer[i] = (char)tolower((unsigned char)link[i]);
+		buffer[length] = '\0';
+		return buffer;
+	}
+	return name;
+}
+
 /* A name of ours without an address of the kind that was asked for has an empty answer. */
 static bool answer_name(struct dns_listener *listener, const struct dns_query *query,
 			struct dns_reply *reply)
 {
+	char linked[DNS_NAME_MAX];
 	size_t count;
 
 	if (is_gateway_name(listener, query->name)) {
@@ -145,7 +165,7 @@ static bool answer_name(struct dns_listener *listener, const struct dns_query *q
 		return true;
 	}
 	count = zone_find(listener->server->zone, (const char *const *)listener->networks,
-			  query->name, found);
+			  without_link(listener, query->name, linked, sizeof(linked)), found);
 	for (size_t i = 0; i < count; i++) {
 		if (found[i].has_ipv4 && (query->type == DNS_A || query->type == DNS_ANY) &&
 		    !dns_reply_a(reply, found[i].ipv4))
@@ -348,6 +368,7 @@ int dns_server_listen(struct dns_server *server, int udp_fd, int tcp_fd,
 	listener->udp_fd = udp_fd;
 	listener->tcp_fd = tcp_fd;
 	listener->networks = strv_dup((char *const *)options->networks);
+	listener->links = strv_dup((char *const *)options->links);
 	if (!listener->networks)
 		listener->networks = new_array(char *, 1);
 	listener->gateway4 = options->gateway4;
@@ -379,5 +400,6 @@ void dns_listener_free(struct dns_listener *listener)
 	if (listener->tcp_fd >= 0)
 		close(listener->tcp_fd);
 	strv_free(listener->networks);
+	strv_free(listener->links);
 	free(listener);
 }

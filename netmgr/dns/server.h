@@ -48,6 +48,7 @@ struct dns_listener_options {
 	const char *container_id;
 	const char *const *networks;  /* attached to, NULL-terminated */
 	const char *const *upstreams; /* `dns:` of the service; NULL: the host's */
+	const char *const *links;     /* "NAME:ALIAS": further names, for this one alone; or NULL */
 	struct in_addr gateway4;      /* host.docker.internal; 0: not answered */
 	/* Only on internal networks: nothing is forwarded, for names can carry data out, too. */
 	bool no_forward;

@@ -14,10 +14,13 @@
 
 #include "volumes/mount.h"
 
+#include "compose/control/requests.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/observe.h"
 #include "compose/supervisor/translate/translate.h"
 
-static void add_mount(struct translation *translation, int fd, const char *target, bool directory)
+void translation_add_mount(struct translation *translation, int fd, const char *target,
+			   bool directory)
 {
 	struct mount_spec *slot = array_add(translation->mounts, translation->spec.mount_count);
 
@@ -85,41 +88,6 @@ bool translate_populate_row(const struct instance *instance, const struct image 
 	return true;
 }
 
-static int overlay_of(const int *layers, size_t count, struct error *err)
-{
-	_cleanup_close_ int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-	_cleanup_strbuf_ struct strbuf lower = {0};
-	char path[FD_PATH_MAX];
-	int fd;
-
-	if (context < 0)
-		return error_errno(err, "open an overlay");
-	for (size_t i = 0; i < count; i++)
-		strbuf_addf(&lower, "%s%s", i ? ":" : "", fd_path(layers[i], path));
-	if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "lowerdir", lower.data, 0) < 0 ||
-	    syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return error_errno(err, "stack the image's layers");
-	fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
-	return fd < 0 ? error_errno(err, "mount the image's layers") : fd;
-}
-
-int translate_image_tree(struct image_store *store, const struct image *image, struct error *err)
-{
-	_cleanup_free_ int *layers = NULL;
-	size_t count = 0;
-	int fd = image_open_layers(store, image, &layers, &count, err);
-
-	if (fd < 0)
-		return fd;
-	if (count == 1)
-		return layers[0];
-	fd = count ? overlay_of(layers, count, err)
-		   : error_set(err, ENOENT, "the image has no layers");
-	for (size_t i = 0; i < count; i++)
-		close(layers[i]);
-	return fd;
-}
-
 static int add_volume(struct translation *translation, const struct mount *mount, bool read_only,
 		      struct error *err)
 {
@@ -135,7 +103,7 @@ static int add_volume(struct translation *translation, const struct mount *mount
 	fd = volume_mount(translation->instance->supervisor->volumes, name, &options, err);
 	if (fd < 0)
 		return error_wrap(err, "volume %s", name);
-	add_mount(translation, fd, mount->target, true);
+	translation_add_mount(translation, fd, mount->target, true);
 	return 0;
 }
 
@@ -163,7 +131,7 @@ static int add_bind(struct translation *translation, const struct mount *mount, 
 		else if (str_ends_with(options.propagation, "slave"))
 			translation->spec.propagation = "rslave";
 	}
-	add_mount(translation, fd, mount->target, directory);
+	translation_add_mount(translation, fd, mount->target, directory);
 	return 0;
 }
 
@@ -179,7 +147,24 @@ static int add_tmpfs(struct translation *translation, const struct mount *mount,
 	fd = mount_tmpfs(&options, err);
 	if (fd < 0)
 		return fd;
-	add_mount(translation, fd, mount->target, true);
+	translation_add_mount(translation, fd, mount->target, true);
+	return 0;
+}
+
+/* The image's tree, or a part of it, read-only whatever is said. */
+static int add_image(struct translation *translation, const struct mount *mount, struct error *err)
+{
+	struct supervisor *supervisor = translation->instance->supervisor;
+	const struct image *image = observe_image(supervisor, mount->source, err);
+	bool directory = true;
+	int fd;
+
+	fd = image ? translate_image_part(supervisor->images, image, mount->image.subpath,
+					  &directory, err)
+		   : -err->code;
+	if (fd < 0)
+		return error_wrap(err, "volume %s: image %s", mount->target, mount->source);
+	translation_add_mount(translation, fd, mount->target, directory);
 	return 0;
 }
 
@@ -193,9 +178,11 @@ static int add_one(struct translation *translation, const struct mount *mount, b
 		return add_bind(translation, mount, read_only, err);
 	case MOUNT_TMPFS:
 		return add_tmpfs(translation, mount, err);
+	case MOUNT_IMAGE:
+		return add_image(translation, mount, err);
 	default:
-		return error_set(err, EINVAL, "%s: a mount of this type cannot be made here",
-				 mount->target);
+		/* Windows' or Swarm's: the file was told that nothing comes of it. */
+		return 0;
 	}
 }
 
@@ -213,7 +200,7 @@ static int add_tmpfs_text(struct translation *translation, const char *text, str
 	fd = mount_tmpfs(&options, err);
 	if (fd < 0)
 		return error_wrap(err, "tmpfs %s", target);
-	add_mount(translation, fd, target, true);
+	translation_add_mount(translation, fd, target, true);
 	return 0;
 }
 
@@ -230,7 +217,7 @@ static int add_anonymous(struct translation *translation, const struct instance 
 		fd = volume_mount(of->supervisor->volumes, row->value, &options, err);
 		if (fd < 0)
 			return error_wrap(err, "volume %s", row->value);
-		add_mount(translation, fd, row->key, true);
+		translation_add_mount(translation, fd, row->key, true);
 	}
 	return 0;
 }
@@ -278,15 +265,22 @@ static int numeric_id(const char *text, const char *what, unsigned int *ret, str
 }
 
 static int add_file(struct translation *translation, const struct file_reference *reference,
-		    const struct file_object *object, const char *folder, struct error *err)
+		    const struct file_object *object, const char *kinds, const char *folder,
+		    struct error *err)
 {
 	struct file_content content = {0};
 	char *target;
 	int fd;
+	_cleanup_free_ char *store = NULL;
 
-	if (!object || object->external)
-		return error_set(err, ENOENT, "there is no such object outside the project");
-	if (object->content) {
+	if (!object)
+		return error_set(err, ENOENT, "there is no such object");
+	if (object->external || object->driver) {
+		store = str_printf("%s/%s/%s", paths_root(), kinds, object->name);
+		if (access(store, R_OK) < 0)
+			return error_errno(err, "is external, so it is to be in %s", store);
+		content.source_path = store;
+	} else if (object->content) {
 		content.data = object->content;
 		content.size = strlen(object->content);
 	} else if (object->file) {
@@ -305,7 +299,7 @@ static int add_file(struct translation *translation, const struct file_reference
 	target = reference->target && reference->target[0] == '/'
 			 ? alloc_string(reference->target)
 			 : str_printf("%s/%s", folder, reference->target ?: reference->source);
-	add_mount(translation, fd, translation_own(translation, target), false);
+	translation_add_mount(translation, fd, translation_own(translation, target), false);
 	return 0;
 }
 
@@ -317,14 +311,14 @@ static int add_files(struct translation *translation, struct error *err)
 		const struct file_reference *row = &service->secrets[i];
 
 		if (add_file(translation, row, project_secret(translation->project, row->source),
-			     "/run/secrets", err) < 0)
+			     "secrets", "/run/secrets", err) < 0)
 			return error_wrap(err, "secret %s", row->source);
 	}
 	for (size_t i = 0; i < service->config_count; i++) {
 		const struct file_reference *row = &service->configs[i];
 
 		if (add_file(translation, row, project_config(translation->project, row->source),
-			     "", err) < 0)
+			     "configs", "", err) < 0)
 			return error_wrap(err, "config %s", row->source);
 	}
 	return 0;
@@ -352,7 +346,7 @@ static int add_names(struct translation *translation, struct error *err)
 		fd = mount_clone(dir, row->file, false, err);
 		if (fd < 0)
 			return error_wrap(err, "%s", row->target);
-		add_mount(translation, fd, row->target, false);
+		translation_add_mount(translation, fd, row->target, false);
 	}
 	return 0;
 }

@@ -6,7 +6,28 @@
 #include "common/str.h"
 
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/translate/translate.h"
+
+/* A container of another project: what it has while it runs. */
+static int join_neighbour(struct translation *translation, const char *key, const char *name,
+			  const char *kind, struct namespace_spec *ret, int *ret_container,
+			  struct error *err)
+{
+	struct neighbour neighbour;
+	int r = neighbour_find(name, &neighbour, err);
+
+	if (r == 0) {
+		ret->source = NAMESPACE_JOIN;
+		ret->fd = r = container_namespace(neighbour.pidfd, kind, err);
+	}
+	if (r >= 0) {
+		translation_own_fd(translation, ret->fd);
+		*ret_container = translation_own_fd(translation, TAKE_FD(neighbour.pidfd));
+	}
+	neighbour_done(&neighbour);
+	return r < 0 ? error_wrap(err, "%s: container %s", key, name) : 0;
+}
 
 /*
  * "host", "service:X", "container:X", "private"/"shareable" and, for `network_mode`, "none" and
@@ -17,6 +38,7 @@ static int translate_namespace(struct translation *translation, const char *key,
 			       struct error *err)
 {
 	struct supervisor *supervisor = translation->instance->supervisor;
+	const char *name = mode ? strchr(mode, ':') : NULL;
 	struct instance *other = NULL;
 
 	*ret_container = -EBADF;
@@ -33,9 +55,11 @@ static int translate_namespace(struct translation *translation, const char *key,
 		other = supervisor_find(supervisor, mode + strlen("container:"));
 	else
 		return 0;
+	if (!other && str_starts_with(mode, "container:"))
+		return join_neighbour(translation, key, name + 1, kind, ret, ret_container, err);
 	if (!other)
 		return error_set(err, ENOENT, "%s: there is no container of %s in this project",
-				 key, strchr(mode, ':') + 1);
+				 key, name + 1);
 	if (other->pidfd < 0)
 		return error_set(err, ESRCH, "%s: container %s does not run", key, other->name);
 	ret->source = NAMESPACE_JOIN;
@@ -181,6 +205,8 @@ int translate(struct instance *instance, const struct image *image, struct trans
 		r = translate_network(ret, err);
 	if (r == 0)
 		r = translate_process(ret, err);
+	if (r == 0)
+		r = translate_cdi(ret, err);
 	if (r == 0)
 		r = translate_resources(ret, err);
 	if (r == 0)

@@ -69,30 +69,45 @@ static void add_rule(struct translation *translation, char type, int64_t major_n
 	snprintf(rule->access, sizeof(rule->access), "%s", access);
 }
 
+static bool is_complete(const struct device_node *wish)
+{
+	return wish->type && wish->major >= 0 && wish->minor >= 0;
+}
+
+int translation_add_node(struct translation *translation, const struct device_node *wish,
+			 struct error *err)
+{
+	struct device_spec *device;
+	struct stat st = {0};
+
+	if (stat(wish->source, &st) < 0 && !is_complete(wish))
+		return error_errno(err, "devices: %s", wish->source);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode) && !is_complete(wish))
+		return error_set(err, ENODEV, "devices: %s is not a device", wish->source);
+	device = array_add(translation->devices, translation->spec.device_count);
+	*device = (struct device_spec){
+		.path = translation_own(translation, alloc_string(wish->target)),
+		.type = wish->type            ? wish->type
+			: S_ISCHR(st.st_mode) ? 'c'
+					      : 'b',
+		.major = wish->major >= 0 ? (unsigned int)wish->major : major(st.st_rdev),
+		.minor = wish->minor >= 0 ? (unsigned int)wish->minor : minor(st.st_rdev),
+		.mode = wish->mode >= 0 ? (mode_t)wish->mode & 0777
+			: st.st_mode    ? st.st_mode & 0777
+					: 0666,
+		.uid = wish->uid >= 0 ? (uid_t)wish->uid : st.st_uid,
+		.gid = wish->gid >= 0 ? (gid_t)wish->gid : st.st_gid,
+	};
+	add_rule(translation, device->type, device->major, device->minor, wish->permissions);
+	return 0;
+}
+
 static int add_node(struct translation *translation, const char *source, const char *target,
 		    const char *permissions, struct error *err)
 {
-	struct device_spec *device;
-	struct stat st;
-	char type;
+	const struct device_node wish = {source, target, permissions, 0, -1, -1, -1, -1, -1};
 
-	if (stat(source, &st) < 0)
-		return error_errno(err, "devices: %s", source);
-	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return error_set(err, ENODEV, "devices: %s is not a device", source);
-	type = S_ISCHR(st.st_mode) ? 'c' : 'b';
-	device = array_add(translation->devices, translation->spec.device_count);
-	*device = (struct device_spec){
-		.path = translation_own(translation, alloc_string(target)),
-		.type = type,
-		.major = major(st.st_rdev),
-		.minor = minor(st.st_rdev),
-		.mode = st.st_mode & 0777,
-		.uid = st.st_uid,
-		.gid = st.st_gid,
-	};
-	add_rule(translation, type, device->major, device->minor, permissions);
-	return 0;
+	return translation_add_node(translation, &wish, err);
 }
 
 /* A directory stands for all devices below it, as with Docker; other files are passed over. */
@@ -130,11 +145,9 @@ static int add_device(struct translation *translation, const struct device *devi
 	const char *permissions = device->permissions ?: "rwm";
 	struct stat st;
 
+	/* Those by name: cdi.c */
 	if (device->source[0] != '/')
-		return error_set(
-			err, EINVAL,
-			"devices: %s: not a path below /dev (CDI names are not known here)",
-			device->source);
+		return 0;
 	if (stat(device->source, &st) == 0 && S_ISDIR(st.st_mode))
 		return add_directory(translation, device->source, target, permissions, err);
 	return add_node(translation, device->source, target, permissions, err);

@@ -53,11 +53,26 @@ void translation_done(struct translation *translation);
 void *translation_own(struct translation *translation, void *p);
 int translation_own_fd(struct translation *translation, int fd);
 
+/* @fd, a detached mount, is taken; @target lives as long as the translation. */
+void translation_add_mount(struct translation *translation, int fd, const char *target,
+			   bool directory);
+
+/* A device node; what is negative (or 0 as the type) is @source's own. */
+struct device_node {
+	const char *source, *target, *permissions;
+	char type;
+	int64_t major, minor, mode, uid, gid;
+};
+int translation_add_node(struct translation *translation, const struct device_node *wish,
+			 struct error *err);
+
 int translate_process(struct translation *translation, struct error *err);
 /* Of an exec: capabilities, seccomp, limits as the container has them. */
 int translate_exec_process(struct translation *translation, bool privileged, struct error *err);
 int translate_resources(struct translation *translation, struct error *err);
 int translate_mounts(struct translation *translation, struct error *err);
+/* Devices by name (CDI): before resources and mounts. */
+int translate_cdi(struct translation *translation, struct error *err);
 int translate_network(struct translation *translation, struct error *err);
 int translate_namespaces(struct translation *translation, struct error *err);
 
@@ -77,5 +92,8 @@ bool translate_populate_row(const struct instance *instance, const struct image 
 			    size_t index, const char **ret_volume, const char **ret_target);
 /* The image's tree as one detached read-only mount. */
 int translate_image_tree(struct image_store *store, const struct image *image, struct error *err);
+/* A detached read-only mount of the image's tree, or of @subpath (may be NULL) in it. */
+int translate_image_part(struct image_store *store, const struct image *image, const char *subpath,
+			 bool *ret_directory, struct error *err);
 
 #endif

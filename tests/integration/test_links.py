@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names and namespaces of others: links, external_links, container:NAME, volumes of images,
+external secrets."""
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+SHARED = {"networks": {"default": {"name": "shared-net", "external": True}}}
+
+
+def test_links(berth):
+    """An alias of the linked service, for the one that links alone; and an order."""
+    project = berth.project({"compose.yaml": {"services": {
+        "db": SLEEP, "web": {**SLEEP, "links": ["db:Database"]}, "other": SLEEP}}})
+    up = project.run("up", "-d")
+    assert up.stderr.index("db-1 Started") < up.stderr.index("web-1 Starting")
+    alias = project.exec("web", "nslookup", "database").stdout
+    address = project.exec("db", "hostname", "-i").stdout.strip()
+    assert address in alias
+    assert address in project.exec("web", "nslookup", "db").stdout
+    assert project.exec("other", "nslookup", "database", check=False).returncode != 0
+
+
+def test_another_project(berth):
+    """external_links by a shared network, and the namespaces of a container of that project."""
+    first = berth.project({"compose.yaml": {
+        "services": {"db": {**SLEEP, "container_name": "the-db"}},
+        "networks": {"default": {"name": "shared-net"}}}})
+    first.run("up", "-d")
+    second = berth.project({"compose.yaml": {"services": {
+        "web": {**SLEEP, "external_links": ["the-db:mysql"]},
+        "side": {**SLEEP, "network_mode": "container:the-db", "pid": "container:the-db"}},
+        **SHARED}})
+    second.run("up", "-d")
+    address = first.exec("db", "hostname", "-i").stdout.strip()
+    assert f"{address}\tmysql the-db" in second.exec("web", "cat", "/etc/hosts").stdout
+    for kind in ("net", "pid"):
+        own = first.exec("db", "readlink", f"/proc/self/ns/{kind}").stdout
+        assert second.exec("side", "readlink", f"/proc/self/ns/{kind}").stdout == own
+    second.run("down", "-t", "0")
+    first.run("stop", "-t", "0")
+    failed = second.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "container the-db does not run" in failed.stderr
+    second.run("down", "-t", "0")
+
+
+def test_volume_of_an_image(berth):
+    """Read-only, whole or a part of it, and made anew when the name means another image."""
+    berth.image_from_binaries("data:1", [], {"/a/b/file": "one\n", "/top": "x\n"})
+    mount = {"type": "image", "source": "data:1", "target": "/whole"}
+    part = {"type": "image", "source": "data:1", "target": "/part", "image": {"subpath": "a/b"}}
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "volumes": [mount, part]}}}})
+    project.run("up", "-d")
+    before = project.container("a")["ID"]
+    assert project.exec("a", "cat", "/whole/a/b/file", "/part/file").stdout == "one\none\n"
+    assert project.exec("a", "touch", "/whole/x", check=False).returncode != 0
+    project.run("up", "-d")
+    assert project.container("a")["ID"] == before
+    berth.image_from_binaries("data:1", [], {"/a/b/file": "two\n"})
+    again = project.run("--dry-run", "up", "-d")
+    assert "the image of a volume changed" in again.stdout
+    project.run("up", "-d", "-t", "0")
+    assert project.exec("a", "cat", "/part/file").stdout == "two\n"
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
+        {**part, "image": {"subpath": "no/where"}}]}}}})
+    failed = project.run("up", "-d", "-t", "0", check=False)
+    assert "there is no such file or directory in it" in failed.stderr
+
+
+def test_external_secrets(berth):
+    """They are files of the machine's, below BERTH_ROOT."""
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "secrets": [{"source": "s", "mode": 0o400}]}},
+        "secrets": {"s": {"external": True, "name": "password"}}}})
+    failed = project.run("up", "-d", check=False)
+    assert f"is external, so it is to be in {berth.root}/secrets/password" in failed.stderr
+    berth.command(["sh", "-c", f"mkdir -p {berth.root}/secrets && "
+                               f"echo hush > {berth.root}/secrets/password"])
+    project.run("up", "-d")
+    assert project.exec("a", "cat", "/run/secrets/s").stdout == "hush\n"
+    project.run("down", "-t", "0")
+    berth.command(["rm", "-r", f"{berth.root}/secrets"])
