@@ -26,12 +26,10 @@ static char **names_in(const char *folder)
 	return names;
 }
 
-int dry_run_print(const struct project *project, const struct plan_options *options,
-		  struct error *err)
+int dry_run_make(const struct project *project, const struct plan_options *options,
+		 struct plan **ret, struct error *err)
 {
 	_cleanup_strv_ char **networks = names_in("networks"), **volumes = names_in("volumes");
-	_cleanup_(cleanup_plan_free) struct plan *plan = NULL;
-	_cleanup_free_ char *text = NULL;
 	struct fact_image *images = NULL;
 	struct facts facts = {0};
 	int r;
@@ -42,13 +40,25 @@ int dry_run_print(const struct project *project, const struct plan_options *opti
 	facts.images = images;
 	facts.external_networks = (const char *const *)networks;
 	facts.external_volumes = (const char *const *)volumes;
-	r = plan_reconcile(project, &facts, options, &plan, err);
+	r = plan_reconcile(project, &facts, options, ret, err);
 	images_here_free_facts(images, facts.image_count);
 	if (r < 0)
 		return r;
-	if (plan->warnings)
-		strv_foreach(warning, plan->warnings)
+	if ((*ret)->warnings)
+		strv_foreach(warning, (*ret)->warnings)
 			output_warn("%s", warning);
+	return 0;
+}
+
+int dry_run_print(const struct project *project, const struct plan_options *options,
+		  struct error *err)
+{
+	_cleanup_(cleanup_plan_free) struct plan *plan = NULL;
+	_cleanup_free_ char *text = NULL;
+	int r = dry_run_make(project, options, &plan, err);
+
+	if (r < 0)
+		return r;
 	text = plan_to_text(plan);
 	fputs(text, stdout);
 	return 0;

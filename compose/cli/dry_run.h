@@ -9,6 +9,10 @@
 
 #include "compose/plan/plan.h"
 
+/* *ret is the caller's; warnings are printed. */
+int dry_run_make(const struct project *project, const struct plan_options *options,
+		 struct plan **ret, struct error *err);
+
 /* Prints it on stdout. */
 int dry_run_print(const struct project *project, const struct plan_options *options,
 		  struct error *err);

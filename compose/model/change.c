@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 #include "common/json.h"
 #include "common/sha256.h"
+#include "common/str.h"
 
 #include "compose/model/shapes.h"
 
@@ -128,4 +129,54 @@ char *service_difference(const json_t *before, const json_t *after)
 			strbuf_addf(&names, "%s%s", names.length ? ", " : "", name);
 	}
 	return strbuf_take(&names);
+}
+
+static void add_change(json_t *changes, const char *field, json_t *old, json_t *new_one)
+{
+	json_t *change = json_object();
+
+	json_put_string(change, "field", field);
+	json_object_set(change, "old", old ? old : json_null());
+	json_object_set(change, "new", new_one ? new_one : json_null());
+	json_array_append_new(changes, change);
+}
+
+/* Maps key by key; lists, whose order means something, as a whole. */
+static void compare_values(json_t *changes, const char *field, json_t *old, json_t *new_one)
+{
+	const char *key;
+	json_t *value;
+
+	if (old && new_one && json_equal(old, new_one))
+		return;
+	if (!json_is_object(old) || !json_is_object(new_one)) {
+		add_change(changes, field, old, new_one);
+		return;
+	}
+	json_object_foreach(old, key, value) {
+		_cleanup_free_ char *inner = str_printf("%s.%s", field, key);
+
+		compare_values(changes, inner, value, json_object_get(new_one, key));
+	}
+	json_object_foreach(new_one, key, value) {
+		_cleanup_free_ char *inner = str_printf("%s.%s", field, key);
+
+		if (!json_object_get(old, key))
+			compare_values(changes, inner, NULL, value);
+	}
+}
+
+json_t *service_changes(const json_t *before, const json_t *after)
+{
+	_cleanup_json_ json_t *old = relevant_part(before), *new_one = relevant_part(after);
+	json_t *changes = json_array();
+
+	for (size_t i = 0; i < service_schema.count; i++) {
+		const char *name = service_schema.attributes[i].name;
+		json_t *x = json_object_get(old, name), *y = json_object_get(new_one, name);
+
+		if (x || y)
+			compare_values(changes, name, x, y);
+	}
+	return changes;
 }

@@ -496,5 +496,10 @@ unsigned int service_replicas(const struct service *service);
  * Empty text: nothing that asks for a new container.
  */
 char *service_difference(const json_t *before, const json_t *after);
+/*
+ * The same down to single values: an array of {field: "environment.A", old, new}, where null
+ * stands for what is not there. New reference.
+ */
+json_t *service_changes(const json_t *before, const json_t *after);
 
 #endif

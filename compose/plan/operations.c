@@ -127,6 +127,7 @@ void plan_free(struct plan *plan)
 		free(operation->replaces);
 		free(operation->waiter);
 		free(operation->cause);
+		json_decref(operation->changes);
 		free(operation->after);
 	}
 	free(plan->operations);

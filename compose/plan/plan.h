@@ -146,8 +146,9 @@ struct operation {
 	bool volumes;             /* remove: anonymous volumes too */
 	int64_t timeout_usec;     /* stop; negative: the service's own */
 	int signal;               /* kill */
-	char *cause;   /* "ports changed", "no container yet", "not in the file any more" */
-	size_t *after; /* indices of prerequisites, all smaller than its own */
+	char *cause;     /* "ports changed", "no container yet", "not in the file any more" */
+	json_t *changes; /* recreate: what differs, as service_changes(); may be NULL */
+	size_t *after;   /* indices of prerequisites, all smaller than its own */
 	size_t after_count;
 };
 

@@ -102,6 +102,8 @@ static json_t *operation_json(const struct operation *operation)
 		json_put_bool(json, "required", operation->required);
 	}
 	json_put_string(json, "cause", operation->cause);
+	if (operation->changes)
+		json_object_set(json, "changes", operation->changes);
 	for (size_t i = 0; i < operation->after_count; i++)
 		json_array_append_new(after, json_integer((json_int_t)operation->after[i]));
 	json_object_set_new(json, "after", after);

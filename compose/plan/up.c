@@ -85,15 +85,34 @@ static enum plan_recreate recreate_policy(const struct up *up, const struct grap
 	return options->always_recreate_deps ? RECREATE_FORCE : options->recreate_dependencies;
 }
 
+static const json_t *canonical_service(struct up *up, const struct graph_node *node)
+{
+	if (!up->canonical)
+		up->canonical = project_to_json(up->planning->project, true);
+	return json_object_get(json_object_get(up->canonical, "services"), node->name);
+}
+
+/* What differs, down to single values, with the image that the same name now means. */
+static json_t *changes_of(struct up *up, const struct graph_node *node,
+			  const struct fact_container *fact)
+{
+	const json_t *now = canonical_service(up, node);
+	json_t *changes = fact->config && now ? service_changes(fact->config, now) : json_array();
+
+	if (fact->image_id && node->image && node->image->id &&
+	    !str_equal(fact->image_id, node->image->id))
+		json_array_append_new(changes,
+				      json_pack("{s:s, s:s, s:s}", "field", "image (id)", "old",
+						fact->image_id, "new", node->image->id));
+	return changes;
+}
+
 static char *difference_cause(struct up *up, const struct graph_node *node,
 			      const struct fact_container *fact)
 {
 	_cleanup_free_ char *difference = NULL;
-	json_t *now = NULL;
+	const json_t *now = canonical_service(up, node);
 
-	if (!up->canonical)
-		up->canonical = project_to_json(up->planning->project, true);
-	now = json_object_get(json_object_get(up->canonical, "services"), node->name);
 	if (fact->config && now)
 		difference = service_difference(fact->config, now);
 	if (!difference || !*difference)
@@ -505,6 +524,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 	if (slot->fate == FATE_RECREATE) {
 		operation->recreate = true;
 		operation->replaces = alloc_string(slot->fact->id);
+		operation->changes = changes_of(up, node, slot->fact);
 		operation->new_name = str_printf("%.12s_%s", slot->fact->id, slot->name);
 	}
 	after_objects(up, slot->create, node->service);
