@@ -1,119 +1,244 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/fd.h"
 #include "common/json.h"
 #include "common/str.h"
-#include "common/units.h"
 
 #include "compose/cli/command.h"
-#include "compose/cli/log_session.h"
+#include "compose/cli/detach_keys.h"
+#include "compose/cli/exec_session.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
+#include "compose/cli/terminal.h"
 #include "compose/control/requests.h"
 
-static bool no_stdin, ignored_flag;
+static bool no_stdin, sig_proxy = true;
 static int container_index;
 static const char *detach_keys;
 
 static const struct option options[] = {
-	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string", NULL},
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
+	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"index", 0, OPTION_INT, &container_index, "int",
 	 "Which replica, by its number (default 1)"},
 	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
-	{"sig-proxy", 0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{"sig-proxy", 0, OPTION_FLAG, &sig_proxy, NULL,
+	 "Pass signals that we get on to it (on; --sig-proxy=false)"},
 	{NULL},
 };
 
 DEFINE_CLEANUP(struct client *, client_free);
 
-/* Where what we type goes: the container's stdin pipe, or its pty. -EBADF: it takes none. */
-static int open_stdin(const struct target *target, const json_t *container, int *ret_fd,
-		      struct error *err)
+struct attaching {
+	const char *project, *container; /* its id */
+	int out, error;                  /* what it says from now on */
+	int input;                       /* its stdin, or its terminal; negative: it takes none */
+	int signals, window;
+	bool tty, typing, detached;
+	struct detach_keys keys;
+};
+
+static void close_streams(struct attaching *attaching)
+{
+	cleanup_close_fd(&attaching->out);
+	cleanup_close_fd(&attaching->error);
+	cleanup_close_fd(&attaching->input);
+	attaching->out = attaching->error = attaching->input = -EBADF;
+}
+
+static int request(struct attaching *attaching, const int theirs[2], struct error *err)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
 	int fds[FD_PASS_MAX], r;
 	size_t count = 0;
 
-	json_put_string(arguments, "container", json_get_string(container, "id"));
-	r = client_request(target->name, CLIENT_START_FOR_STATE, REQUEST_ATTACH, arguments, NULL, 0,
-			   &client, err);
+	json_put_string(arguments, "container", attaching->container);
+	r = client_request(attaching->project, CLIENT_START_FOR_STATE, REQUEST_ATTACH, arguments,
+			   theirs, 2, &client, err);
 	if (r >= 0)
 		r = client_next(client, &reply, fds, &count, err);
 	if (count)
-		*ret_fd = fds[0];
+		attaching->input = fds[0];
 	for (size_t i = 1; i < count; i++)
 		close(fds[i]);
+	attaching->tty = json_get_bool(reply, "tty", false);
 	return r < 0 ? r : 0;
 }
 
-static bool copy_stdin(int to)
+/* Two sockets: what it writes to stdout (or its terminal) and to stderr, byte for byte. */
+static int attach(struct attaching *attaching, struct error *err)
 {
-	char buffer[4096];
-	ssize_t n = read(STDIN_FILENO, buffer, sizeof(buffer));
+	int out[2], error[2], theirs[2], r;
 
-	return n > 0 && fd_write_all(to, buffer, (size_t)n) >= 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out) < 0)
+		return error_errno(err, "make a socket");
+	attaching->out = out[0];
+	theirs[0] = out[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, error) < 0) {
+		close(out[1]);
+		return error_errno(err, "make a socket");
+	}
+	attaching->error = error[0];
+	theirs[1] = error[1];
+	r = request(attaching, theirs, err);
+	close(theirs[0]);
+	close(theirs[1]);
+	return r;
 }
 
-static int follow(struct log_session *session, int input, struct error *err)
+static void forward_signal(const struct attaching *attaching)
 {
-	bool typing = input >= 0 && !no_stdin;
+	_cleanup_json_ json_t *arguments = json_object();
+	struct signalfd_siginfo info;
+	struct error ignored = ERROR_INIT;
 
-	while (session->events && log_session_running(session) > 0) {
-		_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, session->count + 2);
-		size_t n = log_session_polls(session, polls);
-
-		polls[n] = (struct pollfd){typing ? STDIN_FILENO : -1, POLLIN};
-		if (poll(polls, n + 1, -1) < 0)
-			continue;
-		if (polls[n].revents)
-			typing = copy_stdin(input);
-		if (log_session_work(session, polls[0].revents != 0, err) < 0)
-			return -err->code;
+	if (read(attaching->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (!sig_proxy) {
+		terminal_restore();
+		_exit(128 + (int)info.ssi_signo);
 	}
-	return session->count ? session->sources[0].exit_code : 0;
+	json_put_string(arguments, "container", attaching->container);
+	json_put_int(arguments, "signal", (int64_t)info.ssi_signo);
+	(void)client_call(attaching->project, CLIENT_START_FOR_STATE, REQUEST_KILL, arguments, NULL,
+			  &ignored);
+}
+
+static void take_stream(int *fd, int to)
+{
+	if (terminal_copy_some(*fd, to) > 0)
+		return;
+	close(*fd);
+	*fd = -EBADF;
+}
+
+/* Until both streams have ended, or the keys were pressed. */
+static void copy(struct attaching *attaching)
+{
+	struct signalfd_siginfo info;
+
+	while ((attaching->out >= 0 || attaching->error >= 0) && !attaching->detached) {
+		struct pollfd polls[] = {
+			{attaching->out, POLLIN},
+			{attaching->error, POLLIN},
+			{attaching->typing && attaching->input >= 0 ? STDIN_FILENO : -1, POLLIN},
+			{attaching->signals, POLLIN},
+			{attaching->window, POLLIN},
+		};
+
+		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
+			continue;
+		if (polls[0].revents)
+			take_stream(&attaching->out, STDOUT_FILENO);
+		if (polls[1].revents)
+			take_stream(&attaching->error, STDERR_FILENO);
+		if (polls[2].revents &&
+		    !exec_session_type(attaching->input, &attaching->keys, &attaching->detached))
+			attaching->typing = false;
+		if (polls[3].revents)
+			forward_signal(attaching);
+		if (polls[4].revents && read(attaching->window, &info, sizeof(info)) > 0 &&
+		    attaching->tty && attaching->input >= 0)
+			terminal_copy_size(attaching->input);
+	}
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* 1: it still runs (its supervisor was killed, or we were too slow for it); 0: its exit code. */
+static int is_running(const struct target *target, const char *id, int *ret_exit_code,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *containers = NULL;
+	json_t *container;
+	size_t i;
+
+	if (target_containers(target, true, NULL, &containers, err) < 0)
+		return -err->code;
+	json_array_foreach(containers, i, container) {
+		if (!str_equal(json_get_string(container, "id"), id))
+			continue;
+		*ret_exit_code = (int)json_get_int(container, "exit_code", 0);
+		return str_equal(json_get_string(container, "state"), "running") ||
+		       str_equal(json_get_string(container, "state"), "paused");
+	}
+	return 0;
+}
+
+static int follow(const struct target *target, struct attaching *attaching, int *ret_exit_code,
+		  struct error *err)
+{
+	bool raw = false;
+	int r;
+
+	do {
+		close_streams(attaching);
+		r = attach(attaching, err);
+		/* It ended while we came back to it. */
+		if (r < 0 && raw && err->code == ENOENT)
+			error_clear(err), r = 0;
+		if (r < 0)
+			break;
+		if (attaching->tty && attaching->input >= 0)
+			terminal_copy_size(attaching->input);
+		if (!raw && attaching->tty && attaching->typing && isatty(STDIN_FILENO))
+			terminal_make_raw();
+		raw = true;
+		copy(attaching);
+		if (!attaching->detached)
+			r = is_running(target, attaching->container, ret_exit_code, err);
+	} while (r > 0);
+	terminal_restore();
+	return r;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_target_ struct target target = {0};
 	_cleanup_json_ json_t *containers = NULL;
-	_cleanup_close_ int input = -EBADF;
 	char *services[] = {argv[0], NULL};
-	struct log_session session = {0};
+	struct attaching attaching = {
+		.out = -EBADF, .error = -EBADF, .input = -EBADF, .typing = !no_stdin};
 	struct error err = ERROR_INIT;
 	const json_t *container;
-	int r;
+	int r, exit_code = 0;
 
-	if (target_open(args, services, &target, &err) < 0 ||
+	if (detach_keys_parse(detach_keys, &attaching.keys, &err) < 0 ||
+	    target_open(args, services, &target, &err) < 0 ||
 	    target_containers(&target, true, services, &containers, &err) < 0 ||
-	    target_pick(containers, argv[0], container_index, true, &container, &err) < 0 ||
-	    open_stdin(&target, container, &input, &err) < 0)
+	    target_pick(containers, argv[0], container_index, true, &container, &err) < 0)
 		return output_fail(args, &err);
-	converge_exit_on_signals();
+	if (args->dry_run)
+		return 0;
 	signal(SIGPIPE, SIG_IGN);
-	session.project = target.name;
-	session.services = services;
-	session.index = (int)json_get_int(container, "number", 1);
-	session.quiet_exits = true;
-	session.options = (struct log_reader_options){
-		.tail = LOG_TAIL_ALL,
-		.since_nsec = units_now_nsec(),
-		.follow = true,
-	};
-	r = log_session_follow(&session, &err);
-	if (r >= 0)
-		r = log_session_open(&session, &err);
-	if (r >= 0)
-		r = follow(&session, input, &err);
-	log_session_done(&session);
-	return r < 0 ? output_fail(args, &err) : r;
+	attaching.project = target.name;
+	attaching.container = json_get_string(container, "id");
+	attaching.signals = watch_signals();
+	attaching.window = terminal_watch_size();
+	r = follow(&target, &attaching, &exit_code, &err);
+	close_streams(&attaching);
+	close(attaching.signals);
+	close(attaching.window);
+	return r < 0 ? output_fail(args, &err) : exit_code;
 }
 
 const struct command command_attach = {

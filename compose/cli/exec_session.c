@@ -5,10 +5,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -18,71 +16,10 @@
 #include "compose/cli/client.h"
 #include "compose/cli/detach_keys.h"
 #include "compose/cli/output.h"
+#include "compose/cli/terminal.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct client *, client_free);
-
-static struct termios saved_terminal;
-static bool terminal_is_raw;
-
-static void restore_terminal(void)
-{
-	if (terminal_is_raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_terminal);
-	terminal_is_raw = false;
-}
-
-static void restore_and_leave(int signal)
-{
-	restore_terminal();
-	_exit(128 + signal);
-}
-
-static void make_terminal_raw(void)
-{
-	struct sigaction action = {.sa_handler = restore_and_leave};
-	struct termios raw;
-
-	if (tcgetattr(STDIN_FILENO, &saved_terminal) < 0)
-		return;
-	raw = saved_terminal;
-	cfmakeraw(&raw);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0)
-		terminal_is_raw = true;
-}
-
-static void copy_window_size(int master)
-{
-	struct winsize size;
-
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		(void)ioctl(master, TIOCSWINSZ, &size);
-}
-
-/* Bytes moved, 0 at the end (a pty says EIO when its last writer has gone). */
-static ssize_t copy_some(int from, int to)
-{
-	char buffer[32 << 10];
-	ssize_t n = read(from, buffer, sizeof(buffer));
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return 1;
-	if (n <= 0)
-		return 0;
-	return fd_write_all(to, buffer, (size_t)n) < 0 ? 0 : n;
-}
-
-static int window_signal(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 /* What the program wrote last is still in the pty when its exit is known. */
 static void drain(int master)
@@ -90,7 +27,7 @@ static void drain(int master)
 	struct pollfd poll_fd = {master, POLLIN};
 
 	while (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN))
-		if (copy_some(master, STDOUT_FILENO) <= 0)
+		if (terminal_copy_some(master, STDOUT_FILENO) <= 0)
 			return;
 }
 
@@ -101,15 +38,14 @@ static bool has_message(int socket)
 	return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* False: there is nothing more to be typed. */
-static bool copy_typed(int master, struct detach_keys *keys, bool *ret_detached)
+bool exec_session_type(int master, struct detach_keys *keys, bool *ret_detached)
 {
 	_cleanup_strbuf_ struct strbuf out = {0};
 	char typed[4096];
 	ssize_t n;
 
 	if (!keys)
-		return copy_some(STDIN_FILENO, master) > 0;
+		return terminal_copy_some(STDIN_FILENO, master) > 0;
 	n = read(STDIN_FILENO, typed, sizeof(typed));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
@@ -121,7 +57,7 @@ static bool copy_typed(int master, struct detach_keys *keys, bool *ret_detached)
 
 bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys)
 {
-	_cleanup_close_ int window = window_signal();
+	_cleanup_close_ int window = terminal_watch_size();
 	struct pollfd polls[] = {
 		{master, POLLIN},
 		{interactive ? STDIN_FILENO : -1, POLLIN},
@@ -131,18 +67,18 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
 	struct signalfd_siginfo info;
 	bool detached = false;
 
-	copy_window_size(master);
+	terminal_copy_size(master);
 	if (interactive)
-		make_terminal_raw();
+		terminal_make_raw();
 	while (!detached) {
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
 			break;
-		if (polls[0].revents && copy_some(master, STDOUT_FILENO) <= 0)
+		if (polls[0].revents && terminal_copy_some(master, STDOUT_FILENO) <= 0)
 			break;
-		if (polls[1].revents && !copy_typed(master, keys, &detached))
+		if (polls[1].revents && !exec_session_type(master, keys, &detached))
 			polls[1].fd = -1;
 		if (polls[2].revents && read(window, &info, sizeof(info)) > 0)
-			copy_window_size(master);
+			terminal_copy_size(master);
 		if (polls[3].revents && !has_message(done)) {
 			/* The supervisor died; the session does not need it. */
 			polls[3].fd = -1;
@@ -151,7 +87,7 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
 			break;
 		}
 	}
-	restore_terminal();
+	terminal_restore();
 	return detached;
 }
 

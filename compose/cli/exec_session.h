@@ -30,6 +30,12 @@ struct detach_keys;
  */
 bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys);
 
+/*
+ * What is typed goes to @fd, but for @keys (may be NULL); *ret_detached: they were pressed. False:
+ * there is nothing more to be typed.
+ */
+bool exec_session_type(int fd, struct detach_keys *keys, bool *ret_detached);
+
 /* Our stdin, stdout and stderr, to be handed over; /dev/null, in *ret_null, where one is closed. */
 void exec_session_stdio(bool interactive, int fds[3], int *ret_null);
 

@@ -42,11 +42,14 @@
  *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
  *               detach, rows, columns} + [stdin, stdout, stderr] unless tty
  *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after
- * started A failed start: error {exit: 126|127} exec_wait  {exec} -> done {exit_code} attach
- * {container} -> done {tty} + [stdin: a pipe's write end, or the pty master] wait {services[],
- * containers[]} -> exited {service, container, exit_code}*, done logs_sync  {} -> done, once all
- * that containers wrote before the request is in their files reexec     {} -> done; the supervisor
- * replaces its own program shutdown   {} -> done; supervisor and keeper end if no container runs
+ *              started. A failed start: error {exit: 126|127}
+ *   exec_wait  {exec} -> done {exit_code}
+ *   attach     {container} + [sockets for a copy of its stdout and stderr, or none]
+ *              -> done {tty} + [stdin: a pipe's write end, or the pty master]
+ *   wait       {services[], containers[]} -> exited {service, container, exit_code}*, done
+ *   logs_sync  {} -> done, once all that containers wrote before is in their files
+ *   reexec     {} -> done; the supervisor replaces its own program
+ *   shutdown   {} -> done; supervisor and keeper end if no container runs
  *
  * OPTIONS are the fields of struct plan_options by their names; what is absent is false, none, all:
  *   {goal: "up"|"down"|"start"|"stop"|"restart"|"kill"|"remove"|"pause"|"unpause",

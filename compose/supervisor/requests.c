@@ -281,6 +281,9 @@ static void handle_attach(struct connection *connection, const json_t *request, 
 		connection_fail(connection, &err, 1);
 		return;
 	}
+	for (size_t i = 0; i < count && i < 2 && instance->log; i++)
+		if (log_pump_tee(instance->log, TAKE_FD(fds[i]), 1u << (LOG_STDOUT + i), &err) < 0)
+			log_warning("%s: %s", instance->name, err.message);
 	reply = json_object();
 	json_put_bool(reply, "tty", instance->tty);
 	fd = instance->tty ? instance->pty_fd : instance->stdin_fd;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_TERMINAL_H
+#define COMPOSE_CLI_TERMINAL_H
+
+/*
+ * terminal.h - the terminal that we were started from, while its keys are somebody else's.
+ */
+
+#include <sys/types.h>
+
+/* Every key as it is, and no echo, until terminal_restore() or our end by a signal. */
+void terminal_make_raw(void);
+/* Keys at once and without echo, but Ctrl-C still is one for us. */
+void terminal_make_quick(void);
+void terminal_restore(void);
+/* The pty behind @master is as large as the terminal. */
+void terminal_copy_size(int master);
+/* A signalfd that is readable when the terminal's size has changed. */
+int terminal_watch_size(void);
+
+/* Bytes moved, 0 at the end (a pty says EIO when its last writer has gone). */
+ssize_t terminal_copy_some(int from, int to);
+
+#endif
