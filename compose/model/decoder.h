@@ -26,6 +26,7 @@ struct decoder {
 		size_t index;
 	} path[DECODER_DEPTH_MAX];
 	unsigned int depth;
+	size_t ports; /* so far, in the whole project: a range is short to write */
 };
 
 void decoder_push(struct decoder *d, const char *key);

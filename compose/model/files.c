@@ -64,6 +64,15 @@ static void target_key(const void *row, struct strbuf *text)
 		    reference->target ? reference->target : reference->source);
 }
 
+/* A name is a file in /run/secrets. */
+static void secret_key(const void *row, struct strbuf *text)
+{
+	const struct file_reference *reference = row;
+
+	strbuf_addf(text, "%s%s", *reference->target == '/' ? "" : "/run/secrets/",
+		    reference->target);
+}
+
 static void configs_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	references_decode(d, node, slot);
@@ -80,7 +89,7 @@ static void secrets_decode(struct decoder *d, const struct node *node, const str
 	for (size_t i = 0; i < *slot->count; i++)
 		if (!(*items)[i].target)
 			(*items)[i].target = str_printf("/run/secrets/%s", (*items)[i].source);
-	rows_unify(*items, slot->count, sizeof(**items), target_key, release_reference);
+	rows_unify(*items, slot->count, sizeof(**items), secret_key, release_reference);
 }
 
 static json_t *references_encode(const struct slot *slot)

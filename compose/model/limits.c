@@ -181,6 +181,19 @@ static void check_device(struct decoder *d, const struct node *item, struct devi
 	}
 }
 
+/* One device at one place in the container; of CDI, one of each name. */
+static void device_key(const void *row, struct strbuf *text)
+{
+	const struct device *device = row;
+
+	strbuf_add(text, device->target ? device->target : device->source);
+}
+
+static void release_device(void *row)
+{
+	release_object(&device_schema, row);
+}
+
 static void devices_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	size_t i = 0;
@@ -200,6 +213,9 @@ static void devices_decode(struct decoder *d, const struct node *node, const str
 		check_device(d, item, device);
 		decoder_pop(d);
 	}
+	decode_unique_items(d, node);
+	rows_unify(*(void **)slot->field, slot->count, sizeof(struct device), device_key,
+		   release_device);
 }
 
 static json_t *devices_encode(const struct slot *slot)

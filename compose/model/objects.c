@@ -8,6 +8,9 @@
 
 #include "compose/model/shapes.h"
 
+/* Services of a project, networks of a service, ...: far beyond what a machine can run. */
+#define OBJECTS_MAX 100000
+
 static char **key_of(const struct shape *shape, void *object)
 {
 	return (char **)(void *)((char *)object + shape->key_offset);
@@ -43,6 +46,11 @@ void decode_objects(struct decoder *d, const struct node *node, const struct slo
 
 	if (!decode_mapping_kind(d, node))
 		return;
+	if (node->count > OBJECTS_MAX) {
+		decode_problem(d, node, "has %zu elements; %d is the most", node->count,
+			       OBJECTS_MAX);
+		return;
+	}
 	sorted = new_array(struct node *, node->count + 1);
 	for (size_t i = 0; i < node->count; i++)
 		sorted[i] = node->items[i];

@@ -10,6 +10,9 @@
 
 #include "compose/model/shapes.h"
 
+/* Of one project: each of them is a row here and a rule in the firewall. */
+#define PORTS_MAX 500000
+
 static const char *const protocol_names[] = {
 	[PORT_TCP] = "tcp", [PORT_UDP] = "udp", [PORT_SCTP] = "sctp"};
 
@@ -314,8 +317,15 @@ static void ports_decode(struct decoder *d, const struct node *node, const struc
 	if (!decode_sequence_kind(d, node))
 		return;
 	node_foreach(item, node) {
+		size_t before = *slot->count;
+
+		if (d->ports > PORTS_MAX)
+			return;
 		decoder_push_index(d, i++);
 		decode_port(d, item, slot);
+		d->ports += *slot->count - before;
+		if (d->ports > PORTS_MAX)
+			decode_problem(d, item, "the project has more than %d ports", PORTS_MAX);
 		decoder_pop(d);
 	}
 	decode_unique_items(d, node);

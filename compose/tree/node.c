@@ -272,6 +272,10 @@ char *node_scalar_text(const struct node *node)
 	case NODE_INT:
 		return str_printf("%lld", (long long)node->integer);
 	case NODE_FLOAT:
+		/* Whole numbers that only an unsigned integer holds keep their digits. */
+		if (strspn(node->text ? node->text : "x", "0123456789") == 20 && !node->text[20] &&
+		    strcmp(node->text, "18446744073709551615") <= 0)
+			return alloc_string(node->text);
 		node_format_number(node->number, number, sizeof(number));
 		return alloc_string(number);
 	case NODE_STRING:
