@@ -212,8 +212,16 @@ demo-packages:
 test-packages:
 	$(call need,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
 
+# The program, its man pages and its completions, all made of the same tables.
+SHARE = $(PREFIX)/share
 install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
+	install -d $(DESTDIR)$(SHARE)/man/man1 $(DESTDIR)$(SHARE)/bash-completion/completions \
+		$(DESTDIR)$(SHARE)/zsh/site-functions $(DESTDIR)$(SHARE)/fish/vendor_completions.d
+	$(O)/berth __manual $(DESTDIR)$(SHARE)/man/man1
+	$(O)/berth completion bash > $(DESTDIR)$(SHARE)/bash-completion/completions/berth
+	$(O)/berth completion zsh > $(DESTDIR)$(SHARE)/zsh/site-functions/_berth
+	$(O)/berth completion fish > $(DESTDIR)$(SHARE)/fish/vendor_completions.d/berth.fish
 
 clean:
 	rm -rf build

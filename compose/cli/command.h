@@ -27,6 +27,7 @@ struct command {
 	int min_operands, max_operands;
 	bool stop_at_operand; /* exec: what follows the first word belongs to the program run */
 	bool hidden;
+	bool verbatim;                         /* its words are not read for flags */
 	const struct command *const *children; /* a group: NULL-terminated; then run may be NULL */
 	int (*run)(struct project_args *args, int argc, char **argv);
 };

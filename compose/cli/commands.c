@@ -6,46 +6,18 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/help_texts.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 
 /* One a line, so that two that are added side by side do not meet. */
 /* clang-format off */
-extern const struct command
-	command_attach,
-	command_config,
-	command_cp,
-	command_create,
-	command_down,
-	command_events,
-	command_exec,
-	command_export,
-	command_graph,
-	command_image,
-	command_images,
-	command_kill,
-	command_logs,
-	command_ls,
-	command_pause,
-	command_plan,
-	command_port,
-	command_ps,
-	command_restart,
-	command_rm,
-	command_run,
-	command_scale,
-	command_start,
-	command_stats,
-	command_stop,
-	command_top,
-	command_unpause,
-	command_up,
-	command_version,
-	command_volumes,
-	command_wait;
+extern const struct command command_attach, command_complete, command_completion, command_config, command_cp, command_create, command_down, command_events, command_exec, command_export, command_graph, command_image, command_images, command_kill, command_logs, command_ls, command_manual, command_pause, command_plan, command_port, command_ps, command_restart, command_rm, command_run, command_scale, command_start, command_stats, command_stop, command_top, command_unpause, command_up, command_version, command_volumes, command_wait;
 
 const struct command *const commands[] = {
 	&command_attach,
+	&command_complete,
+	&command_completion,
 	&command_config,
 	&command_cp,
 	&command_create,
@@ -59,6 +31,7 @@ const struct command *const commands[] = {
 	&command_kill,
 	&command_logs,
 	&command_ls,
+	&command_manual,
 	&command_pause,
 	&command_plan,
 	&command_port,
@@ -121,11 +94,15 @@ static void help_root(void)
 
 void command_help(const struct command *command, const char *path)
 {
+	const struct help_text *text = help_text_of(path);
+
 	if (!command) {
 		help_root();
 		return;
 	}
 	printf("Usage:  %s %s\n\n%s\n", path, command->operands, command->summary);
+	if (text)
+		printf("\n%s\n", text->description);
 	if (command->aliases) {
 		_cleanup_strv_ char **aliases = strv_split(command->aliases, " ");
 		const char *end = strrchr(path, ' ');
@@ -135,6 +112,8 @@ void command_help(const struct command *command, const char *path)
 			printf(", %.*s %s", (int)(end - path), path, alias);
 		putchar('\n');
 	}
+	if (text)
+		printf("\nExamples:\n%s\n", text->examples);
 	if (command->options) {
 		puts("\nOptions:");
 		flags_help(command->options, stdout);
@@ -195,6 +174,8 @@ static int run_command(const struct command *command, const char *path, int argc
 	struct error err = ERROR_INIT;
 	int n, r;
 
+	if (command->verbatim)
+		return command->run(&project_args, argc, argv);
 	r = flags_parse(command->options, persistent_options,
 			command->stop_at_operand || command->children, argc, argv, &n, &err);
 	if (r == FLAGS_HELP) {

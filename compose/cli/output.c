@@ -14,6 +14,8 @@
 
 #include "compose/cli/project_args.h"
 
+#define NO_FILE "no configuration file provided"
+
 static bool json_mode(void)
 {
 	return project_args.progress && !strcmp(project_args.progress, "json");
@@ -75,6 +77,11 @@ int output_fail(const struct project_args *args, const struct error *err)
 			str_ends_with(args->report, "\n") ? "" : "\n");
 	else
 		fprintf(stderr, "%s\n", text);
+	if (isatty(STDERR_FILENO) && !json_mode() && str_starts_with(text, NO_FILE))
+		fputs("Go to a folder with a compose.yaml (or one below it), name a file with -f, "
+		      "or a "
+		      "project with -p; \"berth ls -a\" shows those there are.\n",
+		      stderr);
 	return 1;
 }
 

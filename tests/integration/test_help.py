@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tells a user how to go on: help, completion, man pages."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support import sandbox as sandboxes
+
+STACK = {"compose.yaml": "services:\n  alpha: {image: busybox, command: sleep 1000, init: true}\n"
+                         "  beta: {image: busybox}\n"}
+
+
+def candidates(project, *words):
+    lines = project.run("__complete", *words).stdout.splitlines()
+    assert lines[-1] in (":0", ":1")
+    return [line.split("\t")[0] for line in lines[:-1]], lines[-1] == ":1"
+
+
+@pytest.mark.parametrize("words, expect, files", [
+    (["st"], {"start", "stats", "stop"}, False),
+    (["logs", "-f", "a"], {"alpha"}, False),
+    (["up", "alpha", ""], {"alpha", "beta"}, False),
+    (["up", "--wait-t"], {"--wait-timeout"}, False),
+    (["up", "--pull", ""], {"always", "missing", "never"}, False),
+    (["--progress", "pl"], {"plain"}, False),
+    (["up", "--scale", "b"], {"beta="}, False),
+    (["scale", ""], {"alpha=", "beta="}, False),
+    (["cp", "al"], {"alpha:"}, True),
+    (["exec", "alpha", ""], set(), True),
+    (["-f", ""], set(), True),
+    (["help", "wa"], {"wait"}, False),
+    (["image", "lo"], {"load"}, False),
+    (["nosuch", ""], set(), False),
+])
+def test_complete(berth, words, expect, files):
+    found, more = candidates(berth.project(STACK), *words)
+    assert (expect <= set(found)) and more == files and (found or not expect)
+
+
+def test_complete_what_there_is(berth):
+    """Without a file, what runs; and whose -f or -p was given."""
+    project = berth.project(STACK)
+    project.run("up", "-d", "alpha")
+    other = berth.project({"other.yaml": "services: {gamma: {image: x}}\n"})
+    assert candidates(other, "-p", project.name, "stop", "")[0] == ["alpha"]
+    assert candidates(other, "-f", "other.yaml", "logs", "")[0] == ["gamma"]
+    assert project.name in candidates(other, "-p", "")[0]
+    assert candidates(other, "logs", "")[0] == []
+
+
+def test_the_shells(berth):
+    project = berth.project(STACK)
+    script = ("source <(berth completion bash); COMP_WORDS=(berth restart b); COMP_CWORD=2; "
+              "_berth; echo ${COMPREPLY[@]}")
+    path = f"{os.path.dirname(sandboxes.binary())}:{berth.env['PATH']}"
+    done = berth.command(["bash", "-c", script], cwd=project.path, env={"PATH": path})
+    assert done.stdout == "beta\n"
+    for shell, word in (("zsh", "#compdef berth"), ("fish", "complete -c berth")):
+        text = project.run("completion", shell).stdout
+        assert word in text
+        if shutil.which(shell):
+            subprocess.run([shell, "-n", "/dev/stdin"], input=text, text=True, check=True)
+    assert "bash" in project.run("completion").stdout
+    assert project.run("completion", "ksh", check=False).returncode == 1
+
+
+def test_every_command_has_help_and_a_page(berth, tmp_path):
+    os.chmod(tmp_path, 0o755)
+    pages = f"{berth.home}/pages"
+    os.mkdir(pages)
+    berth.run("__manual", pages)
+    names = [line.split()[0] for line in berth.run("help").stdout.split("Commands:\n")[1]
+             .splitlines() if line.startswith("  ")]
+    assert {"up", "run", "cp", "stats"} <= set(names) and "__complete" not in names
+    for name in names:
+        assert berth.run("help", name).stdout.startswith(f"Usage:  berth {name}")
+        assert berth.run(name, "--help").stdout == berth.run("help", name).stdout
+        assert os.path.exists(f"{pages}/berth-{name}.1")
+    assert os.path.exists(f"{pages}/berth-image-load.1")
+    if shutil.which("groff"):
+        for page in sorted(os.listdir(pages)):
+            done = subprocess.run(["groff", "-man", "-Tascii", "-ww", f"{pages}/{page}"],
+                                  capture_output=True, text=True)
+            assert done.returncode == 0 and done.stderr == "", page
+    assert "Examples:" in berth.run("help", "run").stdout
+
+
+def test_no_project(berth):
+    assert berth.run(cwd="/").stdout.startswith("Usage:  berth [OPTIONS] COMMAND")
+    terminal = berth.pty("ps", cwd="/")
+    assert terminal.wait(30) == 1
+    assert "no configuration file provided: not found" in terminal.output
+    assert 'Go to a folder with a compose.yaml' in terminal.output and "ls -a" in terminal.output
