@@ -73,6 +73,24 @@ static bool ipv6_is_there(void)
 	return known;
 }
 
+static void put_child(struct attachment *attachment, size_t i)
+{
+	const struct endpoint *endpoint = &attachment->endpoints[i];
+	const struct endpoint_extra *extra = &attachment->extras[i];
+	const struct link_child child = {
+		.kind = extra->kind,
+		.name = endpoint->interface_name,
+		.parent = extra->master,
+		.netns_fd = -1,
+		.mtu = extra->mtu,
+		.mac = endpoint->mac,
+		.mode = extra->mode,
+		.flags = extra->flags,
+	};
+
+	patch_later(attachment, PATCH_NETNS, i, link_add_child(&attachment->host, &child));
+}
+
 static void put_veth(struct attachment *attachment, size_t i)
 {
 	const struct endpoint *endpoint = &attachment->endpoints[i];
@@ -112,7 +130,7 @@ static void put_inside_route(struct attachment *attachment, size_t i, const stru
 {
 	struct batch *batch = &attachment->inside;
 
-	link_add_default_route(batch, 0, gateway);
+	link_add_default_route(batch, 0, gateway, attachment->extras[i].device_route);
 	/* RTA_OIF is the last attribute. */
 	patch_later(attachment, PATCH_INDEX, i, batch->size - sizeof(uint32_t));
 }
@@ -185,13 +203,18 @@ int attachment_build(struct attachment *attachment, size_t from, struct error *e
 {
 	attachment_settle(attachment);
 	for (size_t i = from; i < attachment->count; i++)
-		put_veth(attachment, i);
+		if (attachment->extras[i].kind)
+			put_child(attachment, i);
+		else
+			put_veth(attachment, i);
 	link_set_up(&attachment->inside, 1); /* lo is always the first */
 	for (size_t i = from; i < attachment->count; i++)
 		put_inside(attachment, i);
 	put_default_routes(attachment);
 	/* A port that works may be its bridge's first: then the bridge comes to life, too. */
 	for (size_t i = from; i < attachment->count; i++) {
+		if (attachment->extras[i].kind)
+			continue;
 		link_settle(&attachment->last, attachment->endpoints[i].host_interface, 0);
 		link_settle(&attachment->last, NULL, attachment->extras[i].master);
 	}

@@ -28,9 +28,12 @@ struct attachment_patch {
 struct endpoint_extra {
 	unsigned int master, mtu;
 	int gw_priority;
-	bool isolated; /* icc=false */
-	bool hairpin;  /* the bridge redirects by itself, back to where it came from */
-	bool routed;   /* its gateway answers */
+	bool isolated;    /* icc=false */
+	bool hairpin;     /* the bridge redirects by itself, back to where it came from */
+	bool routed;      /* its gateway answers */
+	const char *kind; /* of a child of interface @master; NULL: veth into a bridge */
+	uint32_t mode, flags;
+	bool device_route; /* the default route needs no gateway */
 	struct ipaddr link_local[LINK_LOCALS_MAX];
 	size_t link_local_count;
 };

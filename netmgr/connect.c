@@ -154,7 +154,7 @@ static int add_endpoint(struct network_store *store, struct attachment *attachme
 		return -err->code;
 	master = link_index(store->route_fd, network->bridge);
 	if (master < 0)
-		return error_code(err, master, "its bridge %s is not there", network->bridge);
+		return error_code(err, master, "its interface %s is not there", network->bridge);
 	if (store_leases(store, network->name, &leases, err) < 0 ||
 	    ipam_lease(leases, &network->pool4, &network->pool6, wish, &lease, err) < 0)
 		return -err->code;
@@ -163,6 +163,10 @@ static int add_endpoint(struct network_store *store, struct attachment *attachme
 	extra.isolated = !network->icc;
 	extra.hairpin = bridges_redirect();
 	extra.routed = network->address_on_bridge;
+	extra.kind = network->link_kind;
+	extra.mode = network->link_mode;
+	extra.flags = network->link_flags;
+	extra.device_route = network->device_route;
 	attachment->extras =
 		alloc_grow(attachment->extras, attachment->count, sizeof(*attachment->extras));
 	attachment->extras[attachment->count] = extra;
@@ -298,6 +302,9 @@ static json_t *endpoint_to_json(const struct endpoint *endpoint, const struct en
 	json_put_bool(object, "internal", endpoint->internal);
 	json_put_bool(object, "routed", extra->routed);
 	json_put_int(object, "gw_priority", extra->gw_priority);
+	if (extra->device_route)
+		json_put_bool(object, "device_route", true);
+	json_put_string(object, "kind", extra->kind);
 	if (endpoint->has_ipv4) {
 		json_put_string(object, "ipv4",
 				inet_ntop(AF_INET, &endpoint->ipv4, text, sizeof(text)));
@@ -352,6 +359,8 @@ static int endpoint_from_json(const json_t *json, struct attachment *attachment,
 	attachment->extras[attachment->count] = (struct endpoint_extra){
 		.gw_priority = json_get_int(json, "gw_priority", 0),
 		.routed = json_get_bool(json, "routed", true),
+		.device_route = json_get_bool(json, "device_route", false),
+		.kind = json_get_string(json, "kind") ? "child" : NULL,
 	};
 	endpoint = array_add(attachment->endpoints, attachment->count);
 	endpoint->network = alloc_string(network);
@@ -554,7 +563,11 @@ int attachment_disconnect(struct network_store *store, struct attachment *attach
 	if (inside < 0)
 		return inside;
 	name = attachment->endpoints[i].host_interface;
-	if (link_delete_many(store->route_fd, &name, 1, err) < 0)
+	/* A child has no other end on the host. */
+	if (attachment->extras[i].kind)
+		name = attachment->endpoints[i].interface_name;
+	if (link_delete_many(attachment->extras[i].kind ? inside : store->route_fd, &name, 1, err) <
+	    0)
 		return error_wrap(err, "network %s", network);
 	lock = network_store_lock(store, err);
 	if (lock < 0 || store_leases(store, network, &leases, err) < 0)

@@ -6,7 +6,8 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
-static const struct network_driver *const drivers[] = {&driver_bridge, &driver_host, &driver_none};
+static const struct network_driver *const drivers[] = {&driver_bridge, &driver_host, &driver_none,
+						       &driver_macvlan, &driver_ipvlan};
 
 const struct network_driver *driver_find(const char *name)
 {

@@ -15,6 +15,7 @@ struct network;
 struct network_driver {
 	const char *name;
 	bool addresses; /* has subnets, and interfaces in containers */
+	bool child;     /* those are children of the host's interface: no rules, no ports */
 	/* Reads driver_opts into @network; refuses what it does not know or cannot do. */
 	int (*configure)(struct network *network, struct error *err);
 	/* Makes what is missing in the kernel. @fd: rtnetlink, of the host. */
@@ -23,7 +24,8 @@ struct network_driver {
 	int (*remove)(const struct network *network, int fd, struct error *err);
 };
 
-extern const struct network_driver driver_bridge, driver_host, driver_none;
+extern const struct network_driver driver_bridge, driver_host, driver_none, driver_macvlan,
+	driver_ipvlan;
 
 /* NULL: none of this name; NULL as a name is "bridge". */
 const struct network_driver *driver_find(const char *name);

@@ -29,6 +29,7 @@ static void describe_rules(const struct network *network, struct firewall_networ
 		.direct = network->direct,
 	};
 	memcpy(ret->bridge, network->bridge, sizeof(ret->bridge));
+	memcpy(ret->trusted, network->trusted, sizeof(ret->trusted));
 	if (network->pool4.present) {
 		ret->subnet4 = network->pool4.subnet;
 		ret->gateway4 = network->pool4.gateway;
@@ -51,7 +52,7 @@ static int commit_rules(struct network *const *networks, size_t count, bool remo
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!networks[i] || !networks[i]->driver->addresses)
+		if (!networks[i] || !networks[i]->driver->addresses || networks[i]->driver->child)
 			continue;
 		snprintf(owners[used], sizeof(owners[used]), "network:%s", networks[i]->name);
 		describe_rules(networks[i], &rules[used]);
@@ -143,7 +144,9 @@ static int fill(const struct network_store *store, struct network *network, cons
 	fs_random_hex(network->id, 32);
 	network->driver = driver_find(options->driver);
 	if (!network->driver)
-		return error_set(err, EINVAL, "there is no driver '%s'; bridge, host and none are",
+		return error_set(err, EINVAL,
+				 "there is no driver '%s'; bridge, macvlan, ipvlan, host "
+				 "and none are",
 				 options->driver);
 	network->driver_opts =
 		options->driver_opts ? json_deep_copy(options->driver_opts) : json_object();
@@ -218,7 +221,8 @@ static int describe(struct network_store *store, const char *name, struct networ
 	info->name = alloc_string(name);
 	info->id = alloc_string(network->id);
 	info->driver = alloc_string(network->driver->name);
-	info->bridge = network->bridge[0] ? alloc_string(network->bridge) : NULL;
+	info->bridge = network->bridge[0] && !network->driver->child ? alloc_string(network->bridge)
+								     : NULL;
 	info->driver_opts = json_incref(network->driver_opts);
 	info->labels = json_incref(network->labels);
 	info->internal = network->internal;

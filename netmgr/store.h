@@ -28,6 +28,11 @@ struct network {
 	unsigned int mtu;          /* 0: the kernel's default */
 	char interface_prefix[12]; /* inside: "eth" */
 	bool masquerade, icc, direct, address_on_bridge;
+	char trusted[4][16]; /* host interfaces by which its addresses are reached */
+	/* the child drivers': @bridge is the parent */
+	const char *link_kind; /* "macvlan", "ipvlan"; NULL: veth into a bridge */
+	uint32_t link_mode, link_flags;
+	bool device_route; /* the default route has no gateway */
 };
 
 void network_free(struct network *network);

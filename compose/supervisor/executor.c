@@ -153,6 +153,7 @@ static int reserve_ports(struct converge *converge, struct error *err)
 		const struct operation *operation = &converge->plan->operations[i];
 		const struct instance *instance = NULL;
 		const struct service *service = NULL;
+		const struct model *model = converge->model;
 
 		if (operation->kind != OP_START_CONTAINER)
 			continue;
@@ -166,7 +167,8 @@ static int reserve_ports(struct converge *converge, struct error *err)
 		else if (converge->model)
 			service = project_service(converge->model->project, operation->service);
 		if (service)
-			r = ports_reserve(supervisor->ports, service, instance, err);
+			r = ports_reserve(supervisor->ports, model->project, service, instance,
+					  err);
 	}
 	return r;
 }

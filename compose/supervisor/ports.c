@@ -116,8 +116,24 @@ void ports_free(struct ports *ports)
 	free(ports);
 }
 
+/* Where a network of the service has its ports published unless they say so; NULL: everywhere. */
+static const char *default_binding(const struct project *project, const struct service *service)
+{
+	for (size_t i = 0; project && i < service->network_count; i++) {
+		const struct network *network = project_network(project, service->networks[i].name);
+		const char *ip =
+			network ? mapping_get(&network->driver_opts,
+					      "com.docker.network.bridge.host_binding_ipv4")
+				: NULL;
+
+		if (ip && *ip && !str_equal(ip, "0.0.0.0"))
+			return ip;
+	}
+	return NULL;
+}
+
 /* The request that a row of `ports` is: what is not decided yet stays 0. */
-static void publish_of(const struct port *port, struct publish *ret)
+static void publish_of(const struct port *port, const char *binding, struct publish *ret)
 {
 	char *end;
 
@@ -125,7 +141,7 @@ static void publish_of(const struct port *port, struct publish *ret)
 		.container_port = port->target,
 		.protocol = protocol_number(port->protocol),
 	};
-	snprintf(ret->host_ip, sizeof(ret->host_ip), "%s", port->host_ip ?: "");
+	snprintf(ret->host_ip, sizeof(ret->host_ip), "%s", port->host_ip ?: binding ?: "");
 	if (!port->published || !port->published[0])
 		return;
 	ret->host_first = (uint16_t)strtoul(port->published, &end, 10);
@@ -173,16 +189,18 @@ static int hold_new(struct ports *ports, const struct publish *wish, struct held
 	return 0;
 }
 
-int ports_reserve(struct ports *ports, const struct service *service,
+int ports_reserve(struct ports *ports, const struct project *project, const struct service *service,
 		  const struct instance *instance, struct error *err)
 {
+	const char *binding = default_binding(project, service);
+
 	for (size_t i = 0; i < service->port_count; i++) {
 		struct publish wish;
 		struct held_port *held;
 		char key[sizeof(held->key)];
 		int r;
 
-		publish_of(&service->ports[i], &wish);
+		publish_of(&service->ports[i], binding, &wish);
 		if (!wish.host_port)
 			continue;
 		make_key(&wish, key, sizeof(key));
@@ -235,6 +253,7 @@ int ports_hold(struct instance *instance, struct error *err)
 {
 	struct ports *ports = instance->supervisor->ports;
 	const struct service *service = instance->service;
+	const char *binding = default_binding(instance->model->project, service);
 
 	/* The host's and another container's network publish nothing of their own. */
 	if (service->network_mode && !str_equal(service->network_mode, "bridge"))
@@ -245,7 +264,7 @@ int ports_hold(struct instance *instance, struct error *err)
 		char key[sizeof(held->key)];
 		int r = 0;
 
-		publish_of(&service->ports[i], &wish);
+		publish_of(&service->ports[i], binding, &wish);
 		if (wish.host_port) {
 			make_key(&wish, key, sizeof(key));
 			held = map_get(&ports->held, key);

@@ -30,7 +30,7 @@ void ports_free(struct ports *ports);
  * already. A port of a container that is `leaving` may be promised. -EADDRINUSE. What no container
  * took is let go by ports_unreserve().
  */
-int ports_reserve(struct ports *ports, const struct service *service,
+int ports_reserve(struct ports *ports, const struct project *project, const struct service *service,
 		  const struct instance *instance, struct error *err);
 void ports_unreserve(struct ports *ports);
 

@@ -116,6 +116,26 @@ static int set_prefix(struct network *network, const char *key, const char *valu
 	return 0;
 }
 
+/* "eth0:eth1" */
+static int set_trusted(struct network *network, const char *key, const char *value,
+		       struct error *err)
+{
+	_cleanup_strv_ char **names = strv_split(value, ":, ");
+	size_t n = 0;
+
+	if (strv_length(names) > ARRAY_SIZE(network->trusted))
+		return error_set(err, E2BIG, "driver_opts: %s: %zu interfaces at most", key,
+				 ARRAY_SIZE(network->trusted));
+	strv_foreach(name, names) {
+		if (strlen(name) > 15 || strpbrk(name, "/\"%"))
+			return error_set(err, EINVAL,
+					 "driver_opts: %s: '%s' cannot be an interface's name", key,
+					 name);
+		strcpy(network->trusted[n++], name);
+	}
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct network *network, const char *key, const char *value, struct error *err);
@@ -127,6 +147,7 @@ static const struct {
 	{"com.docker.network.bridge.inhibit_ipv4", set_inhibit},
 	{"com.docker.network.bridge.gateway_mode_ipv4", set_mode},
 	{"com.docker.network.bridge.gateway_mode_ipv6", set_mode},
+	{"com.docker.network.bridge.trusted_host_interfaces", set_trusted},
 	{"com.docker.network.driver.mtu", set_mtu},
 	{"com.docker.network.container_iface_prefix", set_prefix},
 };

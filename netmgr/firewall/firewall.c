@@ -190,6 +190,12 @@ static void add_addresses(struct ruleset *set, const struct firewall_network *ne
 		if (gateway->family)
 			ruleset_add(set, rule);
 		rule.destination = *subnet;
+		for (size_t i = 0; i < ARRAY_SIZE(network->trusted); i++) {
+			if (!network->trusted[i][0])
+				continue;
+			strcpy(rule.in, network->trusted[i]);
+			ruleset_add(set, rule);
+		}
 		rule.verdict = RULE_DROP;
 		strcpy(rule.in, network->bridge);
 		rule.not_in = true;

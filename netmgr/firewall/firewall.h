@@ -32,6 +32,7 @@ int firewall_publish(const struct firewall_change *changes, size_t count, struct
 /* What the rules of one network follow from. */
 struct firewall_network {
 	char bridge[16];
+	char trusted[4][16];            /* what comes in there may bear its addresses */
 	struct subnet subnet4, subnet6; /* family 0: none */
 	struct ipaddr gateway4, gateway6;
 	bool internal;   /* no way in or out */

@@ -60,6 +60,47 @@ size_t link_add_veth(struct batch *batch, const struct link_veth *veth)
 	return fd_at;
 }
 
+size_t link_add_child(struct batch *batch, const struct link_child *child)
+{
+	bool ipvlan = str_equal(child->kind, "ipvlan");
+	size_t info, data, fd_at;
+
+	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, child->name, 0);
+	batch_attr_u32(batch, IFLA_LINK, child->parent);
+	fd_at = batch->size + NLA_HDRLEN;
+	batch_attr_u32(batch, IFLA_NET_NS_FD, child->netns_fd);
+	if (child->mtu)
+		batch_attr_u32(batch, IFLA_MTU, child->mtu);
+	if (!ipvlan)
+		batch_attr(batch, IFLA_ADDRESS, child->mac, 6);
+	info = batch_nest(batch, IFLA_LINKINFO);
+	batch_attr_string(batch, IFLA_INFO_KIND, child->kind);
+	data = batch_nest(batch, IFLA_INFO_DATA);
+	if (ipvlan) {
+		batch_attr_u16(batch, IFLA_IPVLAN_MODE, (uint16_t)child->mode);
+		batch_attr_u16(batch, IFLA_IPVLAN_FLAGS, (uint16_t)child->flags);
+	} else {
+		batch_attr_u32(batch, IFLA_MACVLAN_MODE, child->mode);
+	}
+	batch_nest_end(batch, data);
+	batch_nest_end(batch, info);
+	return fd_at;
+}
+
+void link_add_vlan(struct batch *batch, const char *name, unsigned int parent, uint16_t id)
+{
+	size_t info, data;
+
+	link_message(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name, 0);
+	batch_attr_u32(batch, IFLA_LINK, parent);
+	info = batch_nest(batch, IFLA_LINKINFO);
+	batch_attr_string(batch, IFLA_INFO_KIND, "vlan");
+	data = batch_nest(batch, IFLA_INFO_DATA);
+	batch_attr_u16(batch, IFLA_VLAN_ID, id);
+	batch_nest_end(batch, data);
+	batch_nest_end(batch, info);
+}
+
 void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu)
 {
 	size_t info;
@@ -158,18 +199,20 @@ void link_add_address(struct batch *batch, unsigned int index, const struct ipad
 	}
 }
 
-void link_add_default_route(struct batch *batch, unsigned int index, const struct ipaddr *gateway)
+void link_add_default_route(struct batch *batch, unsigned int index, const struct ipaddr *gateway,
+			    bool direct)
 {
 	struct rtmsg route = {
 		.rtm_family = gateway->family,
 		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = RTPROT_BOOT,
-		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_scope = direct ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST,
 	};
 
 	batch_message(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof(route));
-	batch_attr(batch, RTA_GATEWAY, gateway->bytes, ip_bits(gateway->family) / 8);
+	if (!direct)
+		batch_attr(batch, RTA_GATEWAY, gateway->bytes, ip_bits(gateway->family) / 8);
 	batch_attr_u32(batch, RTA_OIF, index);
 }
 

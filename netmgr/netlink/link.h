@@ -24,6 +24,18 @@ struct link_veth {
  * offset in batch->data of the namespace's descriptor, for whoever knows it only later.
  */
 size_t link_add_veth(struct batch *batch, const struct link_veth *veth);
+/* A macvlan or ipvlan, born in the container's namespace. */
+struct link_child {
+	const char *kind, *name;
+	unsigned int parent, mtu;
+	int netns_fd;
+	const uint8_t *mac; /* of a macvlan; ipvlan has its parent's */
+	uint32_t mode, flags;
+};
+
+/* Returns what link_add_veth() does. */
+size_t link_add_child(struct batch *batch, const struct link_child *child);
+void link_add_vlan(struct batch *batch, const char *name, unsigned int parent, uint16_t id);
 /* A bridge, down. @mtu 0: the default. */
 void link_add_bridge(struct batch *batch, const char *name, const uint8_t mac[6], unsigned int mtu);
 void link_set_up(struct batch *batch, unsigned int index);
@@ -46,8 +58,9 @@ void link_delete_group(struct batch *batch, uint32_t group);
 struct ipaddr;
 void link_add_address(struct batch *batch, unsigned int index, const struct ipaddr *ip,
 		      unsigned int prefix);
-/* The default route of its family. */
-void link_add_default_route(struct batch *batch, unsigned int index, const struct ipaddr *gateway);
+/* The default route of its family; with @direct by the interface alone. */
+void link_add_default_route(struct batch *batch, unsigned int index, const struct ipaddr *gateway,
+			    bool direct);
 
 /* Deletes all links of these names at the price of one; what is gone already is fine. */
 int link_delete_many(int fd, const char *const *names, size_t count, struct error *err);

@@ -107,6 +107,8 @@ int translate_namespaces(struct translation *translation, struct error *err)
 	return r;
 }
 
+#define ENDPOINT "com.docker.network.endpoint."
+
 static void fill_endpoint(struct translation *translation, const struct service_network *row,
 			  struct endpoint_options *ret)
 {
@@ -119,7 +121,8 @@ static void fill_endpoint(struct translation *translation, const struct service_
 		.ipv6_address = row->ipv6_address,
 		.mac_address = row->mac_address ?: translation->service->mac_address,
 		.link_local_ips = (const char *const *)row->link_local_ips,
-		.interface_name = row->interface_name,
+		.interface_name =
+			row->interface_name ?: mapping_get(&row->driver_opts, ENDPOINT "ifname"),
 		.priority = row->priority.set ? (int)row->priority.value : 0,
 		.gw_priority = row->gw_priority.set ? (int)row->gw_priority.value : 0,
 	};

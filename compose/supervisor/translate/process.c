@@ -262,6 +262,66 @@ static int translate_rlimits(struct translation *translation, struct error *err)
 	return 0;
 }
 
+/* The interface that the container has on this network, as far as it is decided. */
+static const char *interface_on(const struct translation *translation, const char *key)
+{
+	const struct network *network = project_network(translation->project, key);
+	const struct attachment *attachment = translation->instance->attachment;
+	const struct endpoint *endpoints = NULL;
+	size_t count = 0;
+
+	if (attachment)
+		endpoints = attachment_endpoints(attachment, &count);
+	for (size_t i = 0; network && i < count; i++)
+		if (str_equal(endpoints[i].network, network->name))
+			return endpoints[i].interface_name;
+	return NULL;
+}
+
+/* "net.ipv4.conf.IFNAME.log_martians=1": the dots inside an interface's name are no separators. */
+static int add_endpoint_sysctl(struct translation *translation, const char *interface,
+			       const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '='), *at = strstr(text, ".IFNAME.");
+	struct sysctl_spec *slot;
+	char *path;
+
+	if (!equals || !at || at > equals || !str_starts_with(text, "net."))
+		return error_set(err, EINVAL,
+				 "networks: driver_opts: sysctl '%s' is not like "
+				 "net.ipv4.conf.IFNAME.log_martians=1",
+				 text);
+	path = str_printf("%.*s/%s/%.*s", (int)(at - text), text, "IFNAME", (int)(equals - at - 8),
+			  at + 8);
+	for (char *c = path; *c; c++)
+		*c = *c == '.' ? '/' : *c;
+	at = strstr(path, "IFNAME");
+	slot = array_add(translation->sysctls, translation->spec.sysctl_count);
+	slot->path = translation_own(
+		translation, str_printf("%.*s%s%s", (int)(at - path), path, interface, at + 6));
+	slot->value = translation_own(translation, alloc_string(equals + 1));
+	free(path);
+	return 0;
+}
+
+static int translate_endpoint_sysctls(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+
+	for (size_t i = 0; i < service->network_count; i++) {
+		const char *text = mapping_get(&service->networks[i].driver_opts,
+					       "com.docker.network.endpoint.sysctls");
+		const char *interface = interface_on(translation, service->networks[i].name);
+		_cleanup_strv_ char **list = text ? strv_split(text, ",") : NULL;
+
+		strv_foreach(row, list)
+			if (interface && add_endpoint_sysctl(translation, interface, row, err) < 0)
+				return -err->code;
+	}
+	translation->spec.sysctls = translation->sysctls;
+	return 0;
+}
+
 static void translate_sysctls(struct translation *translation)
 {
 	const struct mapping *given = &translation->service->sysctls;
@@ -345,5 +405,5 @@ int translate_process(struct translation *translation, struct error *err)
 		spec->domainname = service->domainname;
 	}
 	translate_sysctls(translation);
-	return 0;
+	return translate_endpoint_sysctls(translation, err);
 }

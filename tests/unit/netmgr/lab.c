@@ -121,9 +121,9 @@ int lab_outside(void)
 	add_addresses(fd, "eth0", "203.0.113.2", "2001:db8::2");
 	/* The worst neighbour: one that sends the host packets for any address. */
 	(void)ip_parse("203.0.113.1", &gateway);
-	link_add_default_route(&batch, link_index(fd, "eth0"), &gateway);
+	link_add_default_route(&batch, link_index(fd, "eth0"), &gateway, false);
 	(void)ip_parse("2001:db8::1", &gateway);
-	link_add_default_route(&batch, link_index(fd, "eth0"), &gateway);
+	link_add_default_route(&batch, link_index(fd, "eth0"), &gateway, false);
 	send_batch(fd, &batch);
 	close(fd);
 	go_home(home);
