@@ -14,6 +14,7 @@
 #include "common/units.h"
 
 #include "compose/cli/output.h"
+#include "compose/cli/terminal.h"
 #include "compose/control/requests.h"
 
 #define EXIT_INTERRUPTED 130
@@ -27,9 +28,9 @@ struct attached {
 	struct log_session *session;
 	struct progress *progress;
 	struct client *work; /* the converge that is under way, or NULL */
-	int signals;
+	int signals, keys;   /* keys: stdin, or -1 */
 	unsigned int interrupts;
-	bool opened, stopping, decided, up;
+	bool opened, stopping, decided, up, detached;
 	int exit_code;
 };
 
@@ -59,6 +60,13 @@ static void print_attaching(const struct log_session *session)
 	fflush(stdout);
 }
 
+/* One line, once: a bar at the bottom would have to be torn by every line of the logs. */
+static void print_menu(const struct attached *attached)
+{
+	if (attached->options->menu)
+		fputs("d detaches, Ctrl+C stops\n", stderr);
+}
+
 /* The first container runs: from here on the screen belongs to the logs. */
 static int open_session(struct attached *attached, struct error *err)
 {
@@ -69,6 +77,7 @@ static int open_session(struct attached *attached, struct error *err)
 		return -err->code;
 	progress_freeze(attached->progress);
 	print_attaching(attached->session);
+	print_menu(attached);
 	return 0;
 }
 
@@ -89,6 +98,8 @@ static int start_goal(struct attached *attached, enum plan_goal goal, struct err
 	attached->work = NULL;
 	progress_free(attached->progress);
 	attached->progress = progress_new(attached->args, goal == PLAN_KILL ? "kill" : "stop");
+	/* Logs go on between: a picture that is redrawn would tear them. */
+	progress_by_lines(attached->progress);
 	attached->stopping = true;
 	return client_request(attached->converge->name, CLIENT_START_FOR_STATE, REQUEST_CONVERGE,
 			      arguments, NULL, 0, &attached->work, err);
@@ -155,6 +166,16 @@ static int take_work(struct attached *attached, struct error *err)
 	return r;
 }
 
+static void take_key(struct attached *attached)
+{
+	char key;
+
+	if (read(STDIN_FILENO, &key, 1) != 1)
+		attached->keys = -1;
+	else if (key == 'd' && !attached->stopping)
+		attached->detached = true;
+}
+
 static int timeout_of(const struct attached *attached)
 {
 	return attached->work ? progress_timeout(attached->progress) : -1;
@@ -163,15 +184,18 @@ static int timeout_of(const struct attached *attached)
 static int step(struct attached *attached, struct error *err)
 {
 	size_t sources = attached->session->count;
-	_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, sources + 3);
+	_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, sources + 4);
 	size_t n = log_session_polls(attached->session, polls);
 	bool event;
 	int r;
 
 	polls[n] = (struct pollfd){attached->signals, POLLIN};
 	polls[n + 1] = (struct pollfd){attached->work ? client_fd(attached->work) : -1, POLLIN};
-	poll(polls, n + 2, timeout_of(attached));
+	polls[n + 2] = (struct pollfd){attached->keys, POLLIN};
+	poll(polls, n + 3, timeout_of(attached));
 	progress_tick(attached->progress);
+	if (polls[n + 2].revents)
+		take_key(attached);
 	if (polls[n].revents && interrupted(attached, err) < 0)
 		return -err->code;
 	/* The converge that this descriptor belonged to may just have been replaced. */
@@ -219,6 +243,7 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 		.session = session,
 		.progress = progress_new(args, converge->verb),
 		.signals = watch_signals(),
+		.keys = options->menu ? STDIN_FILENO : -1,
 	};
 	struct error err = ERROR_INIT;
 	int r;
@@ -229,8 +254,12 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 	session->ended = container_ended;
 	session->data = &attached;
 	r = start(&attached, &err);
-	while (r >= 0 && !((attached.up || attached.stopping) && finished(&attached)))
+	if (options->menu)
+		terminal_make_quick();
+	while (r >= 0 && !attached.detached &&
+	       !((attached.up || attached.stopping) && finished(&attached)))
 		r = step(&attached, &err);
+	terminal_restore();
 	log_session_drain(session);
 	progress_free(attached.progress);
 	client_free(attached.work);

@@ -13,6 +13,7 @@
 struct attached_options {
 	bool abort_on_exit, abort_on_failure;
 	const char *exit_code_from; /* service; NULL: none */
+	bool menu;                  /* keys: d leaves all running */
 };
 
 /* @session with its services, shown ones and printer set; @converge as for converge_run(). */

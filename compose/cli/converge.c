@@ -46,6 +46,7 @@ static void put_flags(json_t *json, const struct plan_options *options)
 		{"volumes", options->volumes},
 		{"force_stop", options->force_stop},
 		{"by_label", options->by_label},
+		{"underscores", options->underscores || project_args.compatibility},
 	};
 
 	array_foreach(flag, flags) {
@@ -92,6 +93,8 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 		json_object_set_new(arguments, "project", project_to_json(project, true));
 	if (dry_run)
 		json_put_bool(arguments, "dry_run", true);
+	if (project_args.parallel > 0)
+		json_put_int(arguments, "parallel", project_args.parallel);
 	return arguments;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
+
+/* Events of the past come at once, but not in no time. */
+#define ARRIVAL_MSEC 1000
 
 static bool as_json;
 static const char *since, *until;
@@ -82,6 +86,19 @@ static void print_event(const json_t *event, char *const *services)
 	fflush(stdout);
 }
 
+/* False: --until has passed, and what was before it has had the time to arrive. */
+static bool more_may_come(const struct client *client, int64_t until_nsec)
+{
+	struct pollfd readable = {client_fd(client), POLLIN};
+	int64_t left_msec = (until_nsec - units_now_nsec()) / 1000000;
+
+	if (!until_nsec)
+		return true;
+	if (left_msec < ARRIVAL_MSEC)
+		left_msec = ARRIVAL_MSEC;
+	return poll(&readable, 1, left_msec > INT32_MAX ? INT32_MAX : (int)left_msec) != 0;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
@@ -109,6 +126,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	while (r >= 0) {
 		_cleanup_json_ json_t *event = NULL;
 
+		if (!more_may_come(client, until_nsec))
+			return 0;
 		r = client_next(client, &event, NULL, NULL, &err);
 		if (r == 0 || (until_nsec && r > 0 && json_get_int(event, "time", 0) > until_nsec))
 			return 0;

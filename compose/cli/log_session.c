@@ -90,6 +90,24 @@ static bool end_will_be_told(const struct log_session *session, const json_t *co
 	       json_get_int(container, "finished", 0) >= session->events_since_nsec;
 }
 
+/* All containers of a service have one colour, in the order in which services are first seen. */
+static unsigned int color_of(const struct log_session *session, const struct log_source *of)
+{
+	unsigned int next = 0;
+
+	for (size_t i = 0; i < session->count; i++) {
+		const struct log_source *source = &session->sources[i];
+
+		if (source == of)
+			continue;
+		if (str_equal(source->service, of->service))
+			return source->color;
+		if (source->color >= next)
+			next = source->color + 1;
+	}
+	return next;
+}
+
 static void add_container(struct log_session *session, const json_t *container)
 {
 	const char *id = json_get_string(container, "id"), *path;
@@ -107,7 +125,7 @@ static void add_container(struct log_session *session, const json_t *container)
 		session->project, json_get_string(container, "name") ?: source->id));
 	source->path = path && path[0] ? alloc_string(path) : NULL;
 	source->running = container_is_running(container) || end_will_be_told(session, container);
-	source->color = (unsigned int)session->count - 1;
+	source->color = color_of(session, source);
 	if (is_shown(session, source->service))
 		log_printer_add_name(&session->printer, source->name);
 	open_reader(session, source);

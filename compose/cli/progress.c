@@ -177,6 +177,12 @@ void progress_tick(struct progress *progress)
 	draw(progress);
 }
 
+void progress_by_lines(struct progress *progress)
+{
+	if (progress->mode == MODE_TTY)
+		progress->mode = MODE_PLAIN;
+}
+
 void progress_freeze(struct progress *progress)
 {
 	if (progress->mode == MODE_TTY && !progress->frozen && progress->count)

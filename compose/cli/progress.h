@@ -31,6 +31,9 @@ void progress_event(struct progress *progress, const json_t *event);
 int progress_timeout(const struct progress *progress);
 void progress_tick(struct progress *progress);
 
+/* Other output comes between: from now on a line for each change, on a terminal as well. */
+void progress_by_lines(struct progress *progress);
+
 /*
  * Other output follows, on the same terminal: leaves what is drawn where it is; from now on only
  * warnings and errors are told, a line each.

@@ -2,6 +2,7 @@
 #include "compose/cli/project_args.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@ const struct option project_options[] = {
 	 "Also networks and volumes that no service uses"},
 	{"ansi", 0, OPTION_STRING, &project_args.ansi, "string",
 	 "Colours and cursor movement: never, always or auto"},
-	{"compatibility", 0, OPTION_FLAG, &project_args.compatibility, NULL, NULL},
+	{"compatibility", 0, OPTION_FLAG, &project_args.compatibility, NULL,
+	 "Call containers PROJECT_SERVICE_NUMBER, as Compose V1 did"},
 	{"dry-run", 0, OPTION_FLAG, &project_args.dry_run, NULL,
 	 "Show what would be done and why; change nothing"},
 	{"env-file", 0, OPTION_LIST, &project_args.env_files, "stringArray",
@@ -88,25 +90,23 @@ bool project_args_switch(const char *variable)
 	return false;
 }
 
-/* Flags that would change what is done, and that nothing here would follow, are no flags at all. */
-static int check_promises(const struct project_args *args, struct error *err)
+/* The variables that stand for flags. */
+static int take_variables(struct project_args *args, struct error *err)
 {
 	const char *limit = getenv("COMPOSE_PARALLEL_LIMIT");
 	char *end;
+	long n;
 
-	if (limit && limit[0]) {
-		(void)strtol(limit, &end, 10);
-		if (end == limit || *end)
-			return error_set(
-				err, EINVAL,
-				"COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")", limit);
-	}
-	if (args->compatibility || project_args_switch("COMPOSE_COMPATIBILITY"))
-		return error_set(
-			err, EINVAL,
-			"--compatibility (or COMPOSE_COMPATIBILITY): names with underscores "
-			"are those of Compose V1; containers here are called "
-			"PROJECT-SERVICE-NUMBER, so leave it out");
+	args->compatibility |= project_args_switch("COMPOSE_COMPATIBILITY");
+	if (!limit || !limit[0])
+		return 0;
+	n = strtol(limit, &end, 10);
+	if (end == limit || *end)
+		return error_set(err, EINVAL,
+				 "COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")",
+				 limit);
+	if (args->parallel < 0 && n > 0 && n <= INT_MAX)
+		args->parallel = (int)n;
 	return 0;
 }
 
@@ -146,7 +146,7 @@ int project_args_finish(struct project_args *args, struct error *err)
 		return error_errno(err, "the current directory");
 	if (check_words(args, err) < 0)
 		return -err->code;
-	return check_promises(args, err);
+	return take_variables(args, err);
 }
 
 static void warn(void *data, const char *message)

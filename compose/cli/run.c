@@ -306,7 +306,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (up_options_prepare(args, services, no_deps, &project, &converge) != 0)
 		goto out;
 	fs_random_hex(digits, 6);
-	generated = str_printf("%s-%s-run-%s", converge.name, argv[0], digits);
+	generated = str_printf(args->compatibility ? "%s_%s_run_%s" : "%s-%s-run-%s", converge.name,
+			       argv[0], digits);
 	running.container = name ? name : generated;
 	converge.options.oneoff = running.container;
 	if (make_project(&converge, &running, argv, &err) < 0)

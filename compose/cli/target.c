@@ -123,8 +123,8 @@ const char *target_short_name(const char *project, const char *container)
 {
 	size_t length = strlen(project);
 
-	if (!strncmp(container, project, length) && container[length] == '-' &&
-	    container[length + 1])
+	if (!strncmp(container, project, length) &&
+	    (container[length] == '-' || container[length] == '_') && container[length + 1])
 		return container + length + 1;
 	return container;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +13,8 @@
 
 static bool detach, wait, no_deps, no_start, always_recreate_deps, renew_anon_volumes;
 static bool abort_on_exit, abort_on_failure, attach_dependencies;
-static bool no_color, no_log_prefix, timestamps, menu, watch;
+static bool no_color, no_log_prefix, timestamps, watch;
+static bool menu, menu_given;
 static const char *exit_code_from;
 static char **attach, **no_attach;
 static int wait_timeout;
@@ -34,7 +36,8 @@ static const struct option options[] = {
 	 "Exit with this service's code; stops all when one container ends"},
 	{"force-recreate", 0, OPTION_FLAG, &up_options.force_recreate, NULL,
 	 "Make containers anew though nothing changed"},
-	{"menu", 0, OPTION_FLAG, &menu, NULL, NULL},
+	{"menu", 0, OPTION_FLAG, &menu, NULL,
+	 "Take keys while attached: d leaves all running (on; --menu=false)", &menu_given},
 	{"no-attach", 0, OPTION_LIST, &no_attach, "stringArray",
 	 "Leave out the output of these services"},
 	{"no-build", 0, OPTION_FLAG, &up_options.no_build, NULL,
@@ -123,12 +126,25 @@ static int check_attached(const struct project *project, struct error *err)
 	return converge_check_services(project, no_attach, err);
 }
 
+/* Keys are for who sits in front of it: not for a job in the background. */
+static bool wants_menu(void)
+{
+	const char *variable = getenv("COMPOSE_MENU");
+	bool wanted = menu_given                ? menu
+		      : variable && variable[0] ? project_args_switch("COMPOSE_MENU")
+						: true;
+
+	return wanted && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+	       tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 static int run_attached(struct project_args *args, struct converge *converge, char **services)
 {
 	struct attached_options attached = {
 		.abort_on_exit = abort_on_exit,
 		.abort_on_failure = abort_on_failure,
 		.exit_code_from = exit_code_from,
+		.menu = wants_menu(),
 	};
 	struct log_session session = {
 		.project = converge->name,

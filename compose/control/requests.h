@@ -16,7 +16,8 @@
  *
  *   ping       -> done {version, pid, keeper_pid}
  *   converge   {options: OPTIONS (below), project: canonical internal form or absent,
- *               dry_run: bool, interrupt: bool}
+ *               dry_run: bool, interrupt: bool,
+ *               parallel: at most so many operations at a time}
  *              -> progress*, warning*, done {} | error {exit}
  *              dry_run: -> plan {text, operations: [...]}, done
  *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
@@ -54,7 +55,7 @@
  * OPTIONS are the fields of struct plan_options by their names; what is absent is false, none, all:
  *   {goal: "up"|"down"|"start"|"stop"|"restart"|"kill"|"remove"|"pause"|"unpause",
  *    services: [NAME*], no_deps, no_start, remove_orphans, always_recreate_deps,
- *    renew_anon_volumes, wait, volumes, force_stop, by_label: bool,
+ *    renew_anon_volumes, wait, volumes, force_stop, by_label, underscores: bool,
  *    recreate, recreate_dependencies: "diverged"|"force"|"never",
  *    timeout_usec: int (absent: each service's own), signal: int, oneoff: NAME,
  *    scales: {SERVICE: replicas}}

@@ -90,10 +90,11 @@ struct plan_options {
 	enum plan_goal goal;
 	const char *const *services; /* selected; NULL: all. Unknown ones are an error. */
 	bool no_deps, no_start, remove_orphans, always_recreate_deps, renew_anon_volumes;
-	bool wait;       /* up --wait: end with waits for running or healthy of every service */
-	bool volumes;    /* down -v, rm -v */
-	bool force_stop; /* rm -s */
-	bool by_label;   /* no project file: act on facts alone, unknown services are no error */
+	bool wait;        /* up --wait: end with waits for running or healthy of every service */
+	bool volumes;     /* down -v, rm -v */
+	bool force_stop;  /* rm -s */
+	bool by_label;    /* no project file: act on facts alone, unknown services are no error */
+	bool underscores; /* --compatibility: containers are called P_S_N */
 	enum plan_recreate recreate, recreate_dependencies;
 	int64_t timeout_usec; /* -t; negative: each service's own stop_grace_period */
 	int signal;           /* kill -s */

@@ -73,7 +73,8 @@ static char *container_name(const struct up *up, const struct service *service, 
 {
 	if (service->container_name)
 		return alloc_string(service->container_name);
-	return str_printf("%s-%s-%u", up->planning->project->name, service->name, number);
+	return str_printf(up->planning->options->underscores ? "%s_%s_%u" : "%s-%s-%u",
+			  up->planning->project->name, service->name, number);
 }
 
 static enum plan_recreate recreate_policy(const struct up *up, const struct graph_node *node)

@@ -352,10 +352,24 @@ void converge_finish_operation(struct converge *converge, size_t index, const st
 	executor->again = true;
 }
 
+/* Waits take nothing from anybody. */
+static size_t running_operations(const struct converge *converge)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < converge->plan->count; i++)
+		running += converge->runs[i].state == RUN_RUNNING &&
+			   converge->plan->operations[i].kind != OP_WAIT;
+	return running;
+}
+
 static bool may_begin(const struct executor *executor, const struct converge *converge,
 		      size_t index)
 {
 	if (converge->runs[index].state != RUN_WAITING || converge->runs[index].unmet)
+		return false;
+	if (converge->parallel && converge->plan->operations[index].kind != OP_WAIT &&
+	    running_operations(converge) >= converge->parallel)
 		return false;
 	return converge->plan->operations[index].kind != OP_START_CONTAINER ||
 	       executor->births < executor->births_max;
@@ -681,6 +695,8 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 				 executor->supervisor->project);
 	converge = converge_new(executor, json_incref((json_t *)request));
 	converge->dry_run = json_get_bool(request, "dry_run", false);
+	converge->tell_grace = json_get_bool(request, "interrupt", false);
+	converge->parallel = (size_t)json_get_int(request, "parallel", 0);
 	snprintf(converge->id, sizeof(converge->id), "%s", request_id);
 	r = options_parse(converge->options_json, &converge->parsed, err);
 	if (r < 0) {

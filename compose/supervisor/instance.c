@@ -596,6 +596,14 @@ void instance_revive(struct instance *instance)
 	instance_handle(instance, INSTANCE_BACKOFF_OVER);
 }
 
+int64_t instance_grace_usec(const struct instance *instance, int64_t asked_usec)
+{
+	if (asked_usec >= 0)
+		return asked_usec;
+	return instance->service->stop_grace_period.set ? instance->service->stop_grace_period.value
+							: GRACE_USEC;
+}
+
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err)
 {
 	if (!instance->by_hand) {
@@ -606,10 +614,7 @@ int instance_stop(struct instance *instance, int64_t grace_usec, struct error *e
 	}
 	if (!instance_runs(instance))
 		return 0;
-	if (grace_usec < 0)
-		grace_usec = instance->service->stop_grace_period.set
-				     ? instance->service->stop_grace_period.value
-				     : GRACE_USEC;
+	grace_usec = instance_grace_usec(instance, grace_usec);
 	instance->grace_usec = grace_usec;
 	instance_handle(instance, INSTANCE_STOP);
 	if (instance->state != INSTANCE_STOPPING)

@@ -133,6 +133,8 @@ void instance_free(struct instance *instance);
 int instance_start(struct instance *instance, struct error *err);
 /* Begins to stop it. @grace_usec negative: the service's own. 0 even if it does not run. */
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err);
+/* What it has between being asked to stop and being killed; @asked_usec negative: its own. */
+int64_t instance_grace_usec(const struct instance *instance, int64_t asked_usec);
 /* Starts one that ran before; if it cannot be, its policy says when that is tried again. */
 void instance_revive(struct instance *instance);
 /* A signal to its first process; with KILL to all that it has. */

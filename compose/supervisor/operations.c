@@ -633,15 +633,32 @@ static int dispatch(struct converge *converge, size_t index, struct error *err)
 	}
 }
 
+/* How long one that is asked to stop has before it is killed; NULL: not told. */
+static const char *grace_text(const struct converge *converge, const struct operation *operation,
+			      char *buffer, size_t size)
+{
+	const struct instance *instance = instance_of(converge, operation);
+	char duration[32];
+
+	if (!converge->tell_grace || operation->kind != OP_STOP_CONTAINER || !instance)
+		return NULL;
+	snprintf(buffer, size, "(killed after %s)",
+		 units_format_duration(instance_grace_usec(instance, operation->timeout_usec),
+				       duration, sizeof(duration)));
+	return buffer;
+}
+
 void operation_begin(struct converge *converge, size_t index)
 {
 	const struct operation *operation = &converge->plan->operations[index];
 	const char *text = working_text(converge, operation);
 	struct error err = ERROR_INIT;
+	char grace[64];
 	int r;
 
 	if (text)
-		converge_progress(converge, operation->object, "Working", text, NULL);
+		converge_progress(converge, operation->object, "Working", text,
+				  grace_text(converge, operation, grace, sizeof(grace)));
 	r = dispatch(converge, index, &err);
 	if (r <= 0)
 		converge_finish_operation(converge, index, r < 0 ? &err : NULL);

@@ -29,6 +29,7 @@ struct converge {
 	struct parsed_options parsed;
 	bool dry_run, begun;
 	bool urgent;          /* takes no turn */
+	bool tell_grace;      /* somebody watches it stop */
 	bool revive;          /* ours: see executor_revive() */
 	bool abandoned;       /* not all of it was tried */
 	const char **revived; /* ids */
@@ -40,7 +41,8 @@ struct converge {
 	} oneoff;
 	struct plan *plan;
 	struct operation_run *runs;
-	size_t waiting; /* operations not yet at their end */
+	size_t parallel; /* at most so many at the same time; 0: no bound */
+	size_t waiting;  /* operations not yet at their end */
 	struct error err;
 	struct executor_listener listener;
 	struct attachment **released; /* of removed containers, given back in one go */

@@ -81,6 +81,7 @@ int options_parse(const json_t *json, struct parsed_options *ret, struct error *
 	options->volumes = json_get_bool(json, "volumes", false);
 	options->force_stop = json_get_bool(json, "force_stop", false);
 	options->by_label = json_get_bool(json, "by_label", false);
+	options->underscores = json_get_bool(json, "underscores", false);
 	options->oneoff = json_get_string(json, "oneoff");
 	options->timeout_usec = json_get_int(json, "timeout_usec", -1);
 	options->signal = (int)json_get_int(json, "signal", 0);

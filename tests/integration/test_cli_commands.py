@@ -75,7 +75,6 @@ def test_orphans_and_their_variables(berth):
 @pytest.mark.parametrize("args, env, text", [
     (["up", "--detahc"], {}, "unknown flag: --detahc (did you mean --detach?)"),
     (["pss"], {}, "Did you mean this?\n\tps"),
-    (["--compatibility", "ps"], {}, "PROJECT-SERVICE-NUMBER"),
     (["up", "--pull", "always"], {}, "no registry to ask"),
     (["ps"], {"COMPOSE_PARALLEL_LIMIT": "x"}, "COMPOSE_PARALLEL_LIMIT must be an integer"),
     (["ps"], {"COMPOSE_ANSI": "x"}, 'unsupported --ansi value "x"'),
@@ -124,3 +123,41 @@ def test_which_file(berth):
     nowhere = berth.run("ps", cwd="/", check=False)
     assert nowhere.returncode == 1
     assert nowhere.stderr == "no configuration file provided: not found\n"
+
+
+def test_parallel_and_compatibility(berth):
+    project = berth.project(stack(a=SLEEP, b=SLEEP))
+    up = project.run("--compatibility", "--parallel", "1", "up", "-d")
+    names = project.run("ps", "--format", "{{.Name}}").stdout.split()
+    assert names == [f"{project.name}_a_1", f"{project.name}_b_1"]
+    # One after the other: nothing begins before what began has ended.
+    events = [line.split()[-1] for line in up.stderr.splitlines() if "Container" in line]
+    assert events[::2] == [word.replace("ed", "ing") for word in events[1::2]], up.stderr
+    again = project.run("up", "-d", env={"COMPOSE_COMPATIBILITY": "true",
+                                         "COMPOSE_PARALLEL_LIMIT": "1"})
+    assert "Running" in again.stderr
+
+
+def test_the_rest_of_the_flags(berth):
+    """Those that no other test has use for."""
+    project = berth.project(stack(a={**SLEEP, "command": ["sh", "-c", "echo out; sleep 1000"]},
+                                  b={**SLEEP, "scale": 2}))
+    for args in (["create", "-y", "--build", "--quiet-pull", "--pull", "missing", "--scale", "b=1"],
+                 ["create", "--no-build", "--no-recreate", "--remove-orphans", "a"],
+                 ["create", "--force-recreate", "a"],
+                 ["up", "--no-start", "-y", "--quiet-build", "--quiet-pull", "--no-build"],
+                 ["start", "--wait", "--wait-timeout", "30"],
+                 ["up", "-d", "-V", "--always-recreate-deps", "--no-deps", "a"],
+                 ["restart", "--no-deps", "-t", "0", "a"],
+                 ["pause", "a"], ["unpause", "a"],
+                 ["ps", "-a", "--filter", "status=running", "--orphans=false", "--no-trunc"],
+                 ["logs", "--index", "1", "--no-color", "--no-log-prefix", "--since", "1h",
+                  "--until", "0s", "-n", "5", "-t", "a"],
+                 ["--all-resources", "--profile", "*", "--ansi", "never", "config", "-q"],
+                 ["images", "-q"], ["images", "--format", "json"], ["ls", "--filter", "name=t", "-q"],
+                 ["events", "--json", "--since", "1m", "--until", "0s"],
+                 ["version", "--short"], ["version", "-f", "json"],
+                 ["kill", "-s", "SIGKILL", "--remove-orphans"],
+                 ["rm", "-f", "-s", "-v"], ["down", "--remove-orphans", "--rmi", "local", "-t", "0", "-v"]):
+        result = project.run(*args, check=False)
+        assert result.returncode == 0, (args, result.stderr)

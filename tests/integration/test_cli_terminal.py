@@ -124,3 +124,28 @@ def test_colours_and_plain_lines(berth):
         assert terminal.wait() == 0
         assert "\033" not in terminal.output, options
         assert f" Container {project.name}-a-1 Started" in terminal.output
+
+
+def test_attached_keys_and_ctrl_c(berth):
+    """d leaves all running; Ctrl-C says what stops and how long it has; a second one kills."""
+    talk = {**SLEEP, "init": False, "command": ["sh", "-c", "trap '' TERM; echo ready; sleep 1000"],
+            "stop_grace_period": "300s"}
+    project = berth.project({"compose.yaml": {"services": {"a": {**talk, "scale": 2}, "b": talk}}})
+    terminal = project.pty("up", rows=24, columns=60)
+    terminal.read_until("d detaches")
+    prefixes = {terminal.read_until(r"(\033\[\d+m)([ab])-\d +\| \033\[0mready", 30).groups()
+                for _ in range(3)}
+    assert len(prefixes) == 2, "a colour a service"
+    terminal.write("d")
+    assert terminal.wait(30) == 0
+    assert {row["State"] for row in project.ps()} == {"running"}
+    terminal = project.pty("up", "--menu=false")
+    terminal.read_until("Attaching to")
+    assert "detaches" not in terminal.output
+    terminal.write("\x03")
+    terminal.read_until("press Ctrl.C again to force", 30)
+    terminal.read_until(r"Container \S+-[ab]-\d Stopping \(killed after 5m0s\)", 30)
+    terminal.write("\x03")
+    assert terminal.wait(30) == 130
+    assert {row["State"] for row in project.ps()} == {"exited"}
+    assert "\033[1A" not in terminal.output, "nothing is drawn over the logs"
