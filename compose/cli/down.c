@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/companions.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
@@ -103,6 +104,9 @@ static int run(struct project_args *args, int argc, char **argv)
 		remove_orphans || project_args_switch("COMPOSE_REMOVE_ORPHANS");
 	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
 	r = converge_run(args, &converge);
+	if (r == 0 && target.project && !args->dry_run &&
+	    companions_down(target.project, argv, &err) < 0)
+		return output_fail(args, &err);
 	if (converge.nothing && !rmi)
 		fprintf(stderr, "Warning: No resource found to remove for project \"%s\".\n",
 			target.name);

@@ -8,6 +8,7 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/cli/companions.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
 
@@ -142,6 +143,8 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 	if (up_options_check(&err) < 0 || prepare(args, services, ret_project, ret, &err) < 0)
 		return output_fail(args, &err);
 	ret->options.no_deps = no_deps;
+	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
+		return output_fail(args, &err);
 	if (images_here_check(*ret_project, services, no_deps, &report, &err) >= 0)
 		return 0;
 	if (!report)

@@ -66,6 +66,8 @@ struct ai_model *project_model(const struct project *project, const char *key)
 
 unsigned int service_replicas(const struct service *service)
 {
+	if (service->provider.given)
+		return 0;
 	if (service->scale.set)
 		return (unsigned int)service->scale.value;
 	if (service->deploy.replicas.set)

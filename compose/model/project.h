@@ -488,7 +488,7 @@ void service_hash(const struct project *project, const struct service *service, 
 void network_hash(const struct network *network, char ret_hex[65]);
 void volume_hash(const struct volume *volume, char ret_hex[65]);
 
-/* How many containers: scale, else deploy.replicas, else 1. */
+/* How many containers: none of a provider; else scale, deploy.replicas, or 1. */
 unsigned int service_replicas(const struct service *service);
 
 /*
