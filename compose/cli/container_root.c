@@ -14,7 +14,8 @@
 
 DEFINE_CLEANUP(struct client *, client_free);
 
-int container_root_fd(const char *project, const char *id, bool *ret_running, struct error *err)
+static int fetch(const char *project, const char *id, bool layers, bool *ret_running,
+		 struct error *err)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
@@ -22,6 +23,7 @@ int container_root_fd(const char *project, const char *id, bool *ret_running, st
 	size_t count = 0;
 
 	json_put_string(arguments, "container", id);
+	json_put_bool(arguments, "layers", layers);
 	r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_ROOT, arguments, NULL, 0,
 			   &client, err);
 	if (r >= 0)
@@ -37,6 +39,13 @@ int container_root_fd(const char *project, const char *id, bool *ret_running, st
 	}
 	*ret_running = json_get_bool(reply, "running", false);
 	return fds[0];
+}
+
+int container_root_layers(const char *project, const char *id, struct error *err)
+{
+	bool running;
+
+	return fetch(project, id, true, &running, err);
 }
 
 /* What of @path is below @target; NULL: it is not. */
@@ -74,7 +83,7 @@ int container_root_open(const char *project, const json_t *container, const char
 {
 	const char *source, *rest = NULL;
 	bool running = false;
-	int fd, root = container_root_fd(project, json_get_string(container, "id"), &running, err);
+	int fd, root = fetch(project, json_get_string(container, "id"), false, &running, err);
 
 	if (root < 0 || running)
 		return root;

@@ -8,7 +8,6 @@
  */
 
 #include <jansson.h>
-#include <stdbool.h>
 
 #include "common/error.h"
 
@@ -20,7 +19,10 @@
 int container_root_open(const char *project, const json_t *container, const char **path,
 			struct error *err);
 
-/* Its layers and nothing that is mounted upon them stays out of reach; see layer_pack_start(). */
-int container_root_fd(const char *project, const char *id, bool *ret_running, struct error *err);
+/*
+ * Its layers as they are now, to be read; nothing that is mounted upon them (volumes, secrets,
+ * hosts) is in there, whether it runs or not.
+ */
+int container_root_layers(const char *project, const char *id, struct error *err);
 
 #endif

@@ -81,8 +81,7 @@ static int export_to_file(int root, struct error *err)
 static int export(const struct target *target, const json_t *container, struct error *err)
 {
 	const char *id = json_get_string(container, "id");
-	bool running = false;
-	_cleanup_close_ int root = container_root_fd(target->name, id, &running, err);
+	_cleanup_close_ int root = container_root_layers(target->name, id, err);
 
 	if (root < 0)
 		return root;

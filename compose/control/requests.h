@@ -35,8 +35,9 @@
  *   usage      {} -> done {time (monotonic usec), machine_memory_bytes, containers: [{id, name,
  *              service, number, oneoff, running, cpu_usec, memory_bytes, memory_limit_bytes,
  *              processes, pids[], read_bytes, write_bytes, received_bytes, sent_bytes}]}
- *   root       {container: id or name} -> done {running} + [its root directory: with all mounts
- *              while it runs, else its layers alone]
+ *   root       {container: id or name, layers: bool} -> done {running} + [its root directory:
+ *              with all mounts while it runs, else its layers alone; with layers always these
+ *              alone, and only to be read]
  *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)

@@ -165,7 +165,22 @@ static void root_client_left(struct connection *connection, void *data)
 	((struct root_task *)data)->connection = NULL;
 }
 
-static int stack_root(struct instance *instance, struct connection *connection, struct error *err)
+/* Its own layer as one more to read from: that is safe while the container writes to it. */
+static void make_readable(struct translation *translation)
+{
+	struct rootfs_spec *root = &translation->spec.rootfs;
+	int *layers = new_array(int, root->layer_count + 1);
+
+	layers[0] = root->upper_fd;
+	memcpy(layers + 1, root->layer_fds, root->layer_count * sizeof(int));
+	root->layer_fds = translation_own(translation, layers);
+	root->layer_count++;
+	root->upper_fd = root->work_fd = -EBADF;
+	root->read_only = true;
+}
+
+static int stack_root(struct instance *instance, bool layers, struct connection *connection,
+		      struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct image *image = observe_image(supervisor, instance->image_id, err);
@@ -179,6 +194,8 @@ static int stack_root(struct instance *instance, struct connection *connection, 
 	task = new (struct root_task);
 	*task = (struct root_task){.connection = connection, .ours = pair[0], .theirs = pair[1]};
 	r = translate_root(&task->translation, instance, image, err);
+	if (r == 0 && layers)
+		make_readable(&task->translation);
 	if (r == 0)
 		r = job_start_with_socket(supervisor->jobs, task->theirs, stack_work, task,
 					  stack_done, task, err);
@@ -212,15 +229,16 @@ void usage_root_request(struct supervisor *supervisor, struct connection *connec
 {
 	const char *name = json_get_string(request, "container");
 	struct instance *instance = name ? supervisor_find(supervisor, name) : NULL;
+	bool layers = json_get_bool(request, "layers", false);
 	_cleanup_close_ int root = -EBADF;
 	struct error err = ERROR_INIT;
 
 	if (!instance)
 		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
-	else if (instance->pid)
+	else if (instance->pid && !layers)
 		root = running_root(instance, &err);
 	else
-		(void)stack_root(instance, connection, &err);
+		(void)stack_root(instance, layers, connection, &err);
 	if (err.code)
 		connection_fail(connection, &err, 1);
 	else if (root >= 0)

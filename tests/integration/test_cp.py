@@ -10,6 +10,19 @@ APP = {"image": "busybox", "command": ["sleep", "1000"], "init": True,
        "volumes": ["data:/data", "./bind:/bind"], "tmpfs": ["/scratch"]}
 
 
+def base_tar():
+    """busybox and a file that is going to be removed."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add("/bin/busybox", "bin/busybox")
+        for name in ("sh", "cat", "sleep", "rm", "ls", "id"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        tar.addfile(tarfile.TarInfo("gone"))
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def project(berth):
     project = berth.project({
@@ -131,6 +144,7 @@ def test_export(project):
     project.run("export", "-o", "app.tar", "app")
     with tarfile.open(f"{project.path}/app.tar") as tar:
         names = {name.removeprefix("./").rstrip("/") for name in tar.getnames()}
+        assert all(entry.size == 0 for entry in tar if entry.name.endswith("etc/hosts"))
     assert "new" in names and "data" in names and "data/v" not in names
     assert "bind/keep" not in names and "proc" in names and "proc/self" not in names
     project.run("stop", "-t", "0", "app")
@@ -141,3 +155,25 @@ def test_export(project):
     assert refused.returncode == 1 and "/nonexistent/x" in refused.stderr
     assert project.run("export", "--index", "3", "app", check=False).returncode == 1
     assert "export container" in project.run("--dry-run", "export", "app").stdout
+
+
+def test_commit(berth):
+    """An image of the files and of how they are run; nothing of what was mounted is in it."""
+    berth.run("image", "import", "-c", 'ENV A="b c"', "-c", 'CMD ["sh", "-c", "cat /new; echo $A"]',
+              "-c", "WORKDIR /srv", "-c", "EXPOSE 80", "-", "small", input=base_tar(), text=False)
+    project = berth.project({"compose.yaml": {
+        "services": {"app": {"image": "small", "command": ["sleep", "1000"], "init": True,
+                             "configs": [{"source": "secret", "target": "/plain"}]}},
+        "configs": {"secret": {"content": "hidden"}}}})
+    project.run("up", "-d")
+    project.exec("app", "sh", "-c", "echo fresh > /new; rm /gone")
+    plan = project.run("--dry-run", "commit", "app", "made:1")
+    assert plan.stdout.startswith("commit container ")
+    done = project.run("commit", "-m", "more", "-a", "me", "-c", "USER 65534", "app", "made:1")
+    assert "Committed as sha256:" in done.stderr
+    project.write({"compose.yaml": {"services": {"app": {"image": "made:1"}}}})
+    ran = project.run("run", "--rm", "--name", "of-made", "app")
+    assert ran.stdout == "fresh\nb c\n"
+    seen = project.run("run", "--rm", "app", "sh", "-c", "id -u; pwd; ls /gone; cat /plain",
+                       check=False)
+    assert seen.stdout == "65534\n/srv\n" and "hidden" not in seen.stdout
