@@ -40,51 +40,80 @@ static void select_services(const struct project *project, char *const *services
 		map_set(selected, project->services[i].name, &project->services[i]);
 }
 
+struct check {
+	struct image_store *store;
+	struct map seen; /* a hundred services of one image are one look-up */
+	struct strbuf report;
+	int missing;
+};
+
+static int check_image(struct check *check, const struct service *service, const char *name,
+		       struct error *err)
+{
+	struct image *image = NULL;
+	int r;
+
+	if (!name || map_get(&check->seen, name))
+		return 0;
+	r = image_find(check->store, name, &image, err);
+	image_free(image);
+	if (r >= 0) {
+		map_set(&check->seen, name, (void *)service);
+		return 0;
+	}
+	if (r != -ENOENT)
+		return r;
+	error_clear(err);
+	strbuf_addf(&check->report, "service %s: image %s is not here\n", service->name, name);
+	check->missing++;
+	return 0;
+}
+
+/* Its own, and those that it has mounted. */
+static int check_service(struct check *check, const struct service *service, struct error *err)
+{
+	int r = check_image(check, service, service->image, err);
+
+	for (size_t i = 0; r >= 0 && i < service->volume_count; i++)
+		if (service->volumes[i].type == MOUNT_IMAGE)
+			r = check_image(check, service, service->volumes[i].source, err);
+	return r;
+}
+
+static int take_report(struct check *check, char **ret_report, struct error *err)
+{
+	struct strbuf *report = &check->report;
+
+	report->data[--report->length] = 0;
+	strbuf_addf(report, "%sload %s with \"berth image load\" or \"berth image import\"\n",
+		    check->missing > 1 ? "\n" : "; ", check->missing > 1 ? "them" : "it");
+	*ret_report = strbuf_take(report);
+	return error_set(err, ENOENT, "images are missing");
+}
+
 int images_here_check(const struct project *project, char *const *services, bool no_deps,
 		      char **ret_report, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	_cleanup_strbuf_ struct strbuf report = {0};
-	struct map selected = {0}, seen = {0};
-	int missing = 0, r;
+	struct check check = {0};
+	struct map selected = {0};
+	int r;
 
 	*ret_report = NULL;
 	r = images_here_open(&store, err);
 	if (r < 0)
 		return r;
+	check.store = store;
 	select_services(project, services, no_deps, &selected);
-	map_foreach(entry, &selected) {
-		const struct service *service = entry->value;
-		struct image *image = NULL;
-
-		/* A hundred services of one image are one look-up. */
-		if (!service->image || map_get(&seen, service->image))
-			continue;
-		r = image_find(store, service->image, &image, err);
-		image_free(image);
-		if (r >= 0) {
-			map_set(&seen, service->image, (void *)service);
-			continue;
-		}
-		if (r != -ENOENT)
-			break;
-		error_clear(err);
-		strbuf_addf(&report, "service %s: image %s is not here\n", service->name,
-			    service->image);
-		missing++;
-		r = 0;
-	}
+	map_foreach(entry, &selected)
+		if (r >= 0)
+			r = check_service(&check, entry->value, err);
+	if (r >= 0 && check.missing)
+		r = take_report(&check, ret_report, err);
 	map_done(&selected, NULL);
-	map_done(&seen, NULL);
-	if (r < 0)
-		return r;
-	if (!missing)
-		return 0;
-	report.data[--report.length] = 0;
-	strbuf_addf(&report, "%sload %s with \"berth image load\" or \"berth image import\"\n",
-		    missing > 1 ? "\n" : "; ", missing > 1 ? "them" : "it");
-	*ret_report = strbuf_take(&report);
-	return error_set(err, ENOENT, "images are missing");
+	map_done(&check.seen, NULL);
+	strbuf_done(&check.report);
+	return r < 0 ? r : 0;
 }
 
 int images_here_facts(const struct project *project, struct fact_image **ret, size_t *ret_count,

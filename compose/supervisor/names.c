@@ -216,13 +216,30 @@ static void add_host_search(struct strbuf *text)
 			strbuf_addf(text, "search %s\n", line + 7);
 }
 
+/* The network of another project's container has that one's name server. */
+static bool neighbour_serves(const struct instance *instance)
+{
+	const char *mode = instance->service->network_mode ?: "";
+	struct neighbour other;
+	struct error ignored = ERROR_INIT;
+	bool serves;
+
+	if (!str_starts_with(mode, "container:"))
+		return false;
+	(void)neighbour_find(mode + strlen("container:"), &other, &ignored);
+	serves = json_get_bool(other.attachment, "dns", false);
+	neighbour_done(&other);
+	return serves;
+}
+
 static char *resolv_text(const struct instance *instance)
 {
 	const struct service *service = instance->service;
 	_cleanup_free_ char *search = strv_join(service->dns_search, " ");
 	_cleanup_free_ char *options = strv_join(service->dns_opt, " ");
 	const struct instance *owner = network_owner(instance);
-	bool own_server = (owner ? owner->attachment : instance->attachment) != NULL;
+	bool own_server = (owner ? owner->attachment : instance->attachment) != NULL ||
+			  (!owner && neighbour_serves(instance));
 	struct strbuf text = {0};
 
 	if (own_server) {

@@ -35,6 +35,7 @@ def test_another_project(berth):
     for kind in ("net", "pid"):
         own = first.exec("db", "readlink", f"/proc/self/ns/{kind}").stdout
         assert second.exec("side", "readlink", f"/proc/self/ns/{kind}").stdout == own
+    assert address in second.exec("side", "nslookup", "db").stdout
     second.run("down", "-t", "0")
     first.run("stop", "-t", "0")
     failed = second.run("up", "-d", check=False)
@@ -65,6 +66,10 @@ def test_volume_of_an_image(berth):
         {**part, "image": {"subpath": "no/where"}}]}}}})
     failed = project.run("up", "-d", "-t", "0", check=False)
     assert "there is no such file or directory in it" in failed.stderr
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
+        {**part, "source": "nowhere:1"}]}}}})
+    failed = project.run("up", "-d", check=False)
+    assert "service a: image nowhere:1 is not here" in failed.stderr
 
 
 def test_external_secrets(berth):
