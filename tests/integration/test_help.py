@@ -93,3 +93,16 @@ def test_no_project(berth):
     assert terminal.wait(30) == 1
     assert "no configuration file provided: not found" in terminal.output
     assert 'Go to a folder with a compose.yaml' in terminal.output and "ls -a" in terminal.output
+
+
+def test_viz(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "web": {"image": "nginx", "ports": ["8080:80"], "depends_on": ["db"]},
+        "db": {"image": "redis"}}}})
+    dot = project.run("alpha", "viz", "--image", "--networks", "--ports", "--spaces",
+                      "--indentation-size", "2").stdout
+    assert dot.startswith(f'digraph "{project.name}" {{\n  layout=dot;\n')
+    assert '  "web" -> "db";\n' in dot and "<b>Image:</b><br/>nginx" in dot
+    assert "<br/>8080:80 (tcp, ingress)" in dot and "<b>Networks:</b><br/>default" in dot
+    plain = project.run("alpha", "viz").stdout
+    assert '\t"db" [style="filled" label=<<font point-size="15">db</font>>];\n' in plain
