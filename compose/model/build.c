@@ -86,8 +86,11 @@ static void ssh_decode(struct decoder *d, const struct node *node, const struct 
 		return;
 	}
 	decode_mapping(d, node, keys, false);
-	for (size_t i = 0; i < keys->count; i++)
-		decode_resolve(d, node, &keys->items[i].value);
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct node *said = node_get(node, keys->items[i].key);
+
+		decode_resolve(d, said ? said : node, &keys->items[i].value);
+	}
 }
 
 static json_t *string_encode(const struct slot *slot)

@@ -42,6 +42,17 @@ def test_gpus_and_reservations(berth):
     assert project.exec("a", "stat", "-c", "%t:%T", "/dev/gpu0").stdout == "1:3\n"
 
 
+def test_specifications_that_are_none(berth):
+    """They are told in the log, and are no reason to refuse what others say."""
+    berth.command(["sh", "-c", "mkdir -p /run/cdi && cd /run/cdi && echo '{\"kind\": [' > a.json && "
+                               "echo '[1, {}]' > b.yaml && echo 'devices: {name: [x]}' > c.yaml && "
+                               "head -c 5000 /dev/urandom > d.json && : > e.json"])
+    project, _ = up(berth, devices=["vendor.com/gpu=0"])
+    assert project.exec("a", "test", "-c", "/dev/gpu0").returncode == 0
+    with open(f"{project.runtime_dir}/supervisor.log", encoding="utf-8") as file:
+        assert "CDI: /var/run/cdi/a.json" in file.read()
+
+
 def test_unknown(berth):
     _, result = up(berth, check=False, devices=["vendor.com/gpu=7"])
     assert result.returncode == 1

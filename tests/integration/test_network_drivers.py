@@ -104,6 +104,9 @@ def test_bridge_options(berth):
     assert project.exec("a", "cat", f"{knob}log_martians", f"{knob}forwarding").stdout == "1\n0\n"
     assert project.exec("a", "ping", "-c", "1", "-w", "2", "b", check=False).returncode != 0
     assert project.run("port", "a", "80").stdout == "127.0.0.1:8080\n"
+    rules = "".join(berth.netns(argv, check=False).stdout for argv in (
+        ["iptables-legacy", "-t", "raw", "-S"], ["nft", "list", "ruleset"]))
+    assert "eth7" in rules
     bridge = json.loads(berth.netns(["ip", "-j", "link", "show", "br-front"]).stdout)
     assert bridge[0]["mtu"] == 1400
     addresses = project.exec("c", "ip", "addr", "show", "eth0").stdout
