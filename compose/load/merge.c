@@ -278,6 +278,11 @@ static void merge_value(struct loader *l, struct node *base, struct node *over,
 			merge_elements(l, base, over, attribute->shape->schema);
 		return;
 	case MERGE_LIST:
+		if (attribute->shape != &shape_extra_hosts &&
+		    (base->kind == NODE_MAPPING || over->kind == NODE_MAPPING)) {
+			cannot_merge(l, base, over);
+			return;
+		}
 		to_list(base);
 		to_list(over);
 		merge_lists(base, over);

@@ -10,7 +10,7 @@ static void add_real(struct strbuf *out, double value)
 {
 	char text[400];
 
-	node_format_number(value, text, sizeof(text));
+	node_format_json(value, text, sizeof(text));
 	strbuf_add(out, text);
 }
 

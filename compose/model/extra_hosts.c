@@ -80,6 +80,22 @@ static int compare_hosts(const void *a, const void *b)
 	return order ? order : strcmp(x->address, y->address);
 }
 
+/* "h:1.2.3.4" here and {h: 1.2.3.4} there are the same. */
+static void drop_repeated(struct extra_host *hosts, size_t *count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		if (kept && !compare_hosts(&hosts[kept - 1], &hosts[i])) {
+			free(hosts[i].name);
+			free(hosts[i].address);
+		} else {
+			hosts[kept++] = hosts[i];
+		}
+	}
+	*count = kept;
+}
+
 static void extra_hosts_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	struct extra_host **hosts = slot->field;
@@ -102,6 +118,7 @@ static void extra_hosts_decode(struct decoder *d, const struct node *node, const
 	}
 	if (*slot->count)
 		qsort(*hosts, *slot->count, sizeof(**hosts), compare_hosts);
+	drop_repeated(*hosts, slot->count);
 }
 
 static json_t *extra_hosts_encode(const struct slot *slot)

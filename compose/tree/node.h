@@ -112,8 +112,13 @@ char *node_scalar_text(const struct node *node);
 /* Decides what an unquoted scalar is, by the rules of YAML 1.2 with Go's numbers. */
 void node_resolve_plain(struct node *node);
 
-/* A float as Go's %v: the shortest that reads back, without exponent from 1e-4 to 1e21. */
+/*
+ * A float as Go's %v and yaml.v3 write it: the shortest that reads back, with an exponent below
+ * 1e-4 and from 1e6 on.
+ */
 void node_format_number(double number, char *buffer, size_t size);
+/* As encoding/json writes it: with an exponent below 1e-6 and from 1e21 on. Finite ones only. */
+void node_format_json(double number, char *buffer, size_t size);
 
 /* Walks the children of a sequence or mapping; @node may be NULL. */
 #define node_foreach(child, parent)                                                          \

@@ -180,32 +180,44 @@ static void format_large(double number, int precision, int zeros, char *buffer, 
 	buffer[n] = '\0';
 }
 
-void node_format_number(double number, char *buffer, size_t size)
+/* The shortest digits that read back; with an exponent below 10^@low and from 10^@high on. */
+static void format_number(double number, int low, int high, char *buffer, size_t size)
 {
-	int precision = 1, places = 0;
-	double magnitude = fabs(number);
+	int precision = 1, exponent, places;
 
-	if (!isfinite(number)) {
-		snprintf(buffer, size, "%s", isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf");
-		return;
-	}
 	for (; precision < 17; precision++) {
 		snprintf(buffer, size, "%.*g", precision, number);
 		if (strtod(buffer, NULL) == number)
 			break;
 	}
-	if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21)) {
-		snprintf(buffer, size, "%.*e", precision - 1, number);
-		return;
-	}
 	/* The power of ten by the C library's own printing: log10() would cost every process libm.
 	 */
-	if (magnitude != 0) {
-		snprintf(buffer, size, "%.*e", precision - 1, magnitude);
-		places = precision - (int)strtol(strchr(buffer, 'e') + 1, NULL, 10) - 1;
-	}
+	snprintf(buffer, size, "%.*e", precision - 1, number);
+	exponent = (int)strtol(strchr(buffer, 'e') + 1, NULL, 10);
+	if (number != 0 && (exponent < low || exponent >= high))
+		return;
+	places = precision - exponent - 1;
 	if (places >= 0)
 		snprintf(buffer, size, "%.*f", places, number);
 	else
 		format_large(number, precision, -places, buffer, size);
+}
+
+void node_format_number(double number, char *buffer, size_t size)
+{
+	if (isfinite(number))
+		format_number(number, -4, 6, buffer, size);
+	else
+		snprintf(buffer, size, "%s", isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf");
+}
+
+void node_format_json(double number, char *buffer, size_t size)
+{
+	char *exponent;
+
+	format_number(number, -6, 21, buffer, size);
+	/* e-07 is e-7 to encoding/json. */
+	exponent = strstr(buffer, "e-0");
+	if (exponent)
+		memmove(exponent + 2, exponent + 3, strlen(exponent + 3) + 1);
 }

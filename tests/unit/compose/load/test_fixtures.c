@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Every tests/fixtures/config/TOPIC/NAME.yaml: loaded, it gives NAME.json (canonical form) or
- * NAME.error (the whole report). Beside it may stand NAME.env (the client's environment, one
- * KEY=VALUE a line), NAME.2.yaml (a further -f) and NAME.warnings. With BERTH_FIXTURES_WRITE=1
- * what is missing is written, with =all what differs too, to be looked at before it is kept.
+ * NAME.error (the whole report). Beside it may stand
+ *
+ *     NAME.2.yaml    a further -f, and so on
+ *     NAME.env       the client's environment, one KEY=VALUE a line
+ *     NAME.options   one a line: profile=P, service=S, project_name=N, all_resources,
+ *                    no_normalize, no_path_resolution, no_env_resolution, no_consistency;
+ *                    draft: as `config --no-interpolate`; explain=PATH: as `config --explain`;
+ *                    variables: as `config --variables`
+ *     NAME.warnings  which warnings come
+ *     NAME.out       what `config` prints, where quotes and order are what it is about; the text
+ *                    of explain
+ *
+ * The first comment of a fixture names the section of the specification that it is about. With
+ * BERTH_FIXTURES_WRITE=1 what is missing is written, with =all what differs too, to be looked at
+ * before it is kept.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -16,6 +28,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/load/explain.h"
 #include "compose/load/load.h"
 #include "compose/model/emit.h"
 
@@ -68,22 +81,51 @@ static char *without_place(const struct fixture *f, char *text)
 	return replace_all(replace_all(text, f->directory, "/project"), above, "/projects");
 }
 
-static int load(struct fixture *f, char **files, struct project **ret, char **ret_report,
-		struct error *err)
+static bool has_option(const struct fixture *f, const char *name)
 {
-	char *profiles = (char *)strv_env_get(f->options, "profile");
-	char *service = (char *)strv_env_get(f->options, "service");
-	struct load_options options = {
+	return strv_contains(f->options, name);
+}
+
+/* All values of an option that may be given several times. New list, NULL when there is none. */
+static char **option_values(const struct fixture *f, const char *name)
+{
+	_cleanup_free_ char *start = str_printf("%s=", name);
+	char **values = NULL;
+
+	strv_foreach(option, f->options)
+		if (str_starts_with(option, start))
+			strv_append(&values, option + strlen(start));
+	return values;
+}
+
+static struct load_options options_of(struct fixture *f, char **files, char **profiles,
+				      char **services)
+{
+	return (struct load_options){
 		.working_dir = f->directory,
 		.project_directory = f->directory,
+		.project_name = strv_env_get(f->options, "project_name"),
 		.environment = f->environment,
 		.files = files,
-		.profiles = profiles ? (char *[]){profiles, NULL} : NULL,
-		.services = service ? (char *[]){service, NULL} : NULL,
+		.profiles = profiles,
+		.services = services,
 		.with_dependencies = true,
+		.all_resources = has_option(f, "all_resources"),
+		.no_normalize = has_option(f, "no_normalize"),
+		.no_path_resolution = has_option(f, "no_path_resolution"),
+		.no_env_resolution = has_option(f, "no_env_resolution"),
+		.no_consistency = has_option(f, "no_consistency"),
 		.warn = warn,
 		.warn_data = f,
 	};
+}
+
+static int load(struct fixture *f, char **files, struct project **ret, char **ret_report,
+		struct error *err)
+{
+	_cleanup_strv_ char **profiles = option_values(f, "profile");
+	_cleanup_strv_ char **services = option_values(f, "service");
+	struct load_options options = options_of(f, files, profiles, services);
 
 	return load_project(&options, ret, ret_report, err);
 }
@@ -154,36 +196,102 @@ static void check_printed(struct fixture *f, const json_t *json)
 	unlink(path);
 }
 
+static void check_warnings(struct fixture *f)
+{
+	_cleanup_free_ char *warnings = strv_join(f->warnings, "\n");
+	char *lines;
+
+	if (!*warnings)
+		return;
+	lines = without_place(f, str_printf("%s\n", warnings));
+	compare(f, ".warnings", lines);
+	free(lines);
+}
+
+static void compare_json(struct fixture *f, const json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	char *lines = without_place(f, str_printf("%s\n", text));
+
+	compare(f, ".json", lines);
+	free(text);
+	free(lines);
+}
+
+/* Where it matters how it is written: NAME.out. */
+static void check_text(struct fixture *f, const json_t *json)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s.out", f->directory, f->name);
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	if (access(path, F_OK))
+		return;
+	out = open_memstream(&text, &size);
+	cr_assert(config_render_yaml(json, out) == 0);
+	fclose(out);
+	text = without_place(f, text);
+	compare(f, ".out", text);
+	free(text);
+}
+
+static void check_project(struct fixture *f, const struct project *project)
+{
+	_cleanup_json_ json_t *json = project_to_json(project, false);
+
+	compare_json(f, json);
+	check_text(f, json);
+	check_round_trip(f, project);
+	/* Keys are never interpolated, so the doubled dollar of one stays. */
+	if (strcmp(f->name, "keys_stay"))
+		check_printed(f, json);
+}
+
+/* What is no project: the files before interpolation, variables, an explanation. */
+static int check_other(struct fixture *f, char **ret_report, struct error *err)
+{
+	_cleanup_strv_ char **profiles = option_values(f, "profile");
+	struct load_options options = options_of(f, f->files, profiles, NULL);
+	const char *path = strv_env_get(f->options, "explain");
+	_cleanup_json_ json_t *json = NULL;
+	char *text = NULL;
+	int r;
+
+	if (path)
+		r = load_explain(&options, path, &text, ret_report, err);
+	else if (has_option(f, "variables"))
+		r = load_variables(&options, &json, ret_report, err);
+	else
+		r = load_model(&options, &json, ret_report, err);
+	if (r < 0)
+		return r;
+	if (json) {
+		compare_json(f, json);
+		return 0;
+	}
+	text = without_place(f, text);
+	compare(f, ".out", text);
+	free(text);
+	return 0;
+}
+
 static void check_fixture(struct fixture *f)
 {
 	struct project *project = NULL;
 	char *report = NULL;
 	struct error err = ERROR_INIT;
-	_cleanup_free_ char *warnings = NULL;
-	int r = load(f, f->files, &project, &report, &err);
+	bool other = has_option(f, "draft") || has_option(f, "variables") ||
+		     strv_env_get(f->options, "explain");
+	int r = other ? check_other(f, &report, &err) : load(f, f->files, &project, &report, &err);
 
-	warnings = strv_join(f->warnings, "\n");
-	if (*warnings) {
-		char *lines = without_place(f, str_printf("%s\n", warnings));
-
-		compare(f, ".warnings", lines);
-		free(lines);
-	}
+	check_warnings(f);
 	if (r < 0) {
-		report = without_place(f, report);
+		/* What is about the command line and no file has no report. */
+		report = without_place(f, report ? report : str_printf("%s\n", err.message));
 		compare(f, ".error", report);
-	} else {
-		_cleanup_json_ json_t *json = project_to_json(project, false);
-		char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-		char *lines = without_place(f, str_printf("%s\n", text));
-
-		compare(f, ".json", lines);
-		free(text);
-		free(lines);
-		check_round_trip(f, project);
-		/* Keys are never interpolated, so the doubled dollar of one stays. */
-		if (strcmp(f->name, "keys_stay"))
-			check_printed(f, json);
+	} else if (project) {
+		check_project(f, project);
 	}
 	free(report);
 	project_free(project);
@@ -237,5 +345,5 @@ Test(load, fixtures, .timeout = 60)
 			count++;
 		}
 	}
-	cr_expect(count >= 150, "only %zu fixtures", count);
+	cr_expect(count >= 470, "only %zu fixtures", count);
 }
