@@ -61,9 +61,10 @@ static void undefined(struct loader *l, const struct service *service, const cha
 {
 	const char *meant = l->report.count < REPORT_MAX ? str_suggest(name, known, count) : NULL;
 
-	loader_problem(l, loader_at(l, "services", service->name, attribute, name, NULL),
-		       "service \"%s\" refers to undefined %s %s%s%s%s", service->name, kind, name,
-		       meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
+	report_add(&l->report, loader_at(l, "services", service->name, attribute, name, NULL),
+		   "service \"%s\" refers to undefined %s %s: invalid compose project%s%s%s",
+		   service->name, kind, name, meant ? "; did you mean '" : "", meant ? meant : "",
+		   meant ? "'?" : "");
 }
 
 static void check_networks(struct loader *l, const struct service *service)
@@ -148,18 +149,77 @@ static void check_targets(struct loader *l, const struct service *service)
 	map_done(&targets, NULL);
 }
 
+static void undefined_file(struct loader *l, const struct service *service, const char *attribute,
+			   const char *kind, const char *name, const struct file_object *objects,
+			   size_t count)
+{
+	_cleanup_free_ const char **known = new_array(const char *, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		known[i] = objects[i].key;
+	undefined(l, service, attribute, kind, name, known, count);
+}
+
 static void check_references(struct loader *l, const struct service *service)
 {
 	const struct project *p = l->project;
 
 	for (size_t i = 0; i < service->secret_count; i++)
 		if (!project_secret(p, service->secrets[i].source))
-			undefined(l, service, "secrets", "secret", service->secrets[i].source, NULL,
-				  0);
+			undefined_file(l, service, "secrets", "secret", service->secrets[i].source,
+				       p->secrets, p->secret_count);
 	for (size_t i = 0; i < service->config_count; i++)
 		if (!project_config(p, service->configs[i].source))
-			undefined(l, service, "configs", "config", service->configs[i].source, NULL,
-				  0);
+			undefined_file(l, service, "configs", "config", service->configs[i].source,
+				       p->configs, p->config_count);
+}
+
+/* Where the file says that @service needs @other: by name, by a link, by what it shares. */
+static const struct position *at_dependency(const struct loader *l, const struct service *service,
+					    const char *other)
+{
+	const struct {
+		const char *attribute, *value;
+	} shared[] = {
+		{"network_mode", service->network_mode},
+		{"ipc", service->ipc},
+		{"pid", service->pid},
+		{"uts", service->uts},
+		{"cgroup", service->cgroup},
+	};
+	static const char *const lists[] = {"depends_on", "links", "volumes_from"};
+	const struct position *whole = loader_at(l, "services", service->name, NULL);
+
+	array_foreach(list, lists) {
+		const struct position *at =
+			loader_at(l, "services", service->name, *list, other, NULL);
+
+		if (at != whole && at != loader_at(l, "services", service->name, *list, NULL))
+			return at;
+	}
+	array_foreach(row, shared)
+		if (row->value && str_starts_with(row->value, "service:") &&
+		    !strcmp(row->value + strlen("service:"), other))
+			return loader_at(l, "services", service->name, row->attribute, NULL);
+	return whole;
+}
+
+static void undefined_service(struct loader *l, const struct service *service, const char *name)
+{
+	const struct project *p = l->project;
+	_cleanup_free_ const char **known = new_array(const char *, p->service_count + 1);
+	const char *meant = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->service_count && l->report.count < REPORT_MAX; i++)
+		if (&p->services[i] != service)
+			known[n++] = p->services[i].name;
+	meant = str_suggest(name, known, n);
+	report_add(&l->report, at_dependency(l, service, name),
+		   "service \"%s\" depends on undefined service \"%s\": invalid compose "
+		   "project%s%s%s",
+		   service->name, name, meant ? "; did you mean '" : "", meant ? meant : "",
+		   meant ? "'?" : "");
 }
 
 static void check_dependencies(struct loader *l, const struct service *service)
@@ -167,13 +227,8 @@ static void check_dependencies(struct loader *l, const struct service *service)
 	for (size_t i = 0; i < service->dependency_count; i++) {
 		const struct dependency *dependency = &service->depends_on[i];
 
-		if (project_service(l->project, dependency->service) || !dependency->required)
-			continue;
-		loader_problem(l,
-			       loader_at(l, "services", service->name, "depends_on",
-					 dependency->service, NULL),
-			       "service \"%s\" depends on undefined service \"%s\"", service->name,
-			       dependency->service);
+		if (!project_service(l->project, dependency->service) && dependency->required)
+			undefined_service(l, service, dependency->service);
 	}
 }
 
@@ -254,7 +309,7 @@ struct cycle_search {
 static void report_cycle(const struct cycle_search *search, size_t to)
 {
 	const struct project *p = search->l->project;
-	const char *first = p->services[search->path[search->depth - 1]].name;
+	const struct service *last = &p->services[search->path[search->depth - 1]];
 	_cleanup_strbuf_ struct strbuf text = {0};
 	size_t i = search->depth;
 
@@ -263,10 +318,8 @@ static void report_cycle(const struct cycle_search *search, size_t to)
 	for (i = i ? i - 1 : 0; i < search->depth; i++)
 		strbuf_addf(&text, "%s -> ", p->services[search->path[i]].name);
 	strbuf_add(&text, p->services[to].name);
-	report_add(
-		&search->l->report,
-		loader_at(search->l, "services", first, "depends_on", p->services[to].name, NULL),
-		"dependency cycle detected: %s", text.data);
+	report_add(&search->l->report, at_dependency(search->l, last, p->services[to].name),
+		   "dependency cycle detected: %s", text.data);
 }
 
 /* With a stack of its own: a chain may be as long as the file. */

@@ -345,5 +345,5 @@ Test(load, fixtures, .timeout = 60)
 			count++;
 		}
 	}
-	cr_expect(count >= 470, "only %zu fixtures", count);
+	cr_expect(count >= 550, "only %zu fixtures", count);
 }
