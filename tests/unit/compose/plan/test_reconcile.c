@@ -205,6 +205,11 @@ static char *plan_of(const struct row *row)
 #define NEEDS(condition, restart)                                                      \
 	"{'name': 'p', 'services': {" A "}, " B ", 'depends_on': {'a': {'condition': " \
 	"'service_" condition "', 'required': true" restart "}}}}, " NETWORK "}"
+#define INIT                                                                     \
+	"{'name': 'p', 'services': {" A                                          \
+	", 'labels': {'com.docker.compose.hook': 'pre_start'}}, " B              \
+	", 'depends_on': {'a': {'condition': 'service_completed_successfully', " \
+	"'required': true}}}}, " NETWORK "}"
 #define NEEDS_HEALTHY                                                                           \
 	"{'name': 'p', 'services': {" A ", " HEALTHY "}, " B                                    \
 	", 'depends_on': {'a': {'condition': 'service_healthy', 'required': true}}}}, " NETWORK \
@@ -217,6 +222,19 @@ static const struct row rows[] = {
 	 "start container p-a-1 (no container yet)\n"},
 	{"all is there", ONE, "p-a-1 running =", "up", ""},
 	{"it exited", ONE, "p-a-1 exited =", "up", "start container p-a-1 (it is exited)\n"},
+	{"an init container that did its work", INIT, "p-a-1 exited =, p-b-1 running =", "up", ""},
+	{"... is not started with its service", INIT, "p-a-1 exited =, p-b-1 exited =", "start",
+	 "start container p-b-1 (asked for)\n"},
+	{"... but made anew when it changed", INIT, "p-a-1 exited x, p-b-1 running =", "up",
+	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
+	 "remove container p-a-1 (configuration changed)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
+	 "start container p-a-1 (configuration changed)\n"},
+	{"a provider has no containers",
+	 "{'name': 'p', 'services': {'a': {'provider': {'type': 'x'}}, " B
+	 ", 'depends_on': {'a': {'condition': 'service_started', 'required': true}}}}, " NETWORK
+	 "}",
+	 "p-b-1 exited =", "up", "start container p-b-1 (it is exited)\n"},
 	{"only create", ONE, "", "up --no-start",
 	 "create network p_default (no network yet)\n"
 	 "create container p-a-1 (no container yet)\n"},
