@@ -371,9 +371,11 @@ static const struct command command_inspect = {
 	.run = inspect,
 };
 
+extern const struct command command_image_build;
+
 static const struct command *const children[] = {
-	&command_import, &command_inspect, &command_load, &command_list,
-	&command_remove, &command_save,    &command_tag,  NULL,
+	&command_image_build, &command_import, &command_inspect, &command_load, &command_list,
+	&command_remove,      &command_save,   &command_tag,     NULL,
 };
 
 const struct command command_image = {

@@ -8,6 +8,7 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/cli/build_services.h"
 #include "compose/cli/companions.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
@@ -145,6 +146,16 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 	ret->options.no_deps = no_deps;
 	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
 		return output_fail(args, &err);
+	build_services_name(*ret_project);
+	if (!args->dry_run && !up_options.no_build) {
+		const struct build_services_options build = {.quiet = up_options.quiet_build,
+							     .missing_only = !up_options.build,
+							     .with_dependencies = !no_deps};
+		int r = build_services(args, *ret_project, services, &build);
+
+		if (r != 0)
+			return r;
+	}
 	if (images_here_check(*ret_project, services, no_deps, &report, &err) >= 0)
 		return 0;
 	if (!report)

@@ -196,6 +196,8 @@ int dockerfile_parse(const char *name, const char *text, size_t size, struct doc
 		return error_set(err, EFBIG, "%s: larger than %d MB", name, DOCKERFILE_MAX >> 20);
 	if (memchr(text, '\0', size))
 		return error_set(err, EINVAL, "%s: not a text: it has NUL bytes", name);
+	if (!str_is_utf8(text, size))
+		return error_set(err, EINVAL, "%s: not valid UTF-8", name);
 	source_text_init(&dockerfile->source, name, text, size);
 	read_instructions(dockerfile, &problems);
 	find_stages(dockerfile, &problems);

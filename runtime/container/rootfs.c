@@ -37,6 +37,12 @@ static int finish(int fs, const struct rootfs_spec *rootfs, struct error *err)
 	if (rootfs->upper_fd >= 0 && (set_fd(fs, "upperdir", rootfs->upper_fd) < 0 ||
 				      set_fd(fs, "workdir", rootfs->work_fd) < 0))
 		return error_errno(err, "root file system: give it its writable layer");
+	if (rootfs->becomes_layer) {
+		(void)fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+		(void)fsconfig(fs, FSCONFIG_SET_STRING, "redirect_dir", "nofollow", 0);
+		(void)fsconfig(fs, FSCONFIG_SET_STRING, "metacopy", "off", 0);
+		(void)fsconfig(fs, FSCONFIG_SET_STRING, "index", "off", 0);
+	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return error_errno(err, "root file system: stack %zu layers", rootfs->layer_count);
 	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
@@ -166,14 +172,17 @@ int rootfs_overlay_by_mount(const struct rootfs_spec *rootfs, bool *ret_own, str
 			return error_code(err, fds[i], "root file system: layer %zu", i + 1);
 	}
 	n = (size_t)snprintf(options, sizeof(options), "lowerdir=");
-	n += layer_names(fds, rootfs->layer_count, options + n, sizeof(options) - n - 64);
+	n += layer_names(fds, rootfs->layer_count, options + n, sizeof(options) - n - 128);
 	if (rootfs->upper_fd >= 0) {
 		upper = reopen_here(rootfs->upper_fd, path, sizeof(path));
 		work = reopen_here(rootfs->work_fd, path, sizeof(path));
 		if (upper < 0 || work < 0)
 			return error_code(err, upper < 0 ? upper : work,
 					  "root file system: its writable layer");
-		snprintf(options + n, sizeof(options) - n, ",upperdir=%d,workdir=%d", upper, work);
+		snprintf(options + n, sizeof(options) - n, ",upperdir=%d,workdir=%d%s", upper, work,
+			 rootfs->becomes_layer
+				 ? ",volatile,redirect_dir=nofollow,metacopy=off,index=off"
+				 : "");
 	}
 	if (chdir("/proc/self/fd") < 0)
 		return error_errno(err, "open /proc/self/fd");

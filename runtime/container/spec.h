@@ -105,6 +105,11 @@ struct rootfs_spec {
 		work_fd; /* of one file system; -EBADF with read_only and no upper: layers only */
 	bool read_only;
 	int userns_fd; /* -EBADF: none; else the root is idmapped to it */
+	/*
+	 * What is written becomes a layer: no redirects, which only this mount would understand,
+	 * and no syncing, which whoever keeps the layer does once.
+	 */
+	bool becomes_layer;
 };
 
 #define CAPABILITY_MASK_DOCKER_DEFAULT UINT64_C(0xa80425fb)

@@ -165,8 +165,11 @@ void tar_reader_close(struct tar_reader *reader)
 static la_ssize_t write_out(struct archive *archive, void *data, const void *bytes, size_t size)
 {
 	struct tar_writer *writer = data;
-	int r = fd_write_all(writer->fd, bytes, size);
+	int r = writer->fd < 0 ? 0 : fd_write_all(writer->fd, bytes, size);
 
+	if (writer->sha)
+		sha256_update(writer->sha, bytes, size);
+	writer->bytes += size;
 	if (r == 0)
 		return (la_ssize_t)size;
 	writer->lib->archive_set_error(archive, -r, "%s", strerror(-r));

@@ -121,7 +121,9 @@ struct tar_writer {
 	const struct libarchive *lib;
 	struct archive *archive;
 	struct archive_entry *entry;
-	int fd;
+	int fd;             /* -1: nowhere */
+	struct sha256 *sha; /* of all that is written; NULL: nobody asks */
+	uint64_t bytes;
 };
 
 int tar_writer_open(struct tar_writer *writer, int fd, struct error *err);

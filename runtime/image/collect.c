@@ -54,11 +54,31 @@ static int mark_image(struct image_store *store, const char *digest, struct mark
 	return 0;
 }
 
+/* Layers and blobs that records of the build cache name (runtime/build/cache.h). */
+static void mark_cached(struct image_store *store, struct marks *marks)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_list(store->root, "build/cache", &names, &ignored) < 0)
+		return;
+	strv_foreach(name, names) {
+		_cleanup_free_ char *path = str_printf("build/cache/%s", name);
+		_cleanup_json_ json_t *record = NULL;
+
+		if (json_read(store->root, path, 65536, &record, &ignored) < 0)
+			continue;
+		mark(&marks->layers, json_get_string(record, "chain"));
+		mark(&marks->blobs, json_get_string(record, "diff"));
+	}
+}
+
 static int mark_all(struct image_store *store, struct marks *marks, struct error *err)
 {
 	json_t *descriptor;
 	size_t i;
 
+	mark_cached(store, marks);
 	json_array_foreach(store_manifests(store), i, descriptor) {
 		int r = mark_image(store, json_get_string(descriptor, "digest"), marks, err);
 

@@ -67,4 +67,15 @@ int layer_pack_start(struct layer_pack *ret, int dir, struct error *err);
 /* Waits for it; the error is what kept it from writing all. */
 int layer_pack_end(struct layer_pack *pack, struct error *err);
 
+/*
+ * An overlay's upper directory, unmounted, becomes a layer: what only that mount needed is taken
+ * off it, and its archive, whiteouts and all, goes to @blob_fd (or nowhere: -1) and into @ret.
+ * @below (-EBADF: nothing) is the tree it was mounted upon: a directory hides there what is there.
+ * Times after @latest_nsec become that one; INT64_MAX: all stay. *ret_changed: there is anything.
+ */
+int layer_seal(int dir, int below, int64_t latest_nsec, int blob_fd, struct layer_result *ret,
+	       bool *ret_changed, struct error *err);
+/* The archive once more, of a layer's directory: the same bytes. */
+int layer_repack(int dir, int blob_fd, struct layer_result *ret, struct error *err);
+
 #endif

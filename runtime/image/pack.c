@@ -18,6 +18,7 @@
 #include "common/fs.h"
 #include "common/map.h"
 #include "common/process.h"
+#include "common/rootpath.h"
 #include "common/str.h"
 
 #include "runtime/image/archive.h"
@@ -32,6 +33,15 @@ struct pack {
 	struct map links; /* "dev:ino" to the first name */
 	char *buffer;
 	dev_t device;
+	/* of a layer */
+	bool layer;
+	struct sealing *sealing; /* NULL: it was sealed before */
+	uint64_t tree_bytes, entries;
+};
+
+struct sealing {
+	int below;
+	int64_t latest_nsec;
 };
 
 /* The attributes that layer_unpack() takes; more would only be dropped there. */
@@ -100,6 +110,74 @@ static int write_content(struct pack *pack, int fd, uint64_t size, struct error 
 	return 0;
 }
 
+/* What overlayfs says of a directory: 'y', it hides what is below. */
+static bool is_opaque(int fd)
+{
+	char path[FD_PATH_MAX], value = 0;
+
+	return getxattr(fd_path(fd, path), "trusted.overlay.opaque", &value, 1) == 1 &&
+	       value == 'y';
+}
+
+/* Overlayfs also marks new directories that hide nothing, and notes where files came from. */
+static int seal_object(struct pack *pack, int fd, struct stat *st, const char *name,
+		       struct error *err)
+{
+	static const char *const notes[] = {"trusted.overlay.origin", "trusted.overlay.impure",
+					    "trusted.overlay.nlink", "trusted.overlay.uuid"};
+	const struct sealing *sealing = pack->sealing;
+	int64_t nsec = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	char path[FD_PATH_MAX];
+
+	fd_path(fd, path);
+	for (size_t i = 0; !S_ISLNK(st->st_mode) && i < ARRAY_SIZE(notes); i++)
+		(void)removexattr(path, notes[i]);
+	if (S_ISDIR(st->st_mode) && is_opaque(fd)) {
+		_cleanup_close_ int hidden =
+			sealing->below < 0
+				? -EBADF
+				: rootpath_open_raw(sealing->below, name,
+						    O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+		if (hidden < 0)
+			(void)removexattr(path, "trusted.overlay.opaque");
+	}
+	if (nsec > sealing->latest_nsec) {
+		st->st_mtim.tv_sec = sealing->latest_nsec / 1000000000;
+		st->st_mtim.tv_nsec = sealing->latest_nsec % 1000000000;
+		if (utimensat(fd, "", (struct timespec[2]){{0, UTIME_OMIT}, st->st_mtim},
+			      AT_EMPTY_PATH) < 0)
+			return error_errno(err, "set its time");
+	}
+	return 0;
+}
+
+/* "a/b" is gone: an empty file "a/.wh.b". */
+static int write_mark(struct pack *pack, const char *path, const struct stat *st, struct error *err)
+{
+	const struct libarchive *lib = pack->writer.lib;
+
+	lib->archive_entry_clear(pack->writer.entry);
+	lib->archive_entry_set_pathname(pack->writer.entry, path);
+	lib->archive_entry_set_filetype(pack->writer.entry, AE_IFREG);
+	lib->archive_entry_set_perm(pack->writer.entry, 0);
+	lib->archive_entry_set_size(pack->writer.entry, 0);
+	lib->archive_entry_set_mtime(pack->writer.entry, st->st_mtim.tv_sec, 0);
+	if (lib->archive_write_header(pack->writer.archive, pack->writer.entry) < ARCHIVE_WARN)
+		return tar_writer_fail(&pack->writer, err);
+	return 0;
+}
+
+static int write_whiteout(struct pack *pack, const char *name, const struct stat *st,
+			  struct error *err)
+{
+	const char *slash = strrchr(name, '/');
+	size_t n = slash ? (size_t)(slash + 1 - name) : 0;
+	_cleanup_free_ char *path = str_printf("%.*s.wh.%s", (int)n, name, name + n);
+
+	return write_mark(pack, path, st, err);
+}
+
 static bool set_earlier_link(struct pack *pack, const struct stat *st, const char *name)
 {
 	_cleanup_free_ char *key = NULL;
@@ -137,7 +215,19 @@ static int pack_object(struct pack *pack, int fd, const struct stat *st, const c
 	int r;
 
 	lib->archive_entry_clear(pack->writer.entry);
-	lib->archive_entry_copy_stat(pack->writer.entry, st);
+	if (pack->layer) {
+		/* Only what a layer is made of: the same tree gives the same bytes for ever. */
+		const struct stat kept = {.st_mode = st->st_mode,
+					  .st_uid = st->st_uid,
+					  .st_gid = st->st_gid,
+					  .st_size = st->st_size,
+					  .st_rdev = st->st_rdev,
+					  .st_mtim = st->st_mtim};
+
+		lib->archive_entry_copy_stat(pack->writer.entry, &kept);
+	} else {
+		lib->archive_entry_copy_stat(pack->writer.entry, st);
+	}
 	lib->archive_entry_set_pathname(pack->writer.entry, name);
 	if (!S_ISREG(st->st_mode))
 		lib->archive_entry_set_size(pack->writer.entry, 0);
@@ -177,6 +267,12 @@ static int pack_name(struct pack *pack, int dir, const char *prefix, const char 
 		return error_errno(err, "'%.200s'", path);
 	if (S_ISSOCK(st.st_mode))
 		return 0;
+	pack->entries++;
+	pack->tree_bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	if (pack->sealing && seal_object(pack, fd, &st, path, err) < 0)
+		return error_wrap(err, "'%.200s'", path);
+	if (pack->layer && S_ISCHR(st.st_mode) && st.st_rdev == 0)
+		return write_whiteout(pack, path, &st, err);
 	/* As with `tar --one-file-system`: what is mounted there is not of the image. */
 	if (S_ISDIR(st.st_mode) && st.st_dev != pack->device) {
 		r = pack_object(pack, fd, &st, path, err);
@@ -191,6 +287,13 @@ static int pack_name(struct pack *pack, int dir, const char *prefix, const char 
 	if (inside < 0)
 		return error_errno(err, "'%.200s'", path);
 	below = str_printf("%s/", path);
+	if (pack->layer && is_opaque(fd)) {
+		_cleanup_free_ char *mark = str_printf("%s.wh..wh..opq", below);
+
+		r = write_mark(pack, mark, &st, err);
+		if (r < 0)
+			return r;
+	}
 	return pack_tree(pack, inside, below, depth + 1, err);
 }
 
@@ -214,28 +317,78 @@ static int pack_tree(struct pack *pack, int dir, const char *prefix, int depth, 
 	return 0;
 }
 
-static int pack_all(int dir, int out, struct error *err)
+static int pack_into(struct pack *pack, int dir, int out, struct sha256 *sha, struct error *err)
 {
-	struct pack pack = {0};
 	struct stat st;
 	int r;
 
 	if (fstat(dir, &st) < 0)
 		return error_errno(err, "the directory");
-	r = tar_writer_open(&pack.writer, out, err);
+	r = tar_writer_open(&pack->writer, out, err);
 	if (r < 0)
 		return r;
-	pack.device = st.st_dev;
-	pack.buffer = alloc(COPY_SIZE);
-	r = pack_object(&pack, dir, &st, "./", err);
+	pack->writer.sha = sha;
+	pack->device = st.st_dev;
+	pack->buffer = alloc(COPY_SIZE);
+	/* A layer says nothing of the root: the one below does, or the runtime's default. */
+	r = pack->layer ? 0 : pack_object(pack, dir, &st, "./", err);
 	if (r == 0)
-		r = pack_tree(&pack, dir, "", 0, err);
+		r = pack_tree(pack, dir, "", 0, err);
 	if (r == 0)
-		r = tar_writer_close(&pack.writer, err);
-	tar_writer_done(&pack.writer);
-	map_done(&pack.links, free);
-	free(pack.buffer);
+		r = tar_writer_close(&pack->writer, err);
+	tar_writer_done(&pack->writer);
+	map_done(&pack->links, free);
+	free(pack->buffer);
 	return r;
+}
+
+static int pack_all(int dir, int out, struct error *err)
+{
+	struct pack pack = {0};
+
+	return pack_into(&pack, dir, out, NULL, err);
+}
+
+static int pack_layer(int dir, int blob_fd, struct sealing *sealing, struct layer_result *ret,
+		      struct error *err)
+{
+	struct pack pack = {.layer = true, .sealing = sealing};
+	struct sha256 sha;
+	int r;
+
+	*ret = (struct layer_result){0};
+	sha256_init(&sha);
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	r = pack_into(&pack, dir, blob_fd, &sha, err);
+	if (r < 0)
+		return r;
+	sha256_hex(&sha, ret->diff_hex);
+	ret->archive_bytes = pack.writer.bytes;
+	ret->tree_bytes = pack.tree_bytes;
+	ret->entries = pack.entries;
+	return 0;
+}
+
+int layer_seal(int dir, int below, int64_t latest_nsec, int blob_fd, struct layer_result *ret,
+	       bool *ret_changed, struct error *err)
+{
+	struct sealing sealing = {below, latest_nsec};
+	char path[FD_PATH_MAX];
+	int r = pack_layer(dir, blob_fd, &sealing, ret, err);
+
+	if (r < 0)
+		return r;
+	fd_path(dir, path);
+	(void)removexattr(path, "trusted.overlay.origin");
+	(void)removexattr(path, "trusted.overlay.impure");
+	(void)removexattr(path, "trusted.overlay.opaque");
+	*ret_changed = ret->entries > 0;
+	return 0;
+}
+
+int layer_repack(int dir, int blob_fd, struct layer_result *ret, struct error *err)
+{
+	return pack_layer(dir, blob_fd, NULL, ret, err);
 }
 
 static void pack_child(int dir, int out, int error_out)

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/build_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/alloc.h"
+#include "common/str.h"
+
+#include "compose/cli/output.h"
+#include "compose/cli/project_args.h"
+
+char *build_inputs_own(struct build_inputs *inputs, char *s)
+{
+	strv_take(&inputs->owned, s);
+	return s;
+}
+
+int build_inputs_args(struct build_inputs *inputs, char *const *list, struct error *err)
+{
+	strv_foreach(row, list) {
+		const char *equals = strchr(row, '='), *value;
+		_cleanup_free_ char *name =
+			alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row));
+
+		if (!*name)
+			return error_set(err, EINVAL, "--build-arg '%s': a name is missing", row);
+		value = equals ? equals + 1 : getenv(name);
+		if (value)
+			strv_env_set(&inputs->args, name, value);
+	}
+	return 0;
+}
+
+static int one_secret(struct build_inputs *inputs, const char *text, struct error *err)
+{
+	_cleanup_strv_ char **fields = strv_split(text, ",");
+	struct build_secret *secret = array_add(inputs->secrets, inputs->secret_count);
+
+	strv_foreach(field, fields) {
+		char *equals = strchr(field, '='), *value;
+
+		if (!equals)
+			return error_set(err, EINVAL, "--secret %s: '%s' must be KEY=VALUE", text,
+					 field);
+		*equals = '\0';
+		value = build_inputs_own(inputs, alloc_string(equals + 1));
+		if (!strcmp(field, "id"))
+			secret->id = value;
+		else if (!strcmp(field, "src") || !strcmp(field, "source"))
+			secret->path = value;
+		else if (!strcmp(field, "env")) {
+			secret->value = getenv(value);
+			if (!secret->value)
+				return error_set(err, ENOENT, "--secret %s: %s is not set", text,
+						 value);
+		} else if (strcmp(field, "type") != 0) {
+			return error_set(err, EINVAL, "--secret %s: there is no '%s'", text, field);
+		}
+	}
+	if (!secret->id)
+		return error_set(err, EINVAL, "--secret %s: it needs an id", text);
+	if (!secret->path && !secret->value) {
+		secret->value = getenv(secret->id);
+		secret->path = secret->value ? NULL : secret->id;
+	}
+	return 0;
+}
+
+int build_inputs_secrets(struct build_inputs *inputs, char *const *list, struct error *err)
+{
+	strv_foreach(row, list)
+		if (one_secret(inputs, row, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+int build_inputs_ssh(struct build_inputs *inputs, char *const *list, struct error *err)
+{
+	strv_foreach(row, list) {
+		struct build_ssh *ssh = array_add(inputs->ssh, inputs->ssh_count);
+		char *equals = strchr(row, '=');
+		struct stat st;
+
+		ssh->id = build_inputs_own(
+			inputs, alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row)));
+		ssh->socket = equals ? build_inputs_own(inputs, alloc_string(equals + 1))
+				     : getenv("SSH_AUTH_SOCK");
+		if (!ssh->socket || !*ssh->socket)
+			return error_set(err, ENOENT,
+					 "ssh %s: there is no agent (SSH_AUTH_SOCK is not set)",
+					 ssh->id);
+		if (stat(ssh->socket, &st) < 0)
+			return error_errno(err, "ssh %s: %s", ssh->id, ssh->socket);
+		if (!S_ISSOCK(st.st_mode))
+			return error_set(
+				err, EINVAL,
+				"ssh %s: %s is not an agent's socket: add keys to an agent "
+				"with ssh-add",
+				ssh->id, ssh->socket);
+	}
+	return 0;
+}
+
+int build_inputs_hosts(struct build_inputs *inputs, char *const *list, struct error *err)
+{
+	strv_foreach(row, list) {
+		size_t n = strcspn(row, "=:");
+
+		if (!n || !row[n] || !row[n + 1])
+			return error_set(err, EINVAL, "host '%s' must be NAME:ADDRESS", row);
+		strv_take(&inputs->hosts, str_printf("%s\t%.*s", row + n + 1, (int)n, row));
+	}
+	return 0;
+}
+
+void build_inputs_put(const struct build_inputs *inputs, struct build_options *options)
+{
+	options->args = inputs->args;
+	options->extra_hosts = inputs->hosts;
+	options->secrets = inputs->secrets;
+	options->secret_count = inputs->secret_count;
+	options->ssh = inputs->ssh;
+	options->ssh_count = inputs->ssh_count;
+	options->rlimits = inputs->rlimits;
+	options->rlimit_count = inputs->rlimit_count;
+	if (inputs->labels)
+		options->labels = inputs->labels;
+	if (inputs->tags)
+		options->tags = inputs->tags;
+	if (inputs->contexts)
+		options->contexts = inputs->contexts;
+}
+
+void build_inputs_done(struct build_inputs *inputs)
+{
+	strv_free(inputs->args);
+	strv_free(inputs->hosts);
+	strv_free(inputs->labels);
+	strv_free(inputs->tags);
+	strv_free(inputs->contexts);
+	free(inputs->secrets);
+	free(inputs->ssh);
+	free(inputs->rlimits);
+	strv_free(inputs->owned);
+}
+
+int build_fail(const struct project_args *args, const struct build_job *job,
+	       const struct error *err)
+{
+	/* The report says it at length. */
+	if (job && job->report && *job->report)
+		fprintf(stderr, "%s%s", job->report, str_ends_with(job->report, "\n") ? "" : "\n");
+	if (!job || !job->report || !strstr(job->report, err->message))
+		output_fail(args, err);
+	return err->code == ECANCELED ? 130 : 1;
+}

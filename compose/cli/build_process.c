@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/build_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/str.h"
+
+#include "compose/cli/build_network.h"
+#include "compose/cli/images_here.h"
+#include "compose/control/requests.h"
+
+#define JOBS_AT_ONCE 8
+#define FRAME_MAX    (1 << 20)
+
+/* What a build's process writes: this, then the name and the text. */
+struct frame {
+	int kind; /* of the event; -1: the end */
+	unsigned int step;
+	int64_t usec;
+	size_t name_length, text_length;
+	/* of the end: the image's id is the name, the report the text */
+	struct error error;
+	int exit_code;
+};
+
+static volatile int cancelled;
+
+static void on_signal(int signal)
+{
+	cancelled = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static void send_frame(int fd, struct frame *frame, const char *name, const char *text)
+{
+	frame->name_length = name ? strlen(name) : 0;
+	(void)fd_write_all(fd, frame, sizeof(*frame));
+	(void)fd_write_all(fd, name ?: "", frame->name_length);
+	(void)fd_write_all(fd, text ?: "", frame->text_length);
+}
+
+static void send_event(void *data, const struct build_event *event)
+{
+	struct frame frame = {.kind = (int)event->kind,
+			      .step = event->step,
+			      .usec = event->usec,
+			      .text_length = event->length};
+
+	send_frame(*(int *)data, &frame, event->name, event->text);
+}
+
+static _Noreturn void build_child(const struct build_job *job, int out)
+{
+	struct build_network_place *network = build_network_new();
+	struct build_surroundings with = {.root = paths_root(),
+					  .network = build_network_of(network),
+					  .event = send_event,
+					  .data = &out,
+					  .cancelled = &cancelled};
+	struct frame frame = {.kind = -1};
+	struct build_result result = {0};
+	int r;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_NAME, "berth-builder");
+	catch_signals();
+	r = images_here_open(&with.store, &frame.error);
+	if (r == 0)
+		r = build_run(&with, &job->options, &result, &frame.error);
+	build_network_free(network);
+	frame.exit_code = result.exit_code;
+	frame.text_length = result.report ? strlen(result.report) : 0;
+	send_frame(out, &frame, result.image_id, result.report);
+	image_store_close(with.store);
+	_exit(r < 0);
+}
+
+static int start(struct build_job *job, struct error *err)
+{
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	fflush(NULL);
+	job->pid = fork();
+	if (job->pid == 0) {
+		close(pair[0]);
+		build_child(job, pair[1]);
+	}
+	close(pair[1]);
+	job->fd = pair[0];
+	job->started = true;
+	return job->pid < 0 ? error_errno(err, "start a build") : 0;
+}
+
+static void take_frame(struct build_job *job, struct build_view *view, const struct frame *frame,
+		       const char *payload)
+{
+	_cleanup_free_ char *name = alloc_string_n(payload, frame->name_length);
+	_cleanup_free_ char *text =
+		alloc_string_n(payload + frame->name_length, frame->text_length);
+
+	if (frame->kind >= 0) {
+		const struct build_event event = {.kind = (enum build_event_kind)frame->kind,
+						  .step = frame->step,
+						  .name = name,
+						  .text = payload + frame->name_length,
+						  .length = frame->text_length,
+						  .usec = frame->usec};
+
+		build_view_event(view, job->name, &event);
+		return;
+	}
+	job->done = true;
+	job->error = frame->error;
+	job->failed = frame->error.code != 0;
+	job->exit_code = frame->exit_code;
+	job->image_id = TAKE_PTR(name);
+	job->report = TAKE_PTR(text);
+}
+
+static void receive(struct build_job *job, struct build_view *view)
+{
+	char buffer[65536];
+	ssize_t n = read(job->fd, buffer, sizeof(buffer));
+	size_t at = 0;
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n > 0)
+		strbuf_add_n(&job->received, buffer, (size_t)n);
+	while (job->received.length - at >= sizeof(struct frame)) {
+		struct frame frame;
+
+		memcpy(&frame, job->received.data + at, sizeof(frame));
+		if (frame.name_length > FRAME_MAX || frame.text_length > FRAME_MAX ||
+		    job->received.length - at <
+			    sizeof(frame) + frame.name_length + frame.text_length)
+			break;
+		take_frame(job, view, &frame, job->received.data + at + sizeof(frame));
+		at += sizeof(frame) + frame.name_length + frame.text_length;
+	}
+	if (at) {
+		memmove(job->received.data, job->received.data + at, job->received.length - at);
+		job->received.length -= at;
+	}
+	if (n > 0)
+		return;
+	close(job->fd);
+	job->fd = -EBADF;
+	while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (!job->done) {
+		job->done = job->failed = true;
+		error_set(&job->error, cancelled ? ECANCELED : EIO,
+			  cancelled ? "interrupted" : "the build's process was killed");
+	}
+}
+
+static bool may_start(const struct build_job *jobs, size_t count, const struct build_job *job)
+{
+	size_t running = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		running += jobs[i].started && !jobs[i].done;
+		if (jobs[i].name && strv_contains(job->after, jobs[i].name) && !jobs[i].done)
+			return false;
+	}
+	return !job->started && running < JOBS_AT_ONCE;
+}
+
+static void wait_for_news(struct build_job *jobs, size_t count, struct build_view *view)
+{
+	struct pollfd *fds = new_array(struct pollfd, count);
+
+	for (size_t i = 0; i < count; i++)
+		fds[i] = (struct pollfd){jobs[i].started && jobs[i].fd >= 0 ? jobs[i].fd : -1,
+					 POLLIN};
+	if (poll(fds, count, -1) > 0)
+		for (size_t i = 0; i < count; i++)
+			if (fds[i].revents)
+				receive(&jobs[i], view);
+	free(fds);
+}
+
+static size_t running(const struct build_job *jobs, size_t count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += jobs[i].started && jobs[i].fd >= 0;
+	return n;
+}
+
+int build_process_run(struct build_job *jobs, size_t count, struct build_view *view,
+		      struct error *err)
+{
+	const struct build_job *first = NULL;
+	int r = 0;
+
+	catch_signals();
+	for (;;) {
+		for (size_t i = 0; r == 0 && !first && !cancelled && i < count; i++)
+			if (may_start(jobs, count, &jobs[i]))
+				r = start(&jobs[i], err);
+		if (!running(jobs, count))
+			break;
+		wait_for_news(jobs, count, view);
+		for (size_t i = 0; i < count && !first; i++) {
+			if (!jobs[i].failed)
+				continue;
+			first = &jobs[i];
+			/* They end their steps, keep what is finished, and go. */
+			for (size_t k = 0; k < count; k++)
+				if (jobs[k].started && jobs[k].fd >= 0)
+					(void)kill(jobs[k].pid, SIGTERM);
+		}
+	}
+	if (r == 0 && first) {
+		*err = first->error;
+		return -err->code;
+	}
+	if (r == 0 && cancelled)
+		return error_set(err, ECANCELED, "interrupted");
+	return r;
+}
+
+void build_job_done(struct build_job *job)
+{
+	free(job->image_id);
+	free(job->report);
+	strbuf_done(&job->received);
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/build_services.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/map.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "runtime/container/spec.h"
+
+#include "compose/cli/images_here.h"
+#include "compose/cli/output.h"
+#include "compose/cli/project_args.h"
+
+struct building {
+	struct project *project;
+	const struct build_services_options *options;
+	struct build_job *jobs;
+	struct build_inputs *inputs; /* beside the jobs */
+	size_t count;
+};
+
+void build_services_name(struct project *project)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		struct service *service = &project->services[i];
+
+		if (service->build.given && (!service->image || !*service->image)) {
+			free(service->image);
+			service->image = str_printf("%s-%s", project->name, service->name);
+		}
+	}
+}
+
+static int put_secrets(struct building *b, const struct build *build, struct build_inputs *inputs,
+		       struct error *err)
+{
+	for (size_t i = 0; i < build->secret_count; i++) {
+		const struct file_reference *reference = &build->secrets[i];
+		const struct file_object *object = project_secret(b->project, reference->source);
+		struct build_secret *secret = array_add(inputs->secrets, inputs->secret_count);
+
+		secret->id = reference->target ?: reference->source;
+		if (!object || object->external)
+			return error_set(err, ENOENT, "build.secrets: %s is not one of the file's",
+					 reference->source);
+		secret->path = object->file;
+		secret->value = object->content;
+		if (object->environment && !object->content) {
+			secret->value = getenv(object->environment);
+			if (!secret->value)
+				return error_set(err, ENOENT,
+						 "environment variable \"%s\" required by secret "
+						 "\"%s\" is not set",
+						 object->environment, object->key);
+		}
+	}
+	return 0;
+}
+
+static int put_ssh(struct building *b, const struct build *build, struct build_inputs *inputs,
+		   struct error *err)
+{
+	_cleanup_strv_ char **rows = strv_dup(b->options->ssh);
+
+	for (size_t i = 0; i < build->ssh.count; i++)
+		strv_take(&rows, build->ssh.items[i].value && *build->ssh.items[i].value
+					 ? str_printf("%s=%s", build->ssh.items[i].key,
+						      build->ssh.items[i].value)
+					 : alloc_string(build->ssh.items[i].key));
+	return build_inputs_ssh(inputs, rows, err);
+}
+
+static const struct {
+	const char *name;
+	int resource;
+} limits[] = {
+	{"as", RLIMIT_AS},         {"core", RLIMIT_CORE},   {"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},     {"fsize", RLIMIT_FSIZE}, {"memlock", RLIMIT_MEMLOCK},
+	{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"stack", RLIMIT_STACK},
+};
+
+static int put_limits(const struct build *build, struct build_inputs *inputs, struct error *err)
+{
+	for (size_t i = 0; i < build->ulimit_count; i++) {
+		const struct ulimit *ulimit = &build->ulimits[i];
+		struct rlimit_spec *limit = NULL;
+
+		array_foreach(row, limits) {
+			if (!str_equal(row->name, ulimit->name))
+				continue;
+			limit = array_add(inputs->rlimits, inputs->rlimit_count);
+			limit->resource = row->resource;
+			limit->limit.rlim_cur =
+				ulimit->soft < 0 ? RLIM_INFINITY : (rlim_t)ulimit->soft;
+			limit->limit.rlim_max =
+				ulimit->hard < 0 ? RLIM_INFINITY : (rlim_t)ulimit->hard;
+		}
+		if (!limit)
+			return error_set(err, EINVAL, "build.ulimits: there is no limit '%s'",
+					 ulimit->name);
+	}
+	return 0;
+}
+
+static void put_labels(struct building *b, const struct service *service,
+		       struct build_inputs *inputs)
+{
+	strv_env_set(&inputs->labels, "com.docker.compose.project", b->project->name);
+	strv_env_set(&inputs->labels, "com.docker.compose.service", service->name);
+	strv_env_set(&inputs->labels, "com.docker.compose.version", BERTH_VERSION);
+	for (size_t i = 0; i < service->build.labels.count; i++)
+		strv_env_set(&inputs->labels, service->build.labels.items[i].key,
+			     service->build.labels.items[i].value ?: "");
+}
+
+/* service:X is X's image, which is built first. */
+static void put_contexts(struct building *b, struct build_job *job, const struct build *build,
+			 struct build_inputs *inputs)
+{
+	for (size_t i = 0; i < build->additional_contexts.count; i++) {
+		const struct key_value *row = &build->additional_contexts.items[i];
+		const struct service *other;
+
+		if (!str_starts_with(row->value, "service:")) {
+			strv_take(&inputs->contexts, str_printf("%s=%s", row->key, row->value));
+			continue;
+		}
+		other = project_service(b->project, row->value + strlen("service:"));
+		strv_append(&job->after, other ? other->name : "");
+		strv_take(&inputs->contexts,
+			  str_printf("%s=docker-image://%s", row->key,
+				     other && other->image ? other->image : row->value));
+	}
+}
+
+static int put_arguments(struct building *b, const struct build *build, struct build_inputs *inputs,
+			 struct error *err)
+{
+	for (size_t i = 0; i < build->args.count; i++) {
+		const struct key_value *row = &build->args.items[i];
+		const char *value = row->value ?: getenv(row->key);
+
+		if (value)
+			strv_env_set(&inputs->args, row->key, value);
+	}
+	return build_inputs_args(inputs, b->options->build_args, err);
+}
+
+static int put_platform(const struct service *service, struct build_options *o, struct error *err)
+{
+	char **platforms = service->build.platforms;
+
+	if (strv_length(platforms) > 1)
+		return error_set(err, ENOTSUP,
+				 "build.platforms: one platform a build, this machine's");
+	o->platform = platforms ? platforms[0] : service->platform;
+	return 0;
+}
+
+static int fill(struct building *b, const struct service *service, struct build_job *job,
+		struct build_inputs *inputs, struct error *err)
+{
+	const struct build *build = &service->build;
+	struct build_options *o = &job->options;
+
+	o->context = build->context ?: "";
+	o->dockerfile = build->dockerfile;
+	o->dockerfile_inline = build->dockerfile_inline;
+	o->target = build->target;
+	o->network = build->network;
+	o->no_cache = b->options->no_cache || build->no_cache == TRI_TRUE;
+	o->no_cache_filter = build->no_cache_filter;
+	o->pull = b->options->pull || build->pull == TRI_TRUE;
+	o->check_only = b->options->check;
+	o->insecure = build->privileged == TRI_TRUE ||
+		      strv_contains(build->entitlements, "security.insecure");
+	o->shm_bytes = build->shm_size.set ? build->shm_size.value : 0;
+	if (b->options->memory && units_parse_bytes(b->options->memory, &o->memory_bytes) < 0)
+		return error_set(err, EINVAL, "--memory %s: not a size", b->options->memory);
+	strv_append(&inputs->tags, service->image);
+	strv_foreach(tag, build->tags)
+		strv_append(&inputs->tags, tag);
+	for (size_t i = 0; i < build->extra_host_count; i++)
+		strv_take(&inputs->hosts, str_printf("%s\t%s", build->extra_hosts[i].address,
+						     build->extra_hosts[i].name));
+	put_labels(b, service, inputs);
+	put_contexts(b, job, build, inputs);
+	if (put_arguments(b, build, inputs, err) < 0 || put_secrets(b, build, inputs, err) < 0 ||
+	    put_ssh(b, build, inputs, err) < 0 || put_limits(build, inputs, err) < 0 ||
+	    put_platform(service, o, err) < 0)
+		return -err->code;
+	build_inputs_put(inputs, o);
+	return 0;
+}
+
+static void select_service(struct building *b, const char *name, struct map *selected)
+{
+	struct service *service = project_service(b->project, name);
+
+	if (!service || map_get(selected, name))
+		return;
+	/* What its contexts are made of comes first. */
+	for (size_t i = 0; i < service->build.additional_contexts.count; i++) {
+		const char *value = service->build.additional_contexts.items[i].value;
+
+		if (str_starts_with(value, "service:"))
+			select_service(b, value + strlen("service:"), selected);
+	}
+	for (size_t i = 0; b->options->with_dependencies && i < service->dependency_count; i++)
+		select_service(b, service->depends_on[i].service, selected);
+	map_set(selected, name, service);
+}
+
+static bool is_wanted(const struct service *service, const struct build_services_options *options,
+		      struct image_store *store)
+{
+	struct error ignored = ERROR_INIT;
+	struct image *image = NULL;
+	bool here;
+
+	if (!service->build.given)
+		return false;
+	if (!options->missing_only || str_equal(service->pull_policy, "build"))
+		return true;
+	here = image_find(store, service->image, &image, &ignored) >= 0;
+	image_free(image);
+	return !here;
+}
+
+static int gather(struct building *b, char *const *services, struct error *err)
+{
+	struct image_store *store = NULL;
+	struct map selected = {0};
+	int r = images_here_open(&store, err);
+
+	if (r < 0)
+		return r;
+	strv_foreach(name, services)
+		select_service(b, name, &selected);
+	for (size_t i = 0; (!services || !services[0]) && i < b->project->service_count; i++)
+		select_service(b, b->project->services[i].name, &selected);
+	b->jobs = new_array(struct build_job, selected.count + 1);
+	b->inputs = new_array(struct build_inputs, selected.count + 1);
+	map_foreach(entry, &selected) {
+		const struct service *service = entry->value;
+
+		if (r < 0 || !is_wanted(service, b->options, store))
+			continue;
+		b->jobs[b->count].name = service->name;
+		b->jobs[b->count].fd = -EBADF;
+		r = fill(b, service, &b->jobs[b->count], &b->inputs[b->count], err);
+		if (r < 0)
+			error_wrap(err, "service %s", service->name);
+		b->count++;
+	}
+	for (size_t i = 0; i < b->count; i++)
+		b->jobs[i].options.shared = b->count > 1;
+	map_done(&selected, NULL);
+	image_store_close(store);
+	return r;
+}
+
+static const struct build_job *failed_job(const struct building *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->jobs[i].failed && b->jobs[i].error.code != ECANCELED)
+			return &b->jobs[i];
+	return NULL;
+}
+
+static void building_done(struct building *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		strv_free(b->jobs[i].after);
+		build_job_done(&b->jobs[i]);
+		build_inputs_done(&b->inputs[i]);
+	}
+	free(b->jobs);
+	free(b->inputs);
+}
+
+int build_services(struct project_args *args, struct project *project, char *const *services,
+		   const struct build_services_options *options)
+{
+	struct building b = {.project = project, .options = options};
+	struct error err = ERROR_INIT;
+	struct build_view *view;
+	int r = gather(&b, services, &err);
+
+	if (r < 0 || !b.count) {
+		building_done(&b);
+		return r < 0 ? output_fail(args, &err) : 0;
+	}
+	view = build_view_new(args, options->quiet);
+	r = build_process_run(b.jobs, b.count, view, &err);
+	build_view_free(view);
+	if (r < 0) {
+		const struct build_job *job = failed_job(&b);
+
+		r = build_fail(args, job, job ? &job->error : &err);
+	} else if (!options->check) {
+		for (size_t i = 0; i < b.count && !options->quiet; i++)
+			fprintf(stderr, " Image %s Built\n", b.jobs[i].options.tags[0]);
+	}
+	building_done(&b);
+	return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_BUILD_SERVICES_H
+#define COMPOSE_CLI_BUILD_SERVICES_H
+
+/*
+ * build_services.h - `build` of services: for `berth build`, and for `up` and `create`.
+ */
+
+#include "compose/cli/build_options.h"
+#include "compose/model/project.h"
+
+struct build_services_options {
+	char *const *build_args, *const *ssh; /* besides what the file says */
+	const char *memory;
+	bool no_cache, pull, quiet, check, with_dependencies;
+	bool missing_only; /* of images that are here nothing is built, but with pull_policy: build
+			    */
+};
+
+/* A service that is built and names no image gets the name PROJECT-SERVICE. */
+void build_services_name(struct project *project);
+
+/*
+ * Builds the @services (NULL or none: all) that have a `build`. Prints errors; the exit code.
+ */
+int build_services(struct project_args *args, struct project *project, char *const *services,
+		   const struct build_services_options *options);
+
+#endif

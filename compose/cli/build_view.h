@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_BUILD_VIEW_H
+#define COMPOSE_CLI_BUILD_VIEW_H
+
+/*
+ * build_view.h - how builds go on, on stderr: lines as BuildKit's plain form has them, or JSON.
+ *
+ *     #3 [build 2/4] RUN make
+ *     #3 0.214 cc -o hello hello.c
+ *     #3 DONE 1.2s
+ */
+
+#include "runtime/build/builder.h"
+
+struct project_args;
+struct build_view;
+
+struct build_view *build_view_new(const struct project_args *args, bool quiet);
+/* @owner tells builds apart that go on side by side ("web"); NULL: there is one. */
+void build_view_event(struct build_view *view, const char *owner, const struct build_event *event);
+void build_view_free(struct build_view *view);
+
+#endif
