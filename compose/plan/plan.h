@@ -46,6 +46,8 @@ struct fact_container {
 	bool stale_volumes;                 /* an image that it has mounted is another one now */
 	/* ids of containers whose namespaces it was made with; NULL-terminated */
 	const char *const *parents;
+	/* Made for this very request, before a crash in the middle of it: not to be made anew. */
+	bool made_for_this;
 };
 
 struct fact_object { /* network or volume carrying the project's label */

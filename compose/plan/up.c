@@ -132,6 +132,22 @@ static const char *replaced_parent(const struct up *up, const struct fact_contai
 	return NULL;
 }
 
+/* Of a recreation that was interrupted: the other one was made anew, this one not yet. */
+static bool parent_is_gone(const struct up *up, const struct fact_container *fact)
+{
+	const struct facts *facts = up->planning->facts;
+
+	for (const char *const *id = fact->parents; id && *id; id++) {
+		size_t i = 0;
+
+		while (i < facts->container_count && !str_equal(facts->containers[i].id, *id))
+			i++;
+		if (i == facts->container_count)
+			return true;
+	}
+	return false;
+}
+
 static const char *changed_network(const struct up *up, const struct fact_container *fact)
 {
 	for (const char *const *name = fact->networks; name && *name; name++)
@@ -150,7 +166,9 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 	case RECREATE_NEVER:
 		return NULL;
 	case RECREATE_FORCE:
-		return alloc_string("asked for");
+		if (!fact->made_for_this)
+			return alloc_string("asked for");
+		break;
 	case RECREATE_DIVERGED:
 		break;
 	}
@@ -166,6 +184,8 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 	other = changed_network(up, fact);
 	if (other)
 		return str_printf("network %s changed", other);
+	if (parent_is_gone(up, fact))
+		return alloc_string("a container whose namespace or volumes it shares is gone");
 	other = replaced_parent(up, fact);
 	return other ? str_printf("%s, whose namespace or volumes it shares, is made anew", other)
 		     : NULL;
@@ -511,6 +531,19 @@ static void after_objects(struct up *up, size_t operation, const struct service 
 	}
 }
 
+/* It bears the name that the new one is to have until the old one is gone. */
+static void after_half_made(struct up *up, const struct graph_node *node, const struct slot *slot)
+{
+	const struct slots *slots = slots_of(up, node);
+
+	for (size_t i = 0; i < slots->count; i++) {
+		const struct slot *other = &slots->items[i];
+
+		if (other->fact && other->fact->number == slot->number && other != slot)
+			operation_after(up->planning->plan, slot->create, other->remove);
+	}
+}
+
 static void emit_create(struct up *up, const struct graph_node *node, struct slot *slot)
 {
 	struct plan *plan = up->planning->plan;
@@ -529,6 +562,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 		operation->new_name = str_printf("%.12s_%s", slot->fact->id, slot->name);
 	}
 	after_objects(up, slot->create, node->service);
+	after_half_made(up, node, slot);
 }
 
 static void emit_stop(struct up *up, const struct graph_node *node, struct slot *slot)
@@ -727,6 +761,9 @@ static void emit_changed_networks(struct up *up)
 
 static void emit_stops_and_removals(struct up *up)
 {
+	up_foreach_slot(up, half, slot, false)
+		if (slot->fact && container_is_half_made(half, slot->fact))
+			emit_remove(up, slot);
 	up_foreach_slot(up, node, slot, false)
 		if (slot->fate == FATE_CREATE || slot->fate == FATE_RECREATE)
 			emit_create(up, node, slot);
@@ -735,7 +772,8 @@ static void emit_stops_and_removals(struct up *up)
 		    slot->fate == FATE_REMOVE)
 			emit_stop(up, stopping, slot);
 	up_foreach_slot(up, removing, slot, true)
-		if (slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE)
+		if ((slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE) &&
+		    slot->remove == NO_OPERATION)
 			emit_remove(up, slot);
 	emit_changed_networks(up);
 	up_foreach_slot(up, renaming, slot, false) {

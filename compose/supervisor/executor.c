@@ -184,7 +184,7 @@ static int make_plan(struct converge *converge, struct error *err)
 
 	if (options->by_label)
 		model = converge->model;
-	r = observe_facts(supervisor, model, &observed, err);
+	r = observe_facts(supervisor, model, converge->id, &observed, err);
 	if (r == 0)
 		r = plan_reconcile(model ? model->project : NULL, observed_facts(observed), options,
 				   &converge->plan, err);

@@ -95,7 +95,7 @@ static bool has_stale_volumes(const struct instance *instance)
 }
 
 static void observe_container(struct observed *observed, const struct instance *instance,
-			      const struct map *hashes)
+			      const char *request_id, const struct map *hashes)
 {
 	struct fact_container *fact = &observed->containers[observed->facts.container_count++];
 	const char *now = map_get(hashes, instance->service_name);
@@ -114,6 +114,7 @@ static void observe_container(struct observed *observed, const struct instance *
 		.networks = (const char *const *)instance->network_names,
 		.volumes = (const char *const *)instance->volumes,
 		.parents = (const char *const *)instance->parents,
+		.made_for_this = request_id[0] && strcmp(instance->created_by, request_id) == 0,
 	};
 	fact->stale_volumes = has_stale_volumes(instance);
 	if (now && strcmp(now, instance->config_hash) != 0)
@@ -217,8 +218,8 @@ static void hash_services(struct supervisor *supervisor, const struct model *mod
 	}
 }
 
-int observe_facts(struct supervisor *supervisor, const struct model *model, struct observed **ret,
-		  struct error *err)
+int observe_facts(struct supervisor *supervisor, const struct model *model, const char *request_id,
+		  struct observed **ret, struct error *err)
 {
 	struct observed *observed = new (struct observed);
 	struct map hashes = {0};
@@ -234,7 +235,7 @@ int observe_facts(struct supervisor *supervisor, const struct model *model, stru
 	hash_services(supervisor, model, &hashes);
 	observed->containers = new_array(struct fact_container, supervisor->instances.count + 1);
 	map_foreach(entry, &supervisor->instances)
-		observe_container(observed, entry->value, &hashes);
+		observe_container(observed, entry->value, request_id, &hashes);
 	map_done(&hashes, free);
 	observed->facts.containers = observed->containers;
 	observed->facts.networks = observed->networks;

@@ -18,8 +18,8 @@ struct observed;
  * @model: the project that is asked for (its images, its external networks and volumes), or NULL.
  * Looks images up anew.
  */
-int observe_facts(struct supervisor *supervisor, const struct model *model, struct observed **ret,
-		  struct error *err);
+int observe_facts(struct supervisor *supervisor, const struct model *model, const char *request_id,
+		  struct observed **ret, struct error *err);
 const struct facts *observed_facts(const struct observed *observed);
 void observed_free(struct observed *observed);
 

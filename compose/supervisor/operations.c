@@ -560,24 +560,6 @@ static int wait_begin(struct converge *converge, const struct operation *operati
 	return 0;
 }
 
-/*
- * A recreation that was finished before the supervisor died is planned once more when the request
- * comes again with --force-recreate: the container made for this very request is left in peace.
- */
-static bool made_for_this(const struct converge *converge, const struct operation *operation)
-{
-	const char *id = operation->replaces ?: operation->id;
-	const struct instance *instance = id ? map_get(&converge->supervisor->instances, id) : NULL;
-
-	if (converge->parsed.options.recreate != RECREATE_FORCE || !converge->id[0])
-		return false;
-	if (operation->kind == OP_RENAME_CONTAINER || (!id && operation->recreate))
-		return supervisor_find(converge->supervisor, operation->name) == NULL;
-	return instance && strcmp(instance->created_by, converge->id) == 0 &&
-	       (operation->kind == OP_CREATE_CONTAINER || operation->kind == OP_STOP_CONTAINER ||
-		operation->kind == OP_REMOVE_CONTAINER);
-}
-
 static int begin_on_container(struct converge *converge, size_t index, struct error *err)
 {
 	const struct operation *operation = &converge->plan->operations[index];
@@ -615,8 +597,6 @@ static int dispatch(struct converge *converge, size_t index, struct error *err)
 {
 	const struct operation *operation = &converge->plan->operations[index];
 
-	if (made_for_this(converge, operation))
-		return 0;
 	switch (operation->kind) {
 	case OP_CREATE_NETWORK:
 		return create_network(converge, operation, err);

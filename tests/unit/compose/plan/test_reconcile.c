@@ -84,6 +84,8 @@ static void add_container(struct scene *scene, char *line)
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		if (str_starts_with(state, states[i]))
 			fact->state = (enum container_state)i;
+	if (strchr(state, '!'))
+		fact->made_for_this = true;
 	if (strchr(state, '+'))
 		fact->health = HEALTH_HEALTHY;
 	fact->networks = network_names;
@@ -271,6 +273,19 @@ static const struct row rows[] = {
 	{"an interrupted recreation is cleared up", ONE,
 	 "p-a-1 running =, p-000000000000_p-a-1 created =", "up",
 	 "remove container 000000000000_p-a-1 (left by a recreation that was interrupted)\n"},
+	{"before its name is given anew", ONE,
+	 "p-a-1 exited =, p-000000000000_p-a-1 created! =", "up --force-recreate",
+	 "remove container 000000000000_p-a-1 (left by a recreation that was interrupted)\n"
+	 "create container p-a-1 as 000000000000_p-a-1 (asked for)\n"
+	 "remove container p-a-1 (asked for)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (asked for)\n"
+	 "start container p-a-1 (asked for)\n"},
+	{"made for this very request: not once more", ONE,
+	 "p-a-1 running! =", "up --force-recreate", ""},
+	{"nor when its name is still to come", ONE,
+	 "p-000000000000_p-a-1 created! =", "up --force-recreate",
+	 "rename container 000000000000_p-a-1 to p-a-1 (a recreation was interrupted)\n"
+	 "start container p-a-1 (it is created)\n"},
 	{"or completed", ONE, "p-000000000000_p-a-1 created =", "up",
 	 "rename container 000000000000_p-a-1 to p-a-1 (a recreation was interrupted)\n"
 	 "start container p-a-1 (it is created)\n"},
