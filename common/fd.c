@@ -145,7 +145,8 @@ static size_t take_descriptors(struct msghdr *message, int *fds, size_t room)
 	return count < room ? count : room;
 }
 
-ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count)
+static ssize_t receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count,
+		       int flags)
 {
 	struct iovec part = {.iov_base = data, .iov_len = size};
 	union control control;
@@ -161,7 +162,7 @@ ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd
 	if (ret_fd_count)
 		*ret_fd_count = 0;
 	do {
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -174,4 +175,14 @@ ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd
 	if (ret_fd_count)
 		*ret_fd_count = count;
 	return n;
+}
+
+ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count)
+{
+	return receive(socket, data, size, fds, ret_fd_count, 0);
+}
+
+ssize_t fd_peek(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count)
+{
+	return receive(socket, data, size, fds, ret_fd_count, MSG_PEEK);
 }

@@ -36,5 +36,7 @@ ssize_t fd_send(int socket, const void *data, size_t size, const int *fds, size_
  * were more than FD_PASS_MAX or our table is full. Both close what did arrive.
  */
 ssize_t fd_receive(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count);
+/* The same, and leaves the message where it is: who comes next receives it, too. */
+ssize_t fd_peek(int socket, void *data, size_t size, int *fds, size_t *ret_fd_count);
 
 #endif

@@ -18,6 +18,7 @@
 #include "common/units.h"
 
 #include "compose/supervisor/children.h"
+#include "compose/supervisor/groups.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/keeper_client.h"
@@ -28,8 +29,9 @@
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 
-#define ENDED_UNNOTICED 255
-#define STAT_MAX        4096
+#define ENDED_UNNOTICED   255
+#define EXIT_NOT_RELEASED 125
+#define STAT_MAX          4096
 
 #define NEWBORN_TRIES      400
 #define NEWBORN_PAUSE_MSEC 5
@@ -48,38 +50,74 @@ static int runs_our_program(pid_t pid)
 	       ours.st_ino == theirs.st_ino;
 }
 
+enum unreported { RUNS, UNBORN, GONE };
+
 /*
- * A newborn that the supervisor before us had not released yet ends by itself, within milliseconds:
- * it must not be taken for a container that runs. One that was released executes its program.
+ * Without a report (the keeper is a new one, or did not get it any more): a newborn that was not
+ * released ends by itself, within milliseconds, and must not be taken for a container that runs.
+ * One that was released executes its program.
  */
-static bool was_never_released(const struct instance *instance)
+static enum unreported look_at_unreported(const struct instance *instance)
 {
 	struct pollfd end = {.fd = instance->pidfd, .events = POLLIN};
 	bool newborn = false;
 
 	for (int tries = 0; tries < NEWBORN_TRIES; tries++) {
-		int r = runs_our_program(instance->pid);
+		int r = instance->pidfd < 0 ? -1 : runs_our_program(instance->pid);
 
-		if (r <= 0)
-			return newborn && r < 0;
+		if (r == 0)
+			return RUNS;
+		if (r < 0)
+			return newborn ? UNBORN : GONE;
 		newborn = true;
 		(void)poll(&end, 1, NEWBORN_PAUSE_MSEC);
 	}
 	(void)process_pidfd_signal(instance->pidfd, SIGKILL);
-	return true;
+	return UNBORN;
+}
+
+static int kept(struct instance *instance, const char *kind)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s:%s", instance->id, kind);
+	return supervisor_claim_fd(instance->supervisor, name);
+}
+
+/* The keeper never got its report, and hence nobody let it go; by itself it ends with 125. */
+static void unreported_exited(void *data, const struct process_exit *info)
+{
+	struct instance *instance = data;
+
+	if (info->exit_code != EXIT_NOT_RELEASED || info->signal) {
+		instance_exited(instance, info);
+		return;
+	}
+	instance->child = NULL;
+	instance_unborn(instance);
 }
 
 static void find_process(struct instance *instance)
 {
+	int report = kept(instance, "report");
+	enum birth_news news = BIRTH_PENDING;
+	enum unreported look = RUNS;
+
 	instance->pidfd = process_adopt(instance->pid, instance->start_ticks);
-	if (instance->pidfd >= 0 && was_never_released(instance)) {
-		close(TAKE_FD(instance->pidfd));
-		instance->pid = 0;
-		instance->state = instance->finished_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
+	if (report >= 0)
+		news = start_resume(instance, report);
+	else
+		look = look_at_unreported(instance);
+	if (news == BIRTH_ORPHANED || look == UNBORN) {
+		instance_unborn(instance);
 		return;
 	}
-	instance->child = children_add(instance->supervisor->children, instance->pid,
-				       instance->start_ticks, instance_exited, instance);
+	/* Its end finishes the failed start. */
+	if (news == BIRTH_FAILED && instance->pidfd >= 0)
+		(void)process_pidfd_signal(instance->pidfd, SIGKILL);
+	instance->child =
+		children_add(instance->supervisor->children, instance->pid, instance->start_ticks,
+			     look == GONE ? unreported_exited : instance_exited, instance);
 }
 
 void adopt_find_processes(struct supervisor *supervisor)
@@ -113,14 +151,6 @@ static pid_t parent_of(pid_t pid)
 	if (!end || sscanf(end + 1, " %*c %d", &parent) != 1)
 		return 0;
 	return parent;
-}
-
-static int kept(struct instance *instance, const char *kind)
-{
-	char name[80];
-
-	snprintf(name, sizeof(name), "%s:%s", instance->id, kind);
-	return supervisor_claim_fd(instance->supervisor, name);
 }
 
 /* No keeper has it any more: the container's own end of the pipe leads to it as well. */
@@ -231,11 +261,16 @@ static void resume_running(struct instance *instance)
 		    0)
 		log_error("%s: %s", instance->name, err.message);
 	resume_names(instance);
-	ports_resume(instance);
-	/* A released child runs, or its end is still to come: that will say which. */
-	if (instance->state != INSTANCE_PAUSED)
-		instance->state = INSTANCE_RUNNING;
-	health_start(instance);
+	if (instance->birth.report_fd >= 0) {
+		instance->state = INSTANCE_STARTING;
+		if (start_watch(instance, &err) < 0)
+			log_error("%s: %s", instance->name, err.message);
+	} else if (!instance->error) {
+		ports_resume(instance);
+		if (instance->state != INSTANCE_PAUSED)
+			instance->state = INSTANCE_RUNNING;
+		health_start(instance);
+	}
 	/* The stop was asked for, and nobody waits for its grace any more: it is given again. */
 	if (stopping && instance_stop(instance, -1, &err) < 0)
 		log_error("%s: %s", instance->name, err.message);
@@ -264,17 +299,9 @@ static void resume_dead(struct instance *instance)
 	state_note(instance);
 }
 
-/* Its end was told, or was lost, before its group could be removed. */
-static void sweep_cgroup(struct instance *instance)
-{
-	resume_cgroup(instance);
-	if (!instance->cgroup)
-		return;
-	instance_release_cgroup(instance);
-}
-
 void adopt_resume(struct supervisor *supervisor)
 {
+	groups_sweep_unknown(supervisor);
 	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
@@ -285,7 +312,10 @@ void adopt_resume(struct supervisor *supervisor)
 		    instance->state != INSTANCE_BACKOFF)
 			ports_forget(supervisor->ports, instance->id);
 		if (!instance->pid) {
-			sweep_cgroup(instance);
+			/* Its end was told, or lost, before its group could be removed. */
+			groups_sweep(supervisor,
+				     instance->service->cgroup_parent ?: supervisor->cgroup_base,
+				     instance->id);
 			continue;
 		}
 		/* Of one that has ended too: its last words may still be in the pipes. */

@@ -14,12 +14,14 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "compose/supervisor/children.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/requests.h"
+#include "compose/supervisor/start.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define RECORD_MAX      4096
@@ -36,6 +38,7 @@ struct exec_session {
 	bool tty, detach, over;
 	bool lost; /* found at start with no process: the keeper may still say how it ended */
 	int exit_code;
+	struct error err; /* why it could not be started */
 	unsigned short rows, columns;
 	struct birth birth;
 	struct child *child;
@@ -100,6 +103,10 @@ static void record_write(struct exec_session *session)
 	json_put_bool(record, "tty", session->tty);
 	if (session->over)
 		json_put_int(record, "exit_code", session->exit_code);
+	if (session->err.code) {
+		json_put_int(record, "code", session->err.code);
+		json_put_string(record, "error", session->err.message);
+	}
 	text = json_text(record);
 	if (fs_replace(session->sessions->dir, session->id, text, strlen(text), FS_ATOMIC, &err) <
 	    0)
@@ -180,6 +187,20 @@ static void tell_ended(struct exec_session *session, int exit_code, const struct
 		ended(session->ended_context, exit_code, err);
 }
 
+/* What a client hears that is there at the end, or asks once more after it. */
+static void tell_end(const struct exec_session *session, struct connection *connection)
+{
+	json_t *reply;
+
+	if (session->err.code) {
+		connection_fail(connection, &session->err, session->exit_code);
+		return;
+	}
+	reply = json_object();
+	json_put_int(reply, "exit_code", session->exit_code);
+	connection_done(connection, reply, NULL, 0);
+}
+
 static void finish(struct exec_session *session, int exit_code)
 {
 	struct exec_sessions *sessions = session->sessions;
@@ -188,33 +209,20 @@ static void finish(struct exec_session *session, int exit_code)
 	session->over = true;
 	session->exit_code = exit_code;
 	record_write(session);
-	if (session->tty) {
-		snprintf(name, sizeof(name), "exec:%s:pty", session->id);
-		keeper_client_drop(session->sessions->supervisor->keeper, name);
-	}
+	snprintf(name, sizeof(name), "exec:%s:*", session->id);
+	keeper_client_drop(session->sessions->supervisor->keeper, name);
 	cleanup_close_fd(&session->pty);
 	session->pty = -EBADF;
-	while (session->client_count) {
-		json_t *reply = json_object();
-
-		json_put_int(reply, "exit_code", exit_code);
-		connection_done(session->clients[--session->client_count], reply, NULL, 0);
-	}
-	tell_ended(session, exit_code, NULL);
+	while (session->client_count)
+		tell_end(session, session->clients[--session->client_count]);
+	tell_ended(session, exit_code, session->err.code ? &session->err : NULL);
 	forget_oldest(sessions);
 }
 
 static void fail(struct exec_session *session, const struct error *err, int exit_code)
 {
-	struct exec_sessions *sessions = session->sessions;
-
-	session->over = true;
-	session->exit_code = exit_code;
-	record_write(session);
-	while (session->client_count)
-		connection_fail(session->clients[--session->client_count], err, exit_code);
-	tell_ended(session, exit_code, err);
-	forget_oldest(sessions);
+	session->err = *err;
+	finish(session, exit_code);
 }
 
 static void tell_started(struct exec_session *session, struct connection *connection)
@@ -226,13 +234,27 @@ static void tell_started(struct exec_session *session, struct connection *connec
 	connection_event(connection, event, &session->pty, session->pty >= 0 ? 1 : 0);
 }
 
-static void take_pty(struct exec_session *session, int master)
+static void keep(struct exec_session *session, const char *kind, int fd)
 {
 	char name[64];
 	const char *list[] = {name};
 
-	snprintf(name, sizeof(name), "exec:%s:pty", session->id);
-	(void)keeper_client_store(session->sessions->supervisor->keeper, list, &master, 1);
+	snprintf(name, sizeof(name), "exec:%s:%s", session->id, kind);
+	(void)keeper_client_store(session->sessions->supervisor->keeper, list, &fd, 1);
+}
+
+static int claim(struct exec_session *session, const char *kind)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "exec:%s:%s", session->id, kind);
+	return supervisor_claim_fd(session->sessions->supervisor, name);
+}
+
+static void take_pty(struct exec_session *session, int master)
+{
+	keep(session, "pty", master);
+	cleanup_close_fd(&session->pty);
 	session->pty = master;
 	if (session->rows && session->columns)
 		(void)container_resize(master, session->rows, session->columns);
@@ -260,6 +282,7 @@ static void read_report(struct exec_session *session)
 		if (news == BIRTH_READY) {
 			if (report.pty_master >= 0)
 				take_pty(session, report.pty_master);
+			container_report_taken(&session->birth);
 			continue;
 		}
 		if (news == BIRTH_EXECUTED) {
@@ -276,6 +299,14 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *dat
 {
 	read_report(data);
 	return 0;
+}
+
+static int watch_report(struct exec_session *session, struct error *err)
+{
+	int r = sd_event_add_io(session->sessions->supervisor->event, &session->report,
+				session->birth.report_fd, EPOLLIN, on_report, session);
+
+	return r < 0 ? error_code(err, r, "watch the new process") : 0;
 }
 
 static void on_ended(void *owner, const struct process_exit *info)
@@ -381,10 +412,10 @@ static int session_begin(struct exec_session *session, struct instance *instance
 	session->child = children_add(supervisor->children, session->pid, session->start_ticks,
 				      on_ended, session);
 	record_write(session);
-	r = sd_event_add_io(supervisor->event, &session->report, session->birth.report_fd, EPOLLIN,
-			    on_report, session);
+	keep(session, "report", session->birth.report_fd);
+	r = watch_report(session, err);
 	if (r < 0)
-		return error_code(err, r, "watch the new process");
+		return r;
 	r = container_release(&session->birth);
 	return r < 0 && r != -EPIPE ? error_code(err, r, "let the process go") : 0;
 }
@@ -392,15 +423,14 @@ static int session_begin(struct exec_session *session, struct instance *instance
 /* The same id once more: its client lost us, not the session. */
 static void answer_again(struct exec_session *session, struct connection *connection)
 {
-	json_t *reply;
-
 	if (session->over) {
-		reply = json_object();
-		json_put_int(reply, "exit_code", session->exit_code);
-		connection_done(connection, reply, NULL, 0);
+		tell_end(session, connection);
 		return;
 	}
 	add_client(session, connection);
+	/* Not executed yet: then it is told with the others. */
+	if (session->report)
+		return;
 	tell_started(session, connection);
 	if (session->detach) {
 		session->client_count--;
@@ -508,7 +538,6 @@ void exec_wait_request(struct exec_sessions *sessions, struct connection *connec
 	const char *id = json_get_string(request, "exec");
 	struct exec_session *session = find(sessions, id);
 	struct error err = ERROR_INIT;
-	json_t *reply;
 
 	if (!session) {
 		error_set(&err, ENOENT, "there is no exec session %s", id ?: "(no id)");
@@ -519,9 +548,38 @@ void exec_wait_request(struct exec_sessions *sessions, struct connection *connec
 		add_client(session, connection);
 		return;
 	}
-	reply = json_object();
-	json_put_int(reply, "exit_code", session->exit_code);
-	connection_done(connection, reply, NULL, 0);
+	tell_end(session, connection);
+}
+
+/* What the supervisor before us did not see the end of. */
+static void resume_birth(struct exec_session *session)
+{
+	int64_t until_usec = units_monotonic_usec() + START_PATIENCE_USEC;
+	struct birth_report report;
+	struct error err = ERROR_INIT;
+	int news;
+
+	session->birth.report_fd = claim(session, "report");
+	if (session->birth.report_fd < 0)
+		return;
+	while ((news = container_report_wait(&session->birth, until_usec, &report, &err)) ==
+	       BIRTH_READY) {
+		if (report.pty_master >= 0)
+			take_pty(session, report.pty_master);
+		container_report_taken(&session->birth);
+	}
+	if (news == BIRTH_PENDING && watch_report(session, &err) < 0)
+		log_warning("exec %.12s: %s", session->id, err.message);
+	if (news == BIRTH_PENDING)
+		return;
+	close_birth(session);
+	if (news == BIRTH_ORPHANED) {
+		/* Nothing has run: the client's next request begins it anew. */
+		(void)unlinkat(session->sessions->dir, session->id, 0);
+		session_free(session);
+	} else if (news != BIRTH_EXECUTED) {
+		fail(session, &err, news == BIRTH_FAILED ? report.exit_status : 126);
+	}
 }
 
 static void load(struct exec_sessions *sessions, const char *id)
@@ -541,6 +599,10 @@ static void load(struct exec_sessions *sessions, const char *id)
 	session->pid = (pid_t)json_get_int(record, "pid", 0);
 	session->start_ticks = (uint64_t)json_get_int(record, "start_ticks", 0);
 	session->tty = json_get_bool(record, "tty", false);
+	session->pty = claim(session, "pty");
+	if (json_get_int(record, "code", 0) > 0)
+		error_set(&session->err, (int)json_get_int(record, "code", 0), "%s",
+			  json_get_string(record, "error") ?: "");
 	session->over = json_object_get(record, "exit_code") != NULL;
 	session->exit_code = (int)json_get_int(record, "exit_code", 0);
 	if (session->over) {
@@ -551,6 +613,7 @@ static void load(struct exec_sessions *sessions, const char *id)
 	session->lost = pidfd < 0;
 	session->child = children_add(sessions->supervisor->children, session->pid,
 				      session->start_ticks, on_ended, session);
+	resume_birth(session);
 }
 
 void exec_sessions_load(struct exec_sessions *sessions)
@@ -569,18 +632,11 @@ void exec_sessions_settle(struct exec_sessions *sessions)
 	struct exec_session *next;
 
 	for (struct exec_session *at = sessions->first; at; at = next) {
-		char name[64];
-
 		next = at->next;
-		if (at->lost) {
-			children_forget(sessions->supervisor->children, TAKE_PTR(at->child));
-			finish(at, ENDED_UNNOTICED);
+		if (!at->lost || at->over)
 			continue;
-		}
-		if (at->over || !at->tty)
-			continue;
-		snprintf(name, sizeof(name), "exec:%s:pty", at->id);
-		at->pty = supervisor_claim_fd(sessions->supervisor, name);
+		children_forget(sessions->supervisor->children, TAKE_PTR(at->child));
+		finish(at, ENDED_UNNOTICED);
 	}
 }
 

@@ -333,8 +333,10 @@ static void read_report(struct health *health)
 			free(health->failure);
 			health->failure = alloc_string(err.message);
 		}
-		if (news == BIRTH_READY)
+		if (news == BIRTH_READY) {
+			container_report_taken(&health->birth);
 			continue;
+		}
 		health->report = sd_event_source_disable_unref(health->report);
 		return;
 	}

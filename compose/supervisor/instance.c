@@ -21,6 +21,7 @@
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/exec.h"
 #include "compose/supervisor/executor.h"
+#include "compose/supervisor/groups.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/keeper_client.h"
@@ -35,9 +36,7 @@
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
-#define GRACE_USEC       (10 * (int64_t)USEC_PER_SEC)
-#define GROUP_RETRY_NSEC 10000000
-#define GROUP_TRIES      300
+#define GRACE_USEC (10 * (int64_t)USEC_PER_SEC)
 
 static void changed(struct instance *instance)
 {
@@ -69,45 +68,6 @@ static void release_process(struct instance *instance)
 	instance->pid = 0;
 	snprintf(names, sizeof(names), "%s:*", instance->id);
 	keeper_client_drop(instance->supervisor->keeper, names);
-}
-
-/* In a job: what was killed in it takes its time to go. */
-static int remove_group_work(void *data, struct error *err)
-{
-	static const struct timespec moment = {.tv_nsec = GROUP_RETRY_NSEC};
-	int r = -EBUSY;
-
-	for (int i = 0; r < 0 && i < GROUP_TRIES; i++) {
-		error_clear(err);
-		nanosleep(&moment, NULL);
-		r = cgroup_remove(data, err);
-	}
-	return r;
-}
-
-static void remove_group_done(void *context, const struct error *err)
-{
-	if (err->code)
-		log_warning("a container's control group stays: %s", err->message);
-	supervisor_maybe_end(context);
-}
-
-void instance_release_cgroup(struct instance *instance)
-{
-	struct supervisor *supervisor = instance->supervisor;
-	struct error err = ERROR_INIT;
-
-	if (cgroup_remove(instance->cgroup, &err) < 0) {
-		/* Without a pid namespace of its own, what it started may still run. */
-		error_clear(&err);
-		(void)cgroup_kill(instance->cgroup, &err);
-		error_clear(&err);
-		if (job_start(supervisor->jobs, remove_group_work, instance->cgroup,
-			      remove_group_done, supervisor, &err) < 0)
-			log_warning("%s: %s", instance->name, err.message);
-	}
-	cgroup_free(instance->cgroup);
-	instance->cgroup = NULL;
 }
 
 static void do_start(struct instance *instance)
@@ -178,7 +138,7 @@ static void do_ended(struct instance *instance)
 	release_process(instance);
 	if (instance->cgroup) {
 		instance->oom_killed = cgroup_oom_kills(instance->cgroup) > 0;
-		instance_release_cgroup(instance);
+		groups_release(instance);
 	}
 	if (instance->oom_killed)
 		events_emit(instance, "oom", NULL);
@@ -345,6 +305,17 @@ void instance_exited(void *data, const struct process_exit *info)
 	instance_handle(instance, INSTANCE_ENDED);
 }
 
+void instance_unborn(struct instance *instance)
+{
+	release_process(instance);
+	groups_release(instance);
+	ports_release(instance);
+	instance->state = instance->finished_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
+	instance->request[0] = '\0';
+	instance->revive = !instance->by_hand;
+	state_note(instance);
+}
+
 struct instance *instance_new(struct supervisor *supervisor, const char *id)
 {
 	struct instance *instance = new (struct instance);
@@ -370,6 +341,7 @@ void instance_free(struct instance *instance)
 	log_pump_free(instance->log);
 	dns_listener_free(instance->dns);
 	attachment_free(instance->attachment);
+	groups_forget(instance);
 	cgroup_free(instance->cgroup);
 	cleanup_close_fd(&instance->stdin_fd);
 	cleanup_close_fd(&instance->pty_fd);

@@ -93,6 +93,7 @@ struct instance {
 	sd_event_source *birth_source;
 	int64_t started_usec; /* monotonic */
 	struct cgroup *cgroup;
+	struct group_removal *group_removal; /* of the one before, if that still takes its time */
 	struct attachment *attachment;
 	struct dns_listener *dns;
 	struct log_pump *log;
@@ -149,9 +150,6 @@ enum container_state instance_reported_state(const struct instance *instance);
 enum health_status instance_health(const struct instance *instance);
 const char *instance_signal_name(const struct instance *instance);
 
-/* Removes the group, with whatever is left in it. */
-void instance_release_cgroup(struct instance *instance);
-
 /* Goes on with post_start where the supervisor before us was. */
 void instance_resume_hooks(struct instance *instance);
 
@@ -160,6 +158,11 @@ void instance_handle(struct instance *instance, enum instance_event event);
 
 /* The process ended, or was found to have ended. */
 void instance_exited(void *instance, const struct process_exit *info);
+/*
+ * Its process was never let go, for the supervisor that cloned it died: nothing has run, nothing
+ * counts, and unless it was stopped meanwhile it is started anew.
+ */
+void instance_unborn(struct instance *instance);
 
 /*
  * Whether @id may be a container's: its first 12 digits are the host name by default, and one that

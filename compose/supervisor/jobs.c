@@ -57,18 +57,31 @@ static void job_free(struct job *job)
 	free(job);
 }
 
+static void end(struct job *job)
+{
+	(void)process_pidfd_signal(job->pidfd, SIGKILL);
+	(void)waitpid(job->pid, NULL, 0);
+	job_free(job);
+}
+
 void jobs_free(struct jobs *jobs)
 {
 	if (!jobs)
 		return;
-	while (jobs->first) {
-		struct job *job = jobs->first;
-
-		(void)process_pidfd_signal(job->pidfd, SIGKILL);
-		(void)waitpid(job->pid, NULL, 0);
-		job_free(job);
-	}
+	while (jobs->first)
+		end(jobs->first);
 	free(jobs);
+}
+
+void jobs_cancel(struct jobs *jobs, const void *context)
+{
+	struct job *next;
+
+	for (struct job *job = jobs->first; job; job = next) {
+		next = job->next;
+		if (job->context == context)
+			end(job);
+	}
 }
 
 bool jobs_idle(const struct jobs *jobs)

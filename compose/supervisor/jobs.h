@@ -30,6 +30,8 @@ int job_start(struct jobs *jobs, job_work *work, void *data, job_done *done, voi
 /* The same where it hands descriptors back, through @socket (borrowed): all others are closed. */
 int job_start_with_socket(struct jobs *jobs, int socket, job_work *work, void *data, job_done *done,
 			  void *context, struct error *err);
+/* Kills those with this context, and waits for their end: nobody is told. */
+void jobs_cancel(struct jobs *jobs, const void *context);
 bool jobs_idle(const struct jobs *jobs);
 
 #endif

@@ -15,6 +15,7 @@
 #include "common/units.h"
 
 #include "compose/supervisor/children.h"
+#include "compose/supervisor/groups.h"
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
@@ -23,6 +24,8 @@
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
+
+#define KINDS_MAX 4
 
 int start_pipe(struct stdio_pipe *ret, struct error *err)
 {
@@ -118,26 +121,33 @@ static int stdio_make(struct instance *instance, struct stdio *stdio, struct con
 	return 0;
 }
 
-static void store(struct instance *instance, const char *const *kinds, const int *fds, size_t count)
+static int store(struct instance *instance, const char *const *kinds, const int *fds, size_t count)
 {
-	char names[4][KEEPER_PORT_NAME_MAX];
-	const char *list[4];
+	char names[KINDS_MAX][KEEPER_PORT_NAME_MAX];
+	const char *list[KINDS_MAX];
 
 	for (size_t i = 0; i < count; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s:%s", instance->id, kinds[i]);
 		list[i] = names[i];
 	}
-	(void)keeper_client_store(instance->supervisor->keeper, list, fds, count);
+	return keeper_client_store(instance->supervisor->keeper, list, fds, count);
 }
 
+/*
+ * With the report the next supervisor learns what became of a birth that this one did not see the
+ * end of: hence it is the keeper's before the child is let go, and stays there.
+ */
 static int stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err)
 {
-	static const char *const kinds[] = {"stdout", "stderr", "stdin"};
-	int fds[] = {stdio->out.ours, stdio->error.ours, stdio->in_ours};
+	static const char *const kinds[] = {"report", "stdout", "stderr", "stdin"};
+	int fds[] = {instance->birth.report_fd, stdio->out.ours, stdio->error.ours, stdio->in_ours};
+	size_t count = stdio->out.ours < 0 ? 1 : stdio->in_ours < 0 ? 3 : 4;
+	int r = store(instance, kinds, fds, count);
 
+	if (r < 0)
+		return error_code(err, r, "hand its pipes to the keeper");
 	if (stdio->out.ours < 0)
 		return 0;
-	store(instance, kinds, fds, stdio->in_ours >= 0 ? 3 : 2);
 	instance->stdin_fd = TAKE_FD(stdio->in_ours);
 	if (log_pump_add_stream(instance->log, TAKE_FD(stdio->out.ours), LOG_STDOUT, err) < 0)
 		return -err->code;
@@ -150,7 +160,7 @@ static void take_pty(struct instance *instance, int master)
 	struct error err = ERROR_INIT;
 	int copy;
 
-	store(instance, kinds, &master, 1);
+	(void)store(instance, kinds, &master, 1);
 	instance->pty_fd = master;
 	if (instance->foreground) {
 		oneoff_terminal(instance);
@@ -166,7 +176,7 @@ static void take_dns(struct instance *instance, const int *fds)
 	static const char *const kinds[] = {"dns-udp", "dns-tcp"};
 	struct error err = ERROR_INIT;
 
-	store(instance, kinds, fds, 2);
+	(void)store(instance, kinds, fds, 2);
 	if (names_listen(instance, fds[0], fds[1], &err) < 0)
 		log_error("%s: no name server for it: %s", instance->name, err.message);
 	names_announce(instance);
@@ -214,6 +224,7 @@ void start_poll(struct instance *instance)
 			return;
 		case BIRTH_READY:
 			on_ready(instance, &report);
+			container_report_taken(&instance->birth);
 			break;
 		case BIRTH_EXECUTED:
 			start_done(instance);
@@ -235,6 +246,58 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *dat
 	return 0;
 }
 
+/* As if the supervisor before us had come to give them to the keeper. */
+static void keep_ready(struct instance *instance, const struct birth_report *report)
+{
+	static const char *const kinds[] = {"pty", "dns-udp", "dns-tcp"};
+	int fds[] = {report->pty_master, -EBADF, -EBADF};
+
+	for (size_t i = 0; i < report->network_fd_count && i < 2; i++)
+		fds[1 + i] = report->network_fds[i];
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		char name[KEEPER_PORT_NAME_MAX];
+		int old;
+
+		if (fds[i] < 0)
+			continue;
+		(void)store(instance, kinds + i, fds + i, 1);
+		snprintf(name, sizeof(name), "%s:%s", instance->id, kinds[i]);
+		old = keeper_fd_unpack(
+			map_set(&instance->supervisor->keeper_fds, name, keeper_fd_pack(fds[i])));
+		cleanup_close_fd(&old);
+	}
+	container_report_taken(&instance->birth);
+}
+
+enum birth_news start_resume(struct instance *instance, int report_fd)
+{
+	int64_t until_usec = units_monotonic_usec() + START_PATIENCE_USEC;
+	struct birth_report report;
+	struct error err = ERROR_INIT;
+	int news;
+
+	instance->birth.report_fd = report_fd;
+	while ((news = container_report_wait(&instance->birth, until_usec, &report, &err)) ==
+	       BIRTH_READY)
+		keep_ready(instance, &report);
+	if (news == BIRTH_PENDING)
+		return BIRTH_PENDING;
+	start_done(instance);
+	if (news == BIRTH_EXECUTED || news == BIRTH_ORPHANED)
+		return (enum birth_news)news;
+	set_error(instance, err.message);
+	instance->exit_code = news == BIRTH_FAILED ? report.exit_status : 125;
+	return BIRTH_FAILED;
+}
+
+int start_watch(struct instance *instance, struct error *err)
+{
+	int r = sd_event_add_io(instance->supervisor->event, &instance->birth_source,
+				instance->birth.report_fd, EPOLLIN, on_report, instance);
+
+	return r < 0 ? error_code(err, r, "watch the birth") : 0;
+}
+
 /* From here the record knows the process; without that it exits by itself. */
 static int write_down(struct instance *instance, struct error *err)
 {
@@ -250,11 +313,7 @@ static int write_down(struct instance *instance, struct error *err)
 	instance->child = children_add(supervisor->children, instance->pid, instance->start_ticks,
 				       instance_exited, instance);
 	r = state_write(instance, err);
-	if (r < 0)
-		return r;
-	r = sd_event_add_io(supervisor->event, &instance->birth_source, instance->birth.report_fd,
-			    EPOLLIN, on_report, instance);
-	return r < 0 ? error_code(err, r, "watch the birth") : 0;
+	return r < 0 ? r : start_watch(instance, err);
 }
 
 static int clone_and_release(struct instance *instance, struct translation *translation,
@@ -281,9 +340,11 @@ static int clone_and_release(struct instance *instance, struct translation *tran
 /* A start that failed before the child was let go leaves nothing behind. */
 static void undo(struct instance *instance)
 {
-	struct error err = ERROR_INIT;
-
 	if (instance->pid) {
+		char names[KEEPER_PORT_NAME_MAX];
+
+		snprintf(names, sizeof(names), "%s:*", instance->id);
+		keeper_client_drop(instance->supervisor->keeper, names);
 		/* Closing the birth makes it exit; the keeper reaps it, and nobody asks. */
 		children_forget(instance->supervisor->children, instance->child);
 		instance->child = NULL;
@@ -296,10 +357,7 @@ static void undo(struct instance *instance)
 	instance->stdin_fd = -EBADF;
 	log_pump_free(instance->log);
 	instance->log = NULL;
-	if (instance->cgroup && cgroup_remove(instance->cgroup, &err) < 0)
-		log_debug("%s: %s", instance->name, err.message);
-	cgroup_free(instance->cgroup);
-	instance->cgroup = NULL;
+	groups_release(instance);
 	ports_release(instance);
 }
 
@@ -312,6 +370,7 @@ static int prepare(struct instance *instance, struct translation *translation, s
 	image = observe_image(supervisor, instance->image_id, err);
 	if (!image)
 		return -err->code;
+	groups_keep(instance);
 	r = ports_hold(instance, err);
 	if (r == 0)
 		r = translate(instance, image, translation, err);

@@ -5,14 +5,28 @@
 /*
  * start.h - one birth of a container, from its image and service to the running program.
  *
- * The order is what makes it crash-safe: clone, write down pid and start time, store the pipes'
- * read ends at the keeper, and only then let the child go.
+ * The order is what makes it crash-safe: clone, write down pid and start time, store the child's
+ * report and the pipes' read ends at the keeper, and only then let the child go. So a supervisor
+ * that comes later reads in the report whether the program ever ran, and has the descriptors that
+ * nobody had taken out of it yet.
  */
+
+#include "common/units.h"
 
 #include "compose/supervisor/instance.h"
 
+/* A birth that an earlier supervisor began is over within milliseconds, mostly. */
+#define START_PATIENCE_USEC (2 * (int64_t)USEC_PER_SEC)
+
 /* 0: cloned and let go; the state machine hears INSTANCE_EXECUTED or INSTANCE_FAILED. */
 int start_begin(struct instance *instance, struct error *err);
+/*
+ * The same birth for the next supervisor, by its report, which is taken. Waits a moment: EXECUTED,
+ * FAILED (why is noted at the instance), ORPHANED (nothing has run), or PENDING, which is then for
+ * start_watch().
+ */
+enum birth_news start_resume(struct instance *instance, int report_fd);
+int start_watch(struct instance *instance, struct error *err);
 /* Reads what the birth reported so far. */
 void start_poll(struct instance *instance);
 /* Closes what belongs to a birth. */

@@ -15,6 +15,7 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
+#include "compose/supervisor/groups.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
@@ -515,19 +516,6 @@ static struct attachment *attachment_in_trash(struct supervisor *supervisor, con
 	return attachment;
 }
 
-static void remove_cgroup(struct supervisor *supervisor, const char *id)
-{
-	struct cgroup *cgroup = NULL;
-	struct error err = ERROR_INIT;
-
-	if (cgroup_open(supervisor->cgroup_base, id, &cgroup, &err) < 0)
-		return;
-	(void)cgroup_kill(cgroup, &err);
-	if (cgroup_remove(cgroup, &err) < 0)
-		log_debug("container %.12s: %s", id, err.message);
-	cgroup_free(cgroup);
-}
-
 void state_finish_removals(struct supervisor *supervisor)
 {
 	_cleanup_free_ struct attachment **attachments = NULL;
@@ -541,7 +529,7 @@ void state_finish_removals(struct supervisor *supervisor)
 		struct attachment *attachment = attachment_in_trash(supervisor, id);
 
 		ports_forget(supervisor->ports, id);
-		remove_cgroup(supervisor, id);
+		groups_sweep(supervisor, supervisor->cgroup_base, id);
 		if (attachment)
 			*array_add(attachments, count) = attachment;
 	}

@@ -23,6 +23,7 @@
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/exec.h"
 #include "compose/supervisor/executor.h"
+#include "compose/supervisor/groups.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/keeper_client.h"
@@ -101,6 +102,7 @@ static void leave(struct supervisor *supervisor)
 	supervisor->ending = true;
 	if (supervisor->removed && !supervisor->instances.count)
 		state_remove(supervisor);
+	groups_leave(supervisor);
 	remove_runtime_files(supervisor);
 	executor_part(supervisor->executor);
 	keeper_client_end(supervisor->keeper);

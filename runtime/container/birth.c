@@ -69,9 +69,17 @@ static int step_report_ready(struct newborn *self, struct error *err)
 	return 0;
 }
 
+static _Noreturn void leave(const struct newborn *self, const struct birth_message *message)
+{
+	(void)fd_send(self->plan->report_fd, message, sizeof(*message), NULL, 0);
+	_exit(message->exit_status);
+}
+
 /* The parent has written down who we are, or died before it could: then nothing has happened. */
 static int step_wait(struct newborn *self, struct error *err)
 {
+	static const struct birth_message alone = {.kind = BIRTH_MESSAGE_NOT_RELEASED,
+						   .exit_status = 125};
 	char byte;
 	ssize_t n;
 
@@ -79,7 +87,7 @@ static int step_wait(struct newborn *self, struct error *err)
 		n = read(self->plan->release_fd, &byte, 1);
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
-		_exit(125);
+		leave(self, &alone);
 	return 0;
 }
 
@@ -190,8 +198,7 @@ static _Noreturn void fail(struct newborn *self, const struct error *err)
 	struct birth_message message = {
 		.kind = BIRTH_MESSAGE_FAILED, .exit_status = self->exit_status, .error = *err};
 
-	(void)fd_write_all(self->plan->report_fd, &message, sizeof(message));
-	_exit(self->exit_status);
+	leave(self, &message);
 }
 
 /* Decimal digits of a descriptor or -1; no stdio here. */

@@ -33,6 +33,7 @@ enum birth_message_kind {
 	BIRTH_MESSAGE_READY = 1,    /* descriptors come along: pty master first if there is one */
 	BIRTH_MESSAGE_FAILED,       /* error and exit status */
 	BIRTH_MESSAGE_NOT_EXECUTED, /* from pid1/: execve's errno, and the path in error.message */
+	BIRTH_MESSAGE_NOT_RELEASED, /* the parent died before it let us go */
 };
 
 /* pid1/init.c writes the third kind up to error.message's first bytes: keep the layout. */

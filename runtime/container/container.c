@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "common/fd.h"
 #include "common/process.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "runtime/container/birth.h"
 #include "runtime/container/cgroup/cgroup.h"
@@ -289,7 +291,7 @@ int container_report(struct birth *birth, struct birth_report *report, struct er
 	ssize_t n;
 
 	*report = (struct birth_report){.pty_master = -EBADF};
-	n = fd_receive(birth->report_fd, &message, sizeof(message), fds, &count);
+	n = fd_peek(birth->report_fd, &message, sizeof(message), fds, &count);
 	if (n == -EAGAIN)
 		return BIRTH_PENDING;
 	if (n == 0 && birth->release_fd < 0)
@@ -309,8 +311,35 @@ int container_report(struct birth *birth, struct birth_report *report, struct er
 	    (message.kind == BIRTH_MESSAGE_FAILED || message.kind == BIRTH_MESSAGE_NOT_EXECUTED))
 		return take_failure(&message, report, err);
 	report->exit_status = 125;
+	if (n == sizeof(message) && message.kind == BIRTH_MESSAGE_NOT_RELEASED) {
+		error_set(err, ECANCELED, "the supervisor died before it let the process go");
+		return BIRTH_ORPHANED;
+	}
 	error_set(err, EPROTO, "the report of a new process makes no sense");
 	return BIRTH_FAILED;
+}
+
+int container_report_wait(struct birth *birth, int64_t until_usec, struct birth_report *report,
+			  struct error *err)
+{
+	struct pollfd news = {.fd = birth->report_fd, .events = POLLIN};
+
+	for (;;) {
+		int r = container_report(birth, report, err);
+		int64_t left = until_usec - units_monotonic_usec();
+
+		if (r != BIRTH_PENDING || left <= 0)
+			return r;
+		(void)poll(&news, 1, (int)(left / (int64_t)USEC_PER_MSEC) + 1);
+	}
+}
+
+void container_report_taken(struct birth *birth)
+{
+	struct birth_message message;
+
+	/* Without room for them, the descriptors go with it. */
+	(void)recv(birth->report_fd, &message, sizeof(message), MSG_DONTWAIT);
 }
 
 int container_namespace(int pidfd, const char *kind, struct error *err)

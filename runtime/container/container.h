@@ -27,6 +27,7 @@ enum birth_news {
 	BIRTH_READY,    /* descriptors arrived: pty master and/or the network hook's */
 	BIRTH_EXECUTED, /* the program runs */
 	BIRTH_FAILED,   /* @err says why; exit_status is 126, 127 or 125 as Docker has it */
+	BIRTH_ORPHANED, /* nobody let it go before the caller of container_clone() died */
 };
 
 struct birth_report {
@@ -54,10 +55,15 @@ bool container_lacks(const struct container_spec *spec, char *text, size_t size)
 int container_release(struct birth *birth);
 
 /*
- * Reads what the child reported. BIRTH_READY may come once, before BIRTH_EXECUTED or _FAILED, and
- * its descriptors are then in @report. Negative only for our own failures.
+ * Reads what the child reported. BIRTH_READY may come before BIRTH_EXECUTED or _FAILED, with the
+ * descriptors in @report, and comes again until container_report_taken(): a copy of report_fd that
+ * outlives the caller has them for whoever comes after it. Negative only for our own failures.
  */
 int container_report(struct birth *birth, struct birth_report *report, struct error *err);
+void container_report_taken(struct birth *birth);
+/* The same, and waits for news until @until_usec (units_monotonic_usec()). */
+int container_report_wait(struct birth *birth, int64_t until_usec, struct birth_report *report,
+			  struct error *err);
 
 /* Closes what is open; the child, if not released, exits. */
 void birth_done(struct birth *birth);

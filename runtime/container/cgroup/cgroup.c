@@ -10,6 +10,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fs.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -298,6 +299,66 @@ int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct er
 	return 0;
 }
 
+int cgroup_remains(const char *base, const char *id, struct cgroup **ret, struct error *err)
+{
+	struct cgroup *cgroup;
+	int r = new_handle(base, id, &cgroup, err);
+
+	if (r < 0)
+		return r;
+	cgroup->remains = true;
+	if (cgroup->layout->v2.fd >= 0)
+		cgroup->v2 = str_printf("%s%s/%s", cgroup->layout->v2.prefix, cgroup->base, id);
+	for (int i = 0; i < CONTROLLER_COUNT; i++)
+		if (cgroup->layout->v1[i].fd >= 0)
+			cgroup->v1[i] =
+				str_printf(i == CONTROLLER_DEVICES ? "%s.devices/%s" : "%s/%s",
+					   cgroup->base, id);
+	*ret = cgroup;
+	return 0;
+}
+
+static int list_below(int hierarchy, const char *group, char ***ids, struct error *err)
+{
+	_cleanup_strv_ char **names = NULL;
+	int r;
+
+	if (hierarchy < 0 || !exists(hierarchy, group))
+		return 0;
+	r = fs_list(hierarchy, group, &names, err);
+	if (r == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	strv_foreach(name, names) {
+		_cleanup_free_ char *path = str_printf("%s/%s", group, name);
+		struct stat st;
+
+		if (!strv_contains(*ids, name) && fstatat(hierarchy, path, &st, 0) == 0 &&
+		    S_ISDIR(st.st_mode))
+			strv_append(ids, name);
+	}
+	return r;
+}
+
+int cgroup_list(const char *base, char ***ret_ids, struct error *err)
+{
+	const struct cgroup_layout *layout = cgroup_layout(err);
+	_cleanup_free_ char *v2 = NULL, *devices = NULL;
+	int r;
+
+	*ret_ids = NULL;
+	if (!layout)
+		return -err->code;
+	v2 = str_printf("%s%s", layout->v2.prefix, base);
+	devices = str_printf("%s.devices", base);
+	r = list_below(layout->v2.fd, v2, ret_ids, err);
+	for (int i = 0; r >= 0 && i < CONTROLLER_COUNT; i++)
+		r = list_below(layout->v1[i].fd, i == CONTROLLER_DEVICES ? devices : base, ret_ids,
+			       err);
+	return r < 0 ? r : 0;
+}
+
 int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err)
 {
 	unsigned int needed = limits_controllers(resources);
@@ -356,10 +417,28 @@ int cgroup_remove(struct cgroup *cgroup, struct error *err)
 		if (r < 0 && first == 0 && !shared)
 			first = r;
 	}
+	if (cgroup->remains && layout->v1[CONTROLLER_DEVICES].fd >= 0)
+		(void)remove_group(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base, 0);
 	if (first < 0)
 		return error_code(err, first, "control group %s/%s: remove it", cgroup->base,
 				  cgroup->id);
 	return 0;
+}
+
+void cgroup_remove_base(const char *base)
+{
+	struct error err = ERROR_INIT;
+	const struct cgroup_layout *layout = cgroup_layout(&err);
+	_cleanup_free_ char *v2 = NULL, *devices = NULL;
+
+	if (!layout)
+		return;
+	v2 = str_printf("%s%s", layout->v2.prefix, base);
+	devices = str_printf("%s.devices", base);
+	(void)remove_group(layout->v2.fd, v2, strlen(layout->v2.prefix));
+	for (int i = 0; i < CONTROLLER_COUNT; i++)
+		(void)remove_group(layout->v1[i].fd, base, 0);
+	(void)remove_group(layout->v1[CONTROLLER_DEVICES].fd, devices, 0);
 }
 
 bool cgroup_lacks_device_rules(const struct cgroup *cgroup)

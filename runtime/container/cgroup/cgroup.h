@@ -28,6 +28,15 @@ int cgroup_create(const char *base, const char *id, const struct resources_spec 
 		  struct cgroup **ret, struct error *err);
 /* Opens an existing one (after the supervisor was restarted). -ENOENT: there is none. */
 int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct error *err);
+/*
+ * Whatever there may be of it, in any hierarchy, for cgroup_remove() and cgroup_kill(): a crash may
+ * have left a part. Without looking.
+ */
+int cgroup_remains(const char *base, const char *id, struct cgroup **ret, struct error *err);
+/* Names of the groups below BASE, in whichever hierarchy; each once. */
+int cgroup_list(const char *base, char ***ret_ids, struct error *err);
+/* BASE itself, where it is empty. */
+void cgroup_remove_base(const char *base);
 /* Applies limits to a living one. */
 int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err);
 void cgroup_free(struct cgroup *cgroup); /* the handle, not the group */

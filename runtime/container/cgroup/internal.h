@@ -18,6 +18,7 @@ struct cgroup {
 	char *v1[CONTROLLER_COUNT];
 	bool no_device_rules;
 	bool shared_devices; /* v1[DEVICES] is BASE itself, with the default rules */
+	bool remains;        /* of cgroup_remains(): any of the names may lead nowhere */
 };
 
 /* Files of a group below a hierarchy. 0 or more, or -errno. */

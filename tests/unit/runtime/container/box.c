@@ -137,6 +137,7 @@ static enum birth_news await(struct box *box)
 		news = container_report(&box->birth, &report, &box->err);
 		if (news == BIRTH_READY) {
 			box->report = report;
+			container_report_taken(&box->birth);
 			continue;
 		}
 		if (news == BIRTH_PENDING)
