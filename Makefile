@@ -15,8 +15,8 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libnl
 	libnftables-dev libseccomp-dev libcap-dev libarchive-dev libisal-dev \
 	libcurl4-openssl-dev
 DEMO_PACKAGES := curl ca-certificates
-TEST_PACKAGES := libcriterion-dev buildah busybox-static iproute2 iptables nftables valgrind python3 \
-	python3-pytest python3-pytest-xdist python3-pytest-timeout jq skopeo socat tmux procps \
+TEST_PACKAGES := libcriterion-dev buildah busybox-static iproute2 iptables nftables valgrind strace \
+	python3 python3-pytest python3-pytest-xdist python3-pytest-timeout jq skopeo socat tmux procps \
 	util-linux
 
 # A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.

@@ -222,6 +222,30 @@ class Outside:
         return process
 
 
+class CrashPoint:
+    """strace, for its fault injection: see Sandbox.crash_point()."""
+
+    def __init__(self, sandbox, pid, calls, number):
+        self.path = os.path.join(sandbox.base, f"calls-{secrets.token_hex(4)}")
+        inject = ["-e", f"inject={calls}:signal=SIGKILL:when={number}"] if number else []
+        self.process = subprocess.Popen(
+            ["strace", "-qq", "-p", str(pid), "-o", self.path, "-e", f"trace={calls}", *inject],
+            stdin=subprocess.DEVNULL)
+        sandbox.processes.append(self.process)
+        wait_until(lambda: self._traced(pid), 30, "strace has attached")
+
+    def _traced(self, pid):
+        with open(f"/proc/{pid}/status") as file:
+            tracer = re.search(r"^TracerPid:\s*(\d+)", file.read(), re.M).group(1)
+        return int(tracer) == self.process.pid
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        with open(self.path) as file:
+            return sum(1 for line in file if "(" in line and " resumed>" not in line)
+
+
 class Sandbox:
     """One test's machine. See conftest.py for the fixture `berth` that hands it out."""
 
@@ -463,6 +487,11 @@ class Sandbox:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+    def crash_point(self, pid, calls, number=None):
+        """Kills process @pid as it is about to make its @number-th of these system calls (None:
+        not at all). close() gives how many it made."""
+        return CrashPoint(self, pid, calls, number)
 
     # -- nothing may be left --
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The supervisor is killed right before one of its system calls: before each of those that others
+see, one after the other. Whatever it was at, the command ends as if nothing had happened.
+
+A run of the suite takes some of the points; BERTH_TEST_LONG=1 takes them all."""
+import json
+import os
+
+import pytest
+
+# What the world sees of it: processes, messages, files.
+CALLS = "clone3,sendmsg,sendto,recvmsg,write,rename,renameat,renameat2,unlinkat,mkdirat," \
+        "pidfd_send_signal"
+POINTS = 10
+LONG = bool(os.environ.get("BERTH_TEST_LONG"))
+
+BASE = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+SERVICES = {
+    "base": BASE,
+    "web": {"image": "busybox", "init": True, "ports": ["80"], "restart": "always",
+            "command": ["sh", "-c", "echo up; exec sleep 2000"], "volumes": ["data:/data"]},
+    "tty": {"image": "busybox", "init": True, "tty": True, "stop_signal": "SIGKILL",
+            "command": ["sh", "-c", "echo up; exec sleep 2000"]},
+}
+
+
+def bring_up(berth, *services):
+    project = berth.project({"compose.yaml": {"services": SERVICES, "volumes": {"data": {}}}})
+    project.run("up", "-d", *services)
+    [supervisor] = project.supervisor_pids()
+    return project, supervisor
+
+
+def records(berth, project):
+    folder = os.path.join(berth.root, "projects", project.name, "containers")
+    rows = []
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name, "record.json"), encoding="utf-8") as file:
+            rows.append(json.load(file))
+    return {row["service"]: row for row in rows}
+
+
+def sleepers(berth, project, what):
+    """Of this project only: its control groups tell."""
+    found = []
+    for pid, line in berth.inside_processes().items():
+        if line[:2] != ["sleep", what]:
+            continue
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+            if f"/{project.name}/" in file.read():
+                found.append(pid)
+    return found
+
+
+def all_run_once(berth, project, lives=1):
+    berth.wait_until(lambda: sorted((row["Service"], row["State"]) for row in project.ps()) == [
+        (name, "running") for name in sorted(SERVICES)], 30, f"all run: {project.ps()}")
+    assert len(sleepers(berth, project, "1000")) == 1
+    assert len(sleepers(berth, project, "2000")) == 2
+    for name, record in records(berth, project).items():
+        assert record["restarts"] == 0, (name, record)
+    for name in ("web", "tty"):
+        berth.wait_until(lambda: project.run("logs", "--no-log-prefix", name).stdout.split()
+                         == ["up"] * lives, 30, f"{name}: {project.run('logs', name).stdout}")
+    assert project.exec("web", "nslookup", "-type=a", "tty").returncode == 0
+
+
+def up(berth, project):
+    project.run("up", "-d")
+
+
+def restart(berth, project):
+    project.run("restart", "-t", "5", "web", "tty")
+
+
+def recreate(berth, project):
+    project.run("up", "-d", "--force-recreate", "-t", "5", "web", "tty")
+
+
+def execute(berth, project):
+    done = project.run("exec", "-T", "base", "sh", "-c", "echo once; exit 7", check=False)
+    # The client's own descriptors: nothing of what was printed can be lost.
+    assert (done.returncode, done.stdout) == (7, "once\n"), done.stderr
+
+
+def execute_on_terminal(berth, project):
+    terminal = project.pty("exec", "base", "sh", "-c", "echo once; read x; exit $x")
+    terminal.read_until("once", 30)
+    terminal.write("7\n")
+    assert terminal.wait(30) == 7
+    terminal.close()
+
+
+def down(berth, project):
+    project.run("down", "-v", "-t", "5")
+
+
+def all_is_gone(berth, project):
+    assert project.ps() == []
+    assert not sleepers(berth, project, "1000") and not sleepers(berth, project, "2000")
+    assert not os.path.exists(f"{berth.root}/volumes/{project.name}_data")
+    berth.wait_until(lambda: not project.keeper_pids(), 30)
+
+
+SCENARIOS = {
+    "up": (["base"], up, all_run_once),
+    "restart": ([], restart, lambda berth, project: all_run_once(berth, project, 2)),
+    "recreate": ([], recreate, all_run_once),
+    "exec": ([], execute, all_run_once),
+    "exec-tty": ([], execute_on_terminal, all_run_once),
+    "down": ([], down, all_is_gone),
+}
+
+
+def points(total):
+    if LONG:
+        return range(1, total + 1)
+    step = max(1, total // POINTS)
+    return range(1 + step // 2, total + 1, step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_killed_at_each_point_of(berth, name):
+    services, act, check = SCENARIOS[name]
+    project, supervisor = bring_up(berth, *services)
+    trace = berth.crash_point(supervisor, CALLS)
+    act(berth, project)
+    total = trace.close()
+    check(berth, project)
+    project.run("down", "-v", "-t", "0")
+    assert total >= 5
+    for number in points(total):
+        project, supervisor = bring_up(berth, *services)
+        trace = berth.crash_point(supervisor, CALLS, number)
+        try:
+            act(berth, project)
+            trace.close()
+            check(berth, project)
+        except AssertionError as error:
+            raise AssertionError(f"killed at call {number} of {total}: {error}") from error
+        project.run("down", "-v", "-t", "0")
+        # Of all projects before as well: they share this machine.
+        berth.wait_until(lambda: not berth.leftovers(), 30, str(berth.leftovers()))
