@@ -421,8 +421,14 @@ static int session_begin(struct exec_session *session, struct instance *instance
 }
 
 /* The same id once more: its client lost us, not the session. */
-static void answer_again(struct exec_session *session, struct connection *connection)
+static void answer_again(struct exec_session *session, struct connection *connection,
+			 const json_t *request)
 {
+	session->detach = json_get_bool(request, "detach", false);
+	if (session->over && session->detach && !session->err.code) {
+		connection_done(connection, NULL, NULL, 0);
+		return;
+	}
 	if (session->over) {
 		tell_end(session, connection);
 		return;
@@ -448,7 +454,7 @@ void exec_request(struct exec_sessions *sessions, struct connection *connection,
 	char random_id[33];
 
 	if (session) {
-		answer_again(session, connection);
+		answer_again(session, connection, request);
 		goto out;
 	}
 	instance = container_of(sessions->supervisor, request, &err);
@@ -509,7 +515,7 @@ void exec_start(struct instance *instance, const char *id, const json_t *request
 }
 
 int exec_follow(struct exec_sessions *sessions, const char *id, exec_ended *ended, void *context,
-		int *ret_exit_code)
+		int *ret_exit_code, struct error *ret_err)
 {
 	struct exec_session *session = find(sessions, id);
 
@@ -517,6 +523,7 @@ int exec_follow(struct exec_sessions *sessions, const char *id, exec_ended *ende
 		return -ENOENT;
 	if (session->over) {
 		*ret_exit_code = session->exit_code;
+		*ret_err = session->err;
 		return 1;
 	}
 	session->ended = ended;

@@ -40,9 +40,12 @@ typedef void exec_ended(void *context, int exit_code, const struct error *err);
  */
 void exec_start(struct instance *instance, const char *id, const json_t *request, const int *fds,
 		exec_ended *ended, void *context);
-/* After a restart. 0: @ended will be called; 1: it is over, see *ret_exit_code; -ENOENT. */
+/*
+ * After a restart. 0: @ended will be called; 1: it is over, see *ret_exit_code and, if it could not
+ * be started, *ret_err; -ENOENT.
+ */
 int exec_follow(struct exec_sessions *sessions, const char *id, exec_ended *ended, void *context,
-		int *ret_exit_code);
+		int *ret_exit_code, struct error *ret_err);
 void exec_unfollow(struct exec_sessions *sessions, const char *id);
 
 /* The container is gone, and with it what ran in its pid namespace. */

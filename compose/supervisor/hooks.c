@@ -123,6 +123,7 @@ static void go_on(struct instance *instance)
 	struct hook_state *state = &instance->hooks;
 	size_t count;
 	const struct hook *hooks = hooks_of(instance, state->phase, &count);
+	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
 	if (state->next >= count) {
@@ -131,12 +132,12 @@ static void go_on(struct instance *instance)
 	}
 	if (state->session[0]) {
 		int r = exec_follow(instance->supervisor->execs, state->session, ended, instance,
-				    &exit_code);
+				    &exit_code, &err);
 
 		if (r == 0)
 			state->following = true;
 		if (r > 0)
-			ended(instance, exit_code, NULL);
+			ended(instance, exit_code, &err);
 		if (r >= 0)
 			return;
 	}

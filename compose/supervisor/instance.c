@@ -312,7 +312,8 @@ void instance_unborn(struct instance *instance)
 	ports_release(instance);
 	instance->state = instance->finished_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
 	instance->request[0] = '\0';
-	instance->revive = !instance->by_hand;
+	/* In the foreground its client has the descriptors it needs, and asks once more. */
+	instance->revive = !instance->by_hand && !instance->foreground;
 	state_note(instance);
 }
 
