@@ -380,6 +380,34 @@ static int on_due(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static void probe_name(const struct instance *instance, char *name, size_t size)
+{
+	snprintf(name, size, "%s:probe", instance->id);
+}
+
+/* For the next supervisor: it could neither end this probe in time nor tell it from others. */
+static void probe_keep(struct health *health)
+{
+	char name[80];
+	const char *names[] = {name};
+
+	probe_name(health->instance, name, sizeof(name));
+	(void)keeper_client_store(health->instance->supervisor->keeper, names, &health->birth.pidfd,
+				  1);
+}
+
+/* That of the supervisor before us: nobody reads what it says, or would end it. */
+static void end_old_probe(struct instance *instance)
+{
+	_cleanup_close_ int pidfd = -EBADF;
+	char name[80];
+
+	probe_name(instance, name, sizeof(name));
+	pidfd = supervisor_claim_fd(instance->supervisor, name);
+	if (pidfd >= 0)
+		(void)process_pidfd_signal(pidfd, SIGKILL);
+}
+
 static int probe(struct health *health, struct error *err)
 {
 	struct instance *instance = health->instance;
@@ -400,6 +428,7 @@ static int probe(struct health *health, struct error *err)
 	if (r < 0)
 		return r;
 	health->output_fd = TAKE_FD(read_end);
+	probe_keep(health);
 	health->child = children_add(instance->supervisor->children, health->birth.pid,
 				     health->birth.start_ticks, on_probe_ended, health);
 	r = sd_event_add_io(instance->supervisor->event, &health->report, health->birth.report_fd,
@@ -443,6 +472,7 @@ void health_start(struct instance *instance)
 
 	health_free(instance->health);
 	instance->health = NULL;
+	end_old_probe(instance);
 	if (!image)
 		return;
 	health_plan_of(instance->service, image, &plan);

@@ -60,38 +60,60 @@ struct keeper {
 	size_t stored_count;
 	bool listing;
 	size_t list_next;
+	bool full; /* descriptors came that we have no room for; to be said */
 
 	struct keeper_packet *exits; /* not acknowledged yet, in order */
 	size_t exit_count, exit_sent;
 	uint64_t sequence;
 };
 
-static void store_drop_at(struct keeper *keeper, size_t i)
+/* The names are in order: with thousands of containers nothing looks at all of them. */
+static size_t store_find(const struct keeper *keeper, const char *name, size_t length)
 {
-	close(keeper->stored[i].fd);
-	free(keeper->stored[i].name);
-	keeper->stored[i] = keeper->stored[--keeper->stored_count];
+	size_t low = 0, high = keeper->stored_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strncmp(keeper->stored[middle].name, name, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
+/* @name, or with an asterisk at its end all that begin with what is before it. */
 static void store_drop(struct keeper *keeper, const char *name)
 {
 	size_t length = strlen(name);
 	bool prefix = length && name[length - 1] == '*';
+	size_t compared = prefix ? length - 1 : length + 1;
+	size_t first = store_find(keeper, name, compared), end = first;
 
-	for (size_t i = keeper->stored_count; i-- > 0;) {
-		const char *have = keeper->stored[i].name;
-
-		if (prefix ? strncmp(have, name, length - 1) == 0 : strcmp(have, name) == 0)
-			store_drop_at(keeper, i);
+	for (; end < keeper->stored_count; end++) {
+		if (strncmp(keeper->stored[end].name, name, compared) != 0)
+			break;
+		close(keeper->stored[end].fd);
+		free(keeper->stored[end].name);
 	}
+	if (end == first)
+		return;
+	memmove(keeper->stored + first, keeper->stored + end,
+		(keeper->stored_count - end) * sizeof(*keeper->stored));
+	keeper->stored_count -= end - first;
 }
 
 static void store_add(struct keeper *keeper, const char *name, int fd)
 {
 	struct stored *slot;
+	size_t at;
 
 	store_drop(keeper, name);
-	slot = array_add(keeper->stored, keeper->stored_count);
+	at = store_find(keeper, name, strlen(name) + 1);
+	(void)array_add(keeper->stored, keeper->stored_count);
+	slot = keeper->stored + at;
+	memmove(slot + 1, slot, (keeper->stored_count - 1 - at) * sizeof(*slot));
 	slot->name = alloc_string(name);
 	slot->fd = fd;
 }
@@ -161,6 +183,10 @@ static void receive_all(struct keeper *keeper)
 
 		if (size == -EINTR)
 			continue;
+		if (size == -EMFILE) {
+			keeper->full = true;
+			continue;
+		}
 		if (size < (ssize_t)sizeof(packet)) {
 			if (size < 0)
 				return;
@@ -218,6 +244,13 @@ static bool send_all(struct keeper *keeper)
 	while (keeper->listing)
 		if (send_stored(keeper) < 0)
 			return true;
+	if (keeper->full) {
+		struct keeper_packet packet = {.type = KEEPER_FULL};
+
+		if (fd_send(keeper->ours, &packet, sizeof(packet), NULL, 0) < 0)
+			return true;
+		keeper->full = false;
+	}
 	return false;
 }
 

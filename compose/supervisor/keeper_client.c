@@ -21,6 +21,7 @@ struct keeper_client {
 	sd_event_source *source;
 	uint64_t handled; /* sequence of the last exit that the handler was given */
 	uint64_t acknowledged;
+	bool full; /* it had no room, and nothing was dropped since */
 };
 
 int keeper_client_new(int fd, keeper_exit_handler *on_exit, void *context,
@@ -131,6 +132,13 @@ static int receive_one(struct keeper_client *keeper, struct map *ret_fds)
 			handle_exit(keeper, &packet);
 		if (packet.type == KEEPER_LISTED)
 			return 1;
+		if (packet.type == KEEPER_FULL) {
+			log_error("the keeper has reached its limit of open files: a container "
+				  "begun just now would lose its output with this supervisor; no "
+				  "other is started before one has ended (raise the hard limit: "
+				  "ulimit -Hn, LimitNOFILE=)");
+			keeper->full = true;
+		}
 	}
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
@@ -205,6 +213,8 @@ int keeper_client_store(struct keeper_client *keeper, const char *const *names, 
 		return 0;
 	if (count > FD_PASS_MAX)
 		return -E2BIG;
+	if (keeper->full)
+		return -EMFILE;
 	for (size_t i = 0; i < count; i++) {
 		size_t length = strlen(names[i]);
 
@@ -229,6 +239,7 @@ void keeper_client_drop(struct keeper_client *keeper, const char *name)
 		return;
 	memcpy(text, name, length);
 	text[length] = '\n';
+	keeper->full = false;
 	(void)send_patiently(keeper, KEEPER_DROP, text, length + 1, NULL, 0);
 }
 

@@ -26,6 +26,7 @@ enum keeper_packet_type {
 	KEEPER_FDS = 64,
 	KEEPER_LISTED,
 	KEEPER_EXITED,
+	KEEPER_FULL, /* descriptors of a KEEPER_STORE are lost: the limit of open files */
 };
 
 struct keeper_packet {

@@ -122,8 +122,10 @@ def test_dead_health_command(berth):
 
 
 def test_out_of_memory_is_reported(berth):
-    project = one(berth, sh("head -c 200m /dev/zero | tail", mem_limit="16m", memswap_limit="16m"))
-    row = project.wait_state("a", "exited", 20)
+    # The check never passes: `up --wait` waits for it until the kernel has done its work.
+    project = one(berth, sh("head -c 200m /dev/zero | tail", mem_limit="16m", memswap_limit="16m",
+                            healthcheck={"test": ["CMD", "false"], "interval": "1h"}))
+    row = project.wait_state("a", "exited", 60)
     assert row["Status"].startswith("Exited (") and row["Status"].endswith("ago (OOM killed)")
     assert "the kernel killed it for lack of memory" in open(
         f"{project.runtime_dir}/supervisor.log", encoding="utf-8").read()

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kill -9 of the supervisor, the client, the keeper, at any moment: nothing is lost."""
+import os
 import random
+import resource
+import subprocess
 import time
 
 import pytest
@@ -151,7 +154,9 @@ def test_two_ups_at_once(berth):
         out, err = client.communicate(timeout=30)
         assert client.returncode == 0, err
     assert len(project.ps()) == 5
-    assert len(berth.inside_processes()) == len({*berth.pids_of("sleep", "1000")}) + 2
+    # A keeper that came too late, and what tidies up, may be on their way out.
+    berth.wait_until(lambda: len(berth.inside_processes())
+                     == len({*berth.pids_of("sleep", "1000")}) + 2, 30)
 
 
 def test_up_and_down_at_once(berth):
@@ -211,3 +216,89 @@ def test_image_that_vanishes(berth):
     assert in_use.returncode == 1
     assert "a container uses it" in in_use.stderr
     assert project.container("a")["State"] == "running"
+
+
+def test_a_hanging_probe_does_not_outlive_its_supervisor(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "healthcheck": {
+        "test": ["CMD", "sleep", "3000"], "timeout": "1h", "interval": "1h"}}}}})
+    project.run("up", "-d")
+    for _ in range(2):
+        berth.wait_until(lambda: len(berth.pids_of("sleep", "3000")) == 1, 30)
+        before = berth.pids_of("sleep", "3000")
+        kill_supervisor(berth, project)
+        berth.wait_until(lambda old=before: len(berth.pids_of("sleep", "3000")) == 1
+                         and berth.pids_of("sleep", "3000") != old, 30, "another one at work")
+
+
+@pytest.mark.parametrize("number", (1, 2, 3))
+def test_killed_while_it_rotates_a_log(berth, number):
+    project = berth.project({"compose.yaml": {"services": {"a": sh(
+        "read x; seq 1 30000; sleep 1000", init=True, stdin_open=True,
+        logging={"options": {"max-size": "100k", "max-file": "50"}})}}})
+    project.run("up", "-d")
+    [supervisor] = project.supervisor_pids()
+    trace = berth.crash_point(supervisor, "rename,renameat,renameat2", number)
+    attached = project.popen("attach", "a", stdin=subprocess.PIPE)
+    attached.stdin.write("go\n")
+    attached.stdin.flush()
+    berth.wait_until(lambda: project.supervisor_pids() not in ([], [supervisor]), 30, "was killed")
+    trace.close()
+
+    def lines():
+        return project.run("logs", "--no-log-prefix").stdout.split()
+
+    berth.wait_until(lambda: lines()[-1:] == ["30000"], 60)
+    assert lines() == [str(n) for n in range(1, 30001)]
+    attached.kill()
+    attached.communicate()
+
+
+@pytest.mark.parametrize("command", (["up"], ["logs", "-f"], ["exec", "a", "sleep", "3000"],
+                                     ["attach", "b"]))
+def test_client_killed_with_a_stream_in_its_hands(berth, command):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh("echo ready; exec sleep 1000", init=True),
+        "b": sh("echo ready; read x; echo got $$x; exec sleep 1000", init=True, tty=True,
+                stdin_open=True)}}})
+    if command != ["up"]:
+        project.run("up", "-d")
+    terminal = project.pty(*command)
+    if command[0] in ("up", "logs"):
+        terminal.read_until("ready", 30)
+    if command[0] == "exec":
+        berth.wait_until(lambda: berth.pids_of("sleep", "3000"), 30)
+    if command[0] == "attach":
+        terminal.write("it\r")
+        terminal.read_until("got it", 30)
+    supervisors = project.supervisor_pids()
+    berth.kill(terminal.process.inner_pid())
+    terminal.close()
+    assert {row["Service"]: row["State"] for row in project.ps()} == {"a": "running",
+                                                                      "b": "running"}
+    assert project.exec("a", "echo", "hi").stdout == "hi\n"
+    assert project.supervisor_pids() == supervisors
+    # As with the engine: what runs in the container is not its client's.
+    assert len(berth.pids_of("sleep", "3000")) == (1 if command[0] == "exec" else 0)
+    assert "ready" in project.run("logs", "b").stdout
+
+
+def test_a_keeper_that_has_no_room(berth):
+    services = {f"s{n}": SLEEP for n in range(3)}
+    project = berth.project({"compose.yaml": {"services": services}})
+    project.run("up", "-d", "s0")
+    [keeper] = project.keeper_pids()
+    used = len(os.listdir(f"/proc/{keeper}/fd"))
+    limits = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (used + 1, limits[1]))
+    project.run("up", "-d", "s1", check=False)
+    done = project.run("up", "-d", "s2", check=False)
+    assert done.returncode == 1
+    assert "Too many open files" in done.stderr, done.stderr
+    with open(f"{project.runtime_dir}/supervisor.log", encoding="utf-8") as file:
+        assert "raise the hard limit" in file.read()
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, limits)
+    project.run("rm", "-sf", "s1")
+    project.run("up", "-d")
+    kill_supervisor(berth, project)
+    assert all(row["State"] == "running" for row in project.ps())
+    assert len(project.ps()) == 3
