@@ -12,12 +12,13 @@
 
 /* One a line, so that two that are added side by side do not meet. */
 /* clang-format off */
-extern const struct command command_alpha, command_attach, command_build, command_commit, command_complete, command_completion, command_config, command_cp, command_create, command_down, command_events, command_exec, command_export, command_graph, command_image, command_images, command_kill, command_logs, command_ls, command_manual, command_pause, command_plan, command_port, command_ps, command_restart, command_rm, command_run, command_scale, command_start, command_stats, command_stop, command_top, command_unpause, command_up, command_version, command_volumes, command_wait;
+extern const struct command command_alpha, command_attach, command_build, command_builder, command_commit, command_complete, command_completion, command_config, command_cp, command_create, command_down, command_events, command_exec, command_export, command_graph, command_image, command_images, command_kill, command_logs, command_ls, command_manual, command_pause, command_plan, command_port, command_ps, command_restart, command_rm, command_run, command_scale, command_start, command_stats, command_stop, command_top, command_unpause, command_up, command_version, command_volumes, command_wait;
 
 const struct command *const commands[] = {
 	&command_alpha,
 	&command_attach,
 	&command_build,
+	&command_builder,
 	&command_commit,
 	&command_complete,
 	&command_completion,

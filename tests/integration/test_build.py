@@ -155,6 +155,22 @@ def test_cache(berth):
     assert "CACHED" not in build(berth, "--no-cache", "-t", "x", path).stderr
 
 
+def test_prune(berth):
+    path = context(berth, Dockerfile="FROM busybox\nRUN echo 1 > /one\n"
+                                     "RUN --mount=type=cache,target=/c echo 2 > /two\n")
+    build(berth, "-t", "x", path)
+    assert "RUN echo 1 > /one" in berth.run("builder", "du").stdout
+    berth.run("builder", "prune", "--filter", "until=1h")
+    assert build(berth, "-t", "x", path).stderr.count("CACHED") == 2
+    assert "Deleted 2 entries" in berth.run("builder", "prune").stdout
+    assert "CACHED" not in build(berth, "-t", "y", path).stderr
+    berth.run("image", "rm", "x", "y")  # what the cache needs stays
+    assert build(berth, "-t", "x", path).stderr.count("CACHED") == 2
+    berth.run("image", "rm", "x")
+    assert "Deleted 3 entries" in berth.run("builder", "prune", "-a").stdout
+    assert len([n for n in os.listdir(f"{berth.root}/layers") if ".json" not in n]) == 1
+
+
 def test_source_date_epoch(berth):
     path = context(berth, Dockerfile="FROM busybox\nRUN echo x > /x; mkdir /d\nCOPY a /a\n", a="1")
     ids = {build(berth, "--no-cache", "-q", "--build-arg", "SOURCE_DATE_EPOCH=1000000", "-t", "x",
