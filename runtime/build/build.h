@@ -17,7 +17,9 @@
 #include "runtime/build/ignore.h"
 #include "runtime/image/store.h"
 
-#define BUILD_CGROUP_BASE "berth-build"
+/* Each step's own: an empty parent that builds share would be removed under another's feet. */
+#define BUILD_CGROUP_BASE     "berth-build-%.12s"
+#define BUILD_CGROUP_BASE_MAX 32
 
 /* A stack of layers; the topmost one stands for all. NULL: nothing at all (scratch). */
 struct tree {

@@ -651,10 +651,12 @@ static void sweep_runs_here(int dir)
 		_cleanup_free_ char *path = str_printf("runs/%s", name);
 		_cleanup_close_ int fd = openat(dir, path, O_RDWR | O_CLOEXEC);
 		struct cgroup *cgroup = NULL;
+		char base[BUILD_CGROUP_BASE_MAX];
 
+		snprintf(base, sizeof(base), BUILD_CGROUP_BASE, name);
 		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 			continue;
-		if (cgroup_open(BUILD_CGROUP_BASE, name, &cgroup, &err) == 0)
+		if (cgroup_open(base, name, &cgroup, &err) == 0)
 			(void)cgroup_remove(cgroup, &err);
 		cgroup_free(cgroup);
 		(void)unlinkat(dir, path, 0);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -156,9 +157,10 @@ static int make_cgroup(struct step_room *room, struct error *err)
 {
 	const struct resources_spec resources = {.memory_bytes = room->build->options->memory_bytes,
 						 .memory_swappiness = -1};
+	char base[BUILD_CGROUP_BASE_MAX];
 
-	return cgroup_create(BUILD_CGROUP_BASE, room->step->id, &resources, &room->step->cgroup,
-			     err);
+	snprintf(base, sizeof(base), BUILD_CGROUP_BASE, room->step->id);
+	return cgroup_create(base, room->step->id, &resources, &room->step->cgroup, err);
 }
 
 static void drop_cgroup(struct step *step)
