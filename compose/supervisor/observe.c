@@ -416,12 +416,19 @@ static json_t *mounts_of(const struct instance *instance)
 	return rows;
 }
 
+/* As Docker shows it: arguments with a space in them stand in quotes, the program does not. */
 static char *command_text(const struct instance *instance, const struct image *image)
 {
 	static const struct image none = {0};
 	_cleanup_strv_ char **words = translate_arguments(instance->service, image ? image : &none);
+	_cleanup_strbuf_ struct strbuf text = {0};
 
-	return strv_join(words, " ");
+	strv_foreach(word, words) {
+		bool quoted = text.length && strchr(word, ' ');
+
+		strbuf_addf(&text, quoted ? "%s'%s'" : "%s%s", text.length ? " " : "", word);
+	}
+	return strbuf_take(&text);
 }
 
 static json_t *log_of(const struct instance *instance)

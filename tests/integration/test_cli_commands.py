@@ -57,6 +57,17 @@ def test_wait_prints_the_id(berth):
     assert waiting.returncode == 137
 
 
+def test_the_command_as_docker_shows_it(berth):
+    """Arguments with a space in them stand in quotes."""
+    words = ["sh", "-c", "sleep 1000 & wait", "a b"]
+    project = berth.project(stack(a={"image": "busybox", "command": words, "init": True}))
+    project.run("up", "-d")
+    row = json.loads(project.run("ps", "--format", "json").stdout)
+    assert row["Command"] == '"sh -c \'sleep 1000 &…"'
+    row = json.loads(project.run("ps", "--no-trunc", "--format", "json").stdout)
+    assert row["Command"] == '"sh -c \'sleep 1000 & wait\' \'a b\'"'
+
+
 def test_orphans_and_their_variables(berth):
     project = berth.project(stack(a=SLEEP, b=SLEEP))
     project.run("up", "-d")
