@@ -8,6 +8,17 @@
 
 #include "compose/model/shapes.h"
 
+/* Its decoding failed: it may be half of what it is to be. */
+static bool is_broken(const struct loader *l, const char *kinds, const char *key)
+{
+	char path[300];
+
+	if (!l->broken.count)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s.%s", kinds, key);
+	return map_get(&l->broken, path);
+}
+
 static const struct position *at_service(const struct loader *l, const struct service *service,
 					 const char *attribute)
 {
@@ -56,10 +67,25 @@ static void check_build(struct loader *l, const struct service *service)
 	}
 }
 
+/* `networks:` is no mapping: what it was to define is not known. */
+static bool is_unknown(const struct loader *l, const char *kind)
+{
+	char kinds[16];
+	const struct node *section;
+
+	(void)snprintf(kinds, sizeof(kinds), "%ss", kind);
+	section = node_get(l->root, kinds);
+	return section && section->kind != NODE_MAPPING;
+}
+
 static void undefined(struct loader *l, const struct service *service, const char *attribute,
 		      const char *kind, const char *name, const char *const *known, size_t count)
 {
-	const char *meant = l->report.count < REPORT_MAX ? str_suggest(name, known, count) : NULL;
+	const char *meant;
+
+	if (is_unknown(l, kind))
+		return;
+	meant = l->report.kept < REPORT_MAX ? str_suggest(name, known, count) : NULL;
 
 	report_add(&l->report, loader_at(l, "services", service->name, attribute, name, NULL),
 		   "service \"%s\" refers to undefined %s %s: invalid compose project%s%s%s",
@@ -211,7 +237,7 @@ static void undefined_service(struct loader *l, const struct service *service, c
 	const char *meant = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->service_count && l->report.count < REPORT_MAX; i++)
+	for (size_t i = 0; i < p->service_count && l->report.kept < REPORT_MAX; i++)
 		if (&p->services[i] != service)
 			known[n++] = p->services[i].name;
 	meant = str_suggest(name, known, n);
@@ -439,11 +465,14 @@ static void check_objects(struct loader *l)
 	const struct project *p = l->project;
 
 	for (size_t i = 0; i < p->secret_count; i++)
-		check_file_object(l, "secret", "secrets", &p->secrets[i]);
+		if (!is_broken(l, "secrets", p->secrets[i].key))
+			check_file_object(l, "secret", "secrets", &p->secrets[i]);
 	for (size_t i = 0; i < p->config_count; i++)
-		check_file_object(l, "config", "configs", &p->configs[i]);
+		if (!is_broken(l, "configs", p->configs[i].key))
+			check_file_object(l, "config", "configs", &p->configs[i]);
 	for (size_t i = 0; i < p->model_count; i++)
-		check_model(l, &p->models[i]);
+		if (!is_broken(l, "models", p->models[i].key))
+			check_model(l, &p->models[i]);
 	for (size_t i = 0; i < p->network_count; i++)
 		if (p->networks[i].external)
 			check_external(l, "networks", p->networks[i].key);
@@ -459,6 +488,8 @@ void check_project(struct loader *l)
 	for (size_t i = 0; i < p->service_count; i++) {
 		const struct service *service = &p->services[i];
 
+		if (is_broken(l, "services", service->name))
+			continue;
 		check_image(l, service);
 		check_build(l, service);
 		check_models(l, service);

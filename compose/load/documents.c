@@ -67,6 +67,12 @@ int documents_parse(struct scope *scope, char *const *files, struct yaml_documen
 	*ret = documents;
 	strv_foreach(file, files) {
 		r = parse_file(scope, file, &documents[i++], err);
+		/* Who asked for the file says where, if it is not there. */
+		if (r < 0 && !scope->alone && (err->where[0] || !scope->parent)) {
+			scope->l->incomplete = true;
+			yaml_documents_done(&documents[i - 1]);
+			r = loader_failure(scope->l, err);
+		}
 		if (r < 0)
 			break;
 	}

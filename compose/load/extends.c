@@ -21,6 +21,7 @@
 struct extendable {
 	struct scope scope;
 	struct node *root;
+	struct error failure;       /* why there is no root */
 	const struct node *earlier; /* what the documents before this one gave; may be NULL */
 	char *directory;
 };
@@ -44,6 +45,14 @@ void extendable_free(struct extendable *file)
 static int resolve(struct extendable *file, struct node *service, const struct link *from,
 		   struct error *err);
 
+static int open_failed(const struct extendable *file, const struct node *name, struct error *err)
+{
+	*err = file->failure;
+	if (err->code == ENOENT && !err->where[0])
+		return error_at(err, &name->at, "%s", file->failure.message);
+	return -err->code;
+}
+
 /* Loaded once, however many extend its services; only its services matter. */
 static int open_file(struct extendable *user, const struct node *name, struct extendable **ret,
 		     struct error *err)
@@ -57,8 +66,10 @@ static int open_file(struct extendable *user, const struct node *name, struct ex
 	int r;
 
 	*ret = file;
-	if (file)
+	if (file && !file->failure.code)
 		return 0;
+	if (file)
+		return open_failed(file, name, err);
 	file = new (struct extendable);
 	file->directory =
 		slash > path ? alloc_string_n(path, (size_t)(slash - path)) : alloc_string("/");
@@ -70,13 +81,11 @@ static int open_file(struct extendable *user, const struct node *name, struct ex
 	};
 	map_set(&l->extended, key, file);
 	r = l->load_files(&file->scope, files, &file->root, err);
-	if (r == -ENOENT && !err->where[0]) {
-		struct error inner = *err;
-
-		return error_at(err, &name->at, "%s", inner.message);
-	}
 	*ret = file;
-	return r;
+	if (r >= 0)
+		return r;
+	file->failure = *err;
+	return open_failed(file, name, err);
 }
 
 static int not_found(const struct extendable *file, const struct node *service,
@@ -166,6 +175,15 @@ static int find_base(struct extendable *file, const struct node *service,
 	return base && base->kind == NODE_MAPPING ? resolve(file, base, way, err) : 0;
 }
 
+static int too_much(const struct node *service, struct error *err)
+{
+	(void)error_at(err, &service->key_at,
+		       "services.%s.extends: too much is extended: more than %d values",
+		       service->key, COPIES_MAX);
+	err->code = E2BIG;
+	return -E2BIG;
+}
+
 static int put_on_base(struct loader *l, struct node *service, const struct node *base,
 		       struct error *err)
 {
@@ -173,9 +191,7 @@ static int put_on_base(struct loader *l, struct node *service, const struct node
 
 	l->copies += node_count(base) + node_count(service);
 	if (l->copies > COPIES_MAX)
-		return error_at(err, &service->key_at,
-				"services.%s.extends: too much is extended: more than %d values",
-				service->key, COPIES_MAX);
+		return too_much(service, err);
 	trace_extends(l, service, base);
 	copy = node_copy(base);
 	over = node_copy(service);
@@ -193,7 +209,8 @@ static int put_on_base(struct loader *l, struct node *service, const struct node
 static int resolve(struct extendable *file, struct node *service, const struct link *from,
 		   struct error *err)
 {
-	const struct node *extends = node_get(service, "extends"), *base = NULL;
+	struct node *extends = node_get(service, "extends");
+	const struct node *base = NULL;
 	const struct link way = {from, service, from ? from->length + 1 : 1};
 	int r;
 
@@ -203,13 +220,27 @@ static int resolve(struct extendable *file, struct node *service, const struct l
 		return error_at(err, &extends->at,
 				"services.%s.extends: a chain of more than %d services",
 				service->key, CHAIN_MAX);
+	if (extends->broken)
+		return error_set(err, ECANCELED, "services.%s: cannot be extended", service->key);
 	r = check_form(service, extends, err);
 	if (r >= 0)
 		r = find_base(file, service, extends, &way, &base, err);
 	if (r >= 0 && base->kind != NODE_MAPPING)
-		return error_at(err, &base->at, "services.%s must be a mapping, not %s", base->key,
-				node_kind_name(base));
-	return r < 0 ? r : put_on_base(file->scope.l, service, base, err);
+		r = error_at(err, &base->at, "services.%s must be a mapping, not %s", base->key,
+			     node_kind_name(base));
+	if (r >= 0)
+		return put_on_base(file->scope.l, service, base, err);
+	extends->broken = true;
+	return r;
+}
+
+/* It is left as it is, and the other services are looked at. */
+static int give_up(struct loader *l, const struct node *service, const struct error *err)
+{
+	_cleanup_free_ char *path = str_printf("services.%s", service->key);
+
+	map_set(&l->broken, path, l);
+	return err->code == ECANCELED ? 0 : loader_failure(l, err);
 }
 
 int extends_apply(struct scope *scope, struct node *document, const struct node *earlier,
@@ -224,7 +255,12 @@ int extends_apply(struct scope *scope, struct node *document, const struct node 
 		int r = service->kind == NODE_MAPPING ? resolve(&file, service, NULL, err) : 0;
 
 		if (r < 0)
+			r = give_up(scope->l, service, err);
+		if (r < 0)
 			return r;
 	}
+	node_foreach(service, services)
+		if (node_get(service, "extends") && node_get(service, "extends")->broken)
+			node_remove(service, "extends");
 	return 0;
 }

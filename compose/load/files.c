@@ -55,6 +55,7 @@ int files_read(struct loader *l, const char *path, size_t limit, struct source *
 				 FILES_MAX);
 	source = source_new(name, strcmp(path, "-") ? path : NULL);
 	*array_add(l->sources, l->source_count) = source;
+	source->number = l->source_count;
 	if (!source->path)
 		r = read_stdin(source, limit, err);
 	else

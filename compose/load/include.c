@@ -254,10 +254,18 @@ int include_apply(struct scope *scope, struct node **document, struct error *err
 			include = node_take(*document, i);
 	if (!include || include->kind == NODE_NULL || include->tag == NODE_RESET)
 		return 0;
-	if (include->kind != NODE_SEQUENCE)
-		return error_at(err, &include->at, "include must be a list, not %s",
-				node_kind_name(include));
-	for (size_t i = 0; i < include->count && r >= 0; i++)
+	if (include->kind != NODE_SEQUENCE) {
+		scope->l->incomplete = true;
+		(void)error_at(err, &include->at, "include must be a list, not %s",
+			       node_kind_name(include));
+		return loader_failure(scope->l, err);
+	}
+	for (size_t i = 0; i < include->count && r >= 0; i++) {
 		r = include_one(scope, include->items[i], document, err);
+		if (r >= 0)
+			continue;
+		scope->l->incomplete = true;
+		r = loader_failure(scope->l, err);
+	}
 	return r;
 }

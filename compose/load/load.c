@@ -41,6 +41,8 @@ static int find_name(struct loader *l, struct error *err)
 	scope = loader_scope(l);
 	r = documents_parse(&scope, l->files, &documents, err);
 	if (r >= 0)
+		r = report_result(&l->report, err);
+	if (r >= 0)
 		r = name_project(l, documents, strv_length(l->files), err);
 	documents_free(documents, l->files);
 	return r;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/load/loader.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
@@ -94,6 +95,33 @@ const struct position *loader_at(const struct loader *l, const char *key, ...)
 	}
 	va_end(keys);
 	return at;
+}
+
+struct position loader_position(const struct loader *l, const char *where)
+{
+	struct position at = {0};
+
+	for (size_t i = 0; i < l->source_count && *where; i++) {
+		const struct source *source = l->sources[i];
+		size_t length = strlen(source->name);
+
+		if (strncmp(where, source->name, length) ||
+		    sscanf(where + length, ":%u:%u", &at.line, &at.column) != 2)
+			continue;
+		at.source = source;
+		return at;
+	}
+	return (struct position){0};
+}
+
+int loader_failure(struct loader *l, const struct error *err)
+{
+	struct position at = loader_position(l, err->where);
+
+	if (err->code == E2BIG || err->code == EFBIG)
+		return -err->code;
+	report_error(&l->report, &at, err);
+	return 0;
 }
 
 void loader_problem(struct loader *l, const struct position *at, const char *format, ...)

@@ -52,6 +52,8 @@ struct loader {
 	size_t copies;       /* nodes that extends added */
 	struct trace *trace; /* NULL: nobody asks */
 	struct map warned;   /* variables whose absence was told */
+	struct map broken;   /* "services.web": something is wrong with it already */
+	bool incomplete;     /* a part of the project could not be read at all */
 	char *working_dir;   /* the client's, absolute */
 	char *directory;     /* the project's, absolute */
 	char **files;        /* absolute paths, or "-" */
@@ -71,6 +73,13 @@ char *loader_path(const struct loader *l, const char *base, const char *path);
 /* Where the file says it: the deepest of these that is there. Keys end with NULL. */
 const struct position *loader_at(const struct loader *l, const char *key, ...)
 	__attribute__((sentinel));
+/*
+ * A part of the project cannot be read: that is told, and the load goes on with the others, to find
+ * what else is wrong. A limit that was passed ends it: then the error is returned.
+ */
+int loader_failure(struct loader *l, const struct error *err);
+/* Back from "compose.yaml:7:9" to the place. */
+struct position loader_position(const struct loader *l, const char *where);
 /* "... : invalid compose project" at the position. */
 void loader_problem(struct loader *l, const struct position *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -35,6 +35,7 @@ void pipeline_done(struct loader *l)
 	map_done(&l->extended, NULL);
 	map_done(&l->variables, free);
 	map_done(&l->warned, NULL);
+	map_done(&l->broken, NULL);
 	free(l->working_dir);
 	free(l->directory);
 	strv_free(l->files);
@@ -43,20 +44,42 @@ void pipeline_done(struct loader *l)
 	report_done(&l->report);
 }
 
-int pipeline_read(struct loader *l, struct error *err)
+static int find_name(struct loader *l, const struct yaml_documents *documents, struct error *err)
+{
+	size_t count = strv_length(l->files);
+	int r = name_project(l, documents, count, err);
+
+	if (r >= 0 || !err->where[0])
+		return r;
+	for (size_t i = 0; i < count; i++)
+		for (size_t n = 0; n < documents[i].count; n++)
+			if (node_get(documents[i].items[n], "name"))
+				node_get(documents[i].items[n], "name")->broken = true;
+	if (!l->name)
+		l->name = alloc_string("project");
+	return loader_failure(l, err);
+}
+
+/* Fails only where it makes no sense to go on; what else is wrong stands in the report. */
+static int read_tree(struct loader *l, struct error *err)
 {
 	struct scope scope = loader_scope(l);
 	struct yaml_documents *documents = NULL;
 	int r = documents_parse(&scope, l->files, &documents, err);
 
 	if (r >= 0)
-		r = name_project(l, documents, strv_length(l->files), err);
+		r = find_name(l, documents, err);
 	if (r >= 0)
 		r = documents_merge(&scope, documents, l->files, &l->root, err);
-	if (r >= 0)
-		r = report_result(&l->report, err);
 	documents_free(documents, l->files);
 	return r;
+}
+
+int pipeline_read(struct loader *l, struct error *err)
+{
+	int r = read_tree(l, err);
+
+	return r < 0 ? r : report_result(&l->report, err);
 }
 
 static char *resolve(void *data, const struct position *at, const char *path)
@@ -68,7 +91,7 @@ static char *resolve(void *data, const struct position *at, const char *path)
 	return loader_path(l, base, path);
 }
 
-static int decode_tree(struct loader *l, struct error *err)
+static void decode_tree(struct loader *l)
 {
 	struct decoder decoder = {
 		.report = &l->report,
@@ -76,6 +99,7 @@ static int decode_tree(struct loader *l, struct error *err)
 		.warn_data = l->options->warn_data,
 		.resolve = l->options->no_path_resolution ? NULL : resolve,
 		.resolve_data = l,
+		.broken = &l->broken,
 	};
 
 	l->project = project_new();
@@ -85,14 +109,17 @@ static int decode_tree(struct loader *l, struct error *err)
 	l->project->working_dir = alloc_string(l->directory);
 	l->project->config_files = strv_dup(l->files);
 	l->project->env_files = strv_dup(l->env_files);
-	return report_result(&l->report, err);
 }
 
-static int check(struct loader *l, struct error *err)
+/* What a missing part would have said is not held against the others. */
+static void check(struct loader *l)
 {
+	if (l->incomplete)
+		return;
+	if (!l->options->no_normalize)
+		normalize_project(l);
 	if (!l->options->no_consistency)
 		check_project(l);
-	return report_result(&l->report, err);
 }
 
 int pipeline_find(struct loader *l, struct error *err)
@@ -111,14 +138,14 @@ static int run(struct loader *l, struct error *err)
 		return r;
 	if (!l->files)
 		return error_set(err, ENOENT, "no configuration file provided: not found");
-	r = pipeline_read(l, err);
-	if (r >= 0)
-		r = decode_tree(l, err);
+	r = read_tree(l, err);
 	if (r < 0)
 		return r;
-	if (!l->options->no_normalize)
-		normalize_project(l);
-	r = check(l, err);
+	if (l->root) {
+		decode_tree(l);
+		check(l);
+	}
+	r = report_result(&l->report, err);
 	if (r >= 0)
 		r = select_services(l, err);
 	if (r >= 0 && !l->options->no_env_resolution)
@@ -126,34 +153,12 @@ static int run(struct loader *l, struct error *err)
 	return r;
 }
 
-/* Back from "compose.yaml:7:9" to the place. */
-static struct position position_of(const struct loader *l, const char *where)
-{
-	struct position at = {0};
-
-	for (size_t i = 0; i < l->source_count && *where; i++) {
-		const struct source *source = l->sources[i];
-		size_t length = strlen(source->name);
-
-		if (strncmp(where, source->name, length) ||
-		    sscanf(where + length, ":%u:%u", &at.line, &at.column) != 2)
-			continue;
-		at.source = source;
-		return at;
-	}
-	return (struct position){0};
-}
-
-/* An error that ended a step stands behind those that did not, unless it is one of them. */
 char *pipeline_report(struct loader *l, const struct error *err)
 {
-	struct position at = position_of(l, err->where);
-	const struct error *first = &l->report.first;
+	struct position at = loader_position(l, err->where);
 
-	if (!l->report.count || strcmp(first->message, err->message) ||
-	    strcmp(first->where, err->where))
-		report_error(&l->report, &at, err);
-	return strbuf_take(&l->report.text);
+	report_error(&l->report, &at, err);
+	return report_text(&l->report);
 }
 
 int pipeline_run(struct loader *l, char **ret_report, struct error *err)

@@ -52,6 +52,8 @@ void decode_problem(struct decoder *d, const struct node *node, const char *form
 	char path[200], message[256];
 	va_list args;
 
+	if (node->broken)
+		return;
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);

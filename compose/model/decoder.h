@@ -26,7 +26,8 @@ struct decoder {
 		size_t index;
 	} path[DECODER_DEPTH_MAX];
 	unsigned int depth;
-	size_t ports; /* so far, in the whole project: a range is short to write */
+	struct map *broken; /* paths of the objects in which something is wrong; may be NULL */
+	size_t ports;       /* so far, in the whole project: a range is short to write */
 };
 
 void decoder_push(struct decoder *d, const char *key);

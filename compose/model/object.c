@@ -79,8 +79,7 @@ static void unknown_attribute(struct decoder *d, const struct node *child,
 
 	for (size_t i = 0; i < schema->count; i++)
 		names[i] = schema->attributes[i].name;
-	meant = d->report->count < REPORT_MAX ? str_suggest(child->key, names, schema->count)
-					      : NULL;
+	meant = d->report->kept < REPORT_MAX ? str_suggest(child->key, names, schema->count) : NULL;
 	decode_problem(d, &place, "additional properties '%s' not allowed%s%s%s", child->key,
 		       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }

@@ -39,6 +39,31 @@ static bool is_key(const char *s)
 		       length;
 }
 
+static bool is_broken(const struct node *node)
+{
+	if (node->broken)
+		return true;
+	node_foreach(child, node)
+		if (is_broken(child))
+			return true;
+	return false;
+}
+
+static void decode_element(struct decoder *d, const struct node *node, const struct shape *shape,
+			   void *object)
+{
+	bool broken = d->broken && d->report->count && is_broken(node);
+	size_t problems = d->report->count;
+	char path[300];
+
+	decoder_push(d, node->key);
+	if (node->kind != NODE_NULL || !shape->nullable)
+		decode_object(d, node, shape->schema, object);
+	if (d->broken && (broken || d->report->count > problems))
+		map_set(d->broken, decoder_path(d, path, sizeof(path)), d->broken);
+	decoder_pop(d);
+}
+
 void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	const struct shape *shape = slot->attribute->shape;
@@ -64,10 +89,7 @@ void decode_objects(struct decoder *d, const struct node *node, const struct slo
 				       "additional properties '%s' not allowed: a name is made of "
 				       "letters, digits, '.', '_' and '-'",
 				       sorted[i]->key);
-		decoder_push(d, sorted[i]->key);
-		if (sorted[i]->kind != NODE_NULL || !shape->nullable)
-			decode_object(d, sorted[i], shape->schema, object);
-		decoder_pop(d);
+		decode_element(d, sorted[i], shape, object);
 	}
 }
 

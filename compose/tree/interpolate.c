@@ -227,6 +227,7 @@ static void interpolate_node(const struct walk *walk, struct node *node, const s
 		(void)snprintf(err.where, sizeof(err.where), "%s",
 			       position_text(&node->at, where, sizeof(where)));
 		report_error(walk->report, &node->at, &err);
+		node->broken = true;
 		return;
 	}
 	free(node->text);

@@ -26,6 +26,7 @@ struct source {
 	const struct map *variables; /* what ${...} in it sees; borrowed, may be NULL */
 	char *text;
 	size_t size;
+	size_t number; /* in the order in which they were read */
 };
 
 struct source *source_new(const char *name, const char *path);
@@ -62,7 +63,8 @@ enum node_tag {
 struct node {
 	enum node_kind kind;
 	enum node_tag tag;
-	bool date; /* a string that YAML calls a timestamp: refused where text is wanted */
+	bool date;   /* a string that YAML calls a timestamp: refused where text is wanted */
+	bool broken; /* what is wrong with it was told already */
 	struct position at;
 	char *key; /* in a mapping: its key and where that stands */
 	struct position key_at;
