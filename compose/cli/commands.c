@@ -12,7 +12,45 @@
 
 /* One a line, so that two that are added side by side do not meet. */
 /* clang-format off */
-extern const struct command command_alpha, command_attach, command_build, command_builder, command_commit, command_complete, command_completion, command_config, command_cp, command_create, command_down, command_events, command_exec, command_export, command_graph, command_image, command_images, command_kill, command_logs, command_ls, command_manual, command_pause, command_plan, command_port, command_ps, command_restart, command_rm, command_run, command_scale, command_start, command_stats, command_stop, command_top, command_unpause, command_up, command_version, command_volumes, command_wait;
+extern const struct command command_alpha;
+extern const struct command command_attach;
+extern const struct command command_build;
+extern const struct command command_builder;
+extern const struct command command_commit;
+extern const struct command command_complete;
+extern const struct command command_completion;
+extern const struct command command_config;
+extern const struct command command_cp;
+extern const struct command command_create;
+extern const struct command command_down;
+extern const struct command command_events;
+extern const struct command command_exec;
+extern const struct command command_export;
+extern const struct command command_graph;
+extern const struct command command_image;
+extern const struct command command_images;
+extern const struct command command_kill;
+extern const struct command command_logs;
+extern const struct command command_ls;
+extern const struct command command_manual;
+extern const struct command command_pause;
+extern const struct command command_plan;
+extern const struct command command_port;
+extern const struct command command_ps;
+extern const struct command command_pull;
+extern const struct command command_restart;
+extern const struct command command_rm;
+extern const struct command command_run;
+extern const struct command command_scale;
+extern const struct command command_start;
+extern const struct command command_stats;
+extern const struct command command_stop;
+extern const struct command command_top;
+extern const struct command command_unpause;
+extern const struct command command_up;
+extern const struct command command_version;
+extern const struct command command_volumes;
+extern const struct command command_wait;
 
 const struct command *const commands[] = {
 	&command_alpha,
@@ -40,6 +78,7 @@ const struct command *const commands[] = {
 	&command_plan,
 	&command_port,
 	&command_ps,
+	&command_pull,
 	&command_restart,
 	&command_rm,
 	&command_run,

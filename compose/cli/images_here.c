@@ -28,8 +28,8 @@ static void select_service(const struct project *project, const char *name, bool
 		select_service(project, service->depends_on[i].service, false, selected);
 }
 
-static void select_services(const struct project *project, char *const *services, bool no_deps,
-			    struct map *selected)
+void images_here_select(const struct project *project, char *const *services, bool no_deps,
+			struct map *selected)
 {
 	if (services && services[0]) {
 		strv_foreach(name, services)
@@ -104,7 +104,7 @@ int images_here_check(const struct project *project, char *const *services, bool
 	if (r < 0)
 		return r;
 	check.store = store;
-	select_services(project, services, no_deps, &selected);
+	images_here_select(project, services, no_deps, &selected);
 	map_foreach(entry, &selected)
 		if (r >= 0)
 			r = check_service(&check, entry->value, err);

@@ -6,6 +6,8 @@
  * images_here.h - whether what a project wants to run is in the image store.
  */
 
+#include "common/map.h"
+
 #include "runtime/image/image.h"
 
 #include "compose/model/project.h"
@@ -17,6 +19,10 @@
  */
 int images_here_check(const struct project *project, char *const *services, bool no_deps,
 		      char **ret_report, struct error *err);
+
+/* The services that are meant, by name, with what they depend on unless @no_deps. */
+void images_here_select(const struct project *project, char *const *services, bool no_deps,
+			struct map *selected);
 
 /* What the planner wants to know of each service's image. */
 int images_here_facts(const struct project *project, struct fact_image **ret, size_t *ret_count,

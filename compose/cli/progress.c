@@ -57,15 +57,29 @@ struct progress *progress_new(const struct project_args *args, const char *verb)
 	return progress;
 }
 
-static struct progress_task *find_task(struct progress *progress, const char *id)
+static struct progress_task *find_task(struct progress *progress, const char *parent,
+				       const char *id)
 {
 	struct progress_task *task;
+	size_t place = 0;
 
-	for (size_t i = 0; i < progress->count; i++)
-		if (!strcmp(progress->tasks[i].id, id))
-			return &progress->tasks[i];
+	for (size_t i = 0; i < progress->count; i++) {
+		task = &progress->tasks[i];
+		if (!strcmp(task->id, id) && str_equal(task->parent, parent))
+			return task;
+		if (parent && str_equal(task->parent ? task->parent : task->id, parent))
+			place = i + 1;
+	}
 	task = array_add(progress->tasks, progress->count);
+	/* A part stands below what it is a part of. */
+	if (parent && place && place < progress->count - 1) {
+		memmove(&progress->tasks[place + 1], &progress->tasks[place],
+			(progress->count - 1 - place) * sizeof(*task));
+		task = &progress->tasks[place];
+		memset(task, 0, sizeof(*task));
+	}
 	task->id = alloc_string(id);
+	task->parent = alloc_string(parent);
 	task->started_usec = units_monotonic_usec();
 	return task;
 }
@@ -77,11 +91,17 @@ static void print_json(const struct progress *progress, const struct progress_ta
 
 	if (progress->dry_run)
 		json_put_bool(line, "dry-run", true);
+	json_put_string(line, "parent_id", task->parent);
 	json_put_string(line, "id", task->id);
 	json_put_string(line, "status", status_names[task->status]);
 	json_put_string(line, "text", task->text);
 	if (task->details[0])
 		json_put_string(line, "details", task->details);
+	if (task->total) {
+		json_put_int(line, "current", (int64_t)task->current);
+		json_put_int(line, "total", (int64_t)task->total);
+		json_put_int(line, "percent", (int64_t)(task->current * 100 / task->total));
+	}
 	text = json_text(line);
 	fprintf(progress->out, "%s\n", text);
 	fflush(progress->out);
@@ -109,11 +129,10 @@ static void draw(struct progress *progress)
 	progress->last_draw_usec = now;
 }
 
-void progress_set(struct progress *progress, const char *id, enum progress_status status,
-		  const char *text, const char *details)
+/* @news: worth a line where lines stay. */
+static void update(struct progress *progress, struct progress_task *task,
+		   enum progress_status status, const char *text, const char *details, bool news)
 {
-	struct progress_task *task = find_task(progress, id);
-
 	free(task->text);
 	free(task->details);
 	task->text = alloc_string(text ? text : "");
@@ -130,7 +149,8 @@ void progress_set(struct progress *progress, const char *id, enum progress_statu
 		print_json(progress, task);
 		break;
 	case MODE_PLAIN:
-		print_plain(progress, task);
+		if (news)
+			print_plain(progress, task);
 		break;
 	case MODE_TTY:
 		if (progress->frozen)
@@ -141,6 +161,44 @@ void progress_set(struct progress *progress, const char *id, enum progress_statu
 	case MODE_QUIET:
 		break;
 	}
+}
+
+void progress_set(struct progress *progress, const char *id, enum progress_status status,
+		  const char *text, const char *details)
+{
+	update(progress, find_task(progress, NULL, id), status, text, details, true);
+}
+
+#define BAR_WIDTH 20
+
+static void draw_bar(uint64_t current, uint64_t total, char *out, size_t size)
+{
+	char done[16], all[16], bar[BAR_WIDTH + 1];
+	size_t full = current >= total ? BAR_WIDTH : (size_t)(current * BAR_WIDTH / total);
+
+	memset(bar, ' ', BAR_WIDTH);
+	memset(bar, '=', full);
+	if (full < BAR_WIDTH)
+		bar[full] = '>';
+	bar[BAR_WIDTH] = '\0';
+	units_format_size(current, done, sizeof(done));
+	units_format_size(total, all, sizeof(all));
+	snprintf(out, size, "[%s] %s/%s", bar, done, all);
+}
+
+void progress_set_part(struct progress *progress, const char *parent, const char *id,
+		       enum progress_status status, const char *text, uint64_t current,
+		       uint64_t total)
+{
+	struct progress_task *task = find_task(progress, parent, id);
+	bool news = !str_equal(task->text, text);
+	char bar[80] = "";
+
+	task->current = current;
+	task->total = total;
+	if (total && progress->mode == MODE_TTY)
+		draw_bar(current, total, bar, sizeof(bar));
+	update(progress, task, status, text, bar, news);
 }
 
 void progress_event(struct progress *progress, const json_t *event)
@@ -197,6 +255,7 @@ void progress_free(struct progress *progress)
 	progress_freeze(progress);
 	for (size_t i = 0; i < progress->count; i++) {
 		free(progress->tasks[i].id);
+		free(progress->tasks[i].parent);
 		free(progress->tasks[i].text);
 		free(progress->tasks[i].details);
 	}

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct project_args;
@@ -24,6 +25,10 @@ void progress_free(struct progress *progress);
 /* @id "Container web-app-1", @text "Starting", @details "" or more. */
 void progress_set(struct progress *progress, const char *id, enum progress_status status,
 		  const char *text, const char *details);
+/* A part of the task @parent, a layer of an image: with a bar where there is a @total. */
+void progress_set_part(struct progress *progress, const char *parent, const char *id,
+		       enum progress_status status, const char *text, uint64_t current,
+		       uint64_t total);
 /* The same from a supervisor's `progress` event; what is malformed is passed over. */
 void progress_event(struct progress *progress, const json_t *event);
 

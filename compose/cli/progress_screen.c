@@ -11,6 +11,7 @@
 #define MARK_WIDTH  3 /* " ✔ " */
 #define ID_MIN      10
 #define ELAPSED_MAX 16
+#define PART_INDENT 2
 
 /* Where the columns of all lines are. */
 struct layout {
@@ -78,6 +79,11 @@ static const char *format_elapsed(const struct progress_task *task, int64_t now_
 	return buffer;
 }
 
+static size_t indent_of(const struct progress_task *task)
+{
+	return task->parent ? PART_INDENT : 0;
+}
+
 static struct layout make_layout(const struct progress_task *tasks, size_t count,
 				 unsigned short columns, int64_t now_usec)
 {
@@ -86,7 +92,7 @@ static struct layout make_layout(const struct progress_task *tasks, size_t count
 	char buffer[ELAPSED_MAX];
 
 	for (size_t i = 0; i < count; i++) {
-		size_t n = output_width(tasks[i].id);
+		size_t n = output_width(tasks[i].id) + indent_of(&tasks[i]);
 
 		id = n > id ? n : id;
 		n = output_width(tasks[i].text);
@@ -165,6 +171,10 @@ static void draw_task(struct progress_screen *screen, const struct layout *layou
 	strbuf_addf(out, " %s%s%s ", paint(screen, task->status), mark(screen, task), reset);
 	id = left_of(room, width) < layout->id ? left_of(room, width) : layout->id;
 	width += id;
+	if (id > indent_of(task)) {
+		add_blanks(out, indent_of(task));
+		id -= indent_of(task);
+	}
 	id -= add_elided(out, task->id, id);
 	add_blanks(out, id);
 	if (width + 1 < room) {

@@ -20,6 +20,8 @@
 
 struct progress_task {
 	char *id, *text, *details;
+	char *parent;            /* of which it is a part, drawn below it; or NULL */
+	uint64_t current, total; /* of a part: bytes; total 0: nothing to measure */
 	enum progress_status status;
 	int64_t started_usec, ended_usec; /* 0: not yet */
 };

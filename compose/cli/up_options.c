@@ -12,6 +12,8 @@
 #include "compose/cli/companions.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
+#include "compose/cli/pull_run.h"
+#include "compose/cli/pull_services.h"
 
 #define REPLICAS_MAX 100000
 
@@ -29,11 +31,6 @@ int up_options_check(struct error *err)
 	if (o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
 	    strcmp(o->pull, "never") != 0 && strcmp(o->pull, "policy") != 0)
 		return error_set(err, EINVAL, "invalid --pull option \"%s\"", o->pull);
-	if (o->pull && !strcmp(o->pull, "always"))
-		return error_set(err, EINVAL,
-				 "--pull always: images come from \"berth image load\" and \"berth "
-				 "image import\", there is no registry to ask; leave it out to use "
-				 "those that are here");
 	if (o->remove_orphans && project_args_switch("COMPOSE_IGNORE_ORPHANS"))
 		return error_set(err, EINVAL,
 				 "COMPOSE_IGNORE_ORPHANS and --remove-orphans cannot be combined");
@@ -135,6 +132,22 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	return put_scales(project, &ret->options, err);
 }
 
+/* What its pull_policy asks for, or is missing; before anything starts. */
+static int pull_due(struct project_args *args, const struct project *project, char *const *services,
+		    bool no_deps)
+{
+	const struct pull_services_options wanted = {.services = services, .no_deps = no_deps};
+	struct pull_services set = {0};
+	struct error err = ERROR_INIT;
+	int r;
+
+	r = pull_services_select(project, &wanted, &set, &err);
+	r = r < 0 ? output_fail(args, &err)
+		  : pull_run(args, &set, "pull", up_options.quiet_pull, false);
+	pull_services_done(&set);
+	return r;
+}
+
 int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,
 		       struct project **ret_project, struct converge *ret)
 {
@@ -147,6 +160,9 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
 		return output_fail(args, &err);
 	build_services_name(*ret_project);
+	pull_services_override(*ret_project, up_options.pull);
+	if (!args->dry_run && pull_due(args, *ret_project, services, no_deps) != 0)
+		return 1;
 	if (!args->dry_run && !up_options.no_build) {
 		const struct build_services_options build = {.quiet = up_options.quiet_build,
 							     .missing_only = !up_options.build,

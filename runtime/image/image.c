@@ -22,6 +22,7 @@ void image_free(struct image *image)
 		return;
 	free(image->id);
 	free(image->digest);
+	free(image->target);
 	free(image->reference);
 	free(image->architecture);
 	free(image->os);
@@ -40,12 +41,16 @@ void image_free(struct image *image)
 	free(image);
 }
 
-struct image *image_copy(const struct image *image, const char *reference)
+struct image *image_copy(const struct image *image, const char *reference, const json_t *entry)
 {
 	struct image *copy = alloc_copy(image, sizeof(*image));
+	const char *time = json_get_string(json_object_get(entry, "annotations"), ANNOTATION_TIME);
 
 	copy->id = alloc_string(image->id);
 	copy->digest = alloc_string(image->digest);
+	copy->target = alloc_string(store_descriptor_target(entry));
+	if (time)
+		copy->pulled_nsec = strtoll(time, NULL, 10) * 1000000000;
 	copy->reference = alloc_string(reference);
 	copy->architecture = alloc_string(image->architecture);
 	copy->os = alloc_string(image->os);
@@ -211,7 +216,7 @@ int image_find(struct image_store *store, const char *name, struct image **ret, 
 	r = store_decode(store, json_get_string(descriptor, "digest"), &image, err);
 	if (r < 0)
 		return error_wrap(err, "image %s", name);
-	*ret = image_copy(image, reference);
+	*ret = image_copy(image, reference, descriptor);
 	return 0;
 }
 

@@ -34,9 +34,11 @@ struct image_healthcheck {
 
 /* What a container needs of an image. Owned; image_free(). */
 struct image {
-	char *id;        /* "sha256:..." of the config: Docker's image ID */
-	char *digest;    /* of the manifest */
-	char *reference; /* as asked for, normalised: "docker.io/library/nginx:alpine" */
+	char *id;            /* "sha256:..." of the config: Docker's image ID */
+	char *digest;        /* of the manifest */
+	char *target;        /* of the index that the registry has under this name, or NULL */
+	int64_t pulled_nsec; /* when the registry was last asked for it; 0: never */
+	char *reference;     /* as asked for, normalised: "docker.io/library/nginx:alpine" */
 	char *architecture, *os;
 	int64_t created_nsec;
 	uint64_t size_bytes;

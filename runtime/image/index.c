@@ -41,7 +41,7 @@ int image_list(struct image_store *store, struct image ***ret, size_t *ret_count
 		if (r < 0)
 			log_warning("image %s: %s", name ? name : "<none>", skipped.message);
 		else
-			*array_add(list, count) = image_copy(image, name);
+			*array_add(list, count) = image_copy(image, name, descriptor);
 	}
 	if (count)
 		qsort(list, count, sizeof(*list), newest_first);

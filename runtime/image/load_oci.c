@@ -9,12 +9,11 @@
 #include "common/str.h"
 
 #include "runtime/image/load.h"
+#include "runtime/image/manifest.h"
 #include "runtime/image/platform.h"
 
 #define DESCRIPTORS_MAX 1000
 #define INDEX_DEPTH_MAX 4
-
-#define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
 /* The file that a descriptor means; its size is as it says. */
 static int find_blob(struct loading *loading, const json_t *descriptor, struct bundle_file **ret,

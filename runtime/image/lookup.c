@@ -29,7 +29,8 @@ static json_t *find_digest(struct image_store *store, const char *normalized)
 		_cleanup_free_ char *name = store_descriptor_name(descriptor);
 		_cleanup_free_ char *other = NULL, *other_tag = NULL;
 
-		if (!name || !str_equal(json_get_string(descriptor, "digest"), at + 1))
+		if (!name || (!str_equal(json_get_string(descriptor, "digest"), at + 1) &&
+			      !str_equal(store_descriptor_target(descriptor), at + 1)))
 			continue;
 		reference_familiar(name, &other, &other_tag);
 		if (str_equal(other, repository))

@@ -61,6 +61,7 @@ int platform_describe(const char *text, json_t *object, struct error *err)
 	if (n == 0) {
 		json_put_string(object, "architecture", platform_architecture());
 		json_put_string(object, "os", "linux");
+		json_put_string(object, "variant", platform_variant());
 		return 0;
 	}
 	/* One word is the one or the other, as for docker. */
@@ -75,18 +76,65 @@ int platform_describe(const char *text, json_t *object, struct error *err)
 	return 0;
 }
 
-int platform_score(const json_t *platform)
+char *platform_text(const json_t *object)
 {
-	const struct machine *machine = this_machine();
-	const char *variant = json_get_string(platform, "variant");
-	const char *os = json_get_string(platform, "os");
+	const char *os = json_get_string(object, "os"),
+		   *variant = json_get_string(object, "variant");
+	const char *architecture = json_get_string(object, "architecture");
+
+	return str_printf("%s/%s%s%s", os ? os : "linux", architecture ? architecture : "unknown",
+			  variant ? "/" : "", variant ? variant : "");
+}
+
+/* Other names of the same. */
+static const char *architecture_of(const json_t *platform)
+{
+	static const char *const names[][2] = {
+		{"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"},
+		{"i386", "386"},     {"armhf", "arm"},
+	};
 	const char *architecture = json_get_string(platform, "architecture");
+
+	array_foreach(name, names)
+		if (str_equal(architecture, (*name)[0]))
+			return (*name)[1];
+	return architecture;
+}
+
+/* The variant's number; the one that is meant where none is named. */
+static int variant_of(const json_t *platform, const char *architecture)
+{
+	const char *variant = json_get_string(platform, "variant");
+
+	if (variant && *variant) {
+		variant += *variant == 'v';
+		return *variant >= '1' && *variant <= '9' ? *variant - '0' : -1;
+	}
+	return str_equal(architecture, "arm64") ? 8 : str_equal(architecture, "arm") ? 7 : 1;
+}
+
+int platform_rank(const json_t *wanted, const json_t *platform)
+{
+	const char *architecture = architecture_of(platform), *own = architecture_of(wanted);
+	int variant = variant_of(platform, architecture), limit = variant_of(wanted, own);
 
 	if (!platform)
 		return 1; /* it does not say: maybe */
-	if (!str_equal(os, "linux"))
+	if (!str_equal(json_get_string(platform, "os"), json_get_string(wanted, "os")))
 		return 0;
-	if (str_equal(architecture, machine->architecture))
-		return !variant || str_equal(variant, machine->variant) ? 4 : 2;
-	return str_equal(architecture, "386") && str_equal(machine->architecture, "amd64") ? 1 : 0;
+	if (str_equal(architecture, own))
+		return variant >= 0 && variant <= limit ? 100 + variant : 0;
+	if (str_equal(own, "arm64") && str_equal(architecture, "arm"))
+		return variant >= 5 && variant <= 8 ? 50 + variant : 0;
+	return str_equal(own, "amd64") && str_equal(architecture, "386") ? 10 : 0;
+}
+
+int platform_score(const json_t *platform)
+{
+	_cleanup_json_ json_t *own = json_object();
+
+	json_put_string(own, "architecture", this_machine()->architecture);
+	json_put_string(own, "os", "linux");
+	json_put_string(own, "variant", this_machine()->variant);
+	return platform_rank(own, platform);
 }

@@ -17,6 +17,15 @@ const char *platform_variant(void);
 /* Puts "os", "architecture", "variant" of @text ("linux/arm64/v8"; NULL: this machine's). */
 int platform_describe(const char *text, json_t *object, struct error *err);
 
+/* "linux/arm64/v8" of such an object. New string. */
+char *platform_text(const json_t *object);
+
+/*
+ * How well an index' platform object suits the platform @wanted: 0 not at all, more is better. As
+ * for containerd a processor also runs what was made for its older relatives.
+ */
+int platform_rank(const json_t *wanted, const json_t *platform);
+
 /* How well an index' platform object suits this machine: 0 not at all, more is better. */
 int platform_score(const json_t *platform);
 

@@ -237,7 +237,14 @@ int staging_commit(struct staging *staging, struct error *err)
 	json_array_foreach(staging->entries, i, entry)
 		store_add_entry(store, json_object_get(entry, "descriptor"),
 				json_get_string(entry, "reference"));
-	return store_write_index(store, err);
+	r = store_write_index(store, err);
+	if (r < 0)
+		return r;
+	/* It may go on with the next image. */
+	map_done(&staging->blobs, free);
+	map_done(&staging->layers, free);
+	json_array_clear(staging->entries);
+	return 0;
 }
 
 static void sweep_one(struct image_store *store, const char *name)

@@ -154,6 +154,14 @@ char *store_descriptor_name(const json_t *descriptor)
 	return normalized;
 }
 
+const char *store_descriptor_target(const json_t *descriptor)
+{
+	const char *target = json_get_string(json_object_get(descriptor, "annotations"),
+					     ANNOTATION_TARGET);
+
+	return digest_hex(target) ? target : NULL;
+}
+
 static void remember_names(struct image_store *store)
 {
 	size_t i;

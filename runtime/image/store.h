@@ -26,6 +26,8 @@
 #define IMAGE_LAYERS_MAX   256
 #define ANNOTATION_NAME    "io.containerd.image.name"
 #define ANNOTATION_REF     "org.opencontainers.image.ref.name"
+#define ANNOTATION_TARGET  "berth.registry.digest" /* what its name meant there: an index */
+#define ANNOTATION_TIME    "berth.registry.time"   /* when that was last asked: unix seconds */
 #define MEDIA_OCI_INDEX    "application/vnd.oci.image.index.v1+json"
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
@@ -48,6 +50,8 @@ int store_refresh(struct image_store *store, struct error *err);
 json_t *store_manifests(struct image_store *store);
 /* The name a descriptor bears, normalised, or NULL. */
 char *store_descriptor_name(const json_t *descriptor);
+/* The digest of the index that it was pulled by, or NULL. Borrowed. */
+const char *store_descriptor_target(const json_t *descriptor);
 
 /* Takes the lock and refreshes; the fd ends it. */
 int store_lock(struct image_store *store, struct error *err);
@@ -75,7 +79,8 @@ bool store_has_layer(struct image_store *store, const char *chain);
 /* The decoded image of a manifest, from memory when it was met before. Borrowed. */
 int store_decode(struct image_store *store, const char *manifest_digest, struct image **ret,
 		 struct error *err);
-struct image *image_copy(const struct image *image, const char *reference);
+/* @entry: of the index, for what is said there of the name; may be NULL. */
+struct image *image_copy(const struct image *image, const char *reference, const json_t *entry);
 /* The descriptor that @name means. Borrowed from the index. */
 int store_lookup(struct image_store *store, const char *name, json_t **ret, char **ret_reference,
 		 struct error *err);
@@ -110,6 +115,7 @@ int staging_add_layer(struct staging *staging, const char *chain, const char *di
 		      uint64_t tree_bytes, char *name, struct error *err);
 bool staging_has_layer(struct staging *staging, const char *chain);
 void staging_add_entry(struct staging *staging, const json_t *descriptor, const char *reference);
+/* May be called again, for what was staged since. */
 int staging_commit(struct staging *staging, struct error *err);
 
 /* Removes what killed processes left in layers/. */

@@ -87,7 +87,6 @@ def test_orphans_and_their_variables(berth):
 @pytest.mark.parametrize("args, env, text", [
     (["up", "--detahc"], {}, "unknown flag: --detahc (did you mean --detach?)"),
     (["pss"], {}, "Did you mean this?\n\tps"),
-    (["up", "--pull", "always"], {}, "no registry to ask"),
     (["ps"], {"COMPOSE_PARALLEL_LIMIT": "x"}, "COMPOSE_PARALLEL_LIMIT must be an integer"),
     (["ps"], {"COMPOSE_ANSI": "x"}, 'unsupported --ansi value "x"'),
     (["ps"], {"COMPOSE_PROGRESS": "x"}, 'unsupported --progress value "x"'),

@@ -160,7 +160,7 @@ Test(commands, missing_images_are_all_named_before_anything_starts, .init = fake
      .fini = fake_done)
 {
 	fake_project = PROJECT;
-	expect("up -d", 1, "",
+	expect("up -d --pull never", 1, "",
 	       "service web: image nginx is not here; load it with \"berth image load\" or \"berth "
 	       "image import\"\n");
 	cr_expect_neq(access(getenv("BERTH_RUNTIME_DIR"), F_OK), 0);

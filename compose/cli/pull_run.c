@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/pull_run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+
+#include "common/cleanup.h"
+#include "common/str.h"
+
+#include "compose/cli/images_here.h"
+#include "compose/cli/output.h"
+#include "compose/cli/progress.h"
+#include "compose/cli/pull_view.h"
+
+#define INTERRUPTED 130
+
+DEFINE_CLEANUP(struct image_store *, image_store_close);
+DEFINE_CLEANUP(struct progress *, progress_free);
+DEFINE_CLEANUP(struct pull *, pull_free);
+
+int pull_run_signals(struct error *err)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return error_errno(err, "signals");
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? error_errno(err, "signals") : fd;
+}
+
+static void unblock(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+static void add_all(struct pull *pull, struct pull_services *set, struct pull_view *view)
+{
+	for (size_t i = 0; i < set->skip_count; i++)
+		pull_view_skip(view, set->skips[i].image, set->skips[i].why);
+	for (size_t i = 0; i < set->count; i++) {
+		struct pull_item *item = &set->items[i];
+		const struct pull_options options = {
+			.platform = item->service->platform,
+			.policy = item->policy,
+		};
+
+		item->pull = pull_add(pull, item->image, &options);
+	}
+}
+
+/* Those that failed: which can be built, and the first that cannot. */
+static int judge(struct project_args *args, const struct pull_services *set, bool ignore_failures)
+{
+	_cleanup_strv_ char **to_build = NULL;
+	_cleanup_free_ char *names = NULL;
+	struct error err = ERROR_INIT, first = ERROR_INIT;
+
+	for (size_t i = 0; i < set->count; i++) {
+		if (pull_result(set->items[i].pull, &err) >= 0)
+			continue;
+		if (set->items[i].buildable)
+			strv_append(&to_build, set->items[i].service->name);
+		else if (!first.code)
+			first = err;
+	}
+	if (to_build) {
+		names = strv_join(to_build, " ");
+		output_warn("Some service image(s) must be built from source by running: berth "
+			    "build %s",
+			    names);
+	}
+	if (!first.code)
+		return 0;
+	if (!ignore_failures)
+		return output_fail(args, &first);
+	output_warn("%s", first.message);
+	return 0;
+}
+
+static int run(struct project_args *args, struct pull_services *set, struct progress *progress,
+	       bool quiet, bool ignore_failures, struct error *err)
+{
+	struct pull_view view = {.progress = progress, .quiet = quiet};
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_(cleanup_pull_free) struct pull *pull = NULL;
+	_cleanup_close_ int signals = -EBADF;
+	struct pollfd wait = {.events = POLLIN};
+	bool interrupted = false;
+
+	if (images_here_open(&store, err) < 0 ||
+	    pull_new(store, pull_view_event, &view, &pull, err) < 0)
+		return -err->code;
+	wait.fd = signals = pull_run_signals(err);
+	if (signals < 0)
+		return signals;
+	add_all(pull, set, &view);
+	while (!interrupted && pull_step(pull, &wait, 1, progress_timeout(progress))) {
+		progress_tick(progress);
+		interrupted = wait.revents != 0;
+	}
+	progress_freeze(progress);
+	return interrupted ? INTERRUPTED : judge(args, set, ignore_failures);
+}
+
+int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,
+	     bool ignore_failures)
+{
+	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (!set->count && !set->skip_count)
+		return 0;
+	progress = progress_new(args, verb);
+	r = run(args, set, progress, quiet, ignore_failures, &err);
+	unblock();
+	if (r >= 0)
+		return r;
+	progress_freeze(progress);
+	return output_fail(args, &err);
+}

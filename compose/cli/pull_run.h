@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_PULL_RUN_H
+#define COMPOSE_CLI_PULL_RUN_H
+
+/*
+ * pull_run.h - pulls a set of images, showing how it goes; Ctrl-C leaves nothing half done.
+ */
+
+#include "compose/cli/project_args.h"
+#include "compose/cli/pull_services.h"
+
+/*
+ * All of them side by side. With @ignore_failures those that failed are told and no more. Exit
+ * code; errors are printed.
+ */
+int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,
+	     bool ignore_failures);
+
+/* SIGINT and SIGTERM, to be polled for; close() lets them act again at the next start. */
+int pull_run_signals(struct error *err);
+
+#endif

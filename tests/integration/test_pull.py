@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pulling from a real registry (Debian's docker-registry) inside the test's own network."""
+
+import os
+import subprocess
+
+import pytest
+
+CONFIG = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {0}}}}}
+http: {{addr: "127.0.0.1:5000"}}
+"""
+
+
+@pytest.fixture
+def registry(berth):
+    config = os.path.join(berth.base, "registry.yml")
+    with open(config, "w") as file:
+        file.write(CONFIG.format(os.path.join(berth.base, "registry")))
+    berth.popen_command(["docker-registry", "serve", config], cwd="/",
+                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    berth.wait_until(lambda: berth.get("http://127.0.0.1:5000/v2/", check=False).returncode == 0,
+                     30, "the registry answers")
+    tar = os.path.join(berth.base, "image.tar")
+    berth.run("image", "save", "-o", tar, "busybox:latest", cwd="/")
+    for tag, form in (("1", []), ("zstd", ["--format", "oci", "--dest-compress",
+                                           "--dest-compress-format", "zstd"])):
+        berth.command(["skopeo", "copy", "--dest-tls-verify=false", *form,
+                       f"docker-archive:{tar}:busybox:latest",
+                       f"docker://127.0.0.1:5000/team/app:{tag}"], cwd="/")
+    berth.run("image", "rm", "busybox:latest", cwd="/")
+
+
+def test_pull_and_run(berth, registry):
+    project = berth.project({"compose.yaml": """
+services:
+  a: {image: "127.0.0.1:5000/team/app:1", command: top}
+  z: {image: "localhost:5000/team/app:zstd", command: top}
+"""})
+    assert " Pulled" in project.run("pull").stderr
+    assert "Already exists" not in project.run("pull").stderr
+    skipped = project.run("pull", "--policy", "missing").stderr
+    assert skipped.count("Skipped - Image is already present locally") == 2
+    project.run("up", "-d")
+    for service in ("a", "z"):
+        project.wait_state(service, "running", 30)
+
+
+def test_pull_of_what_is_not_there(berth, registry):
+    project = berth.project({"compose.yaml":
+                             'services: {a: {image: "127.0.0.1:5000/team/none:1"}}'})
+    result = project.run("pull", check=False)
+    assert result.returncode == 1
+    assert "127.0.0.1:5000 has it not" in result.stderr
+    assert not [name for name in os.listdir(os.path.join(berth.root, "layers"))
+                if name.startswith(".new-")]
