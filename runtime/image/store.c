@@ -156,8 +156,8 @@ char *store_descriptor_name(const json_t *descriptor)
 
 const char *store_descriptor_target(const json_t *descriptor)
 {
-	const char *target = json_get_string(json_object_get(descriptor, "annotations"),
-					     ANNOTATION_TARGET);
+	const char *target =
+		json_get_string(json_object_get(descriptor, "annotations"), ANNOTATION_TARGET);
 
 	return digest_hex(target) ? target : NULL;
 }
