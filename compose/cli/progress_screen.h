@@ -20,10 +20,10 @@
 
 struct progress_task {
 	char *id, *text, *details;
-	char *parent;            /* of which it is a part, drawn below it; or NULL */
-	uint64_t current, total; /* of a part: bytes; total 0: nothing to measure */
 	enum progress_status status;
 	int64_t started_usec, ended_usec; /* 0: not yet */
+	char *parent;                     /* of which it is a part, drawn below it; or NULL */
+	uint64_t current, total;          /* of a part: bytes; total 0: nothing to measure */
 };
 
 struct progress_screen {
