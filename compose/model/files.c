@@ -120,13 +120,28 @@ const struct shape shape_secrets = {secrets_decode, references_encode, reference
 const struct shape shape_configs = {configs_decode, references_encode, references_release,
 				    &reference_schema, .elements = true};
 
+struct old_external {
+	char *name;
+};
+
+static const struct attribute old_external_attributes[] = {
+	{"name", offsetof(struct old_external, name), NO_FIELD, &shape_string},
+};
+static const struct schema old_external_schema = {"external", old_external_attributes,
+						  ARRAY_SIZE(old_external_attributes), NO_FIELD};
+
 /* true, "true", or the old {name: X}, whose name load takes over. */
 static void external_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
-	if (node->kind == NODE_MAPPING)
-		*(bool *)slot->field = true;
-	else
+	struct old_external old = {0};
+
+	if (node->kind != NODE_MAPPING) {
 		decode_bool(d, node, slot->field);
+		return;
+	}
+	*(bool *)slot->field = true;
+	decode_object(d, node, &old_external_schema, &old);
+	release_object(&old_external_schema, &old);
 }
 
 static json_t *external_encode(const struct slot *slot)

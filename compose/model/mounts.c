@@ -214,6 +214,20 @@ static void create_host_path_decode(struct decoder *d, const struct node *node,
 	shape_tristate.decode(d, node, slot);
 }
 
+static void selinux_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const words[] = {"z", "Z"};
+
+	decode_word(d, node, slot->field, words, ARRAY_SIZE(words));
+}
+
+static void recursive_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const words[] = {"enabled", "disabled", "writable", "readonly"};
+
+	decode_word(d, node, slot->field, words, ARRAY_SIZE(words));
+}
+
 static json_t *string_encode(const struct slot *slot)
 {
 	return shape_string.encode(slot);
@@ -226,16 +240,18 @@ static void string_release(const struct slot *slot)
 
 static const struct shape shape_type = {type_decode, type_encode, NULL};
 static const struct shape shape_propagation = {propagation_decode, string_encode, string_release};
+static const struct shape shape_selinux = {selinux_decode, string_encode, string_release};
+static const struct shape shape_recursive = {recursive_decode, string_encode, string_release};
 static const struct shape shape_create_host_path = {create_host_path_decode,
 						    create_host_path_encode, NULL};
 
 #define MOUNT(field) offsetof(struct mount, field), NO_FIELD
 /* clang-format off */
 static const struct attribute bind_attributes[] = {
-	{"selinux",          MOUNT(bind.selinux),          &shape_string},
+	{"selinux",          MOUNT(bind.selinux),          &shape_selinux},
 	{"propagation",      MOUNT(bind.propagation),      &shape_propagation},
 	{"create_host_path", MOUNT(bind.create_host_path), &shape_create_host_path},
-	{"recursive",        MOUNT(bind.recursive),        &shape_string},
+	{"recursive",        MOUNT(bind.recursive),        &shape_recursive},
 };
 /* clang-format on */
 /* clang-format off */

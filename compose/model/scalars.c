@@ -119,6 +119,39 @@ static json_t *int_encode(const struct slot *slot)
 	return value->set ? json_integer(value->value) : NULL;
 }
 
+/* cpu_rt_*: "400ms", or a number of microseconds (compose-spec 05-services.md). */
+static void usec_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+	const char *text = node->kind == NODE_STRING ? node->text : "";
+
+	if (*text && text[strspn(text, "0123456789")] &&
+	    units_parse_duration(text, &value->value) >= 0)
+		value->set = value->value != 0;
+	else
+		int_decode(d, node, slot);
+}
+
+static void oom_score_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct optional_int *value = slot->field;
+
+	int_decode(d, node, slot);
+	if (value->value < -1000 || value->value > 1000)
+		decode_problem(d, node, "must be between -1000 and 1000");
+}
+
+static void cgroup_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const words[] = {"host", "private"};
+
+	if (node->kind != NODE_STRING || *node->text)
+		decode_word(d, node, slot->field, words, ARRAY_SIZE(words));
+}
+
+const struct shape shape_usec = {usec_decode, int_encode, NULL};
+const struct shape shape_oom_score = {oom_score_decode, int_encode, NULL};
+const struct shape shape_cgroup = {cgroup_decode, string_encode, string_release};
 const struct shape shape_int = {int_decode, int_encode, NULL};
 const struct shape shape_count = {count_decode, int_encode, NULL};
 

@@ -17,6 +17,9 @@ extern const struct shape shape_bool;        /* bool; false is not written */
 extern const struct shape shape_switch;      /* enum tristate; false is not written */
 extern const struct shape shape_tristate;    /* enum tristate; false is written */
 extern const struct shape shape_int;         /* optional_int; 0 is unset */
+extern const struct shape shape_oom_score;   /* optional_int of -1000 to 1000 */
+extern const struct shape shape_usec;        /* optional_int: microseconds, or a duration */
+extern const struct shape shape_cgroup;      /* char *: host, private */
 extern const struct shape shape_count;       /* optional_int; 0 is a value, negative a mistake */
 extern const struct shape shape_number;      /* optional_number; 0 is unset */
 extern const struct shape shape_bytes;       /* optional_int in bytes; 0 is unset */
