@@ -16,11 +16,14 @@
 #include "common/fd.h"
 #include "common/str.h"
 
+#include "runtime/image/pull.h"
+
 #include "compose/cli/build_network.h"
 #include "compose/cli/images_here.h"
 #include "compose/control/requests.h"
 
 #define JOBS_AT_ONCE 8
+#define CANCEL_MSEC  200
 #define FRAME_MAX    (1 << 20)
 
 /* What a build's process writes: this, then the name and the text. */
@@ -67,11 +70,36 @@ static void send_event(void *data, const struct build_event *event)
 	send_frame(*(int *)data, &frame, event->name, event->text);
 }
 
+/* In the build's own process: waiting is fine. Ctrl-C is looked for now and then. */
+static int pull_base(void *data, const char *reference, const char *platform, bool always,
+		     struct error *err)
+{
+	const struct pull_options options = {.platform = platform,
+					     .policy = always ? PULL_ALWAYS : PULL_MISSING};
+	struct image_store *store = NULL;
+	struct pull *pull = NULL;
+	struct pull_image *image;
+	int r = images_here_open(&store, err);
+
+	if (r == 0)
+		r = pull_new(store, NULL, NULL, &pull, err);
+	if (r == 0) {
+		image = pull_add(pull, reference, &options);
+		while (!cancelled && pull_step(pull, NULL, 0, CANCEL_MSEC))
+			;
+		r = cancelled ? error_set(err, ECANCELED, "interrupted") : pull_result(image, err);
+	}
+	pull_free(pull);
+	image_store_close(store);
+	return r < 0 ? r : 0;
+}
+
 static _Noreturn void build_child(const struct build_job *job, int out)
 {
 	struct build_network_place *network = build_network_new();
 	struct build_surroundings with = {.root = paths_root(),
 					  .network = build_network_of(network),
+					  .pull = pull_base,
 					  .event = send_event,
 					  .data = &out,
 					  .cancelled = &cancelled};

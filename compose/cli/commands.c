@@ -30,6 +30,8 @@ extern const struct command command_graph;
 extern const struct command command_image;
 extern const struct command command_images;
 extern const struct command command_kill;
+extern const struct command command_login;
+extern const struct command command_logout;
 extern const struct command command_logs;
 extern const struct command command_ls;
 extern const struct command command_manual;
@@ -71,6 +73,8 @@ const struct command *const commands[] = {
 	&command_image,
 	&command_images,
 	&command_kill,
+	&command_login,
+	&command_logout,
 	&command_logs,
 	&command_ls,
 	&command_manual,

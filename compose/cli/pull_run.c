@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/str.h"
@@ -95,6 +96,7 @@ static int run(struct project_args *args, struct pull_services *set, struct prog
 	_cleanup_(cleanup_pull_free) struct pull *pull = NULL;
 	_cleanup_close_ int signals = -EBADF;
 	struct pollfd wait = {.events = POLLIN};
+	struct signalfd_siginfo signal_info;
 	bool interrupted = false;
 
 	if (images_here_open(&store, err) < 0 ||
@@ -108,6 +110,9 @@ static int run(struct project_args *args, struct pull_services *set, struct prog
 		progress_tick(progress);
 		interrupted = wait.revents != 0;
 	}
+	/* Taken, or it would end us once it is let through again. */
+	if (interrupted)
+		interrupted = read(signals, &signal_info, sizeof(signal_info)) > 0;
 	progress_freeze(progress);
 	return interrupted ? INTERRUPTED : judge(args, set, ignore_failures);
 }

@@ -161,8 +161,12 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 		return output_fail(args, &err);
 	build_services_name(*ret_project);
 	pull_services_override(*ret_project, up_options.pull);
-	if (!args->dry_run && pull_due(args, *ret_project, services, no_deps) != 0)
-		return 1;
+	if (!args->dry_run) {
+		int r = pull_due(args, *ret_project, services, no_deps);
+
+		if (r != 0)
+			return r;
+	}
 	if (!args->dry_run && !up_options.no_build) {
 		const struct build_services_options build = {.quiet = up_options.quiet_build,
 							     .missing_only = !up_options.build,

@@ -8,6 +8,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/log.h"
 #include "common/str.h"
 
 #include "runtime/image/pull_internal.h"
@@ -57,7 +58,26 @@ static int check(struct pull_blob *blob, struct error *err)
 	return error_set(err, EBADMSG,
 			 "blob sha256:%.12s: what registry %s sends is another one (its digest is "
 			 "sha256:%.12s)",
-			 blob->hex, blob->registry, hex);
+			 blob->hex, blob->sources[blob->source].registry, hex);
+}
+
+/* Another image, of another repository, may have led here as well: is it of more use? */
+static bool try_next_source(struct pull_blob *blob, const struct error *error)
+{
+	if (blob->source + 1 >= blob->source_count || ftruncate(blob->fd, 0) < 0 ||
+	    lseek(blob->fd, 0, SEEK_SET) < 0)
+		return false;
+	log_debug("%s; next asked is %s", error->message, blob->sources[++blob->source].registry);
+	blob->received = blob->told = 0;
+	sha256_init(&blob->sha);
+	blob->stage = PULL_WAITING;
+	map_foreach(entry, &blob->pull->layers) {
+		struct pull_layer *layer = entry->value;
+
+		if (layer->blob == blob)
+			pull_layer_restart(layer);
+	}
+	return true;
 }
 
 static void done(struct registry_request *request)
@@ -69,6 +89,8 @@ static void done(struct registry_request *request)
 	blob->pull->downloading--;
 	if (!error.code)
 		check(blob, &error);
+	if (error.code && try_next_source(blob, &error))
+		return;
 	if (error.code) {
 		blob->stage = PULL_FAILED;
 		blob->error = error;
@@ -89,8 +111,9 @@ static void retrying(struct registry_request *request, int msec)
 void pull_blob_start(struct pull_blob *blob)
 {
 	_cleanup_free_ char *path = str_printf("blobs/sha256:%s", blob->hex);
+	const struct blob_source *source = &blob->sources[blob->source];
 	struct registry_request *request = registry_request_new(
-		blob->pull->registry, blob->registry, blob->repository, "GET", path);
+		blob->pull->registry, source->registry, source->repository, "GET", path);
 
 	blob->stage = PULL_RUNNING;
 	blob->pull->downloading++;
@@ -111,6 +134,19 @@ int pull_blob_open(struct pull_blob *blob, struct error *err)
 	return staging_open_blob(&blob->pull->staging, blob->hex, err);
 }
 
+static void add_source(struct pull_blob *blob, const struct registry_name *name)
+{
+	struct blob_source *source;
+
+	for (size_t i = 0; i < blob->source_count; i++)
+		if (strcmp(blob->sources[i].registry, name->registry) == 0 &&
+		    strcmp(blob->sources[i].repository, name->repository) == 0)
+			return;
+	source = array_add(blob->sources, blob->source_count);
+	source->registry = alloc_string(name->registry);
+	source->repository = alloc_string(name->repository);
+}
+
 struct pull_blob *pull_blob_get(struct pull_image *image, const struct descriptor *descriptor,
 				struct error *err)
 {
@@ -123,8 +159,10 @@ struct pull_blob *pull_blob_get(struct pull_image *image, const struct descripto
 			  (unsigned long long)blob->size, (unsigned long long)descriptor->size);
 		return NULL;
 	}
-	if (blob)
+	if (blob) {
+		add_source(blob, &image->ref);
 		return blob;
+	}
 	blob = new (struct pull_blob);
 	*blob = (struct pull_blob){.pull = pull, .size = descriptor->size, .fd = -EBADF};
 	memcpy(blob->hex, hex, SHA256_HEX_SIZE);
@@ -134,8 +172,7 @@ struct pull_blob *pull_blob_get(struct pull_image *image, const struct descripto
 		blob->received = blob->size;
 		return blob;
 	}
-	blob->registry = alloc_string(image->ref.registry);
-	blob->repository = alloc_string(image->ref.repository);
+	add_source(blob, &image->ref);
 	sha256_init(&blob->sha);
 	blob->fd = staging_file(&pull->staging, &blob->staged, err);
 	return blob->fd < 0 ? NULL : blob;
@@ -147,8 +184,11 @@ void pull_blob_free(void *pointer)
 
 	registry_request_free(blob->request);
 	cleanup_close_fd(&blob->fd);
-	free(blob->registry);
-	free(blob->repository);
+	for (size_t i = 0; i < blob->source_count; i++) {
+		free(blob->sources[i].registry);
+		free(blob->sources[i].repository);
+	}
+	free(blob->sources);
 	free(blob->staged);
 	free(blob);
 }

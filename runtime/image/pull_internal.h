@@ -28,9 +28,12 @@ struct pull_blob {
 	struct pull *pull;
 	char hex[SHA256_HEX_SIZE];
 	uint64_t size, received, told; /* told: of received, to the user */
-	char *registry, *repository;   /* who has it */
-	char *staged;                  /* its name, until it is whole */
-	int fd;                        /* what is here of it, to be read */
+	struct blob_source {
+		char *registry, *repository;
+	} * sources; /* who have it: each is asked, once those before have failed */
+	size_t source_count, source;
+	char *staged; /* its name, until it is whole */
+	int fd;       /* what is here of it, to be read */
 	struct sha256 sha;
 	enum pull_stage stage;
 	struct error error;
@@ -117,6 +120,8 @@ void pull_layer_feed(struct pull_layer *layer);
 /* The child has said its last word, or its pipe is closed. */
 void pull_layer_end(struct pull_layer *layer);
 void pull_layer_fail(struct pull_layer *layer, const struct error *error);
+/* Its blob comes once more, from the beginning. */
+void pull_layer_restart(struct pull_layer *layer);
 void pull_layer_free(void *layer);
 
 #endif

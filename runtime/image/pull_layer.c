@@ -193,6 +193,15 @@ void pull_layer_fail(struct pull_layer *layer, const struct error *error)
 	layer->error = *error;
 }
 
+void pull_layer_restart(struct pull_layer *layer)
+{
+	stop(layer, true);
+	free(TAKE_PTR(layer->tree_name)); /* what lies there goes with the staging */
+	layer->stage = PULL_WAITING;
+	layer->fed = 0;
+	error_clear(&layer->error);
+}
+
 static int take_verdict(struct pull_layer *layer, struct verdict *verdict, struct error *err)
 {
 	struct staging *staging = &layer->pull->staging;

@@ -298,7 +298,9 @@ static void failed(struct registry_request *request)
 		give_up(request, &error);
 		return;
 	}
-	if (!endpoint->decided && endpoint->tls.insecure && !endpoint->plain && !request->hop) {
+	/* Of several requests at once each finds out by itself that there is no TLS. */
+	if (endpoint->tls.insecure && !request->hop && !(endpoint->decided && !endpoint->plain) &&
+	    strncmp(exchange->url, "https:", 6) == 0) {
 		endpoint->plain = true;
 		exchange_free(TAKE_PTR(request->exchange));
 		registry_resend(request);

@@ -55,3 +55,16 @@ def test_pull_of_what_is_not_there(berth, registry):
     assert "127.0.0.1:5000 has it not" in result.stderr
     assert not [name for name in os.listdir(os.path.join(berth.root, "layers"))
                 if name.startswith(".new-")]
+
+
+def test_a_build_pulls_what_it_is_built_on(berth, registry):
+    project = berth.project({
+        "compose.yaml": "services: {a: {build: ., command: top, pull_policy: build}}",
+        "Dockerfile": "FROM 127.0.0.1:5000/team/app:1\nRUN echo made > /made\n",
+    })
+    project.run("up", "-d", timeout=120)
+    project.wait_state("a", "running", 30)
+    assert project.exec("a", "cat", "/made").stdout == "made\n"
+    project.write({"Dockerfile": "FROM 127.0.0.1:5000/team/none:1\n"})
+    result = project.run("build", check=False)
+    assert result.returncode != 0 and "127.0.0.1:5000 has it not" in result.stderr

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pulling from a registry that misbehaves: errors that say why, and a store that keeps nothing."""
+
+import base64
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from tests.support import sandbox
+
+HOST = "127.0.0.1:5000"
+
+
+class Registry:
+    def __init__(self, berth):
+        self.berth = berth
+        self.log = os.path.join(berth.base, "requests")
+        berth.popen_command([sys.executable, os.path.join(sandbox.HERE, "bad_registry.py"), self.log, "5000"], cwd="/")
+        berth.wait_until(lambda: berth.get(f"http://{HOST}/v2/", check=False).returncode == 0,
+                         30, "the registry answers")
+        self.settings = os.path.join(berth.base, "registries.json")
+        with open(self.settings, "w") as file:
+            json.dump({"max-download-attempts": 3}, file)
+
+    def arguments(self, *names):
+        """A project of these repositories, to be pulled."""
+        services = {name: {"image": f"{HOST}/{name}:1"} for name in names}
+        return self.berth.project({"compose.yaml": {"services": services}})
+
+    def pull(self, *names, **options):
+        project = self.arguments(*names)
+        return project.run("pull", check=False, env={"BERTH_REGISTRIES": self.settings}, **options)
+
+    def requests(self, repository):
+        with open(self.log) as file:
+            rows = [json.loads(line) for line in file]
+        return [row for row in rows if f"/{repository}" in row["path"]]
+
+    def here(self):
+        result = self.berth.run("image", "ls", "--format", "{{.Repository}}", cwd="/")
+        return {line.split("/")[-1] for line in result.stdout.splitlines() if HOST in line}
+
+    def new_files(self):
+        return sorted(name for folder in ("layers", "images/blobs/sha256")
+                      for name in os.listdir(os.path.join(self.berth.root, folder)))
+
+
+@pytest.fixture
+def registry(berth):
+    return Registry(berth)
+
+
+# Repository: what the user must read.
+REFUSED = {
+    "flip": "what registry 127.0.0.1:5000 sends is another one",
+    "garbage": "what registry 127.0.0.1:5000 sends is another one",
+    "long": "where the manifest says",
+    "stream": "sends more than the",
+    "short": "where the manifest says",
+    "loop": "more than 10 redirects",
+    "file": "is not a valid address",
+    "lying": "asked for bytes from 600000 on",
+    "down": "status 503",
+    "later": "too many requests; wait 86400 seconds",
+    "denied": "denies access to denied",
+    "m-nothing": "manifest: ",
+    "m-no-json": "manifest: ",
+    "m-deep": "manifest: ",
+    "m-huge": "larger than",
+    "m-list": "manifest: it is not an object",
+    "m-types": "manifest: its config",
+    "m-layer-types": "manifest: layer 1: '' is not a sha256 digest",
+    "m-size": "has no valid size",
+    "m-digest": "is not a sha256 digest",
+    "m-many": "no list of at most 256 layers",
+    "m-count": "the manifest names 2 layers, the config 1",
+    "m-artifact": "an artifact of type 'application/vnd.cncf.helm.config.v1+json'",
+    "m-schema1": "schema 1",
+    "m-empty-index": "there is none for linux/",
+    "m-other-platform": "there are linux/s390x",
+}
+
+
+def test_what_is_wrong_is_refused_and_leaves_nothing(berth, registry):
+    before = registry.new_files()
+    project = registry.arguments(*REFUSED)
+    # All at once, and each by what is its own.
+    result = project.run("--progress", "json", "pull", check=False, timeout=120,
+                         env={"BERTH_REGISTRIES": registry.settings})
+    assert result.returncode == 1, result.stderr
+    told = {}
+    for line in result.stderr.splitlines():
+        row = json.loads(line)
+        if row.get("status") == "Error":
+            told[row.get("id", "").split("/")[-1].removesuffix(":1")] = row["details"]
+    for name, words in REFUSED.items():
+        assert words in told.get(name, ""), f"{name}: {told.get(name)}"
+    assert "\x1b" not in told["denied"]
+    assert registry.new_files() == before
+    assert not registry.here()
+
+
+def test_what_breaks_is_tried_again(berth, registry):
+    """Cut connections go on where they broke; 429 and 503 are waited out."""
+    names = ("cut", "flaky", "patience", "whole")
+    settings = {"max-download-attempts": 5}
+    with open(registry.settings, "w") as file:
+        json.dump(settings, file)
+    result = registry.pull(*names, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert registry.here() == set(names)
+    ranges = [row["range"] for row in registry.requests("cut/blobs") if row["range"]]
+    assert "bytes=600000-" in ranges
+
+
+def test_a_layer_that_one_has_broken_comes_from_the_other(berth, registry):
+    result = registry.pull("shared-bad", "shared-good")
+    assert result.returncode == 0, result.stderr
+    assert registry.here() == {"shared-bad", "shared-good"}
+
+
+def test_credentials_stay_with_their_host(berth, registry):
+    os.makedirs(os.path.join(berth.home, ".docker"))
+    with open(os.path.join(berth.home, ".docker/config.json"), "w") as file:
+        json.dump({"auths": {HOST: {"auth": base64.b64encode(b"me:secret").decode()}}}, file)
+    result = registry.pull("private")
+    assert result.returncode == 0, result.stderr
+    own = registry.requests("private/manifests")
+    assert own[-1]["authorization"] == "Basic " + base64.b64encode(b"me:secret").decode()
+    away = registry.requests("elsewhere")
+    assert away and away[0]["host"] == "127.0.0.2:5000"
+    assert away[0]["authorization"] is None
+
+
+def test_a_pull_that_is_killed_or_interrupted_leaves_nothing(berth, registry):
+    before = registry.new_files()
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        asked = len(registry.requests("slow/blobs"))
+        process = registry.arguments("slow").popen("pull")
+        berth.wait_until(lambda: len(registry.requests("slow/blobs")) > asked, 30,
+                         "the layer is asked for")
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        if number != signal.SIGKILL:
+            assert process.returncode == 130
+        # What was killed is swept by the next that opens the store.
+        berth.run("image", "ls", cwd="/")
+        assert registry.new_files() == before
+    berth.wait_until(lambda: not berth.pids_of("pull"), 30, "no child is left")
+
+
+def test_two_pulls_of_the_same_image_at_once(berth, registry):
+    processes = [registry.arguments("good").popen("pull") for _ in range(3)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stderr
+    assert registry.here() == {"good"}
+    assert not [name for name in registry.new_files() if name.startswith(".new-")]
