@@ -35,8 +35,7 @@ DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct progress *, progress_free);
 
 /* An image that somebody else needs stays, and saying so is enough. */
-static void remove_image(struct image_store *store, const char *name, char *const *in_use,
-			 struct progress *progress)
+static void remove_image(struct image_store *store, const char *name, struct progress *progress)
 {
 	_cleanup_free_ char *id = str_printf("Image %s", name);
 	_cleanup_strv_ char **removed = NULL;
@@ -44,7 +43,7 @@ static void remove_image(struct image_store *store, const char *name, char *cons
 	int r;
 
 	progress_set(progress, id, PROGRESS_WORKING, "Removing", "");
-	r = image_remove(store, name, false, in_use, &removed, &err);
+	r = image_remove(store, name, false, &projects_image_users, &removed, &err);
 	if (r >= 0)
 		progress_set(progress, id, PROGRESS_DONE, "Removed", "");
 	else if (r == -ENOENT)
@@ -61,13 +60,12 @@ static int remove_images(struct project_args *args, const struct project *projec
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
-	_cleanup_strv_ char **in_use = NULL;
 	struct error err = ERROR_INIT;
 	struct map seen = {0};
 
 	if (!project || strcmp(rmi, "all") != 0 || args->dry_run)
 		return 0;
-	if (images_here_open(&store, &err) < 0 || projects_images_in_use(&in_use, &err) < 0)
+	if (images_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	progress = progress_new(args, "down");
 	for (size_t i = 0; i < project->service_count; i++) {
@@ -76,7 +74,7 @@ static int remove_images(struct project_args *args, const struct project *projec
 		if (!image || map_get(&seen, image))
 			continue;
 		map_set(&seen, image, image);
-		remove_image(store, image, in_use, progress);
+		remove_image(store, image, progress);
 	}
 	map_done(&seen, NULL);
 	return 0;

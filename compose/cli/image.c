@@ -269,17 +269,17 @@ static const struct option remove_options[] = {
 static int rm(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	_cleanup_strv_ char **in_use = NULL;
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (images_here_open(&store, &err) < 0 || projects_images_in_use(&in_use, &err) < 0)
+	if (images_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
 		_cleanup_strv_ char **removed = NULL;
 
 		error_clear(&err);
-		if (image_remove(store, argv[i], remove_force, in_use, &removed, &err) < 0) {
+		if (image_remove(store, argv[i], remove_force, &projects_image_users, &removed,
+				 &err) < 0) {
 			if (!(remove_force && err.code == ENOENT))
 				exit_code = output_fail(args, &err);
 			continue;

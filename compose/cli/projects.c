@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
 #include "common/fs.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 
-#include "compose/cli/client.h"
-#include "compose/cli/keeper_start.h"
 #include "compose/control/requests.h"
 
 #define RECORD_MAX (1 << 20)
@@ -52,14 +52,41 @@ int projects_list(char ***ret, struct error *err)
 	return 0;
 }
 
-static void add_once(char ***images, const char *id)
+struct users {
+	struct image_user *items;
+	size_t count;
+};
+
+static void add_user(struct users *users, const char *image_id, const char *container, bool running)
 {
-	if (id && !strv_contains(*images, id))
-		strv_append(images, id);
+	struct image_user *user;
+
+	if (!image_id)
+		return;
+	user = array_add(users->items, users->count);
+	user->image_id = alloc_string(image_id);
+	user->container = alloc_string(container ?: "");
+	user->running = running;
 }
 
-/* What nobody supervises has its records on disk; asking them starts no supervisor. */
-static int add_recorded(const char *project, char ***images, struct error *err)
+static bool runs(const json_t *record)
+{
+	pid_t pid = (pid_t)json_get_int(record, "pid", 0);
+	int fd;
+
+	if (pid <= 0 || !str_equal(json_get_string(record, "boot_id"), process_boot_id()))
+		return false;
+	fd = process_adopt(pid, (uint64_t)json_get_int(record, "start_ticks", 0));
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/*
+ * The records are the truth: a supervisor writes them before anything else happens, and asking it
+ * could not be answered while it waits for an image that is being removed.
+ */
+static int add_recorded(const char *project, struct users *users, struct error *err)
 {
 	_cleanup_free_ char *state = paths_project_state(project);
 	_cleanup_free_ char *path = str_printf("%s/containers", state);
@@ -74,59 +101,42 @@ static int add_recorded(const char *project, char ***images, struct error *err)
 		_cleanup_free_ char *file = str_printf("%s/%s/record.json", path, id);
 		_cleanup_json_ json_t *record = NULL;
 		struct error why = ERROR_INIT;
+		const char *target, *name;
+		json_t *image;
+		bool running;
 
 		/* A folder without a record was never a container; a broken one has no layers. */
-		if (json_read(AT_FDCWD, file, RECORD_MAX, &record, &why) >= 0)
-			add_once(images, json_get_string(record, "image_id"));
+		if (json_read(AT_FDCWD, file, RECORD_MAX, &record, &why) < 0)
+			continue;
+		name = json_get_string(record, "name");
+		running = runs(record);
+		add_user(users, json_get_string(record, "image_id"), name, running);
+		json_object_foreach(json_object_get(record, "image_volumes"), target, image)
+			add_user(users, json_string_value(image), name, running);
 	}
 	return r < 0 ? r : 0;
 }
 
-static int add_told(const char *project, char ***images, struct error *err)
+static int list_users(void *data, struct image_user **ret, size_t *ret_count, struct error *err)
 {
-	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "all", 1), *reply = NULL;
-	json_t *container;
-	size_t i;
-	int r = client_call(project, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err);
+	_cleanup_strv_ char **projects = NULL;
+	struct users users = {0};
+	int r = projects_list(&projects, err);
 
-	/* It went while we asked. */
-	if (r == -ENOENT) {
-		error_clear(err);
-		return 0;
-	}
-	json_array_foreach(json_object_get(reply, "containers"), i, container) {
-		add_once(images, json_get_string(container, "image_id"));
-	}
-	return r;
-}
-
-/* A socket without a listener is what a killed supervisor left. */
-static bool has_supervisor(const char *project)
-{
-	int fd = keeper_connect(project);
-
-	if (fd >= 0)
-		close(fd);
-	return fd != -ENOENT && fd != -ECONNREFUSED;
-}
-
-int projects_images_in_use(char ***ret, struct error *err)
-{
-	_cleanup_strv_ char **projects = NULL, **images = NULL;
-
-	if (projects_list(&projects, err) < 0)
-		return -err->code;
+	(void)data;
 	strv_foreach(project, projects) {
-		int r = has_supervisor(project) ? add_told(project, &images, err) : 0;
-
-		if (r >= 0)
-			r = add_recorded(project, &images, err);
-		if (r < 0)
+		r = r < 0 ? r : add_recorded(project, &users, err);
+		if (r < 0) {
+			image_users_free(users.items, users.count);
 			return error_wrap(err,
 					  "which images project %s uses cannot be told, so "
 					  "none is removed",
 					  project);
+		}
 	}
-	*ret = TAKE_PTR(images);
-	return 0;
+	*ret = users.items;
+	*ret_count = users.count;
+	return r;
 }
+
+const struct image_users projects_image_users = {.list = list_users};

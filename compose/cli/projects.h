@@ -8,13 +8,15 @@
 
 #include "common/error.h"
 
+#include "runtime/image/image.h"
+
 /* Names, sorted; new list. -EACCES: they are another user's. */
 int projects_list(char ***ret, struct error *err);
 
 /*
- * Ids of the images that some container of some project was made of; new list. A project that
- * cannot be asked is an error: it may use any of them.
+ * The containers of all projects and the images they were made of and have mounted, running or
+ * not. A project whose records cannot be read is an error: it may use any of them.
  */
-int projects_images_in_use(char ***ret, struct error *err);
+extern const struct image_users projects_image_users;
 
 #endif

@@ -409,9 +409,11 @@ static int note_image_volume(struct instance *instance, const struct mount *moun
 			     struct error *err)
 {
 	const struct image *image = observe_image(instance->supervisor, mount->source, err);
+	_cleanup_close_ int here =
+		image ? image_hold(instance->supervisor->images, image, err) : -1;
 	struct key_value *row;
 
-	if (!image)
+	if (here < 0)
 		return error_wrap(err, "volume %s: image %s", mount->target, mount->source);
 	row = array_add(instance->image_volumes.items, instance->image_volumes.count);
 	row->key = alloc_string(mount->target);
@@ -498,6 +500,7 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 {
 	const struct instance *replaces = origin->replaces;
 	const struct service *service = project_service(model->project, service_name);
+	_cleanup_close_ int hold = -EBADF;
 	const struct image *image;
 	struct instance *instance;
 	char id[65];
@@ -508,6 +511,10 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 	image = observe_image(supervisor, service->image, err);
 	if (!image)
 		return -err->code;
+	/* Until the record is there, which whoever removes images reads. */
+	hold = image_hold(supervisor->images, image, err);
+	if (hold < 0)
+		return error_wrap(err, "image %s was removed meanwhile", service->image);
 	do
 		fs_random_hex(id, 32);
 	while (!instance_id_fits(id));

@@ -89,49 +89,63 @@ static int mark_all(struct image_store *store, struct marks *marks, struct error
 	return 0;
 }
 
-static void sweep_blobs(struct image_store *store, const struct map *marks)
+static void sweep_blobs(struct image_store *store, const struct map *marks, int doomed)
 {
 	_cleanup_strv_ char **names = NULL;
 	struct error err = ERROR_INIT;
 
 	if (fs_list(store->blobs, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names)
-		if (!map_get(marks, name) && unlinkat(store->blobs, name, 0) < 0)
+	strv_foreach(name, names) {
+		_cleanup_free_ char *to = str_printf("blob-%s", name);
+
+		if (!map_get(marks, name) && renameat(store->blobs, name, doomed, to) < 0)
 			log_debug("image store: blob %s: %s", name, strerror(errno));
+	}
 }
 
-/* Under the staging name first: a layer that is half gone must not bear its own. */
-static void delete_layer(struct image_store *store, const char *chain)
-{
-	_cleanup_free_ char *record = str_printf("%s.json", chain), *doomed = NULL;
-	struct error err = ERROR_INIT;
-	char random[17];
-
-	fs_random_hex(random, 8);
-	doomed = str_printf(".new-%s", random);
-	if (renameat(store->layers, chain, store->layers, doomed) < 0)
-		return;
-	(void)unlinkat(store->layers, record, 0);
-	if (fs_remove_tree(store->layers, doomed, &err) < 0)
-		log_debug("image store: layer %s: %s", chain, err.message);
-}
-
-static void sweep_layers(struct image_store *store, const struct map *marks)
+/* Renamed first, for a tree that is half deleted must not bear its name. */
+static void sweep_layers(struct image_store *store, const struct map *marks, int doomed)
 {
 	_cleanup_strv_ char **names = NULL;
 	struct error err = ERROR_INIT;
 
 	if (fs_list(store->layers, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names)
-		if (strlen(name) == 64 && is_hex(name, 64) && !map_get(marks, name))
-			delete_layer(store, name);
+	strv_foreach(name, names) {
+		_cleanup_free_ char *record = str_printf("%s.json", name);
+
+		if (strlen(name) == 64 && is_hex(name, 64) && !map_get(marks, name) &&
+		    renameat(store->layers, name, doomed, name) == 0)
+			(void)unlinkat(store->layers, record, 0);
+	}
 }
 
-int store_collect(struct image_store *store, struct error *err)
+/* A folder as those of content on its way in: what a killed process leaves of it is swept. */
+static int make_doomed(struct image_store *store, char **ret_name, struct error *err)
 {
-	_cleanup_close_ int use = -EBADF;
+	_cleanup_close_ int lock = fs_lock(store->images, "lock", err);
+	int dir;
+
+	if (lock < 0)
+		return lock;
+	dir = fs_mkdir_unique(store->layers, ".new-", ret_name, err);
+	if (dir >= 0)
+		(void)flock(dir, LOCK_EX | LOCK_NB);
+	return dir;
+}
+
+void store_delete_doomed(struct image_store *store, const char *doomed)
+{
+	struct error err = ERROR_INIT;
+
+	if (doomed && fs_remove_tree(store->layers, doomed, &err) < 0 && err.code != ENOENT)
+		log_debug("image store: %s: %s", doomed, err.message);
+}
+
+int store_take_out(struct image_store *store, char **ret_doomed, struct error *err)
+{
+	_cleanup_close_ int use = -EBADF, doomed = -EBADF;
 	struct error unknown = ERROR_INIT;
 	struct marks marks = {0};
 	int r;
@@ -144,13 +158,25 @@ int store_collect(struct image_store *store, struct error *err)
 	r = store_refresh(store, err);
 	if (r < 0)
 		return r;
+	doomed = make_doomed(store, ret_doomed, err);
+	if (doomed < 0)
+		return doomed;
 	if (mark_all(store, &marks, &unknown) == 0) {
-		sweep_blobs(store, &marks.blobs);
-		sweep_layers(store, &marks.layers);
+		sweep_blobs(store, &marks.blobs, doomed);
+		sweep_layers(store, &marks.layers, doomed);
 	} else {
 		log_warning("image store: nothing is deleted: %s", unknown.message);
 	}
 	map_done(&marks.blobs, NULL);
 	map_done(&marks.layers, NULL);
 	return 0;
+}
+
+int store_collect(struct image_store *store, struct error *err)
+{
+	_cleanup_free_ char *doomed = NULL;
+	int r = store_take_out(store, &doomed, err);
+
+	store_delete_doomed(store, doomed);
+	return r;
 }

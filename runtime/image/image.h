@@ -69,11 +69,35 @@ int image_list(struct image_store *store, struct image ***ret, size_t *ret_count
 
 int image_tag(struct image_store *store, const char *name, const char *reference,
 	      struct error *err);
-/* Removes a reference, and with the last one the image, its blobs and its layers that no other
- * image and no id of @in_use needs. -EBUSY with who uses it. *ret_removed lists "Untagged: x",
- * "Deleted: sha256:x". */
-int image_remove(struct image_store *store, const char *name, bool force, char *const *in_use,
-		 char ***ret_removed, struct error *err);
+/*
+ * From here until the fd is closed no image is removed; -ENOENT: @image already was. Whoever
+ * creates a container holds it until the container's record is on the disk, where removal looks.
+ * Waits for a removal under way: for its decision, not until all bytes are gone.
+ */
+int image_hold(struct image_store *store, const struct image *image, struct error *err);
+
+struct image_user {
+	char *image_id, *container; /* id, and the container's name */
+	bool running;
+};
+
+/* Who needs which images: asked under the lock that image_hold() waits for. */
+struct image_users {
+	/* A new list, of new strings. An error: nothing is removed. */
+	int (*list)(void *data, struct image_user **ret, size_t *ret_count, struct error *err);
+	void *data;
+};
+
+void image_users_free(struct image_user *users, size_t count);
+
+/*
+ * Removes a reference, and with the last one the image, its blobs and its layers that no other
+ * image needs. What a container uses stays, without a name when @force takes the last one.
+ * -EBUSY with who uses it. *ret_removed lists "Untagged: x", "Deleted: sha256:x". @users NULL:
+ * nobody.
+ */
+int image_remove(struct image_store *store, const char *name, bool force,
+		 const struct image_users *users, char ***ret_removed, struct error *err);
 
 /* What `image import` may say of the config, in Dockerfile words ("CMD [\"x\"]", "ENV A=b", ...).
  */

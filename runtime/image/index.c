@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -131,12 +134,47 @@ struct removal {
 	char **names;
 };
 
-static int plan_removal(struct image_store *store, const char *name, bool force,
-			char *const *in_use, struct removal *removal, struct error *err)
+struct user_list {
+	struct image_user *items;
+	size_t count;
+};
+
+/* A container that runs is the stronger reason. */
+static const struct image_user *user_of(const struct user_list *users, const char *id)
 {
+	const struct image_user *found = NULL;
+
+	for (size_t i = 0; i < users->count; i++)
+		if (str_equal(users->items[i].image_id, id) && (!found || users->items[i].running))
+			found = &users->items[i];
+	return found;
+}
+
+/* A name goes though a container uses the image, when that is wanted; an image only loses it. */
+static int check_use(const char *name, const struct removal *removal, bool force,
+		     const struct image_user *user, struct error *err)
+{
+	if (removal->reference && !force)
+		return error_set(err, EBUSY,
+				 "conflict: unable to remove repository reference \"%s\" (must "
+				 "force) - container %s is using its referenced image %.12s",
+				 name, user->container, removal->id + 7);
+	if (!removal->reference && (user->running || !force))
+		return error_set(err, EBUSY,
+				 "conflict: unable to delete %.12s (%s be forced) - image is "
+				 "being used by %s container %s",
+				 removal->id + 7, user->running ? "cannot" : "must",
+				 user->running ? "running" : "stopped", user->container);
+	return 1;
+}
+
+/* 1: a container needs it, so it stays, without the name. */
+static int plan_removal(struct image_store *store, const char *name, bool force,
+			const struct user_list *users, struct removal *removal, struct error *err)
+{
+	const struct image_user *user;
 	struct image *image;
 	json_t *descriptor;
-	bool used;
 	int r;
 
 	r = store_lookup(store, name, &descriptor, &removal->reference, err);
@@ -151,25 +189,21 @@ static int plan_removal(struct image_store *store, const char *name, bool force,
 		free(removal->reference);
 		removal->reference = store_descriptor_name(descriptor);
 	}
-	used = strv_contains(in_use, removal->id);
+	user = user_of(users, removal->id);
 	if (removal->reference && strv_length(removal->names) > 1)
 		return 0; /* only a name goes */
-	if (used && !force)
-		return error_set(err, EBUSY,
-				 "image %s: a container uses it (image id %.19s); "
-				 "remove that first, or use --force",
-				 name, removal->id);
+	if (user)
+		return check_use(name, removal, force, user, err);
 	if (!removal->reference && strv_length(removal->names) > 1 && !force)
 		return error_set(err, EBUSY,
-				 "image %s: it has %zu names; remove them one by one, "
-				 "or use --force",
-				 name, strv_length(removal->names));
-	/* Forced: the name goes, and what the container runs from stays, without one. */
-	return used ? 1 : 0;
+				 "conflict: unable to delete %.12s (must be forced) - image is "
+				 "referenced in multiple repositories",
+				 removal->id + 7);
+	return 0;
 }
 
 static int remove_locked(struct image_store *store, const char *name, bool force,
-			 char *const *in_use, char ***ret_removed, struct error *err)
+			 const struct user_list *users, char ***ret_removed, struct error *err)
 {
 	_cleanup_close_ int lock = store_lock(store, err);
 	_cleanup_free_ char *id = NULL, *reference = NULL;
@@ -182,7 +216,7 @@ static int remove_locked(struct image_store *store, const char *name, bool force
 
 	if (lock < 0)
 		return lock;
-	r = plan_removal(store, name, force, in_use, &removal, err);
+	r = plan_removal(store, name, force, users, &removal, err);
 	id = removal.id;
 	reference = removal.reference;
 	names = removal.names;
@@ -203,15 +237,66 @@ static int remove_locked(struct image_store *store, const char *name, bool force
 	return store_write_index(store, err);
 }
 
-int image_remove(struct image_store *store, const char *name, bool force, char *const *in_use,
-		 char ***ret_removed, struct error *err)
+void image_users_free(struct image_user *users, size_t count)
 {
-	char **removed = NULL;
+	for (size_t i = 0; i < count; i++) {
+		free(users[i].image_id);
+		free(users[i].container);
+	}
+	free(users);
+}
+
+/*
+ * "users.lock" is held shared from an image's being found until the container's record says that
+ * it is used, and exclusively from asking who uses it until it is gone: nobody falls in between.
+ */
+static int lock_users(struct image_store *store, int how, struct error *err)
+{
+	_cleanup_close_ int lock =
+		openat(store->images, "users.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (lock < 0)
+		return error_errno(err, "image store: users.lock");
+	while (flock(lock, how) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "image store: users.lock");
+	return TAKE_FD(lock);
+}
+
+int image_hold(struct image_store *store, const struct image *image, struct error *err)
+{
+	_cleanup_close_ int lock = lock_users(store, LOCK_SH, err);
+	_cleanup_free_ char *reference = NULL;
+	json_t *descriptor;
 	int r;
 
-	r = remove_locked(store, name, force, in_use, &removed, err);
+	if (lock < 0)
+		return lock;
+	r = store_refresh(store, err);
 	if (r == 0)
-		r = store_collect(store, err);
+		r = store_lookup(store, image->id, &descriptor, &reference, err);
+	return r < 0 ? r : TAKE_FD(lock);
+}
+
+int image_remove(struct image_store *store, const char *name, bool force,
+		 const struct image_users *users, char ***ret_removed, struct error *err)
+{
+	_cleanup_close_ int lock = lock_users(store, LOCK_EX, err);
+	_cleanup_free_ char *doomed = NULL;
+	struct user_list list = {0};
+	char **removed = NULL;
+	int r = lock < 0 ? lock : 0;
+
+	if (r == 0 && users)
+		r = users->list(users->data, &list.items, &list.count, err);
+	if (r == 0)
+		r = remove_locked(store, name, force, &list, &removed, err);
+	if (r == 0)
+		r = store_take_out(store, &doomed, err);
+	image_users_free(list.items, list.count);
+	if (lock >= 0)
+		close(TAKE_FD(lock));
+	store_delete_doomed(store, doomed);
 	if (r < 0) {
 		strv_free(removed);
 		return r;

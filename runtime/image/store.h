@@ -61,8 +61,15 @@ int store_write_index(struct image_store *store, struct error *err);
 void store_add_entry(struct image_store *store, const json_t *descriptor, const char *reference);
 /* Keeps what is there until the fd is closed; waits for a collection that is going on. */
 int store_use(struct image_store *store, struct error *err);
-/* Deletes blobs and layers that no entry needs, unless content is being added just now. */
+/*
+ * Takes blobs and layers that no entry needs out of their places, unless content is being added
+ * just now. What they are deleted from is *ret_doomed (new; NULL: there are none), which takes
+ * its time and no lock.
+ */
+int store_take_out(struct image_store *store, char **ret_doomed, struct error *err);
+/* Both. */
 int store_collect(struct image_store *store, struct error *err);
+void store_delete_doomed(struct image_store *store, const char *doomed);
 
 /* 64 hex digits of "sha256:...", inside @digest; NULL when it is not one. */
 const char *digest_hex(const char *digest);

@@ -214,7 +214,7 @@ def test_image_that_vanishes(berth):
     project.run("up", "-d")
     in_use = berth.run("image", "rm", "busybox", check=False)
     assert in_use.returncode == 1
-    assert "a container uses it" in in_use.stderr
+    assert "container " + project.name + "-a-1 is using its referenced image" in in_use.stderr
     assert project.container("a")["State"] == "running"
 
 

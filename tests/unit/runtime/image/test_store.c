@@ -84,12 +84,27 @@ static void expect_found(struct image_store *store, const char *name, const char
 	image_free(image);
 }
 
+/* @data: their ids, each that of a container that runs, or not when it begins with '-'. */
+static int list_users(void *data, struct image_user **ret, size_t *ret_count, struct error *err)
+{
+	(void)err;
+	strv_foreach(id, (char **)data) {
+		struct image_user *user = array_add(*ret, *ret_count);
+
+		user->running = id[0] != '-';
+		user->image_id = alloc_string(id + !user->running);
+		user->container = alloc_string("web-1");
+	}
+	return 0;
+}
+
 static char *removed(struct image_store *store, const char *name, bool force, char *const *in_use)
 {
+	const struct image_users users = {.list = list_users, .data = (void *)in_use};
 	_cleanup_strv_ char **list = NULL;
 	struct error err = ERROR_INIT;
 
-	if (image_remove(store, name, force, in_use, &list, &err) < 0)
+	if (image_remove(store, name, force, &users, &list, &err) < 0)
 		return str_printf("%d %s", err.code, err.message);
 	return strv_join(list, "; ");
 }
@@ -159,17 +174,21 @@ Test(store, tag_list_remove, .fini = scratch_remove)
 	free(list);
 
 	text = removed(store, one, false, NULL);
-	cr_expect(str_starts_with(text, "16 image sha256:"), "%s", text);
+	cr_expect(str_starts_with(text, "16 conflict: unable to delete "), "%s", text);
 	free(text);
 	text = removed(store, "more", false, (char *const[]){one, NULL});
 	cr_expect_str_eq(text, "Untagged: more:latest", "a name of several may go: %s", text);
 	free(text);
 	text = removed(store, "app:1", false, (char *const[]){one, NULL});
-	cr_expect(strstr(text, "a container uses it"), "%s", text);
+	cr_expect(strstr(text, "reference \"app:1\" (must force) - container web-1 is using"), "%s",
+		  text);
 	free(text);
 	text = removed(store, "app:1", true, (char *const[]){one, NULL});
 	cr_expect_str_eq(text, "Untagged: app:1", "%s", text);
 	expect_found(store, one, one);
+	free(text);
+	text = removed(store, one, true, (char *const[]){one, NULL});
+	cr_expect(strstr(text, "(cannot be forced) - image is being used by running"), "%s", text);
 	free(text);
 	text = removed(store, one, false, NULL);
 	expect = str_printf("Deleted: %s", one);
