@@ -12,6 +12,7 @@
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/load/explain.h"
+#include "compose/model/attribute.h"
 #include "compose/model/emit.h"
 
 static bool quiet, services, volumes, networks, images, models, profiles, variables, environment;
@@ -73,31 +74,22 @@ static int write_config(const json_t *json, bool variables_left, struct error *e
 }
 
 /* docker compose's JSON has extensions of the project and of nothing below it. */
-static void drop_extensions(json_t *object)
-{
-	const char *key;
-	json_t *value;
-	void *next;
-
-	json_object_foreach_safe(object, next, key, value) if (str_starts_with(key, "x-"))
-		json_object_del(object, key);
-}
-
 static void drop_inner_extensions(json_t *project)
 {
-	static const char *const sections[] = {"services", "networks", "volumes",
-					       "secrets",  "configs",  "models"};
+	static const struct {
+		const char *section;
+		const struct schema *schema;
+	} rows[] = {
+		{"services", &service_schema}, {"networks", &network_schema},
+		{"volumes", &volume_schema},   {"secrets", &secret_schema},
+		{"configs", &config_schema},   {"models", &model_schema},
+	};
 	const char *key;
 	json_t *object;
 
-	array_foreach(section, sections)
-		json_object_foreach(json_object_get(project, *section), key, object) {
-			drop_extensions(object);
-			drop_extensions(json_object_get(object, "deploy"));
-			drop_extensions(json_object_get(object, "build"));
-			drop_extensions(json_object_get(object, "healthcheck"));
-			drop_extensions(json_object_get(object, "logging"));
-		}
+	array_foreach(row, rows)
+		json_object_foreach(json_object_get(project, row->section), key, object)
+			schema_drop_extensions(row->schema, object);
 }
 
 static int print_config(const struct project *project, struct error *err)

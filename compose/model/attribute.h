@@ -85,6 +85,9 @@ void decode_object(struct decoder *d, const struct node *node, const struct sche
 json_t *encode_object(const struct schema *schema, const void *object);
 void release_object(const struct schema *schema, void *object);
 
+/* Takes x-* out of what encode_object() gave, at every depth. */
+void schema_drop_extensions(const struct schema *schema, json_t *object);
+
 /* What the row's field is in @object. */
 struct slot attribute_slot(const struct attribute *attribute, void *object);
 

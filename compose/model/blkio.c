@@ -33,9 +33,10 @@ static const struct attribute rate_attributes[] = {
 };
 /* clang-format on */
 static const struct schema weight_schema = {"weight", weight_attributes,
-					    ARRAY_SIZE(weight_attributes), NO_FIELD};
+					    ARRAY_SIZE(weight_attributes),
+					    offsetof(struct blkio_weight, rest)};
 static const struct schema rate_schema = {"rate", rate_attributes, ARRAY_SIZE(rate_attributes),
-					  NO_FIELD};
+					  offsetof(struct blkio_rate, rest)};
 
 static const struct shape shape_weights = {decode_rows,
 					   encode_rows,
@@ -63,6 +64,6 @@ static const struct attribute attributes[] = {
 };
 /* clang-format on */
 static const struct schema blkio_schema = {"blkio_config", attributes, ARRAY_SIZE(attributes),
-					   NO_FIELD};
+					   offsetof(struct blkio_config, rest)};
 
 const struct shape shape_blkio = {decode_block, encode_block, release_block, &blkio_schema};

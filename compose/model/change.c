@@ -38,13 +38,24 @@ static json_t *relevant_deploy(const json_t *deploy)
 }
 
 /* The service's canonical JSON without what does not concern a container; new reference. */
+/* What x-* say is for other programs. */
+static json_t *encode_plain(const struct schema *schema, const void *object)
+{
+	json_t *json = encode_object(schema, object);
+
+	schema_drop_extensions(schema, json);
+	return json;
+}
+
 static json_t *relevant_part(const json_t *service)
 {
+	_cleanup_json_ json_t *plain = json_deep_copy(service);
 	json_t *kept = json_object();
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)service, key, value) {
+	schema_drop_extensions(&service_schema, plain);
+	json_object_foreach(plain, key, value) {
 		if (!concerns_container(key) || json_is_null(value))
 			continue;
 		value = !strcmp(key, "deploy") ? relevant_deploy(value) : json_incref(value);
@@ -65,7 +76,7 @@ static void put_object(json_t *into, const char *kind, const struct schema *sche
 		objects = json_object();
 		json_object_set_new(into, kind, objects);
 	}
-	json_object_set_new_nocheck(objects, key, encode_object(schema, object));
+	json_object_set_new_nocheck(objects, key, encode_plain(schema, object));
 }
 
 static void put_used_objects(json_t *json, const struct project *project,
@@ -104,14 +115,14 @@ void service_hash(const struct project *project, const struct service *service, 
 
 void network_hash(const struct network *network, char ret_hex[65])
 {
-	_cleanup_json_ json_t *json = encode_object(&network_schema, network);
+	_cleanup_json_ json_t *json = encode_plain(&network_schema, network);
 
 	hash_json(json, ret_hex);
 }
 
 void volume_hash(const struct volume *volume, char ret_hex[65])
 {
-	_cleanup_json_ json_t *json = encode_object(&volume_schema, volume);
+	_cleanup_json_ json_t *json = encode_plain(&volume_schema, volume);
 
 	hash_json(json, ret_hex);
 }

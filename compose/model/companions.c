@@ -75,7 +75,8 @@ static const struct attribute provider_attributes[] = {
 };
 /* clang-format on */
 static const struct schema provider_schema = {"provider", provider_attributes,
-					      ARRAY_SIZE(provider_attributes), NO_FIELD};
+					      ARRAY_SIZE(provider_attributes),
+					      offsetof(struct provider, rest)};
 
 static void provider_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -97,7 +98,8 @@ static const struct attribute service_model_attributes[] = {
 };
 /* clang-format on */
 static const struct schema service_model_schema = {"model", service_model_attributes,
-						   ARRAY_SIZE(service_model_attributes), NO_FIELD};
+						   ARRAY_SIZE(service_model_attributes),
+						   offsetof(struct service_model, rest)};
 
 static void service_models_decode(struct decoder *d, const struct node *node,
 				  const struct slot *slot)
@@ -165,7 +167,8 @@ static const struct attribute credential_attributes[] = {
 };
 /* clang-format on */
 static const struct schema credential_schema = {"credential_spec", credential_attributes,
-						ARRAY_SIZE(credential_attributes), NO_FIELD};
+						ARRAY_SIZE(credential_attributes),
+						offsetof(struct credential_spec, rest)};
 
 static void credential_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {

@@ -56,7 +56,7 @@ static const struct attribute attributes[] = {
 };
 /* clang-format on */
 static const struct schema dependency_schema = {"dependency", attributes, ARRAY_SIZE(attributes),
-						NO_FIELD};
+						offsetof(struct dependency, rest)};
 
 static void dependencies_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {

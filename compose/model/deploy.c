@@ -14,14 +14,16 @@ static const struct attribute discrete_attributes[] = {
 };
 /* clang-format on */
 static const struct schema discrete_schema = {"generic resource", discrete_attributes,
-					      ARRAY_SIZE(discrete_attributes), NO_FIELD};
+					      ARRAY_SIZE(discrete_attributes),
+					      offsetof(struct generic_resource, rest)};
 static const struct shape shape_discrete = {decode_block, encode_block, release_block,
 					    &discrete_schema};
 static const struct attribute generic_attributes[] = {
 	{"discrete_resource_spec", 0, NO_FIELD, &shape_discrete},
 };
 static const struct schema generic_schema = {"generic resource", generic_attributes,
-					     ARRAY_SIZE(generic_attributes), NO_FIELD};
+					     ARRAY_SIZE(generic_attributes),
+					     offsetof(struct generic_resource, outer_rest)};
 
 static void generic_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -53,9 +55,11 @@ static const struct attribute reservations_attributes[] = {
 };
 /* clang-format on */
 static const struct schema limits_schema = {"limits", limits_attributes,
-					    ARRAY_SIZE(limits_attributes), NO_FIELD};
+					    ARRAY_SIZE(limits_attributes),
+					    offsetof(struct deploy_resources, rest)};
 static const struct schema reservations_schema = {"reservations", reservations_attributes,
-						  ARRAY_SIZE(reservations_attributes), NO_FIELD};
+						  ARRAY_SIZE(reservations_attributes),
+						  offsetof(struct deploy_resources, rest)};
 
 /* An object without `given`: empty is as good as none. */
 static void part_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -85,7 +89,8 @@ static const struct attribute resources_attributes[] = {
 };
 /* clang-format on */
 static const struct schema resources_schema = {"resources", resources_attributes,
-					       ARRAY_SIZE(resources_attributes), NO_FIELD};
+					       ARRAY_SIZE(resources_attributes),
+					       offsetof(struct deploy, resources_rest)};
 
 /* Its fields are the deploy's own; docker compose prints it even when it is empty. */
 static json_t *resources_encode(const struct slot *slot)
@@ -137,7 +142,8 @@ static const struct attribute update_attributes[] = {
 };
 /* clang-format on */
 static const struct schema update_schema = {"update_config", update_attributes,
-					    ARRAY_SIZE(update_attributes), NO_FIELD};
+					    ARRAY_SIZE(update_attributes),
+					    offsetof(struct update_config, rest)};
 static const struct shape shape_update = {decode_block, encode_block, release_block,
 					  &update_schema};
 
@@ -145,7 +151,8 @@ static const struct attribute preference_attributes[] = {
 	{"spread", offsetof(struct placement_preference, spread), NO_FIELD, &shape_string},
 };
 static const struct schema preference_schema = {"preference", preference_attributes,
-						ARRAY_SIZE(preference_attributes), NO_FIELD};
+						ARRAY_SIZE(preference_attributes),
+						offsetof(struct placement_preference, rest)};
 static const struct shape shape_preferences = {decode_rows,
 					       encode_rows,
 					       release_rows,
@@ -162,7 +169,8 @@ static const struct attribute placement_attributes[] = {
 };
 /* clang-format on */
 static const struct schema placement_schema = {"placement", placement_attributes,
-					       ARRAY_SIZE(placement_attributes), NO_FIELD};
+					       ARRAY_SIZE(placement_attributes),
+					       offsetof(struct placement, rest)};
 
 static void placement_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -205,7 +213,8 @@ static const struct attribute restart_attributes[] = {
 };
 /* clang-format on */
 static const struct schema restart_schema = {"restart_policy", restart_attributes,
-					     ARRAY_SIZE(restart_attributes), NO_FIELD};
+					     ARRAY_SIZE(restart_attributes),
+					     offsetof(struct deploy, restart_policy.rest)};
 
 static void restart_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -310,7 +319,8 @@ static const struct attribute logging_attributes[] = {
 };
 /* clang-format on */
 static const struct schema logging_schema = {"logging", logging_attributes,
-					     ARRAY_SIZE(logging_attributes), NO_FIELD};
+					     ARRAY_SIZE(logging_attributes),
+					     offsetof(struct logging, rest)};
 
 static void logging_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {

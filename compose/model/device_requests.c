@@ -38,7 +38,7 @@ static const struct attribute attributes[] = {
 };
 /* clang-format on */
 static const struct schema request_schema = {"device", attributes, ARRAY_SIZE(attributes),
-					     NO_FIELD};
+					     offsetof(struct device_request, rest)};
 
 static void check_request(struct decoder *d, const struct node *item,
 			  struct device_request *request)

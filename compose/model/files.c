@@ -17,7 +17,8 @@ static const struct attribute reference_attributes[] = {
 };
 /* clang-format on */
 static const struct schema reference_schema = {"reference", reference_attributes,
-					       ARRAY_SIZE(reference_attributes), NO_FIELD};
+					       ARRAY_SIZE(reference_attributes),
+					       offsetof(struct file_reference, rest)};
 
 static void decode_reference(struct decoder *d, const struct node *item,
 			     struct file_reference *reference)

@@ -14,7 +14,7 @@ static const struct attribute attributes[] = {
 };
 /* clang-format on */
 static const struct schema healthcheck_schema = {"healthcheck", attributes, ARRAY_SIZE(attributes),
-						 NO_FIELD};
+						 offsetof(struct healthcheck, rest)};
 
 static void healthcheck_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {

@@ -36,8 +36,8 @@ static const struct attribute ulimit_attributes[] = {
 	{"hard", ULIMIT(hard), &shape_limit},
 };
 /* clang-format on */
-static const struct schema ulimit_schema = {"ulimit", ulimit_attributes,
-					    ARRAY_SIZE(ulimit_attributes), NO_FIELD};
+static const struct schema ulimit_schema = {
+	"ulimit", ulimit_attributes, ARRAY_SIZE(ulimit_attributes), offsetof(struct ulimit, rest)};
 
 static const char *const ulimit_names[] = {
 	"as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
@@ -117,8 +117,10 @@ static void ulimits_release(const struct slot *slot)
 {
 	struct ulimit **limits = slot->field;
 
-	for (size_t i = 0; i < *slot->count; i++)
+	for (size_t i = 0; i < *slot->count; i++) {
 		free((*limits)[i].name);
+		json_decref((*limits)[i].rest);
+	}
 	free(TAKE_PTR(*limits));
 	*slot->count = 0;
 }
@@ -134,8 +136,8 @@ static const struct attribute device_attributes[] = {
 	{"permissions", DEVICE(permissions), &shape_string},
 };
 /* clang-format on */
-static const struct schema device_schema = {"device", device_attributes,
-					    ARRAY_SIZE(device_attributes), NO_FIELD};
+static const struct schema device_schema = {
+	"device", device_attributes, ARRAY_SIZE(device_attributes), offsetof(struct device, rest)};
 
 /* "vendor.com/class=name" */
 static bool is_cdi(const char *source)

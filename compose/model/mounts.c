@@ -164,6 +164,11 @@ void mount_release(struct mount *mount)
 	free(mount->volume.subpath);
 	mapping_release(&mount->volume.labels);
 	free(mount->image.subpath);
+	json_decref(mount->rest);
+	json_decref(mount->bind.rest);
+	json_decref(mount->volume.rest);
+	json_decref(mount->tmpfs.rest);
+	json_decref(mount->image.rest);
 }
 
 static void type_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -273,13 +278,14 @@ static const struct attribute image_attributes[] = {
 };
 /* clang-format on */
 static const struct schema bind_schema = {"bind", bind_attributes, ARRAY_SIZE(bind_attributes),
-					  NO_FIELD};
+					  offsetof(struct mount, bind.rest)};
 static const struct schema mount_volume_schema = {"volume", volume_attributes,
-						  ARRAY_SIZE(volume_attributes), NO_FIELD};
+						  ARRAY_SIZE(volume_attributes),
+						  offsetof(struct mount, volume.rest)};
 static const struct schema tmpfs_schema = {"tmpfs", tmpfs_attributes, ARRAY_SIZE(tmpfs_attributes),
-					   NO_FIELD};
+					   offsetof(struct mount, tmpfs.rest)};
 static const struct schema image_schema = {"image", image_attributes, ARRAY_SIZE(image_attributes),
-					   NO_FIELD};
+					   offsetof(struct mount, image.rest)};
 
 /* The blocks' fields are the mount's own, so the slot is the mount. */
 static void bind_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -358,7 +364,7 @@ static const struct attribute mount_attributes[] = {
 };
 /* clang-format on */
 static const struct schema mount_schema = {"volume", mount_attributes, ARRAY_SIZE(mount_attributes),
-					   NO_FIELD};
+					   offsetof(struct mount, rest)};
 
 static void check_mount(struct decoder *d, const struct node *item, struct mount *mount)
 {

@@ -54,8 +54,9 @@ static const struct attribute service_network_attributes[] = {
 	{"priority",       ON(priority),       &shape_int},
 };
 /* clang-format on */
-static const struct schema service_network_schema = {
-	"network", service_network_attributes, ARRAY_SIZE(service_network_attributes), NO_FIELD};
+static const struct schema service_network_schema = {"network", service_network_attributes,
+						     ARRAY_SIZE(service_network_attributes),
+						     offsetof(struct service_network, rest)};
 
 struct node *decode_names(struct decoder *d, const struct node *sequence)
 {
@@ -165,7 +166,8 @@ static const struct attribute pool_attributes[] = {
 };
 /* clang-format on */
 static const struct schema pool_schema = {"ipam config", pool_attributes,
-					  ARRAY_SIZE(pool_attributes), NO_FIELD};
+					  ARRAY_SIZE(pool_attributes),
+					  offsetof(struct ipam_config, rest)};
 
 static void pools_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -218,7 +220,7 @@ static const struct attribute ipam_attributes[] = {
 };
 /* clang-format on */
 static const struct schema ipam_schema = {"ipam", ipam_attributes, ARRAY_SIZE(ipam_attributes),
-					  NO_FIELD};
+					  offsetof(struct network, ipam.rest)};
 
 /* Its fields are the network's own, so the slot is the network. */
 static void ipam_decode(struct decoder *d, const struct node *node, const struct slot *slot)

@@ -203,3 +203,36 @@ void release_object(const struct schema *schema, void *object)
 		*rest = NULL;
 	}
 }
+
+static void drop_below(const struct shape *shape, json_t *value)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_array(value))
+		json_array_foreach(value, i, item)
+			schema_drop_extensions(shape->schema, item);
+	else if (shape->elements)
+		json_object_foreach(value, key, item)
+			schema_drop_extensions(shape->schema, item);
+	else
+		schema_drop_extensions(shape->schema, value);
+}
+
+void schema_drop_extensions(const struct schema *schema, json_t *object)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, value)
+	{
+		const struct attribute *attribute = schema_attribute(schema, key);
+
+		if (attribute && attribute->shape->schema)
+			drop_below(attribute->shape, value);
+		else if (!attribute && str_starts_with(key, "x-"))
+			json_object_del(object, key);
+	}
+}

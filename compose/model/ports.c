@@ -27,6 +27,7 @@ void port_release(struct port *port)
 	free(port->app_protocol);
 	free(port->host_ip);
 	free(port->published);
+	json_decref(port->rest);
 }
 
 static bool parse_number(const char *s, size_t n, unsigned int *ret)
@@ -267,7 +268,7 @@ static const struct attribute port_attributes[] = {
 };
 /* clang-format on */
 static const struct schema port_schema = {"port", port_attributes, ARRAY_SIZE(port_attributes),
-					  NO_FIELD};
+					  offsetof(struct port, rest)};
 
 json_t *port_encode(const struct port *port)
 {

@@ -56,6 +56,7 @@ struct port {
 	char *published; /* "8080", "8000-8010" (pick a free one), NULL: ephemeral */
 	uint16_t target;
 	enum port_protocol protocol;
+	json_t *rest;
 };
 
 enum mount_type {
@@ -78,22 +79,27 @@ struct mount {
 		char *propagation;
 		enum tristate create_host_path;
 		char *recursive, *selinux;
+		json_t *rest;
 	} bind;
 	struct {
 		bool given; /* the file has this block (config prints it) */
 		bool nocopy;
 		char *subpath;
 		struct mapping labels;
+		json_t *rest;
 	} volume;
 	struct {
 		bool given;
 		struct optional_int size; /* bytes */
 		struct optional_int mode; /* permission bits */
+		json_t *rest;
 	} tmpfs;
 	struct {
 		bool given;
 		char *subpath;
+		json_t *rest;
 	} image;
+	json_t *rest;
 };
 
 /* services.*.networks.KEY */
@@ -105,6 +111,7 @@ struct service_network {
 	struct mapping driver_opts;
 	struct optional_int priority, gw_priority;
 	bool given; /* the file has a map here, not null (config prints it) */
+	json_t *rest;
 };
 
 enum condition { CONDITION_STARTED, CONDITION_HEALTHY, CONDITION_COMPLETED };
@@ -114,6 +121,7 @@ struct dependency {
 	enum condition condition;
 	bool restart;
 	bool required;
+	json_t *rest;
 };
 
 struct healthcheck {
@@ -122,6 +130,7 @@ struct healthcheck {
 	struct optional_int interval, timeout, start_period, start_interval; /* usec */
 	struct optional_int retries;
 	bool disable;
+	json_t *rest;
 };
 
 /* A row of `secrets` or `configs` of a service. */
@@ -130,16 +139,19 @@ struct file_reference {
 	char *target;
 	char *uid, *gid;
 	struct optional_int mode;
+	json_t *rest;
 };
 
 struct ulimit {
 	char *name;         /* "nofile" */
 	int64_t soft, hard; /* -1: unlimited */
 	bool single;        /* written as one number */
+	json_t *rest;
 };
 
 struct device {
 	char *source, *target, *permissions; /* "/dev/x", "/dev/x", "rwm"; CDI: source only */
+	json_t *rest;
 };
 
 struct env_file {
@@ -154,12 +166,14 @@ struct device_request {
 	char *driver;
 	struct optional_int count; /* -1: all */
 	struct mapping options;
+	json_t *rest;
 };
 
 struct generic_resource {
-	bool given;
+	bool given; /* of the specification within */
 	char *kind;
 	struct optional_int value;
+	json_t *rest, *outer_rest;
 };
 
 struct deploy_resources {
@@ -170,6 +184,7 @@ struct deploy_resources {
 	size_t device_count;
 	struct generic_resource *generic_resources;
 	size_t generic_resource_count;
+	json_t *rest;
 };
 
 /* update_config, rollback_config */
@@ -180,10 +195,12 @@ struct update_config {
 	char *failure_action;               /* continue, rollback, pause; NULL: pause */
 	struct optional_number max_failure_ratio;
 	char *order; /* start-first, stop-first; NULL: stop-first */
+	json_t *rest;
 };
 
 struct placement_preference {
 	char *spread;
+	json_t *rest;
 };
 
 struct placement {
@@ -191,6 +208,7 @@ struct placement {
 	struct placement_preference *preferences;
 	size_t preference_count;
 	struct optional_int max_replicas_per_node;
+	json_t *rest;
 };
 
 struct deploy {
@@ -204,10 +222,12 @@ struct deploy {
 		char *condition;                   /* none, on-failure, any */
 		struct optional_int delay, window; /* usec */
 		struct optional_int max_attempts;
+		json_t *rest;
 	} restart_policy;
 	struct update_config update_config, rollback_config;
 	struct placement placement;
-	json_t *rest; /* x-* */
+	json_t *resources_rest;
+	json_t *rest; /* x-*, as all of this name */
 };
 
 struct extra_host {
@@ -218,16 +238,19 @@ struct logging {
 	bool given;
 	char *driver;
 	struct mapping options;
+	json_t *rest;
 };
 
 struct blkio_weight {
 	char *path; /* of a block device */
 	struct optional_int weight;
+	json_t *rest;
 };
 
 struct blkio_rate {
 	char *path;
 	struct optional_int rate; /* bytes or operations a second */
+	json_t *rest;
 };
 
 struct blkio_config {
@@ -237,6 +260,7 @@ struct blkio_config {
 	struct blkio_rate *read_bps, *read_iops, *write_bps, *write_iops;
 	size_t weight_device_count;
 	size_t read_bps_count, read_iops_count, write_bps_count, write_iops_count;
+	json_t *rest;
 };
 
 /* A command at the side: pre_start, post_start, pre_stop, develop.watch.exec. */
@@ -300,6 +324,7 @@ struct provider {
 	char *type;
 	struct provider_option *options;
 	size_t option_count;
+	json_t *rest;
 };
 
 /* services.*.models.KEY */
@@ -307,11 +332,13 @@ struct service_model {
 	char *name; /* key in project->models */
 	char *endpoint_var, *model_var;
 	bool given;
+	json_t *rest;
 };
 
 struct credential_spec {
 	bool given;
 	char *config, *file, *registry;
+	json_t *rest;
 };
 
 struct service {
@@ -391,6 +418,7 @@ struct service {
 struct ipam_config {
 	char *subnet, *ip_range, *gateway;
 	struct mapping aux_addresses;
+	json_t *rest;
 };
 
 struct network {
@@ -405,6 +433,7 @@ struct network {
 		struct ipam_config *configs;
 		size_t config_count;
 		struct mapping options;
+		json_t *rest;
 	} ipam;
 	json_t *rest;
 };

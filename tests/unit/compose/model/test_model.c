@@ -91,6 +91,8 @@ Test(change, hash)
 		{A_SERVICE(", \"profiles\": [\"x\"]"), true},
 		{A_SERVICE(", \"pull_policy\": \"always\""), true},
 		{A_SERVICE(", \"x-y\": 1"), true},
+		{A_SERVICE(", \"deploy\": {\"resources\": {\"x-y\": 1}}"), true},
+		{A_SERVICE(", \"labels\": {\"x-y\": \"1\"}"), false},
 		{A_SERVICE(", \"deploy\": {\"resources\": {\"limits\": {\"pids\": 3}}}"), false},
 		{A_SERVICE(", \"command\": []"), false},
 		{A_SERVICE(", \"ports\": [{\"target\": 80}]"), false},
