@@ -54,7 +54,7 @@ static int commit_rules(struct network *const *networks, size_t count, bool remo
 	for (size_t i = 0; i < count; i++) {
 		if (!networks[i] || !networks[i]->driver->addresses || networks[i]->driver->child)
 			continue;
-		snprintf(owners[used], sizeof(owners[used]), "network:%s", networks[i]->name);
+		snprintf(owners[used], sizeof(owners[used]), "network:%s", networks[i]->id);
 		describe_rules(networks[i], &rules[used]);
 		changes[used].owner = owners[used];
 		changes[used].network = remove ? NULL : &rules[used];

@@ -2,10 +2,14 @@
 #include "compose/control/requests.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/sha256.h"
 #include "common/str.h"
+
+#define DEFAULT_ROOT "/var/lib/berth"
 
 static char *home_root(void)
 {
@@ -47,7 +51,7 @@ const char *paths_root(void)
 	if (given && given[0])
 		root = absolute(given);
 	else
-		root = geteuid() == 0 ? alloc_string("/var/lib/berth") : home_root();
+		root = geteuid() == 0 ? alloc_string(DEFAULT_ROOT) : home_root();
 	return root;
 }
 
@@ -78,4 +82,15 @@ char *paths_project_state(const char *project)
 char *paths_control_socket(const char *project)
 {
 	return str_printf("%s/projects/%s/control.sock", paths_runtime(), project);
+}
+
+char *paths_cgroup_base(const char *project)
+{
+	char hex[SHA256_HEX_SIZE];
+	const char *root = paths_root();
+
+	if (!strcmp(root, DEFAULT_ROOT))
+		return str_printf("berth/%s", project);
+	sha256_of(root, strlen(root), hex);
+	return str_printf("berth.%.8s/%s", hex, project);
 }

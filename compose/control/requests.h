@@ -104,5 +104,10 @@ const char *paths_runtime(void);
 char *paths_project_runtime(const char *project); /* .../projects/NAME */
 char *paths_project_state(const char *project);
 char *paths_control_socket(const char *project);
+/*
+ * Where the project's control groups are: "berth/NAME", or "berth.TAG/NAME" with a BERTH_ROOT of
+ * one's own, since control groups are the machine's and a supervisor clears up below its base.
+ */
+char *paths_cgroup_base(const char *project);
 
 #endif

@@ -248,7 +248,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 		r = open_stores(supervisor, err);
 	if (r < 0)
 		return r;
-	supervisor->cgroup_base = str_printf("berth/%s", supervisor->project);
+	supervisor->cgroup_base = paths_cgroup_base(supervisor->project);
 	supervisor->children = children_new(supervisor->event);
 	supervisor->jobs = jobs_new(supervisor->event, supervisor->title);
 	supervisor->events = events_new();

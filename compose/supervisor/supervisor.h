@@ -38,7 +38,7 @@ struct supervisor {
 	char *project;       /* name */
 	char *title;         /* "__supervisor" in our command line */
 	char *runtime_path;  /* BERTH_RUNTIME_DIR/projects/NAME */
-	char *cgroup_base;   /* "berth/NAME" */
+	char *cgroup_base;   /* paths_cgroup_base() */
 	int state_dir;       /* BERTH_ROOT/projects/NAME */
 	int containers_dir;  /* ... /containers */
 	int accepted_dir;    /* ... /accepted: HASH.json */

@@ -21,7 +21,7 @@
 #include "netmgr/publish.h"
 
 struct firewall_change {
-	const char *owner;           /* "container:ID" or "network:NAME"; at most 100 characters */
+	const char *owner;           /* "container:ID" or "network:ID"; at most 100 characters */
 	const struct publish *ports; /* the container's; none: only remove what it had */
 	size_t port_count;
 };
@@ -42,7 +42,7 @@ struct firewall_network {
 };
 
 struct firewall_network_change {
-	const char *owner;                      /* "network:NAME" */
+	const char *owner; /* "network:ID": another installation may have one of this name */
 	const struct firewall_network *network; /* NULL: remove what it had */
 };
 

@@ -506,7 +506,7 @@ class Sandbox:
         names = {project.name for project in self.projects} | self._recorded_projects()
         found = []
         for parent, folders, _ in os.walk(CGROUPS):
-            if os.path.basename(parent) == "berth":
+            if os.path.basename(parent).split(".")[0] == "berth":
                 found += [os.path.join(parent, name) for name in folders if name in names]
                 folders.clear()
         return found
