@@ -94,8 +94,12 @@ static void drop_inner_extensions(json_t *project)
 
 static int print_config(const struct project *project, struct error *err)
 {
-	_cleanup_json_ json_t *json = project_to_json(project, false);
+	_cleanup_json_ json_t *json = NULL;
 
+	/* Being loaded is all that was asked for. */
+	if (quiet && !resolve_digests && !lock_digests)
+		return 0;
+	json = project_to_json(project, false);
 	if (resolve_digests || lock_digests) {
 		int r = image_digests_pin(json, err);
 
