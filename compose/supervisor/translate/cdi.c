@@ -5,6 +5,8 @@
  * `gpus` and reserved devices are asked for the same way. Hooks are programs of the vendor's that
  * expect another runtime's state: they are not run, and the log says so.
  */
+#include "compose/model/cdi.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +23,13 @@
 #include "volumes/mount.h"
 
 #include "compose/supervisor/translate/translate.h"
-#include "compose/tree/yaml.h"
-
-#define SPEC_SIZE_MAX (4 << 20)
 
 /* The later one wins, as the specification has it. */
 static const char *const folders[] = {"/var/run/cdi", "/etc/cdi"};
 
 struct cdi_file {
-	struct source *source;
-	struct yaml_documents documents;
+	char *path;
+	json_t *root;
 };
 
 struct cdi {
@@ -41,8 +40,8 @@ struct cdi {
 
 static void file_free(struct cdi_file *file)
 {
-	yaml_documents_done(&file->documents);
-	source_free(file->source);
+	free(file->path);
+	json_decref(file->root);
 	free(file);
 }
 
@@ -59,17 +58,14 @@ static void read_file(struct cdi *cdi, const char *folder, const char *name)
 {
 	struct cdi_file *file = new (struct cdi_file);
 	struct error err = ERROR_INIT;
-	_cleanup_free_ char *path = str_printf("%s/%s", folder, name);
 
-	file->source = source_new(path, path);
-	if (fs_read(AT_FDCWD, path, SPEC_SIZE_MAX, &file->source->text, &file->source->size,
-		    &err) >= 0)
-		(void)yaml_parse(file->source, &file->documents, &err);
-	if (!err.code && file->documents.count) {
+	file->path = str_printf("%s/%s", folder, name);
+	if (cdi_read(file->path, &file->root, &err) >= 0) {
 		*array_add(cdi->files, cdi->count) = file;
 		return;
 	}
-	log_warning("CDI: %s: %s%s%s", path, err.where, err.where[0] ? ": " : "", err.message);
+	log_warning("CDI: %s: %s%s%s", file->path, err.where, err.where[0] ? ": " : "",
+		    err.message);
 	file_free(file);
 }
 
@@ -87,22 +83,19 @@ static void read_all(struct cdi *cdi)
 	}
 }
 
-static const char *text_of(const struct node *node, const char *key)
+static const char *text_of(const json_t *object, const char *key)
 {
-	const struct node *child = node_get(node, key);
-
-	return child && node_is_scalar(child) ? child->text : NULL;
+	return json_string_value(json_object_get(object, key));
 }
 
-static int64_t number_of(const struct node *node, const char *key, int64_t otherwise)
+static int64_t number_of(const json_t *object, const char *key, int64_t otherwise)
 {
-	const struct node *child = node_get(node, key);
+	const json_t *value = json_object_get(object, key);
 
-	return child && child->kind == NODE_INT ? child->integer : otherwise;
+	return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
-static int add_device_node(struct translation *translation, const struct node *node,
-			   struct error *err)
+static int add_device_node(struct translation *translation, const json_t *node, struct error *err)
 {
 	const char *path = text_of(node, "path"), *host = text_of(node, "hostPath");
 	const char *type = text_of(node, "type");
@@ -123,18 +116,19 @@ static int add_device_node(struct translation *translation, const struct node *n
 	return translation_add_node(translation, &wish, err);
 }
 
-static int add_cdi_mount(struct translation *translation, const struct node *node,
-			 struct error *err)
+static int add_cdi_mount(struct translation *translation, const json_t *node, struct error *err)
 {
 	const char *host = text_of(node, "hostPath"), *target = text_of(node, "containerPath");
 	struct bind_options options = {.recursive = true};
 	bool directory = true;
+	json_t *option;
+	size_t i;
 	int fd;
 
 	if (!host || !target || target[0] != '/')
 		return error_set(err, EINVAL, "a mount without hostPath and containerPath");
-	node_foreach(option, node_get(node, "options"))
-		if (option->kind == NODE_STRING && str_equal(option->text, "ro"))
+	json_array_foreach(json_object_get(node, "options"), i, option)
+		if (str_equal(json_string_value(option), "ro"))
 			options.read_only = options.read_only_recursive = true;
 	fd = mount_bind(host, &options, &directory, err);
 	if (fd < 0)
@@ -144,12 +138,16 @@ static int add_cdi_mount(struct translation *translation, const struct node *nod
 	return 0;
 }
 
-static void add_environment(struct translation *translation, const struct node *list)
+static void add_environment(struct translation *translation, const json_t *list)
 {
-	node_foreach(item, list) {
-		const char *equals = item->kind == NODE_STRING ? strchr(item->text, '=') : NULL;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		const char *text = json_string_value(item),
+			   *equals = text ? strchr(text, '=') : NULL;
 		_cleanup_free_ char *key =
-			equals ? alloc_string_n(item->text, (size_t)(equals - item->text)) : NULL;
+			equals ? alloc_string_n(text, (size_t)(equals - text)) : NULL;
 
 		if (key)
 			strv_env_set(&translation->env, key, equals + 1);
@@ -157,25 +155,31 @@ static void add_environment(struct translation *translation, const struct node *
 	translation->spec.env = (const char *const *)translation->env;
 }
 
-static int apply_edits(struct translation *translation, const char *device,
-		       const struct node *edits, struct error *err)
+static int apply_edits(struct translation *translation, const char *device, const json_t *edits,
+		       struct error *err)
 {
-	add_environment(translation, node_get(edits, "env"));
-	node_foreach(node, node_get(edits, "deviceNodes"))
+	json_t *node, *mount, *hook;
+	size_t i;
+
+	add_environment(translation, json_object_get(edits, "env"));
+	json_array_foreach(json_object_get(edits, "deviceNodes"), i, node)
 		if (add_device_node(translation, node, err) < 0)
 			return -err->code;
-	node_foreach(mount, node_get(edits, "mounts"))
+	json_array_foreach(json_object_get(edits, "mounts"), i, mount)
 		if (add_cdi_mount(translation, mount, err) < 0)
 			return -err->code;
-	node_foreach(hook, node_get(edits, "hooks"))
+	json_array_foreach(json_object_get(edits, "hooks"), i, hook)
 		log_warning("%s: CDI device %s: its hook %s is not run",
 			    translation->instance->name, device, text_of(hook, "path") ?: "");
 	return 0;
 }
 
-static const struct node *find_device(const struct node *root, const char *name)
+static const json_t *find_device(const json_t *root, const char *name)
 {
-	node_foreach(device, node_get(root, "devices"))
+	json_t *device;
+	size_t i;
+
+	json_array_foreach(json_object_get(root, "devices"), i, device)
 		if (str_equal(text_of(device, "name"), name))
 			return device;
 	return NULL;
@@ -191,22 +195,22 @@ static int add_named(struct translation *translation, struct cdi *cdi, const cha
 
 	for (size_t i = cdi->count; equals && i-- > 0;) {
 		const struct cdi_file *file = cdi->files[i];
-		const struct node *root = file->documents.items[0], *found;
+		const json_t *root = file->root, *found;
 
 		if (!str_equal(text_of(root, "kind"), kind))
 			continue;
 		found = find_device(root, equals + 1);
 		if (!found)
 			continue;
-		if (!strv_contains(cdi->applied, file->source->name)) {
-			strv_append(&cdi->applied, file->source->name);
-			if (apply_edits(translation, device, node_get(root, "containerEdits"),
-					err) < 0)
-				return error_wrap(err, "CDI device %s (%s)", device,
-						  file->source->name);
+		if (!strv_contains(cdi->applied, file->path)) {
+			strv_append(&cdi->applied, file->path);
+			if (apply_edits(translation, device,
+					json_object_get(root, "containerEdits"), err) < 0)
+				return error_wrap(err, "CDI device %s (%s)", device, file->path);
 		}
-		if (apply_edits(translation, device, node_get(found, "containerEdits"), err) < 0)
-			return error_wrap(err, "CDI device %s (%s)", device, file->source->name);
+		if (apply_edits(translation, device, json_object_get(found, "containerEdits"),
+				err) < 0)
+			return error_wrap(err, "CDI device %s (%s)", device, file->path);
 		return 0;
 	}
 	return error_set(err, ENODEV,
@@ -225,7 +229,7 @@ static char *kind_of(const struct cdi *cdi, const struct device_request *request
 	if (request->driver && *request->driver && !str_equal(request->driver, "cdi"))
 		return str_printf("%s.com/gpu", request->driver);
 	for (size_t i = 0; i < cdi->count; i++) {
-		const char *other = text_of(cdi->files[i]->documents.items[0], "kind");
+		const char *other = text_of(cdi->files[i]->root, "kind");
 
 		if (!other || !str_ends_with(other, "/gpu") || str_equal(other, kind))
 			continue;

@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/str.h"
 
 #include "compose/load/load.h"
+
+/* Ten thousand services take some 80 MiB, a file that is too large nothing. */
+#define RESIDENT_MAX_KIB (200 << 10)
 
 #define SERVICE "services: {a: {image: x}}\n"
 
@@ -28,9 +32,16 @@ static void setup(void)
 	close(fd);
 }
 
+/* Each test is a process of its own: what it took at its height is what its files cost. */
 static void teardown(void)
 {
+	struct rusage usage;
+
 	unlink(path);
+	cr_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
+#ifndef __SANITIZE_ADDRESS__
+	cr_expect(usage.ru_maxrss <= RESIDENT_MAX_KIB, "%ld KiB of memory", usage.ru_maxrss);
+#endif
 }
 
 TestSuite(limits, .init = setup, .fini = teardown, .timeout = 120);
