@@ -63,6 +63,9 @@ json_t *converge_options(const struct plan_options *options)
 	if (options->services && options->services[0])
 		json_object_set_new(json, "services",
 				    json_from_strv((char *const *)options->services));
+	if (options->containers)
+		json_object_set_new(json, "containers",
+				    json_from_strv((char *const *)options->containers));
 	put_flags(json, options);
 	json_put_string(json, "recreate", recreate_names[options->recreate]);
 	json_put_string(json, "recreate_dependencies",

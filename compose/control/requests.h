@@ -55,6 +55,7 @@
  *
  * OPTIONS are the fields of struct plan_options by their names; what is absent is false, none, all:
  *   {goal: "up"|"down"|"start"|"stop"|"restart"|"kill"|"remove"|"pause"|"unpause",
+ *    containers: [ID*], of these services (not for up and down),
  *    services: [NAME*], no_deps, no_start, remove_orphans, always_recreate_deps,
  *    renew_anon_volumes, wait, volumes, force_stop, by_label, underscores: bool,
  *    recreate, recreate_dependencies: "diverged"|"force"|"never",

@@ -47,7 +47,7 @@ static void stop_node(struct teardown *teardown, size_t index, const char *cause
 		size_t stop = NO_OPERATION;
 
 		if (!container_is_alive(node->containers[c]) ||
-		    (node->containers[c]->oneoff && !oneoffs))
+		    !container_is_meant(teardown->planning, node->containers[c], oneoffs))
 			continue;
 		stop = operation_add_existing(plan, OP_STOP_CONTAINER, node->containers[c], cause);
 		plan->operations[stop].timeout_usec = teardown->planning->options->timeout_usec;
@@ -198,7 +198,8 @@ int plan_remove(struct planning *planning, struct error *err)
 		for (size_t c = 0; node->selected && c < node->container_count; c++) {
 			size_t stop = teardown.stops[graph->order[i]][c], gone = 0;
 
-			if (stop == NO_OPERATION && container_is_alive(node->containers[c]))
+			if (!container_is_meant(planning, node->containers[c], true) ||
+			    (stop == NO_OPERATION && container_is_alive(node->containers[c])))
 				continue;
 			gone = operation_add_existing(planning->plan, OP_REMOVE_CONTAINER,
 						      node->containers[c], "asked for");
@@ -221,7 +222,8 @@ static int plan_each(struct planning *planning, enum operation_kind kind,
 		for (size_t c = 0; node->selected && c < node->container_count; c++) {
 			size_t index = 0;
 
-			if (!takes(node->containers[c]))
+			if (!takes(node->containers[c]) ||
+			    !container_is_meant(planning, node->containers[c], true))
 				continue;
 			index = operation_add_existing(planning->plan, kind, node->containers[c],
 						       "asked for");

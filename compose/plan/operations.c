@@ -135,3 +135,16 @@ void plan_free(struct plan *plan)
 	strv_free(plan->running);
 	free(plan);
 }
+
+bool container_is_meant(const struct planning *planning, const struct fact_container *container,
+			bool oneoffs)
+{
+	const char *const *ids = planning->options->containers;
+
+	if (!ids)
+		return oneoffs || !container->oneoff;
+	for (; *ids; ids++)
+		if (str_equal(*ids, container->id))
+			return true;
+	return false;
+}

@@ -42,6 +42,13 @@ bool container_is_done_with(const struct service *service, const struct fact_con
 bool container_is_half_made(const struct graph_node *node, const struct fact_container *container);
 bool container_has_temporary_name(const struct fact_container *container);
 
+/*
+ * Whether the goal is for @container: one of those that are named by id; where none is, any that
+ * belongs to the service, and a one-off one where @oneoffs are meant.
+ */
+bool container_is_meant(const struct planning *planning, const struct fact_container *container,
+			bool oneoffs);
+
 /* One file a family of goals. */
 int plan_up(struct planning *planning, struct error *err);
 int plan_down(struct planning *planning, struct error *err);

@@ -21,16 +21,6 @@ static int check_there_is_one(const struct planning *planning, const struct grap
 			 node->name);
 }
 
-static bool is_wanted(const struct planning *planning, const struct fact_container *container)
-{
-	const char *const *wanted = planning->options->containers;
-
-	for (; wanted && *wanted; wanted++)
-		if (str_equal(*wanted, container->id))
-			return true;
-	return !planning->options->containers;
-}
-
 static int start_container(struct planning *planning, struct waits *waits,
 			   const struct graph_node *node, const struct fact_container *container,
 			   size_t after, struct error *err)
@@ -46,14 +36,15 @@ static int start_container(struct planning *planning, struct waits *waits,
 				    NO_OPERATION, container);
 		return 0;
 	}
-	if (!is_wanted(planning, container))
+	if (!container_is_meant(planning, container, false))
 		return 0;
 	r = waits_for_dependencies(waits, node, &needs, &need_count, err);
 	if (r < 0)
 		return r;
 	start = operation_add_existing(plan, OP_START_CONTAINER, container,
-				       planning->options->containers ? "it ran before"
-								     : "asked for");
+				       planning->options->containers && !node->named
+					       ? "it ran before"
+					       : "asked for");
 	operation_after(plan, start, after);
 	for (size_t i = 0; i < need_count; i++)
 		operation_after(plan, start, needs[i]);
@@ -77,10 +68,12 @@ static int start_all(struct planning *planning, size_t *const *stops, bool wait,
 		if (!planning->options->containers)
 			r = check_there_is_one(planning, node, err);
 		for (size_t c = 0; c < node->container_count && r >= 0; c++) {
-			if (node->containers[c]->oneoff ||
-			    container_is_half_made(node, node->containers[c]))
+			const struct fact_container *container = node->containers[c];
+
+			if ((container->oneoff && !container_is_meant(planning, container, false)) ||
+			    container_is_half_made(node, container))
 				continue;
-			r = start_container(planning, waits, node, node->containers[c],
+			r = start_container(planning, waits, node, container,
 					    stops ? stops[graph->order[i]][c] : NO_OPERATION, err);
 		}
 	}
@@ -105,7 +98,8 @@ static void stop_for_restart(struct planning *planning, size_t index, size_t **s
 		size_t stop = NO_OPERATION;
 
 		stops[index][c] = NO_OPERATION;
-		if (!container_is_alive(node->containers[c]) || node->containers[c]->oneoff)
+		if (!container_is_alive(node->containers[c]) ||
+		    !container_is_meant(planning, node->containers[c], false))
 			continue;
 		stop = operation_add_existing(plan, OP_STOP_CONTAINER, node->containers[c],
 					      node->named ? "asked for" : "what it needs restarts");

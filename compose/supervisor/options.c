@@ -81,6 +81,8 @@ int options_parse(const json_t *json, struct parsed_options *ret, struct error *
 	options->volumes = json_get_bool(json, "volumes", false);
 	options->force_stop = json_get_bool(json, "force_stop", false);
 	options->by_label = json_get_bool(json, "by_label", false);
+	ret->containers = json_get_strv(json, "containers");
+	options->containers = (const char *const *)ret->containers;
 	options->underscores = json_get_bool(json, "underscores", false);
 	options->oneoff = json_get_string(json, "oneoff");
 	options->timeout_usec = json_get_int(json, "timeout_usec", -1);
@@ -94,6 +96,7 @@ int options_parse(const json_t *json, struct parsed_options *ret, struct error *
 void options_done(struct parsed_options *options)
 {
 	strv_free(options->services);
+	strv_free(options->containers);
 	free(options->scales);
 	*options = (struct parsed_options){0};
 }

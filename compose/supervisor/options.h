@@ -14,7 +14,7 @@
 
 struct parsed_options {
 	struct plan_options options;
-	char **services;
+	char **services, **containers;
 	struct plan_scale *scales;
 	char random_id[13];
 };

@@ -114,7 +114,7 @@ bool restart_wanted(const struct instance *instance)
 	struct restart_policy policy;
 
 	restart_policy_of(instance->service, &policy);
-	return !instance->by_hand && !instance->oneoff && policy.condition != RESTART_NO;
+	return !instance->by_hand && policy.condition != RESTART_NO;
 }
 
 bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_usec)
@@ -124,7 +124,7 @@ bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_use
 	int64_t delay;
 
 	restart_policy_of(instance->service, &policy);
-	if (instance->by_hand || instance->oneoff || policy.condition == RESTART_NO)
+	if (instance->by_hand || policy.condition == RESTART_NO)
 		return false;
 	if (!instance->restart)
 		instance->restart = new (struct restart_state);
