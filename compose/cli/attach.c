@@ -14,6 +14,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/detach_keys.h"
 #include "compose/cli/exec_session.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 #include "compose/cli/terminal.h"
@@ -28,6 +29,15 @@ static const struct option options[] = {
 	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"index", 0, OPTION_INT, &container_index, "int",
 	 "Which replica, by its number (default 1)"},
+	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
+	{"sig-proxy", 0, OPTION_FLAG, &sig_proxy, NULL,
+	 "Pass signals that we get on to it (on; --sig-proxy=false)"},
+	{NULL},
+};
+
+static const struct option single_options[] = {
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
+	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
 	{"sig-proxy", 0, OPTION_FLAG, &sig_proxy, NULL,
 	 "Pass signals that we get on to it (on; --sig-proxy=false)"},
@@ -211,34 +221,57 @@ static int follow(const struct target *target, struct attaching *attaching, int 
 	return r;
 }
 
+static int attach_to(struct project_args *args, const char *project, const json_t *container,
+		     struct error *err)
+{
+	struct target target = {.name = (char *)project};
+	struct attaching attaching = {
+		.out = -EBADF, .error = -EBADF, .input = -EBADF, .typing = !no_stdin};
+	int r, exit_code = 0;
+
+	if (detach_keys_parse(detach_keys, &attaching.keys, err) < 0)
+		return output_fail(args, err);
+	if (args->dry_run)
+		return 0;
+	signal(SIGPIPE, SIG_IGN);
+	attaching.project = project;
+	attaching.container = json_get_string(container, "id");
+	attaching.signals = watch_signals();
+	attaching.window = terminal_watch_size();
+	r = follow(&target, &attaching, &exit_code, err);
+	close_streams(&attaching);
+	close(attaching.signals);
+	close(attaching.window);
+	return r < 0 ? output_fail(args, err) : exit_code;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_target_ struct target target = {0};
 	_cleanup_json_ json_t *containers = NULL;
 	char *services[] = {argv[0], NULL};
-	struct attaching attaching = {
-		.out = -EBADF, .error = -EBADF, .input = -EBADF, .typing = !no_stdin};
 	struct error err = ERROR_INIT;
 	const json_t *container;
-	int r, exit_code = 0;
 
-	if (detach_keys_parse(detach_keys, &attaching.keys, &err) < 0 ||
-	    target_open(args, services, &target, &err) < 0 ||
+	if (target_open(args, services, &target, &err) < 0 ||
 	    target_containers(&target, true, services, &containers, &err) < 0 ||
 	    target_pick(containers, argv[0], container_index, true, &container, &err) < 0)
 		return output_fail(args, &err);
-	if (args->dry_run)
-		return 0;
-	signal(SIGPIPE, SIG_IGN);
-	attaching.project = target.name;
-	attaching.container = json_get_string(container, "id");
-	attaching.signals = watch_signals();
-	attaching.window = terminal_watch_size();
-	r = follow(&target, &attaching, &exit_code, &err);
-	close_streams(&attaching);
-	close(attaching.signals);
-	close(attaching.window);
-	return r < 0 ? output_fail(args, &err) : exit_code;
+	return attach_to(args, target.name, container, &err);
+}
+
+static int run_single(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL;
+	struct error err = ERROR_INIT;
+
+	if (machine_find(argv[0], &container, &err) < 0)
+		return output_fail(args, &err);
+	if (!container_is_running(container)) {
+		error_set(&err, ESRCH, "container %s is not running", argv[0]);
+		return output_fail(args, &err);
+	}
+	return attach_to(args, json_get_string(container, "project"), container, &err);
 }
 
 const struct command command_attach = {
@@ -249,4 +282,14 @@ const struct command command_attach = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run,
+};
+
+const struct command command_container_attach = {
+	.name = "attach",
+	.operands = "[OPTIONS] CONTAINER",
+	.summary = "Connect this terminal to the main process of a running container",
+	.options = single_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run_single,
 };

@@ -20,6 +20,7 @@ extern const struct command command_commit;
 extern const struct command command_complete;
 extern const struct command command_completion;
 extern const struct command command_config;
+extern const struct command command_container;
 extern const struct command command_cp;
 extern const struct command command_create;
 extern const struct command command_down;
@@ -63,6 +64,7 @@ const struct command *const commands[] = {
 	&command_complete,
 	&command_completion,
 	&command_config,
+	&command_container,
 	&command_cp,
 	&command_create,
 	&command_down,

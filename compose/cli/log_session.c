@@ -47,6 +47,8 @@ static bool belongs(const struct log_session *session, const json_t *container)
 	const char *service = json_get_string(container, "service");
 	int64_t number = json_get_int(container, "number", 0);
 
+	if (session->container)
+		return str_equal(json_get_string(container, "id"), session->container);
 	if (!service || json_get_bool(container, "oneoff", false))
 		return false;
 	if (session->index && number != session->index)

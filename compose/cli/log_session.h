@@ -33,6 +33,8 @@ struct log_session {
 	char *const *not_shown;
 	bool quiet_exits; /* no "exited with code" */
 	int index;        /* only this number; 0: all */
+	/* Only this one (its id), one-off or not, under its whole name; NULL: as above. */
+	const char *container;
 	struct log_printer printer;
 	struct log_reader_options options;
 	struct log_source *sources;

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/json.h"
 #include "common/str.h"
 #include "common/units.h"
 
 #include "compose/cli/command.h"
 #include "compose/cli/log_session.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
@@ -27,6 +29,18 @@ static const struct option options[] = {
 	 "From this time on: 2026-01-31T12:00:00Z, or 42m for the last 42 minutes"},
 	{"tail", 'n', OPTION_STRING, &tail, "string",
 	 "Only the last so many lines of each container"},
+	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
+	{NULL},
+};
+
+/* Of a single container: there is no name in front of its lines. */
+static const struct option single_options[] = {
+	{"details", 0, OPTION_FLAG, &no_log_prefix, NULL, NULL},
+	{"follow", 'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
+	{"since", 0, OPTION_STRING, &since, "string",
+	 "From this time on: 2026-01-31T12:00:00Z, or 42m for the last 42 minutes"},
+	{"tail", 'n', OPTION_STRING, &tail, "string", "Only the last so many lines"},
 	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
 	{"until", 0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
 	{NULL},
@@ -126,4 +140,32 @@ const struct command command_logs = {
 	.options = options,
 	.max_operands = -1,
 	.run = run,
+};
+
+static int run_single(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL;
+	struct log_session session = {.quiet_exits = true};
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (read_options(&session.options, &err) < 0 || machine_find(argv[0], &container, &err) < 0)
+		return output_fail(args, &err);
+	converge_exit_on_signals();
+	session.project = json_get_string(container, "project");
+	session.container = json_get_string(container, "id");
+	session.printer = (struct log_printer){.timestamps = timestamps};
+	r = show(&session, &err);
+	log_session_done(&session);
+	return r < 0 ? output_fail(args, &err) : 0;
+}
+
+const struct command command_container_logs = {
+	.name = "logs",
+	.operands = "[OPTIONS] CONTAINER",
+	.summary = "Show what a container wrote",
+	.options = single_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run_single,
 };

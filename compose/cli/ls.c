@@ -11,6 +11,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/target.h"
@@ -21,7 +22,8 @@ static char **filters;
 static const char *format;
 
 static const struct option options[] = {
-	{"all", 'a', OPTION_FLAG, &all, NULL, "Also projects of which nothing runs"},
+	{"all", 'a', OPTION_FLAG, &all, NULL,
+	 "Also projects of which nothing runs, and single containers"},
 	{"filter", 0, OPTION_LIST, &filters, "filter", "name=TEXT: projects whose name has it"},
 	{"format", 0, OPTION_STRING, &format, "string", "table (default) or json"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Names only"},
@@ -139,6 +141,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	strv_foreach(name, projects) {
 		struct error failed = ERROR_INIT;
 
+		if (single_is(name) && !all)
+			continue;
 		row = matches(name) ? project_row(name, &failed) : NULL;
 		if (row)
 			json_array_append_new(rows, row);

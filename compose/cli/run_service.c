@@ -101,7 +101,7 @@ static void drop_target(json_t *volumes, const char *target)
 }
 
 /* A name that the file does not declare is the volume of just that name. */
-static void declare(json_t *project, const char *name)
+void run_service_declare_volume(json_t *project, const char *name)
 {
 	json_t *volumes = member(project, "volumes", json_object());
 	json_t *volume;
@@ -113,9 +113,9 @@ static void declare(json_t *project, const char *name)
 	json_object_set_new(volumes, name, volume);
 }
 
-static void put_volumes(json_t *project, json_t *service, const struct run_service *run)
+void run_service_put_volumes(json_t *project, json_t *service, char *const *words)
 {
-	strv_foreach(word, run->volumes) {
+	strv_foreach(word, words) {
 		_cleanup_free_ char *mount = absolute_mount(word), *source = alloc_string(mount);
 		char *colon = strchr(source, ':'), *target = source, *end;
 		json_t *volumes = member(service, "volumes", json_array());
@@ -126,7 +126,7 @@ static void put_volumes(json_t *project, json_t *service, const struct run_servi
 			end = strchr(target, ':');
 			if (end)
 				*end = '\0';
-			declare(project, source);
+			run_service_declare_volume(project, source);
 		}
 		drop_target(volumes, target);
 		json_array_append_new(volumes, json_string(mount));
@@ -161,7 +161,7 @@ int run_service_project(const struct project *project, const struct run_service 
 	append(service, "ports", run->ports);
 	append(service, "cap_add", run->cap_add);
 	append(service, "cap_drop", run->cap_drop);
-	put_volumes(json, service, run);
+	run_service_put_volumes(json, service, run->volumes);
 	if (run->user)
 		json_put_string(service, "user", run->user);
 	if (run->working_dir)

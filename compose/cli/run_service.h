@@ -31,4 +31,9 @@ struct run_service {
 int run_service_project(const struct project *project, const struct run_service *run, json_t **ret,
 			struct error *err);
 
+/* -v: appends to @service's volumes; a name becomes a volume of @project. */
+void run_service_put_volumes(json_t *project, json_t *service, char *const *words);
+/* A name that the project does not declare is the volume of just that name. */
+void run_service_declare_volume(json_t *project, const char *name);
+
 #endif

@@ -148,21 +148,16 @@ static int pull_due(struct project_args *args, const struct project *project, ch
 	return r;
 }
 
-int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,
-		       struct project **ret_project, struct converge *ret)
+int up_options_images(struct project_args *args, struct project *project, char *const *services,
+		      bool no_deps)
 {
 	_cleanup_free_ char *report = NULL;
 	struct error err = ERROR_INIT;
 
-	if (up_options_check(&err) < 0 || prepare(args, services, ret_project, ret, &err) < 0)
-		return output_fail(args, &err);
-	ret->options.no_deps = no_deps;
-	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
-		return output_fail(args, &err);
-	build_services_name(*ret_project);
-	pull_services_override(*ret_project, up_options.pull);
+	build_services_name(project);
+	pull_services_override(project, up_options.pull);
 	if (!args->dry_run) {
-		int r = pull_due(args, *ret_project, services, no_deps);
+		int r = pull_due(args, project, services, no_deps);
 
 		if (r != 0)
 			return r;
@@ -171,17 +166,30 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 		const struct build_services_options build = {.quiet = up_options.quiet_build,
 							     .missing_only = !up_options.build,
 							     .with_dependencies = !no_deps};
-		int r = build_services(args, *ret_project, services, &build);
+		int r = build_services(args, project, services, &build);
 
 		if (r != 0)
 			return r;
 	}
-	if (images_here_check(*ret_project, services, no_deps, &report, &err) >= 0)
+	if (images_here_check(project, services, no_deps, &report, &err) >= 0)
 		return 0;
 	if (!report)
 		return output_fail(args, &err);
 	fputs(report, stderr);
 	return 1;
+}
+
+int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,
+		       struct project **ret_project, struct converge *ret)
+{
+	struct error err = ERROR_INIT;
+
+	if (up_options_check(&err) < 0 || prepare(args, services, ret_project, ret, &err) < 0)
+		return output_fail(args, &err);
+	ret->options.no_deps = no_deps;
+	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
+		return output_fail(args, &err);
+	return up_options_images(args, *ret_project, services, no_deps);
 }
 
 void up_options_done(struct converge *converge)

@@ -26,6 +26,13 @@ int up_options_check(struct error *err);
  */
 int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,
 		       struct project **ret_project, struct converge *ret);
+/*
+ * The images of @services (NULL: all) and, unless @no_deps, of what they depend on are here, by all
+ * that the options allow. Prints errors; exit code, 0 to go on.
+ */
+int up_options_images(struct project_args *args, struct project *project, char *const *services,
+		      bool no_deps);
+
 void up_options_done(struct converge *converge);
 
 #endif

@@ -98,6 +98,12 @@
 #define SUPERVISOR_COMMAND "__supervisor"
 #define KEEPER_FD          3
 
+/*
+ * Projects of this name are one single container's (`berth container run`): they are gone with it.
+ * No Compose project can be called so.
+ */
+#define SINGLE_PREFIX "container."
+
 /* State and runtime directories as decided by BERTH_ROOT, BERTH_RUNTIME_DIR, and who we are. */
 const char *paths_root(void);
 const char *paths_runtime(void);

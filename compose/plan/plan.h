@@ -108,8 +108,9 @@ struct plan_options {
 	const struct plan_scale *scales;
 	size_t scale_count;
 	/*
-	 * Only these (ids, NULL-terminated; NULL: all), be they one-off or not; not for up and down.
-	 * What else they need is waited for where it runs, and done without where it does not.
+	 * Only these (ids, NULL-terminated; NULL: all), be they one-off or not; not for up and
+	 * down. What else they need is waited for where it runs, and done without where it does
+	 * not.
 	 */
 	const char *const *containers;
 };

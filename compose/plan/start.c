@@ -42,7 +42,7 @@ static int start_container(struct planning *planning, struct waits *waits,
 	if (r < 0)
 		return r;
 	start = operation_add_existing(plan, OP_START_CONTAINER, container,
-				       planning->options->containers && !node->named
+				       planning->options->containers && !planning->options->services
 					       ? "it ran before"
 					       : "asked for");
 	operation_after(plan, start, after);
@@ -70,7 +70,8 @@ static int start_all(struct planning *planning, size_t *const *stops, bool wait,
 		for (size_t c = 0; c < node->container_count && r >= 0; c++) {
 			const struct fact_container *container = node->containers[c];
 
-			if ((container->oneoff && !container_is_meant(planning, container, false)) ||
+			if ((container->oneoff &&
+			     !container_is_meant(planning, container, false)) ||
 			    container_is_half_made(node, container))
 				continue;
 			r = start_container(planning, waits, node, container,

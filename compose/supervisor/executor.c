@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/str.h"
 
+#include "compose/control/requests.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/operations.h"
@@ -159,14 +160,16 @@ static int reserve_ports(struct converge *converge, struct error *err)
 			continue;
 		if (operation->id)
 			instance = map_get(&supervisor->instances, operation->id);
-		if (instance)
+		if (instance) {
 			service = instance->service;
-		else if (operation->oneoff && converge->oneoff.model)
+			model = instance->model;
+		} else if (operation->oneoff && converge->oneoff.model) {
 			service = project_service(converge->oneoff.model->project,
 						  operation->service);
-		else if (converge->model)
+		} else if (converge->model) {
 			service = project_service(converge->model->project, operation->service);
-		if (service)
+		}
+		if (service && model)
 			r = ports_reserve(supervisor->ports, model->project, service, instance,
 					  err);
 	}
@@ -544,8 +547,11 @@ void executor_part(struct executor *executor)
 /* It took away all there was: then we go as well. */
 static bool left_nothing(const struct converge *converge)
 {
-	return converge->parsed.options.goal == PLAN_DOWN && !converge->dry_run &&
-	       !converge->err.code && !converge->parsed.services &&
+	bool down = converge->parsed.options.goal == PLAN_DOWN && !converge->parsed.services;
+	bool single = converge->parsed.options.goal == PLAN_REMOVE &&
+		      str_starts_with(converge->supervisor->project, SINGLE_PREFIX);
+
+	return (down || single) && !converge->dry_run && !converge->err.code &&
 	       !converge->supervisor->instances.count;
 }
 

@@ -258,6 +258,9 @@ static bool is_due(const struct oneoffs *oneoffs, const struct instance *instanc
 	if (!instance->oneoff || !instance->auto_remove || instance_runs(instance) ||
 	    caller_of(oneoffs, instance))
 		return false;
+	/* Made to be started later. */
+	if (instance->state == INSTANCE_CREATED && !instance->error && instance->told)
+		return false;
 	/* A client that was not told yet may be on its way to a supervisor that is new to it. */
 	if (instance->foreground && !instance->told)
 		left = RETURN_USEC - (units_now_nsec() - instance->finished_nsec) / 1000;

@@ -33,6 +33,7 @@
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/state.h"
+#include "compose/supervisor/translate/translate.h"
 
 /* Whoever started us gets this long to ask for something; who comes later starts another one. */
 #define FIRST_CLIENT_USEC (2 * USEC_PER_SEC)
@@ -103,6 +104,7 @@ static void leave(struct supervisor *supervisor)
 	if (supervisor->removed && !supervisor->instances.count)
 		state_remove(supervisor);
 	groups_leave(supervisor);
+	translate_release_default_bridge(supervisor);
 	remove_runtime_files(supervisor);
 	executor_part(supervisor->executor);
 	keeper_client_end(supervisor->keeper);
@@ -133,7 +135,8 @@ void supervisor_maybe_end(struct supervisor *supervisor)
 		executor_part(supervisor->executor);
 		return;
 	}
-	if (!supervisor->instances.count && !supervisor->current)
+	if (!supervisor->instances.count &&
+	    (!supervisor->current || str_starts_with(supervisor->project, SINGLE_PREFIX)))
 		supervisor->removed = true;
 	leave(supervisor);
 }

@@ -45,9 +45,10 @@ struct supervisor {
 	int runtime_dir;     /* runtime_path */
 	struct rlimit files; /* as berth was started: what containers inherit */
 	bool ending;
-	bool shutdown; /* asked to leave, though stopped containers remain */
-	bool removed;  /* `down` took everything: the state goes too */
-	bool met;      /* somebody came to ask, or whoever started us has had the time to */
+	bool shutdown;       /* asked to leave, though stopped containers remain */
+	bool removed;        /* `down` took everything: the state goes too */
+	bool default_bridge; /* some container of it was on the network "bridge" */
+	bool met;            /* somebody came to ask, or whoever started us has had the time to */
 
 	struct keeper_client *keeper;
 	struct image_store *images;

@@ -3,8 +3,10 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "common/str.h"
 
+#include "compose/control/requests.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/translate/translate.h"
@@ -134,10 +136,22 @@ static int ensure_default_bridge(struct supervisor *supervisor, struct error *er
 	struct network_options options = {.driver = "bridge"};
 	int r = network_create(supervisor->networks, "bridge", &options, err);
 
+	supervisor->default_bridge = true;
 	if (r != -EEXIST)
 		return r;
 	error_clear(err);
 	return 0;
+}
+
+/* The last one to leave takes it away; whoever is still there is no error. */
+void translate_release_default_bridge(struct supervisor *supervisor)
+{
+	struct error ignored = ERROR_INIT;
+
+	/* One that is new here does not know what its predecessor did. */
+	if ((supervisor->default_bridge || str_starts_with(supervisor->project, SINGLE_PREFIX)) &&
+	    network_remove(supervisor->networks, "bridge", &ignored) < 0)
+		log_debug("%s", ignored.message);
 }
 
 static int prepare_attachment(struct translation *translation, struct error *err)
@@ -165,6 +179,14 @@ static int prepare_attachment(struct translation *translation, struct error *err
 	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
 	r = attachment_prepare(instance->supervisor->networks, endpoints, count, !bridge, &fresh,
 			       err);
+	/* Its last user left between the two. */
+	if (r == -ENOENT && bridge) {
+		error_clear(err);
+		r = ensure_default_bridge(instance->supervisor, err);
+		if (r == 0)
+			r = attachment_prepare(instance->supervisor->networks, endpoints, count,
+					       false, &fresh, err);
+	}
 	if (r < 0)
 		return r;
 	attachment_free(instance->attachment);

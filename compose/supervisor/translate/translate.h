@@ -41,6 +41,9 @@ struct translation {
 	struct sock_fprog *seccomp;
 };
 
+/* Network "bridge", which all projects share, goes with its last container. */
+void translate_release_default_bridge(struct supervisor *supervisor);
+
 /* All of it. Networks must be there; takes leases on the first start. */
 int translate(struct instance *instance, const struct image *image, struct translation *ret,
 	      struct error *err);

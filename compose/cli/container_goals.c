@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/* What is asked of single containers by name: start, stop, restart, kill, rm, pause, unpause, wait.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/process.h"
+#include "common/str.h"
+
+#include "compose/cli/command.h"
+#include "compose/cli/machine.h"
+#include "compose/cli/output.h"
+#include "compose/cli/target.h"
+#include "compose/control/requests.h"
+
+static bool force, volumes, link_only, timeout_given;
+static int timeout;
+static const char *signal_name;
+
+static const struct option stop_options[] = {
+	{"signal", 's', OPTION_STRING, &signal_name, "string",
+	 "The signal that asks (default: the container's own)"},
+	{"time", 0, OPTION_INT, &timeout, "int", NULL, &timeout_given},
+	{"timeout", 't', OPTION_INT, &timeout, "int", "Seconds that it has then; -1: no limit",
+	 &timeout_given},
+	{NULL},
+};
+
+static const struct option kill_options[] = {
+	{"signal", 's', OPTION_STRING, &signal_name, "string", "The signal (default SIGKILL)"},
+	{NULL},
+};
+
+static const struct option rm_options[] = {
+	{"force", 'f', OPTION_FLAG, &force, NULL, "Also if it runs: it is killed"},
+	{"link", 'l', OPTION_FLAG, &link_only, NULL, NULL},
+	{"volumes", 'v', OPTION_FLAG, &volumes, NULL, "Its anonymous volumes, too"},
+	{NULL},
+};
+
+static int read_signal(int *ret, struct error *err)
+{
+	*ret = signal_name ? process_signal_from_name(signal_name) : 0;
+	return *ret < 0 ? error_set(err, EINVAL, "invalid signal: %s", signal_name) : 0;
+}
+
+static int converge(struct project_args *args, char **argv, enum plan_goal goal)
+{
+	struct plan_options options = {
+		.goal = goal, .timeout_usec = converge_timeout_usec(timeout_given, timeout)};
+	struct error err = ERROR_INIT;
+
+	if (read_signal(&options.signal, &err) < 0)
+		return output_fail(args, &err);
+	return machine_converge(args, argv, &options);
+}
+
+/* With a signal of ours it gets that one first, and the time to follow it. */
+static int send_signal(const json_t *container, int signal, struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_object();
+
+	json_put_string(arguments, "container", json_get_string(container, "id"));
+	json_put_int(arguments, "signal", signal);
+	return client_call(json_get_string(container, "project"), CLIENT_START_FOR_STATE,
+			   REQUEST_KILL, arguments, NULL, err);
+}
+
+static int signal_all(char **argv, struct error *err)
+{
+	int signal;
+
+	if (read_signal(&signal, err) < 0)
+		return -err->code;
+	strv_foreach(name, argv) {
+		_cleanup_json_ json_t *container = NULL;
+		struct error gone = ERROR_INIT;
+
+		/* What is not there, or does not run, is told by what follows. */
+		if (machine_find(name, &container, &gone) >= 0 && container_is_running(container))
+			(void)send_signal(container, signal, &gone);
+	}
+	return 0;
+}
+
+static int run_stop(struct project_args *args, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	if (signal_name && !args->dry_run && signal_all(argv, &err) < 0)
+		return output_fail(args, &err);
+	return converge(args, argv, PLAN_STOP);
+}
+
+static int run_restart(struct project_args *args, int argc, char **argv)
+{
+	return converge(args, argv, PLAN_RESTART);
+}
+
+static int run_pause(struct project_args *args, int argc, char **argv)
+{
+	return converge(args, argv, PLAN_PAUSE);
+}
+
+static int run_unpause(struct project_args *args, int argc, char **argv)
+{
+	return converge(args, argv, PLAN_UNPAUSE);
+}
+
+/* All of them run, or nothing is done. */
+static int check_running(char *const *names, struct error *err)
+{
+	strv_foreach(name, names) {
+		_cleanup_json_ json_t *container = NULL;
+
+		if (machine_find(name, &container, err) < 0)
+			return -err->code;
+		if (!container_is_running(container))
+			return error_set(err, ESRCH, "cannot kill container %s: it is not running",
+					 name);
+	}
+	return 0;
+}
+
+static int run_kill(struct project_args *args, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	if (!signal_name)
+		signal_name = "SIGKILL";
+	if (check_running(argv, &err) < 0)
+		return output_fail(args, &err);
+	return converge(args, argv, PLAN_KILL);
+}
+
+static int run_start(struct project_args *args, int argc, char **argv)
+{
+	return converge(args, argv, PLAN_START);
+}
+
+/* A running container is refused by name, not passed over. */
+static int run_rm(struct project_args *args, int argc, char **argv)
+{
+	struct plan_options options = {.goal = PLAN_REMOVE,
+				       .volumes = volumes,
+				       .force_stop = force,
+				       .timeout_usec = force ? 0 : -1};
+	int exit_code = 0;
+
+	strv_foreach(name, argv) {
+		_cleanup_json_ json_t *container = NULL;
+		char *one[] = {name, NULL};
+		struct error err = ERROR_INIT;
+
+		if (machine_find(name, &container, &err) < 0) {
+			/* As docker: with -f, what is not there is as it should be. */
+			output_fail(args, &err);
+			exit_code = force ? exit_code : 1;
+			continue;
+		}
+		if (!force && container_is_running(container)) {
+			error_set(&err, EBUSY,
+				  "cannot remove container \"%s\": container is %s: stop the "
+				  "container before removing or force remove",
+				  name, json_get_string(container, "state"));
+			exit_code = output_fail(args, &err);
+			continue;
+		}
+		if (machine_converge(args, one, &options) != 0)
+			exit_code = 1;
+	}
+	return exit_code;
+}
+
+static int wait_for(const json_t *container, struct error *err)
+{
+	const char *ids[] = {json_get_string(container, "id"), NULL};
+	_cleanup_json_ json_t *arguments = json_object(), *event = NULL;
+	struct client *client = NULL;
+	int r;
+
+	json_object_set_new(arguments, "containers", json_from_strv((char *const *)ids));
+	r = client_request(json_get_string(container, "project"), CLIENT_START_FOR_STATE,
+			   REQUEST_WAIT, arguments, NULL, 0, &client, err);
+	if (r >= 0)
+		r = client_next(client, &event, NULL, NULL, err);
+	client_free(client);
+	if (r < 0)
+		return r;
+	printf("%d\n", (int)json_get_int(event, "exit_code", 0));
+	fflush(stdout);
+	return 0;
+}
+
+static int run_wait(struct project_args *args, int argc, char **argv)
+{
+	int exit_code = 0;
+
+	converge_exit_on_signals();
+	strv_foreach(name, argv) {
+		_cleanup_json_ json_t *container = NULL;
+		struct error err = ERROR_INIT;
+
+		if (machine_find(name, &container, &err) < 0 || wait_for(container, &err) < 0)
+			exit_code = output_fail(args, &err);
+	}
+	return exit_code;
+}
+
+#define COMMAND(word, text, flags)                                \
+	const struct command command_container_##word = {         \
+		.name = #word,                                    \
+		.operands = "[OPTIONS] CONTAINER [CONTAINER...]", \
+		.summary = text,                                  \
+		.options = flags,                                 \
+		.min_operands = 1,                                \
+		.max_operands = -1,                               \
+		.run = run_##word,                                \
+	}
+
+COMMAND(kill, "Send a signal to containers, at once", kill_options);
+COMMAND(pause, "Freeze containers", NULL);
+COMMAND(restart, "Stop containers and start them again", stop_options);
+COMMAND(rm, "Remove containers", rm_options);
+COMMAND(start, "Start containers that were stopped", NULL);
+COMMAND(stop, "Stop containers", stop_options);
+COMMAND(unpause, "Let frozen containers go on", NULL);
+COMMAND(wait, "Wait until containers end, and print their exit codes", NULL);
