@@ -41,6 +41,7 @@ extern const struct command command_plan;
 extern const struct command command_port;
 extern const struct command command_ps;
 extern const struct command command_pull;
+extern const struct command command_push;
 extern const struct command command_restart;
 extern const struct command command_rm;
 extern const struct command command_run;
@@ -85,6 +86,7 @@ const struct command *const commands[] = {
 	&command_port,
 	&command_ps,
 	&command_pull,
+	&command_push,
 	&command_restart,
 	&command_rm,
 	&command_run,

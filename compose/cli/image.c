@@ -371,11 +371,20 @@ static const struct command command_inspect = {
 	.run = inspect,
 };
 
-extern const struct command command_image_build;
+extern const struct command command_image_build, command_image_pull, command_image_push;
 
 static const struct command *const children[] = {
-	&command_image_build, &command_import, &command_inspect, &command_load, &command_list,
-	&command_remove,      &command_save,   &command_tag,     NULL,
+	&command_image_build,
+	&command_image_pull,
+	&command_image_push,
+	&command_import,
+	&command_inspect,
+	&command_load,
+	&command_list,
+	&command_remove,
+	&command_save,
+	&command_tag,
+	NULL,
 };
 
 const struct command command_image = {

@@ -82,7 +82,7 @@ static json_t *config_of(const struct image *image)
 json_t *image_inspect(const struct image *image)
 {
 	_cleanup_free_ char *repository = NULL, *tag = NULL, *name = NULL;
-	json_t *object = json_object(), *tags = json_array();
+	json_t *object = json_object(), *tags = json_array(), *digests = json_array();
 	char created[UNITS_TIME_MAX];
 
 	if (image->reference)
@@ -93,7 +93,11 @@ json_t *image_inspect(const struct image *image)
 	}
 	json_put_string(object, "Id", image->id ?: "");
 	json_object_set_new(object, "RepoTags", tags);
-	json_object_set_new(object, "RepoDigests", json_array());
+	/* What its registry knows it by; of what is from elsewhere nobody does. */
+	if (repository && image->pulled_nsec)
+		json_array_append_new(
+			digests, json_sprintf("%s@%s", repository, image->target ?: image->digest));
+	json_object_set_new(object, "RepoDigests", digests);
 	json_put_string(object, "Created",
 			units_format_time(image->created_nsec, created, sizeof(created)));
 	json_put_string(object, "Architecture", image->architecture ?: "");

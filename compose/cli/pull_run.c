@@ -14,8 +14,6 @@
 #include "compose/cli/progress.h"
 #include "compose/cli/pull_view.h"
 
-#define INTERRUPTED 130
-
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct progress *, progress_free);
 DEFINE_CLEANUP(struct pull *, pull_free);
@@ -34,10 +32,15 @@ int pull_run_signals(struct error *err)
 	return fd < 0 ? error_errno(err, "signals") : fd;
 }
 
-static void unblock(void)
+void pull_run_signals_end(int fd)
 {
+	struct signalfd_siginfo taken;
 	sigset_t signals;
 
+	/* Or what has come would end us once it is let through. */
+	while (read(fd, &taken, sizeof(taken)) > 0)
+		;
+	close(fd);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
@@ -94,27 +97,23 @@ static int run(struct project_args *args, struct pull_services *set, struct prog
 	struct pull_view view = {.progress = progress, .quiet = quiet};
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_pull_free) struct pull *pull = NULL;
-	_cleanup_close_ int signals = -EBADF;
 	struct pollfd wait = {.events = POLLIN};
-	struct signalfd_siginfo signal_info;
 	bool interrupted = false;
 
 	if (images_here_open(&store, err) < 0 ||
 	    pull_new(store, pull_view_event, &view, &pull, err) < 0)
 		return -err->code;
-	wait.fd = signals = pull_run_signals(err);
-	if (signals < 0)
-		return signals;
+	wait.fd = pull_run_signals(err);
+	if (wait.fd < 0)
+		return wait.fd;
 	add_all(pull, set, &view);
 	while (!interrupted && pull_step(pull, &wait, 1, progress_timeout(progress))) {
 		progress_tick(progress);
 		interrupted = wait.revents != 0;
 	}
-	/* Taken, or it would end us once it is let through again. */
-	if (interrupted)
-		interrupted = read(signals, &signal_info, sizeof(signal_info)) > 0;
 	progress_freeze(progress);
-	return interrupted ? INTERRUPTED : judge(args, set, ignore_failures);
+	pull_run_signals_end(wait.fd);
+	return interrupted ? PULL_INTERRUPTED : judge(args, set, ignore_failures);
 }
 
 int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,
@@ -128,7 +127,6 @@ int pull_run(struct project_args *args, struct pull_services *set, const char *v
 		return 0;
 	progress = progress_new(args, verb);
 	r = run(args, set, progress, quiet, ignore_failures, &err);
-	unblock();
 	if (r >= 0)
 		return r;
 	progress_freeze(progress);

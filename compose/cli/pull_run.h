@@ -16,7 +16,11 @@
 int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,
 	     bool ignore_failures);
 
-/* SIGINT and SIGTERM, to be polled for; close() lets them act again at the next start. */
+#define PULL_INTERRUPTED 130 /* exit code */
+
+/* SIGINT and SIGTERM, to be polled for. */
 int pull_run_signals(struct error *err);
+/* Takes @fd; what has come is forgotten, what comes acts again. */
+void pull_run_signals_end(int fd);
 
 #endif

@@ -68,3 +68,35 @@ def test_a_build_pulls_what_it_is_built_on(berth, registry):
     project.write({"Dockerfile": "FROM 127.0.0.1:5000/team/none:1\n"})
     result = project.run("build", check=False)
     assert result.returncode != 0 and "127.0.0.1:5000 has it not" in result.stderr
+
+
+def test_push_and_what_others_read_of_it(berth, registry):
+    name = "127.0.0.1:5000/team/app:1"
+    project = berth.project({
+        "compose.yaml": """
+services:
+  a: {image: "127.0.0.1:5000/mine/app:2", build: {context: ., tags: ["localhost:5000/mine/x"]}}
+  b: {image: "127.0.0.1:5000/team/app:1"}
+""",
+        "Dockerfile": f"FROM {name}\nCOPY big /big\n",
+        # More than goes in one piece.
+        "big": os.urandom(35 << 20),
+    })
+    project.run("build", timeout=120)
+    result = project.run("push", timeout=120)
+    assert "Mounted from another repository" in result.stderr
+    assert "Image 127.0.0.1:5000/mine/app:2 Pushed" in result.stderr
+    assert " b Skipped" in result.stderr
+    again = project.run("push")
+    assert again.stderr.count("Layer already exists") >= 2
+    copied = berth.run("image", "push", "127.0.0.1:5000/mine/app:2", cwd="/").stdout
+    digest = copied.split("digest: ")[1].split()[0]
+    inspected = berth.command(["skopeo", "inspect", "--tls-verify=false", "--format",
+                               "{{.Digest}}", "docker://127.0.0.1:5000/mine/app:2"], cwd="/")
+    assert inspected.stdout.strip() == digest
+    berth.run("image", "rm", "127.0.0.1:5000/mine/app:2", "localhost:5000/mine/x", cwd="/")
+    berth.run("image", "pull", "127.0.0.1:5000/mine/app:2", cwd="/", timeout=120)
+    pulled = berth.run("image", "inspect", "127.0.0.1:5000/mine/app:2", cwd="/")
+    assert digest in pulled.stdout
+    missing = berth.run("image", "push", "127.0.0.1:5000/no/such:1", cwd="/", check=False)
+    assert missing.returncode == 1 and "no such image" in missing.stderr

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_PUSH_RUN_H
+#define COMPOSE_CLI_PUSH_RUN_H
+
+/*
+ * push_run.h - pushes a set of images, showing how it goes.
+ */
+
+#include <stdbool.h>
+
+#include "compose/cli/project_args.h"
+
+struct push_run_options {
+	bool quiet, ignore_failures;
+	bool print_digests;   /* "1: digest: sha256:... size: 1234" on stdout, an image a line */
+	char *const *skipped; /* names that a line says of: Skipped */
+};
+
+/* All of them side by side. Exit code; errors are printed. */
+int push_run(struct project_args *args, char *const *names, const struct push_run_options *options);
+
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "runtime/image/push.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/str.h"
+
+#include "runtime/image/push_internal.h"
+
+static void tell(const struct push_image *image, enum push_state state)
+{
+	const struct push_event event = {.name = image->name,
+					 .state = state,
+					 .digest = image->digest,
+					 .error = &image->error};
+
+	if (image->push->progress)
+		image->push->progress(image->push->data, &event);
+}
+
+void push_tell_blob(const struct push_blob *blob, enum push_state state, uint64_t current)
+{
+	struct push *push = blob->push;
+	char id[13];
+	struct push_event event = {
+		.layer = id, .state = state, .current = current, .total = blob->size};
+
+	snprintf(id, sizeof(id), "%.12s", blob->hex);
+	for (size_t i = 0; push->progress && i < push->image_count; i++) {
+		const struct push_image *image = push->images[i];
+
+		event.name = image->name;
+		/* The last one is the config, which is not worth a line. */
+		for (size_t j = 0; image->stage == PUSH_RUNNING && j + 1 < image->blob_count; j++) {
+			if (image->blobs[j] != blob)
+				continue;
+			push->progress(push->data, &event);
+			break;
+		}
+	}
+}
+
+int push_new(struct image_store *store, void (*progress)(void *data, const struct push_event *),
+	     void *data, struct push **ret, struct error *err)
+{
+	struct push *push = new (struct push);
+
+	push->store = store;
+	push->progress = progress;
+	push->data = data;
+	push->use_lock = store_use(store, err);
+	if (push->use_lock < 0 || registry_open(&push->registry, err) < 0) {
+		cleanup_close_fd(&push->use_lock);
+		free(push);
+		return -err->code;
+	}
+	*ret = push;
+	return 0;
+}
+
+static void free_image(struct push_image *image)
+{
+	registry_request_free(image->request);
+	registry_name_done(&image->ref);
+	free(image->name);
+	free(image->manifest);
+	free(image->media);
+	free(image->blobs);
+	free(image);
+}
+
+void push_free(struct push *push)
+{
+	if (!push)
+		return;
+	for (size_t i = 0; i < push->image_count; i++)
+		free_image(push->images[i]);
+	free(push->images);
+	map_done(&push->blobs, push_blob_free);
+	registry_close(push->registry);
+	cleanup_close_fd(&push->use_lock);
+	free(push);
+}
+
+struct push_image *push_add(struct push *push, const char *name)
+{
+	struct push_image *image = new (struct push_image);
+
+	*array_add(push->images, push->image_count) = image;
+	image->push = push;
+	image->name = alloc_string(name);
+	return image;
+}
+
+int push_result(const struct push_image *image, struct error *err)
+{
+	if (image->stage == PUSH_FAILED && err)
+		*err = image->error;
+	return image->stage == PUSH_FAILED ? -image->error.code : image->stage == PUSH_DONE;
+}
+
+const char *push_digest(const struct push_image *image, uint64_t *ret_size)
+{
+	*ret_size = image->manifest_size;
+	return image->digest;
+}
+
+static void fail(struct push_image *image, const struct error *error)
+{
+	registry_request_free(TAKE_PTR(image->request));
+	image->stage = PUSH_FAILED;
+	image->error = *error;
+	error_wrap(&image->error, "image %s", image->name);
+	tell(image, PUSH_IMAGE_FAILED);
+}
+
+static int add_blob(struct push_image *image, const json_t *descriptor, struct error *err)
+{
+	const char *hex = digest_hex(json_get_string(descriptor, "digest"));
+	struct push_blob *blob;
+
+	if (!hex)
+		return error_set(err, EBADMSG, "its manifest in the store names no valid digest");
+	blob = push_blob_get(image, hex, err);
+	if (!blob)
+		return -err->code;
+	*array_add(image->blobs, image->blob_count) = blob;
+	return 0;
+}
+
+static int prepare(struct push_image *image, struct error *err)
+{
+	struct image_store *store = image->push->store;
+	_cleanup_json_ json_t *manifest = NULL;
+	_cleanup_free_ char *reference = NULL;
+	json_t *descriptor, *layer;
+	size_t i;
+
+	if (registry_name_parse(image->name, &image->ref, err) < 0)
+		return -err->code;
+	if (image->ref.digest)
+		return error_set(err, EINVAL, "a digest cannot be pushed to: give it a tag");
+	if (store_refresh(store, err) < 0 ||
+	    store_lookup(store, image->name, &descriptor, &reference, err) < 0)
+		return -err->code;
+	snprintf(image->digest, sizeof(image->digest), "%s",
+		 json_get_string(descriptor, "digest") ?: "");
+	if (!digest_hex(image->digest) ||
+	    store_read_json(store, image->digest, &manifest, err) < 0 ||
+	    fs_read(store->blobs, digest_hex(image->digest), IMAGE_JSON_MAX, &image->manifest,
+		    &image->manifest_size, err) < 0)
+		return err->code ? -err->code
+				 : error_set(err, EBADMSG, "the store has no digest of it");
+	image->media = alloc_string(json_get_string(manifest, "mediaType")
+					    ?: json_get_string(descriptor, "mediaType")
+					    ?: MEDIA_OCI_MANIFEST);
+	json_array_foreach(json_object_get(manifest, "layers"), i, layer)
+		if (add_blob(image, layer, err) < 0)
+			return -err->code;
+	return add_blob(image, json_object_get(manifest, "config"), err);
+}
+
+static void start(struct push_image *image)
+{
+	struct error error = ERROR_INIT;
+
+	image->stage = PUSH_RUNNING;
+	if (prepare(image, &error) < 0) {
+		fail(image, &error);
+		return;
+	}
+	tell(image, PUSH_IMAGE_STARTED);
+	for (size_t i = 0; i + 1 < image->blob_count; i++)
+		push_tell_blob(image->blobs[i], PUSH_LAYER_WAITING, 0);
+}
+
+static void manifest_taken(struct registry_request *request)
+{
+	struct push_image *image = request->data;
+	struct error error = request->error;
+	const char *said = error.code ? NULL : request->answer->content_digest;
+
+	if (said && digest_hex(said) && strcmp(said, image->digest) != 0)
+		error_set(&error, EBADMSG, "registry %s took it for %s, not for %s",
+			  image->ref.registry, said, image->digest);
+	image->request = NULL;
+	registry_request_free(request);
+	if (error.code) {
+		fail(image, &error);
+		return;
+	}
+	image->stage = PUSH_DONE;
+	tell(image, PUSH_IMAGE_PUSHED);
+}
+
+static void send_manifest(struct push_image *image)
+{
+	_cleanup_free_ char *path = str_printf("manifests/%s", image->ref.tag);
+	struct registry_request *request = registry_request_new(
+		image->push->registry, image->ref.registry, image->ref.repository, "PUT", path);
+
+	request->writes = request->patient = true;
+	request->body = alloc_string_n(image->manifest, image->manifest_size);
+	request->body_size = image->manifest_size;
+	request->done = manifest_taken;
+	request->data = image;
+	registry_request_header(request, "Content-Type: %s", image->media);
+	image->request = request;
+	registry_send(request);
+}
+
+static void check(struct push_image *image)
+{
+	bool all = true;
+
+	if (image->stage != PUSH_RUNNING || image->request)
+		return;
+	for (size_t i = 0; i < image->blob_count; i++) {
+		if (image->blobs[i]->stage == PUSH_FAILED) {
+			fail(image, &image->blobs[i]->error);
+			return;
+		}
+		all = all && image->blobs[i]->stage == PUSH_DONE;
+	}
+	if (all)
+		send_manifest(image);
+}
+
+static bool advance(struct push *push)
+{
+	size_t limit = (size_t)registry_config_of(push->registry)->uploads;
+	bool running = false;
+
+	for (size_t i = 0; i < push->image_count; i++) {
+		struct push_image *image = push->images[i];
+
+		if (image->stage == PUSH_WAITING)
+			start(image);
+		check(image);
+		running = running || image->stage == PUSH_RUNNING;
+		for (size_t j = 0; image->stage == PUSH_RUNNING && j < image->blob_count; j++)
+			if (image->blobs[j]->stage == PUSH_WAITING && push->uploading < limit)
+				push_blob_start(image->blobs[j]);
+	}
+	return running;
+}
+
+int push_step(struct push *push, struct pollfd *fds, size_t fd_count, int timeout_msec)
+{
+	for (size_t i = 0; i < fd_count; i++)
+		fds[i].revents = 0;
+	if (!advance(push))
+		return 0;
+	registry_step(push->registry, fds, fd_count, timeout_msec);
+	return advance(push);
+}
