@@ -8,26 +8,45 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "runtime/image/pull.h"
+
 #include "compose/cli/images_here.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct image *, image_free);
 
+/*
+ * What the registry has under this name now; where that cannot be asked, or knows no such image,
+ * what is here, by the name that the registry had for it.
+ */
+static int digest_of(struct image_store *store, const char *name, char **ret, struct error *err)
+{
+	_cleanup_(cleanup_image_free) struct image *image = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (image_resolve(name, ret, err) == 0)
+		return 0;
+	if (image_find(store, name, &image, &ignored) < 0)
+		return -err->code;
+	error_clear(err);
+	*ret = alloc_string(image->target ? image->target : image->digest);
+	return 0;
+}
+
 static int pin(struct image_store *store, const char *what, json_t *object, const char *key,
 	       struct error *err)
 {
 	const char *name = json_get_string(object, key);
-	_cleanup_(cleanup_image_free) struct image *image = NULL;
-	_cleanup_free_ char *normal = NULL;
+	_cleanup_free_ char *normal = NULL, *digest = NULL;
 
 	/* A variable that was left as it is names no image yet. */
 	if (!name || !*name || strchr(name, '@') || strchr(name, '$'))
 		return 0;
 	if (reference_parse(name, &normal, err) < 0)
 		return error_wrap(err, "service %s", what);
-	if (image_find(store, name, &image, err) < 0)
+	if (digest_of(store, name, &digest, err) < 0)
 		return error_wrap(err, "service %s", what);
-	json_object_set_new(object, key, json_sprintf("%s@%s", normal, image->digest));
+	json_object_set_new(object, key, json_sprintf("%s@%s", normal, digest));
 	return 0;
 }
 
@@ -42,11 +61,14 @@ static bool is_service(const json_t *services, const json_t *mount)
 static int pin_service(struct image_store *store, const json_t *services, const char *name,
 		       json_t *service, struct error *err)
 {
-	json_t *mount;
+	json_t *mount, *hook;
 	size_t i;
 	int r = 0;
 
-	if (!json_object_get(service, "build"))
+	json_array_foreach(json_object_get(service, "pre_start"), i, hook)
+		if (r >= 0)
+			r = pin(store, name, hook, "image", err);
+	if (r >= 0 && !json_object_get(service, "build"))
 		r = pin(store, name, service, "image", err);
 	json_array_foreach(json_object_get(service, "volumes"), i, mount)
 		if (r >= 0 && str_equal(json_get_string(mount, "type"), "image") &&

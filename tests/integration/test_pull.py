@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pulling from a real registry (Debian's docker-registry) inside the test's own network."""
 
+import json
 import os
 import subprocess
 
@@ -45,6 +46,19 @@ services:
     project.run("up", "-d")
     for service in ("a", "z"):
         project.wait_state(service, "running", 30)
+
+
+def test_config_pins_what_the_registry_has(berth, registry):
+    """Without pulling it; init containers as well."""
+    name = "127.0.0.1:5000/team/app:1"
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": name, "pre_start": [{"image": name, "command": ["true"]}]}}}})
+    digest = berth.command(["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
+                            f"docker://{name}"], cwd="/").stdout.strip()
+    pinned = project.run("config", "--resolve-image-digests", "--format", "json").stdout
+    service = json.loads(pinned)["services"]["a"]
+    assert service["image"] == f"{name}@{digest}"
+    assert service["pre_start"][0]["image"] == f"{name}@{digest}"
 
 
 def test_pull_of_what_is_not_there(berth, registry):
