@@ -3,129 +3,50 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+/* Needs the line before it: the kernel's own idea of addresses then stays away. */
+#include <linux/netfilter.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 
+#include "netmgr/netlink/nft.h"
+
 #define RESOLVER_ADDRESS 0x7f00000b /* 127.0.0.11 */
 #define RESOLVER_PORT    53
-#define LOCAL_OUT        3 /* NF_INET_LOCAL_OUT */
-
-static void message(struct batch *batch, uint16_t type, uint16_t flags, uint8_t family,
-		    uint16_t resource)
-{
-	struct nfgenmsg header = {
-		.nfgen_family = family, .version = NFNETLINK_V0, .res_id = htons(resource)};
-
-	batch_message(batch, type, flags, &header, sizeof(header));
-}
-
-static void nft_message(struct batch *batch, uint16_t type, uint16_t flags)
-{
-	message(batch, NFNL_SUBSYS_NFTABLES << 8 | type, flags, AF_INET, 0);
-}
-
-static void put_be32(struct batch *batch, uint16_t type, uint32_t value)
-{
-	batch_attr_u32(batch, type, htonl(value));
-}
 
 static void put_chain(struct batch *batch, const char *name, int priority)
 {
 	size_t hook;
 
-	nft_message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	nft_message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_IPV4);
 	batch_attr_string(batch, NFTA_CHAIN_TABLE, "berth");
 	batch_attr_string(batch, NFTA_CHAIN_NAME, name);
 	hook = batch_nest(batch, NFTA_CHAIN_HOOK);
-	put_be32(batch, NFTA_HOOK_HOOKNUM, LOCAL_OUT);
-	put_be32(batch, NFTA_HOOK_PRIORITY, priority);
+	nft_be32(batch, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
+	nft_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)priority);
 	batch_nest_end(batch, hook);
 	batch_attr_string(batch, NFTA_CHAIN_TYPE, "filter");
 }
 
-struct expression {
-	size_t element, data;
-};
-
-static struct expression begin_expression(struct batch *batch, const char *name)
+/* Both return where the value stands. */
+static size_t match_field(struct batch *batch, uint32_t base, uint32_t offset, const void *value,
+			  size_t size)
 {
-	struct expression e;
-
-	e.element = batch_nest(batch, NFTA_LIST_ELEM);
-	batch_attr_string(batch, NFTA_EXPR_NAME, name);
-	e.data = batch_nest(batch, NFTA_EXPR_DATA);
-	return e;
+	nft_load_payload(batch, 0, base, offset, (uint32_t)size);
+	return nft_compare(batch, 0, true, value, size);
 }
 
-static void end_expression(struct batch *batch, struct expression e)
+static size_t set_port(struct batch *batch, uint32_t offset, uint16_t port, uint8_t protocol)
 {
-	batch_nest_end(batch, e.data);
-	batch_nest_end(batch, e.element);
-}
+	size_t at = nft_set_register(batch, 0, &port, sizeof(port));
 
-/* Returns where the value stands. */
-static size_t put_value(struct batch *batch, uint16_t type, const void *value, size_t size)
-{
-	size_t nest = batch_nest(batch, type), at = batch->size + NLA_HDRLEN;
-
-	batch_attr(batch, NFTA_DATA_VALUE, value, size);
-	batch_nest_end(batch, nest);
+	nft_store_payload(batch, 0, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(port),
+			  protocol == IPPROTO_TCP ? 16 : 6);
 	return at;
-}
-
-static size_t put_compare(struct batch *batch, const void *value, size_t size)
-{
-	struct expression e = begin_expression(batch, "cmp");
-	size_t at;
-
-	put_be32(batch, NFTA_CMP_SREG, NFT_REG_1);
-	put_be32(batch, NFTA_CMP_OP, NFT_CMP_EQ);
-	at = put_value(batch, NFTA_CMP_DATA, value, size);
-	end_expression(batch, e);
-	return at;
-}
-
-static size_t put_field(struct batch *batch, uint32_t base, uint32_t offset, const void *value,
-			size_t size)
-{
-	struct expression e = begin_expression(batch, "payload");
-
-	put_be32(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
-	put_be32(batch, NFTA_PAYLOAD_BASE, base);
-	put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
-	put_be32(batch, NFTA_PAYLOAD_LEN, size);
-	end_expression(batch, e);
-	return put_compare(batch, value, size);
-}
-
-static size_t put_immediate(struct batch *batch, uint16_t port)
-{
-	struct expression e = begin_expression(batch, "immediate");
-	size_t at;
-
-	put_be32(batch, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-	at = put_value(batch, NFTA_IMMEDIATE_DATA, &port, sizeof(port));
-	end_expression(batch, e);
-	return at;
-}
-
-static void put_store(struct batch *batch, uint32_t offset, uint8_t protocol)
-{
-	struct expression e = begin_expression(batch, "payload");
-
-	put_be32(batch, NFTA_PAYLOAD_SREG, NFT_REG_1);
-	put_be32(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-	put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
-	put_be32(batch, NFTA_PAYLOAD_LEN, 2);
-	put_be32(batch, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-	put_be32(batch, NFTA_PAYLOAD_CSUM_OFFSET, protocol == IPPROTO_TCP ? 16 : 6);
-	end_expression(batch, e);
 }
 
 /*
@@ -139,16 +60,15 @@ static size_t put_rule(struct batch *batch, bool query, uint8_t protocol)
 	uint32_t port_offset = query ? 2 : 0;
 	size_t list, compared, stored;
 
-	nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_IPV4);
 	batch_attr_string(batch, NFTA_RULE_TABLE, "berth");
 	batch_attr_string(batch, NFTA_RULE_CHAIN, query ? "queries" : "answers");
 	list = batch_nest(batch, NFTA_RULE_EXPRESSIONS);
-	put_field(batch, NFT_PAYLOAD_NETWORK_HEADER, query ? 16 : 12, &address, sizeof(address));
-	put_field(batch, NFT_PAYLOAD_NETWORK_HEADER, 9, &protocol, sizeof(protocol));
-	compared = put_field(batch, NFT_PAYLOAD_TRANSPORT_HEADER, port_offset, &resolver,
-			     sizeof(resolver));
-	stored = put_immediate(batch, resolver);
-	put_store(batch, port_offset, protocol);
+	match_field(batch, NFT_PAYLOAD_NETWORK_HEADER, query ? 16 : 12, &address, sizeof(address));
+	match_field(batch, NFT_PAYLOAD_NETWORK_HEADER, 9, &protocol, sizeof(protocol));
+	compared = match_field(batch, NFT_PAYLOAD_TRANSPORT_HEADER, port_offset, &resolver,
+			       sizeof(resolver));
+	stored = set_port(batch, port_offset, resolver, protocol);
 	batch_nest_end(batch, list);
 	return query ? stored : compared;
 }
@@ -160,8 +80,8 @@ const struct redirect *redirect_prepare(void)
 
 	if (batch->count)
 		return &redirect;
-	message(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	nft_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	nft_begin(batch);
+	nft_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_IPV4);
 	batch_attr_string(batch, NFTA_TABLE_NAME, "berth");
 	put_chain(batch, "answers", -300); /* before connection tracking (-200) */
 	put_chain(batch, "queries", -100); /* after it */
@@ -169,11 +89,7 @@ const struct redirect *redirect_prepare(void)
 	redirect.port_at[1] = put_rule(batch, false, IPPROTO_UDP);
 	redirect.port_at[2] = put_rule(batch, true, IPPROTO_TCP);
 	redirect.port_at[3] = put_rule(batch, false, IPPROTO_TCP);
-	/* Older kernels answer rules only, newer ones the end as well: the last rule is awaited. */
-	message(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	batch->count--;
-	/* A refusal of the whole is told of the beginning: number 0 marks it as the last word. */
-	((struct nlmsghdr *)batch->data)->nlmsg_seq = 0;
+	nft_end(batch);
 	return &redirect;
 }
 

@@ -3,8 +3,8 @@
 #define NETMGR_FIREWALL_FIREWALL_H
 
 /*
- * firewall.h - rules as data, committed in one transaction, by iptables (libiptc) or nftables
- * (libnftables), whichever the host's other rules use (BERTH_FIREWALL=iptables|nftables|none
+ * firewall.h - rules as data, committed in one transaction, by iptables (libiptc) or
+ * nftables (netlink), whichever the host's other rules use (BERTH_FIREWALL=iptables|nftables|none
  * decides by hand).
  *
  * Two owners write rules: a network (isolation, masquerade, guards) and a container (published

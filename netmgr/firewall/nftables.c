@@ -1,155 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fcntl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 /* Needs the line before it: the kernel's own idea of addresses then stays away. */
 #include <linux/netfilter.h>
-#include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 
+#include "common/alloc.h"
 #include "common/cleanup.h"
-#include "common/dl.h"
-#include "common/fd.h"
 #include "common/str.h"
 
-#include "netmgr/firewall/ruleset.h"
-#include "netmgr/netlink/batch.h"
+#include "netmgr/firewall/nft_rules.h"
+#include "netmgr/netlink/nft.h"
 
-#define LIBRARY "libnftables.so.1"
-
-static struct nft_ctx *(*dl_nft_ctx_new)(uint32_t flags);
-static void (*dl_nft_ctx_free)(struct nft_ctx *context);
-static int (*dl_nft_ctx_buffer_error)(struct nft_ctx *context);
-static const char *(*dl_nft_ctx_get_error_buffer)(struct nft_ctx *context);
-static int (*dl_nft_run_cmd_from_buffer)(struct nft_ctx *context, const char *text);
-
-static int load_library(struct error *err)
-{
-	static void *handle;
-	const struct dl_symbol symbols[] = {
-		DL_SYMBOL(dl_nft_ctx_new, nft_ctx_new),
-		DL_SYMBOL(dl_nft_ctx_free, nft_ctx_free),
-		DL_SYMBOL(dl_nft_ctx_buffer_error, nft_ctx_buffer_error),
-		DL_SYMBOL(dl_nft_ctx_get_error_buffer, nft_ctx_get_error_buffer),
-		DL_SYMBOL(dl_nft_run_cmd_from_buffer, nft_run_cmd_from_buffer),
-	};
-
-	return dl_load(LIBRARY, &handle, symbols, ARRAY_SIZE(symbols), err);
-}
-
-static const char base_owner[] = "berth";
-
-/* Chain of each enum rule_chain in `table inet berth`. */
-static const char *const chain_names[RULE_CHAINS] = {
-	[RULE_RAW] = "guard",         [RULE_ESTABLISHED] = "established",
-	[RULE_INTERNAL] = "internal", [RULE_PORTS] = "ports",
-	[RULE_DENY] = "deny",         [RULE_LEAVE] = "leave",
-	[RULE_DNAT] = "published",    [RULE_MASQUERADE] = "postrouting",
+struct old_rule {
+	uint8_t family;
+	const char *table; /* static */
+	char *chain;
+	uint64_t handle; /* as the kernel has it */
 };
 
-static const char base_text[] =
-	"table inet berth {\n"
-	"chain user { comment \"yours: berth never writes here\"; }\n"
-	"chain established { }\n"
-	"chain internal { }\n"
-	"chain ports { }\n"
-	"chain deny { }\n"
-	"chain leave { }\n"
-	"chain published { }\n"
-	"chain guard { type filter hook prerouting priority raw; policy accept;\n"
-	"  iifname lo return comment \"berth\"; }\n"
-	"chain forward { type filter hook forward priority filter; policy accept;\n"
-	"  jump user comment \"berth\"; jump established comment \"berth\"\n"
-	"  jump internal comment \"berth\"; jump ports comment \"berth\"\n"
-	"  jump deny comment \"berth\"; jump leave comment \"berth\"; }\n"
-	"chain prerouting { type nat hook prerouting priority dstnat; policy accept;\n"
-	"  fib daddr type local jump published comment \"berth\"; }\n"
-	"chain output { type nat hook output priority -100; policy accept;\n"
-	"  ip6 daddr ::1 return comment \"berth\"\n"
-	"  fib daddr type local jump published comment \"berth\"; }\n"
-	"chain postrouting { type nat hook postrouting priority srcnat; policy accept; }\n"
-	"}\n";
-
-/* What a dump of rules tells. */
+/* What the kernel has, as far as a commit has to know. */
 struct survey {
 	const struct ruleset *set;
-	const char *family, *table; /* being dumped */
-	struct strbuf deletes;
-	size_t base, others; /* rules of ours that every owner needs; of owners who stay */
+	struct nft_element *added; /* of the set's rules */
+	size_t added_count;
+
+	uint8_t family;
+	const char *table;
+	enum nft_set elements; /* being dumped */
+
+	struct old_rule *rules; /* to be deleted */
+	size_t rule_count;
+	struct nft_element *old;
+	size_t old_count;
+	size_t base, others; /* rules of ours that every owner needs; what owners have who stay */
 	size_t user;         /* rules in the user's chain */
 };
 
-struct generic_message {
-	struct nlmsghdr header;
-	struct nfgenmsg family;
-};
-
-/* A rule's userdata is a list of (type, size, bytes); nft's comment is type 0. */
-static const char *comment_of(const struct nlattr *userdata)
+static void survey_done(struct survey *survey)
 {
-	const uint8_t *data = userdata ? netlink_attr_data(userdata) : NULL;
-	size_t size = userdata ? netlink_attr_size(userdata) : 0;
-
-	while (size > 2 && (size_t)data[1] + 2 <= size) {
-		if (data[0] == 0 && data[1] && !data[1 + data[1]])
-			return (const char *)data + 2;
-		size -= data[1] + 2;
-		data += data[1] + 2;
-	}
-	return NULL;
+	for (size_t i = 0; i < survey->rule_count; i++)
+		free(survey->rules[i].chain);
+	free(survey->rules);
+	free(survey->old);
+	free(survey->added);
 }
 
-static uint64_t handle_of(const struct nlattr *attr)
+/* Attributes of a message of nf_tables, up to @max. */
+static void parse(const struct nlmsghdr *message, const struct nlattr **table, unsigned int max)
 {
-	uint64_t value = 0;
+	const struct nfgenmsg *header = NLMSG_DATA(message);
 
-	if (attr && netlink_attr_size(attr) == sizeof(value))
-		memcpy(&value, netlink_attr_data(attr), sizeof(value));
-	return be64toh(value);
+	netlink_parse((const uint8_t *)header + NLMSG_ALIGN(sizeof(*header)),
+		      NLMSG_PAYLOAD(message, sizeof(*header)), table, max);
+}
+
+static bool is_message(const struct nlmsghdr *message, uint16_t type)
+{
+	return message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type);
+}
+
+static void note_old_rule(struct survey *survey, const char *chain, const struct nlattr *handle)
+{
+	struct old_rule *rule;
+
+	if (!handle || netlink_attr_size(handle) != sizeof(rule->handle))
+		return;
+	rule = array_add(survey->rules, survey->rule_count);
+	rule->family = survey->family;
+	rule->table = survey->table;
+	rule->chain = alloc_string(chain);
+	memcpy(&rule->handle, netlink_attr_data(handle), sizeof(rule->handle));
 }
 
 static int survey_rule(const struct nlmsghdr *message, void *data)
 {
-	const struct nfgenmsg *header = NLMSG_DATA(message);
 	const struct nlattr *table[NFTA_RULE_MAX + 1];
 	struct survey *survey = data;
+	bool ours = survey->family == NFPROTO_INET;
 	const char *owner, *chain;
 
-	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
+	if (!is_message(message, NFT_MSG_NEWRULE))
 		return 0;
-	netlink_parse((const uint8_t *)header + NLMSG_ALIGN(sizeof(*header)),
-		      NLMSG_PAYLOAD(message, sizeof(*header)), table, NFTA_RULE_MAX);
+	parse(message, table, NFTA_RULE_MAX);
 	if (!table[NFTA_RULE_CHAIN])
 		return 0;
-	owner = comment_of(table[NFTA_RULE_USERDATA]);
+	owner = nft_comment_of(table[NFTA_RULE_USERDATA]);
 	chain = netlink_attr_data(table[NFTA_RULE_CHAIN]);
-	if (str_equal(survey->family, "inet") && str_equal(chain, "user"))
+	if (ours && str_equal(chain, NFT_USER_CHAIN))
 		survey->user++;
-	else if (str_equal(owner, base_owner))
-		survey->base++;
+	else if (ours && str_equal(owner, NFT_BASE_OWNER))
+		survey->base += str_equal(chain, NFT_BASE_CHAIN);
 	else if (owner && ruleset_has_owner(survey->set, owner))
-		strbuf_addf(&survey->deletes, "delete rule %s %s %s handle %llu\n", survey->family,
-			    survey->table, chain,
-			    (unsigned long long)handle_of(table[NFTA_RULE_HANDLE]));
-	else if (str_equal(survey->family, "inet"))
+		note_old_rule(survey, chain, table[NFTA_RULE_HANDLE]);
+	else if (ours)
 		survey->others++;
 	return 0;
 }
 
-static int dump_rules(int fd, uint8_t family, const char *table, struct survey *survey,
-		      struct error *err)
+/* @chain NULL: all of them. */
+static int dump_rules(int fd, uint8_t family, const char *table, const char *chain,
+		      struct survey *survey, struct error *err)
 {
-	struct nfgenmsg header = {.nfgen_family = family, .version = NFNETLINK_V0};
 	struct batch batch = {0};
 	int r;
 
-	batch_message(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, &header,
-		      sizeof(header));
+	survey->family = family;
+	survey->table = table;
+	nft_message(&batch, NFT_MSG_GETRULE, 0, family);
 	batch_attr_string(&batch, NFTA_RULE_TABLE, table);
+	if (chain)
+		batch_attr_string(&batch, NFTA_RULE_CHAIN, chain);
 	r = netlink_dump(fd, &batch, survey_rule, survey, err);
 	batch_done(&batch);
 	if (r == -ENOENT) {
@@ -159,16 +124,101 @@ static int dump_rules(int fd, uint8_t family, const char *table, struct survey *
 	return r;
 }
 
-/* True when a chain of this name exists: of iptables-nft, for whose policy DROP see below. */
+/* A port that is being published is its owner's, who holds the socket, whoever had it before. */
+static bool is_added(const struct survey *survey, const uint8_t *key)
+{
+	size_t size = nft_set_key_size(survey->elements);
+
+	for (size_t i = 0; i < survey->added_count; i++)
+		if (survey->added[i].set == survey->elements &&
+		    memcmp(survey->added[i].key, key, size) == 0)
+			return true;
+	return false;
+}
+
+static void survey_element(struct survey *survey, const struct nlattr *element)
+{
+	const struct nlattr *table[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1];
+	struct nft_element *old;
+	const char *owner;
+	const void *value;
+
+	netlink_parse(netlink_attr_data(element), netlink_attr_size(element), table,
+		      NFTA_SET_ELEM_MAX);
+	if (!table[NFTA_SET_ELEM_KEY])
+		return;
+	netlink_parse(netlink_attr_data(table[NFTA_SET_ELEM_KEY]),
+		      netlink_attr_size(table[NFTA_SET_ELEM_KEY]), key, NFTA_DATA_MAX);
+	if (!key[NFTA_DATA_VALUE] ||
+	    netlink_attr_size(key[NFTA_DATA_VALUE]) != nft_set_key_size(survey->elements))
+		return;
+	value = netlink_attr_data(key[NFTA_DATA_VALUE]);
+	owner = nft_comment_of(table[NFTA_SET_ELEM_USERDATA]);
+	if (!(owner && ruleset_has_owner(survey->set, owner)) && !is_added(survey, value)) {
+		survey->others++;
+		return;
+	}
+	old = array_add(survey->old, survey->old_count);
+	old->set = survey->elements;
+	memcpy(old->key, value, nft_set_key_size(survey->elements));
+}
+
+static int survey_elements(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *attr;
+	const uint8_t *at;
+	size_t left;
+
+	if (!is_message(message, NFT_MSG_NEWSETELEM))
+		return 0;
+	parse(message, table, NFTA_SET_ELEM_LIST_MAX);
+	if (!table[NFTA_SET_ELEM_LIST_ELEMENTS])
+		return 0;
+	at = netlink_attr_data(table[NFTA_SET_ELEM_LIST_ELEMENTS]);
+	left = netlink_attr_size(table[NFTA_SET_ELEM_LIST_ELEMENTS]);
+	while (left >= sizeof(*attr)) {
+		size_t step;
+
+		attr = (const struct nlattr *)at;
+		step = NLA_ALIGN(attr->nla_len);
+		if (attr->nla_len < sizeof(*attr) || attr->nla_len > left)
+			break;
+		survey_element(data, attr);
+		at += step;
+		left -= step < left ? step : left;
+	}
+	return 0;
+}
+
+static int dump_elements(int fd, struct survey *survey, struct error *err)
+{
+	int r = 0;
+
+	for (int set = 0; r >= 0 && set < NFT_SETS; set++) {
+		struct batch batch = {0};
+
+		survey->elements = (enum nft_set)set;
+		nft_message(&batch, NFT_MSG_GETSETELEM, 0, NFPROTO_INET);
+		batch_attr_string(&batch, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+		batch_attr_string(&batch, NFTA_SET_ELEM_LIST_SET, nft_set_name(survey->elements));
+		r = netlink_dump(fd, &batch, survey_elements, survey, err);
+		batch_done(&batch);
+		if (r == -ENOENT) {
+			error_clear(err);
+			r = 0;
+		}
+	}
+	return r;
+}
+
+/* True when a chain of this name exists: of iptables-nft. */
 static bool has_chain(int fd, uint8_t family, const char *table, const char *chain)
 {
-	struct nfgenmsg header = {.nfgen_family = family, .version = NFNETLINK_V0};
-	struct batch batch = {0};
 	struct error ignored = ERROR_INIT;
+	struct batch batch = {0};
 	int r;
 
-	batch_message(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &header,
-		      sizeof(header));
+	nft_message(&batch, NFT_MSG_GETCHAIN, 0, family);
 	batch_attr_string(&batch, NFTA_CHAIN_TABLE, table);
 	batch_attr_string(&batch, NFTA_CHAIN_NAME, chain);
 	r = batch_send(&batch, fd, 0, &ignored);
@@ -176,182 +226,98 @@ static bool has_chain(int fd, uint8_t family, const char *table, const char *cha
 	return r == 0;
 }
 
-static void render_subnet(struct strbuf *text, const char *family, const char *field, bool negated,
-			  const struct subnet *subnet)
-{
-	char buffer[SUBNET_TEXT_MAX];
-
-	if (subnet->ip.family)
-		strbuf_addf(text, " %s %s %s%s", family, field, negated ? "!= " : "",
-			    subnet_format(subnet, buffer));
-}
-
-static void render_matches(struct strbuf *text, const struct rule *rule)
-{
-	const char *family = rule->family == AF_INET ? "ip" : "ip6";
-	const char *protocol = rule->protocol == IPPROTO_TCP   ? "tcp"
-			       : rule->protocol == IPPROTO_UDP ? "udp"
-							       : "sctp";
-
-	strbuf_addf(text, " meta nfproto %s", rule->family == AF_INET ? "ipv4" : "ipv6");
-	if (rule->in[0])
-		strbuf_addf(text, " iifname %s\"%s\"", rule->not_in ? "!= " : "", rule->in);
-	if (rule->out[0])
-		strbuf_addf(text, " oifname %s\"%s\"", rule->not_out ? "!= " : "", rule->out);
-	render_subnet(text, family, "saddr", rule->not_source, &rule->source);
-	render_subnet(text, family, "daddr", rule->not_destination, &rule->destination);
-	if (rule->port)
-		strbuf_addf(text, " %s dport %u", protocol, rule->port);
-	if (rule->established)
-		strbuf_add(text, " ct state established,related");
-	if (rule->redirected)
-		strbuf_add(text, " ct status dnat");
-}
-
-static void render_rule(struct strbuf *text, const struct rule *rule)
-{
-	static const char *const verdicts[] = {[RULE_ACCEPT] = "accept",
-					       [RULE_DROP] = "drop",
-					       [RULE_RETURN] = "return",
-					       [RULE_AS_HOST] = "masquerade"};
-	char address[INET6_ADDRSTRLEN];
-
-	strbuf_addf(text, "add rule inet berth %s", chain_names[rule->chain]);
-	render_matches(text, rule);
-	if (rule->verdict == RULE_TO)
-		strbuf_addf(text,
-			    rule->family == AF_INET ? " dnat ip to %s:%u" : " dnat ip6 to [%s]:%u",
-			    ip_format(&rule->to, address), rule->to_port);
-	else
-		strbuf_addf(text, " %s", verdicts[rule->verdict]);
-	strbuf_addf(text, " comment \"%s\"\n", rule->owner);
-}
-
 /*
- * Another table's policy DROP is final whatever ours accepts. The one that is met in practice is
- * that of iptables-nft (Docker's, ufw's): what our chains let pass is accepted at its end, after
- * all that the host's rules say.
+ * A container's commit needs to know of the elements only: how many rules the networks of the host
+ * have is of no matter to it. Whether the table can go is asked when the last element does.
  */
-static void render_foreign(struct strbuf *text, const struct rule *rule)
+static int take_survey(int fd, struct survey *survey, bool foreign4, bool foreign6,
+		       struct error *err)
 {
-	const char *table = rule->family == AF_INET ? "ip" : "ip6";
+	bool all = ruleset_has_network(survey->set);
+	int r = dump_elements(fd, survey, err);
 
-	if (rule->chain == RULE_ESTABLISHED)
-		strbuf_addf(text,
-			    "add rule %s filter FORWARD oifname \"%s\" accept comment \"%s\"\n",
-			    table, rule->out, rule->owner);
-	else if (rule->chain == RULE_LEAVE)
-		strbuf_addf(text,
-			    "add rule %s filter FORWARD iifname \"%s\" accept comment \"%s\"\n",
-			    table, rule->in, rule->owner);
-}
-
-static void render(struct strbuf *text, const struct survey *survey, bool foreign4, bool foreign6)
-{
-	const struct ruleset *set = survey->set;
-
-	if (!survey->base && set->count)
-		strbuf_add(text, base_text);
-	if (survey->deletes.length)
-		strbuf_add(text, survey->deletes.data);
-	for (size_t i = 0; i < set->count; i++) {
-		render_rule(text, &set->rules[i]);
-		if (set->rules[i].family == AF_INET ? foreign4 : foreign6)
-			render_foreign(text, &set->rules[i]);
-	}
-	/* The last owner has left, and the user has nothing here either. */
-	if (survey->base && !set->count && !survey->others && !survey->user)
-		strbuf_add(text, "delete table inet berth\n");
-}
-
-static int run_here(const char *text, struct error *err)
-{
-	struct nft_ctx *context;
-	int r = 0;
-
-	context = dl_nft_ctx_new(0);
-	if (!context)
-		return error_set(err, ENOMEM, "nftables: cannot start");
-	dl_nft_ctx_buffer_error(context);
-	errno = 0;
-	if (dl_nft_run_cmd_from_buffer(context, text))
-		r = error_set(err, errno ? errno : EINVAL, "nftables: %.200s",
-			      dl_nft_ctx_get_error_buffer(context));
-	dl_nft_ctx_free(context);
+	all |= !survey->set->count && !survey->others;
+	if (r >= 0)
+		r = dump_rules(fd, NFPROTO_INET, NFT_TABLE, all ? NULL : NFT_BASE_CHAIN, survey,
+			       err);
+	if (r >= 0 && foreign4)
+		r = dump_rules(fd, NFPROTO_IPV4, "filter", "FORWARD", survey, err);
+	if (r >= 0 && foreign6)
+		r = dump_rules(fd, NFPROTO_IPV6, "filter", "FORWARD", survey, err);
 	return r;
 }
 
-/* For the child: descriptors from 4 on belong to others, and make room for low ones. */
-static void __attribute__((noreturn)) run_as_child(const char *text, int report)
+static void delete_rule(struct batch *batch, const struct old_rule *rule)
 {
-	struct error err = ERROR_INIT;
-
-	if (dup2(report, 3) < 0 || close_range(4, ~0U, 0) < 0)
-		_exit(1);
-	if (load_library(&err) >= 0)
-		(void)run_here(text, &err);
-	_exit(fd_write_all(3, &err, sizeof(err)) < 0);
+	nft_message(batch, NFT_MSG_DELRULE, 0, rule->family);
+	batch_attr_string(batch, NFTA_RULE_TABLE, rule->table);
+	batch_attr_string(batch, NFTA_RULE_CHAIN, rule->chain);
+	batch_attr(batch, NFTA_RULE_HANDLE, &rule->handle, sizeof(rule->handle));
 }
 
-/*
- * In a child: the library and what it pulls in take 1.5 MB, which a supervisor would carry for ever
- * for the sake of some commits; and it select()s on its socket and dies of a descriptor above
- * FD_SETSIZE, which a project of some hundred containers has.
- */
-static int run(const char *text, struct error *err)
+static void render(struct batch *batch, const struct survey *survey, bool foreign4, bool foreign6)
 {
-	_cleanup_close_ int reading = -EBADF, writing = -EBADF;
-	struct error report;
-	int fds[2];
-	pid_t pid;
+	const struct ruleset *set = survey->set;
+	struct nft_element element;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_errno(err, "nftables: make a pipe");
-	reading = fds[0];
-	writing = fds[1];
-	pid = fork();
-	if (pid < 0)
-		return error_errno(err, "nftables: fork");
-	if (pid == 0)
-		run_as_child(text, writing);
-	close(TAKE_FD(writing));
-	if (fd_read_full(reading, &report, sizeof(report)) != sizeof(report))
-		error_set(&report, EIO, "nftables: the process that sets the rules died");
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (report.code)
-		*err = report;
-	return -report.code;
+	if (!survey->base && set->count)
+		nft_add_base(batch);
+	for (size_t i = 0; i < survey->rule_count; i++)
+		delete_rule(batch, &survey->rules[i]);
+	for (size_t i = 0; i < survey->old_count; i++)
+		nft_delete_element(batch, survey->old[i].set, survey->old[i].key);
+	for (size_t i = 0; i < survey->added_count; i++)
+		nft_add_element(batch, &survey->added[i]);
+	for (size_t i = 0; i < set->count; i++) {
+		if (nft_element_of(&set->rules[i], &element))
+			continue;
+		nft_add_rule(batch, &set->rules[i]);
+		if (set->rules[i].family == AF_INET ? foreign4 : foreign6)
+			nft_add_foreign_rule(batch, &set->rules[i]);
+	}
+	/* The last owner has left, and the user has nothing here either. */
+	if (survey->base && !set->count && !survey->others && !survey->user)
+		nft_delete_table(batch);
+}
+
+static int transact(int fd, const struct survey *survey, bool foreign4, bool foreign6,
+		    struct error *err)
+{
+	struct batch batch = {0};
+	int room, r = 0;
+
+	nft_begin(&batch);
+	render(&batch, survey, foreign4, foreign6);
+	if (batch.count > 1) {
+		nft_end(&batch);
+		/* It is one datagram. */
+		room = (int)batch.size * 2;
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+		r = batch_send(&batch, fd, 0, err);
+	}
+	batch_done(&batch);
+	return r < 0 ? error_wrap(err, "nftables") : 0;
 }
 
 static int nftables_commit(const struct ruleset *set, struct error *err)
 {
-	struct survey survey = {.set = set, .family = "inet", .table = "berth"};
+	_cleanup_(survey_done) struct survey survey = {.set = set};
 	_cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER, err);
-	_cleanup_strbuf_ struct strbuf text = {0};
 	bool foreign4 = false, foreign6 = false;
+	struct nft_element element;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = dump_rules(fd, NFPROTO_INET, "berth", &survey, err);
-	if (r >= 0 && ruleset_has_network(set)) {
+	for (size_t i = 0; i < set->count; i++)
+		if (nft_element_of(&set->rules[i], &element))
+			*array_add(survey.added, survey.added_count) = element;
+	if (ruleset_has_network(set)) {
 		foreign4 = has_chain(fd, NFPROTO_IPV4, "filter", "FORWARD");
 		foreign6 = has_chain(fd, NFPROTO_IPV6, "filter", "FORWARD");
-		survey.table = "filter";
-		survey.family = "ip";
-		if (foreign4)
-			r = dump_rules(fd, NFPROTO_IPV4, "filter", &survey, err);
-		survey.family = "ip6";
-		if (r >= 0 && foreign6)
-			r = dump_rules(fd, NFPROTO_IPV6, "filter", &survey, err);
 	}
-	if (r >= 0)
-		render(&text, &survey, foreign4, foreign6);
-	strbuf_done(&survey.deletes);
-	if (r < 0 || !text.length)
-		return r;
-	return run(text.data, err);
+	r = take_survey(fd, &survey, foreign4, foreign6, err);
+	return r < 0 ? r : transact(fd, &survey, foreign4, foreign6, err);
 }
 
 static int survey_table(const struct nlmsghdr *message, void *data)
@@ -367,7 +333,7 @@ static int survey_table(const struct nlmsghdr *message, void *data)
 	if (*use == FIREWALL_UNUSED)
 		*use = FIREWALL_OTHERS;
 	if (header->nfgen_family == NFPROTO_INET && table[NFTA_TABLE_NAME] &&
-	    str_equal(netlink_attr_data(table[NFTA_TABLE_NAME]), "berth"))
+	    str_equal(netlink_attr_data(table[NFTA_TABLE_NAME]), NFT_TABLE))
 		*use = FIREWALL_OURS;
 	return 0;
 }
@@ -375,7 +341,6 @@ static int survey_table(const struct nlmsghdr *message, void *data)
 /* Use of nf_tables, or -errno where the kernel has none. */
 static int ask_for_tables(enum firewall_use *ret)
 {
-	struct nfgenmsg header = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
 	struct error ignored = ERROR_INIT;
 	_cleanup_close_ int fd = netlink_open(NETLINK_NETFILTER, &ignored);
 	struct batch batch = {0};
@@ -384,8 +349,7 @@ static int ask_for_tables(enum firewall_use *ret)
 	*ret = FIREWALL_UNUSED;
 	if (fd < 0)
 		return fd;
-	batch_message(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, &header,
-		      sizeof(header));
+	nft_message(&batch, NFT_MSG_GETTABLE, 0, NFPROTO_UNSPEC);
 	r = netlink_dump(fd, &batch, survey_table, ret, &ignored);
 	batch_done(&batch);
 	return r;
@@ -402,7 +366,7 @@ bool nftables_works(void)
 {
 	enum firewall_use use;
 
-	return ask_for_tables(&use) >= 0 && dl_available(LIBRARY);
+	return ask_for_tables(&use) >= 0;
 }
 
 const struct firewall_backend firewall_nftables = {"nftables", nftables_commit};

@@ -286,7 +286,7 @@ def test_nothing_is_left_after_kill_of_everything(berth):
 
 
 def test_more_descriptors_than_select_knows(berth):
-    """libnftables select()s: with hundreds of containers its socket is beyond FD_SETSIZE."""
+    """Hundreds of containers: sockets beyond FD_SETSIZE, which nobody may select() on."""
     services = {f"s{n}": {**SLEEP, "ports": [f"{20000 + n}:80"]} for n in range(150)}
     services["last"] = server(ports=["19999:80"], hostname="last",
                               depends_on=[f"s{n}" for n in range(150)])
