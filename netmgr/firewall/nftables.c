@@ -21,6 +21,7 @@ struct old_rule {
 	const char *table; /* static */
 	char *chain;
 	uint64_t handle; /* as the kernel has it */
+	bool base;       /* goes only where the base is made anew */
 };
 
 /* What the kernel has, as far as a commit has to know. */
@@ -41,11 +42,18 @@ struct survey {
 	size_t user;         /* rules in the user's chain */
 };
 
-static void survey_done(struct survey *survey)
+static void forget_rules(struct survey *survey)
 {
 	for (size_t i = 0; i < survey->rule_count; i++)
 		free(survey->rules[i].chain);
 	free(survey->rules);
+	survey->rules = NULL;
+	survey->rule_count = 0;
+}
+
+static void survey_done(struct survey *survey)
+{
+	forget_rules(survey);
 	free(survey->old);
 	free(survey->added);
 }
@@ -64,7 +72,8 @@ static bool is_message(const struct nlmsghdr *message, uint16_t type)
 	return message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type);
 }
 
-static void note_old_rule(struct survey *survey, const char *chain, const struct nlattr *handle)
+static void note_old_rule(struct survey *survey, const char *chain, const struct nlattr *handle,
+			  bool base)
 {
 	struct old_rule *rule;
 
@@ -74,6 +83,7 @@ static void note_old_rule(struct survey *survey, const char *chain, const struct
 	rule->family = survey->family;
 	rule->table = survey->table;
 	rule->chain = alloc_string(chain);
+	rule->base = base;
 	memcpy(&rule->handle, netlink_attr_data(handle), sizeof(rule->handle));
 }
 
@@ -93,10 +103,11 @@ static int survey_rule(const struct nlmsghdr *message, void *data)
 	chain = netlink_attr_data(table[NFTA_RULE_CHAIN]);
 	if (ours && str_equal(chain, NFT_USER_CHAIN))
 		survey->user++;
-	else if (ours && str_equal(owner, NFT_BASE_OWNER))
+	else if (ours && str_equal(owner, NFT_BASE_OWNER)) {
 		survey->base += str_equal(chain, NFT_BASE_CHAIN);
-	else if (owner && ruleset_has_owner(survey->set, owner))
-		note_old_rule(survey, chain, table[NFTA_RULE_HANDLE]);
+		note_old_rule(survey, chain, table[NFTA_RULE_HANDLE], true);
+	} else if (owner && ruleset_has_owner(survey->set, owner))
+		note_old_rule(survey, chain, table[NFTA_RULE_HANDLE], false);
 	else if (ours)
 		survey->others++;
 	return 0;
@@ -226,20 +237,45 @@ static bool has_chain(int fd, uint8_t family, const char *table, const char *cha
 	return r == 0;
 }
 
+/* Where the base is not as it should be, or an owner has rules: an older berth was here. */
+static bool has_old_form(const struct survey *survey)
+{
+	bool owned = false;
+
+	for (size_t i = 0; i < survey->rule_count; i++)
+		owned |= !survey->rules[i].base;
+	return owned || !survey->base;
+}
+
 /*
  * A container's commit needs to know of the elements only: how many rules the networks of the host
- * have is of no matter to it. Whether the table can go is asked when the last element does.
+ * have is of no matter to it. Whether the table can go is asked when the last element does. An
+ * older berth had rules for ports too: then all are looked at.
  */
+static int dump_own_rules(int fd, struct survey *survey, struct error *err)
+{
+	bool all = ruleset_has_network(survey->set) || (!survey->set->count && !survey->others);
+	size_t others = survey->others;
+	int r;
+
+	if (!all) {
+		r = dump_rules(fd, NFPROTO_INET, NFT_TABLE, NFT_BASE_CHAIN, survey, err);
+		if (r < 0 || !has_old_form(survey))
+			return r;
+		forget_rules(survey);
+		survey->base = 0;
+		survey->others = others;
+	}
+	return dump_rules(fd, NFPROTO_INET, NFT_TABLE, NULL, survey, err);
+}
+
 static int take_survey(int fd, struct survey *survey, bool foreign4, bool foreign6,
 		       struct error *err)
 {
-	bool all = ruleset_has_network(survey->set);
 	int r = dump_elements(fd, survey, err);
 
-	all |= !survey->set->count && !survey->others;
 	if (r >= 0)
-		r = dump_rules(fd, NFPROTO_INET, NFT_TABLE, all ? NULL : NFT_BASE_CHAIN, survey,
-			       err);
+		r = dump_own_rules(fd, survey, err);
 	if (r >= 0 && foreign4)
 		r = dump_rules(fd, NFPROTO_IPV4, "filter", "FORWARD", survey, err);
 	if (r >= 0 && foreign6)
@@ -259,11 +295,16 @@ static void render(struct batch *batch, const struct survey *survey, bool foreig
 {
 	const struct ruleset *set = survey->set;
 	struct nft_element element;
+	bool renew = !survey->base && set->count;
+	size_t old_base = 0;
 
-	if (!survey->base && set->count)
+	for (size_t i = 0; i < survey->rule_count; i++) {
+		old_base += survey->rules[i].base;
+		if (!survey->rules[i].base || renew)
+			delete_rule(batch, &survey->rules[i]);
+	}
+	if (renew)
 		nft_add_base(batch);
-	for (size_t i = 0; i < survey->rule_count; i++)
-		delete_rule(batch, &survey->rules[i]);
 	for (size_t i = 0; i < survey->old_count; i++)
 		nft_delete_element(batch, survey->old[i].set, survey->old[i].key);
 	for (size_t i = 0; i < survey->added_count; i++)
@@ -276,7 +317,7 @@ static void render(struct batch *batch, const struct survey *survey, bool foreig
 			nft_add_foreign_rule(batch, &set->rules[i]);
 	}
 	/* The last owner has left, and the user has nothing here either. */
-	if (survey->base && !set->count && !survey->others && !survey->user)
+	if (old_base && !set->count && !survey->others && !survey->user)
 		nft_delete_table(batch);
 }
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an older berth, or a dead container, left in the nftables table is replaced."""
+
+OLD_TABLE = """
+table inet berth {
+  chain user { comment "yours: berth never writes here"; }
+  chain established { }
+  chain ports { meta nfproto ipv4 oifname "br-old" tcp dport 80 accept comment "container:dead"; }
+  chain published { meta nfproto ipv4 tcp dport 7 dnat ip to 10.9.9.9:80 comment "container:dead"; }
+  chain guard { type filter hook prerouting priority raw; iifname lo return comment "berth"; }
+  chain forward { type filter hook forward priority filter;
+    jump user comment "berth"; jump established comment "berth"; jump ports comment "berth"; }
+  chain prerouting { type nat hook prerouting priority dstnat;
+    fib daddr type local jump published comment "berth"; }
+  chain output { type nat hook output priority -100;
+    fib daddr type local jump published comment "berth"; }
+}
+"""
+
+
+def rules(berth):
+    return berth.command(["nft", "list", "ruleset"]).stdout
+
+
+def serve(berth, service="s", port=8080):
+    project = berth.project({"compose.yaml": {"services": {service: {
+        "image": "busybox", "init": True, "hostname": service, "ports": [f"{port}:80"],
+        "command": ["nc", "-ll", "-p", "80", "-e", "hostname"]}}}})
+    project.run("up", "-d", env={"BERTH_FIREWALL": "nftables"})
+    return project
+
+
+def answer(berth, host, port):
+    return berth.command(["sh", "-c", f"echo | busybox nc -w 2 {host} {port}"],
+                         check=False).stdout.strip()
+
+
+def test_base_of_an_older_berth_is_replaced(berth):
+    berth.command(["nft", "-f", "-"], input=OLD_TABLE)
+    project = serve(berth)
+    berth.wait_until(lambda: answer(berth, "127.0.0.1", 8080) == "s", 30)
+    shown = rules(berth)
+    for chain in ("user", "established", "ports", "deny", "leave"):
+        assert shown.count(f"jump {chain} ") == 1, shown
+    assert shown.count("jump published ") == 2, shown
+    project.run("down", "-t", "0")
+    assert "container:dead" in rules(berth)  # still somebody's: only its owner takes it away
+    berth.command(["nft", "delete", "table", "inet", "berth"])
+
+
+def test_rules_of_an_older_berth_go_with_their_container(berth):
+    """Its supervisor was replaced while the container ran on."""
+    project = serve(berth)
+    owner = "container:" + rules(berth).split('comment "container:')[1].split('"')[0]
+    berth.command(["nft", "delete", "table", "inet", "berth"])
+    berth.command(["nft", "-f", "-"], input=OLD_TABLE.replace("container:dead", owner))
+    project.run("down", "-t", "0")
+    assert "table inet berth" not in rules(berth)
+
+
+def test_element_of_a_dead_owner_is_taken_over(berth):
+    first = serve(berth, "first", 8081)
+    berth.command(["nft", "add", "element", "inet", "berth", "published4",
+                   '{ tcp . 8080 comment "container:dead" : 10.9.9.9 . 80 }'])
+    second = serve(berth, "second")
+    berth.wait_until(lambda: answer(berth, "127.0.0.1", 8080) == "second", 30)
+    assert "container:dead" not in rules(berth)
+    assert answer(berth, "127.0.0.1", 8081) == "first"
+    second.run("down", "-t", "0")
+    first.run("down", "-t", "0")
+    assert "table inet berth" not in rules(berth)
