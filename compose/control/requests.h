@@ -62,11 +62,15 @@
  *    timeout_usec: int (absent: each service's own), signal: int, oneoff: NAME,
  *    scales: {SERVICE: replicas}}
  *
- * CONTAINER: {id, name, service, number, oneoff, image, image_id, command, created (nsec),
- *   started, finished (nsec, 0: not yet), state, health, health_log: [{start, end, exit_code,
- * output}], exit_code, oom_killed, restart_count, error, pid, tty, publishers: [{url, target,
- * published, protocol}], networks: [{name, ipv4, ipv6, mac}], mounts: [{type, name, source,
- * destination, rw}], labels{}, log: {path, driver}, cgroup}
+ * CONTAINER has these fields, the same of a container that runs and of one that does not:
+ *   {id, name, service, number, oneoff, image, image_id, command, tty, labels{},
+ *    state, health, exit_code, oom_killed, restart_count, error, pid, cgroup,
+ *    created, started, finished: nsec (0: not yet),
+ *    health_log: [{start, end, exit_code, output}],
+ *    publishers: [{url, target, published, protocol}],
+ *    networks: [{name, ipv4, ipv6, mac}],
+ *    mounts: [{type, name, source, destination, rw}],
+ *    log: {path, driver}}
  *
  * Log files: log.path is a directory with "current" and rotated "1", "2", ... (newest first), in
  * the CRI form "TIME stdout|stderr F|P text".
