@@ -15,6 +15,7 @@
 
 #include "compose/cli/output.h"
 #include "compose/cli/terminal.h"
+#include "compose/cli/watch_session.h"
 #include "compose/control/requests.h"
 
 #define EXIT_INTERRUPTED 130
@@ -28,9 +29,10 @@ struct attached {
 	struct log_session *session;
 	struct progress *progress;
 	struct client *work; /* the converge that is under way, or NULL */
-	int signals, keys;   /* keys: stdin, or -1 */
+	struct watch_session *watch;
+	int signals, keys; /* keys: stdin, or -1 */
 	unsigned int interrupts;
-	bool opened, stopping, decided, up, detached;
+	bool opened, stopping, decided, up, detached, watch_wanted;
 	int exit_code;
 };
 
@@ -64,7 +66,7 @@ static void print_attaching(const struct log_session *session)
 static void print_menu(const struct attached *attached)
 {
 	if (attached->options->menu)
-		fputs("d detaches, Ctrl+C stops\n", stderr);
+		fputs("d detaches, w watches, Ctrl+C stops\n", stderr);
 }
 
 /* The first container runs: from here on the screen belongs to the logs. */
@@ -81,6 +83,12 @@ static int open_session(struct attached *attached, struct error *err)
 	return 0;
 }
 
+static void end_watching(struct attached *attached)
+{
+	watch_session_close(attached->watch);
+	attached->watch = NULL;
+}
+
 static int start_goal(struct attached *attached, enum plan_goal goal, struct error *err)
 {
 	struct plan_options options = {
@@ -92,6 +100,7 @@ static int start_goal(struct attached *attached, enum plan_goal goal, struct err
 	_cleanup_json_ json_t *arguments =
 		converge_arguments(attached->converge->project, &options, false);
 
+	end_watching(attached);
 	/* Nobody who pressed Ctrl-C wants to wait until the last one is healthy. */
 	json_put_bool(arguments, "interrupt", true);
 	client_free(attached->work);
@@ -166,6 +175,47 @@ static int take_work(struct attached *attached, struct error *err)
 	return r;
 }
 
+/* What cannot be watched is told, and the logs go on. */
+static void begin_to_watch(struct attached *attached)
+{
+	const struct watch_session_options options = {
+		.prune = true,
+		.beside_logs = true,
+		.stop_usec = attached->converge->options.timeout_usec,
+	};
+	struct error err = ERROR_INIT;
+
+	attached->watch_wanted = false;
+	log_session_drain(attached->session);
+	if (watch_session_open(attached->args, attached->options->watched,
+			       attached->options->services, &options, &attached->watch, &err) < 0)
+		output_fail(attached->args, &err);
+}
+
+static void switch_watching(struct attached *attached)
+{
+	if (!attached->watch) {
+		attached->watch_wanted = !attached->watch_wanted;
+		return;
+	}
+	end_watching(attached);
+	puts("watch | Watch disabled");
+	fflush(stdout);
+}
+
+static void watch_some(struct attached *attached)
+{
+	struct error err = ERROR_INIT;
+
+	/* Not before all is there. */
+	if (attached->watch_wanted && attached->up && !attached->stopping)
+		begin_to_watch(attached);
+	if (attached->watch && watch_session_work(attached->watch, &err) < 0) {
+		output_fail(attached->args, &err);
+		end_watching(attached);
+	}
+}
+
 static void take_key(struct attached *attached)
 {
 	char key;
@@ -174,17 +224,23 @@ static void take_key(struct attached *attached)
 		attached->keys = -1;
 	else if (key == 'd' && !attached->stopping)
 		attached->detached = true;
+	else if (key == 'w' && !attached->stopping)
+		switch_watching(attached);
 }
 
 static int timeout_of(const struct attached *attached)
 {
-	return attached->work ? progress_timeout(attached->progress) : -1;
+	int frame = attached->work ? progress_timeout(attached->progress) : -1;
+	int next = watch_session_timeout(attached->watch);
+
+	return frame < 0 || (next >= 0 && next < frame) ? next : frame;
 }
 
 static int step(struct attached *attached, struct error *err)
 {
 	size_t sources = attached->session->count;
-	_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, sources + 4);
+	_cleanup_free_ struct pollfd *polls =
+		new_array(struct pollfd, sources + 4 + WATCH_SESSION_POLLS);
 	size_t n = log_session_polls(attached->session, polls);
 	bool event;
 	int r;
@@ -192,7 +248,8 @@ static int step(struct attached *attached, struct error *err)
 	polls[n] = (struct pollfd){attached->signals, POLLIN};
 	polls[n + 1] = (struct pollfd){attached->work ? client_fd(attached->work) : -1, POLLIN};
 	polls[n + 2] = (struct pollfd){attached->keys, POLLIN};
-	poll(polls, n + 3, timeout_of(attached));
+	watch_session_polls(attached->watch, &polls[n + 3]);
+	poll(polls, n + 3 + WATCH_SESSION_POLLS, timeout_of(attached));
 	progress_tick(attached->progress);
 	if (polls[n + 2].revents)
 		take_key(attached);
@@ -210,6 +267,7 @@ static int step(struct attached *attached, struct error *err)
 		return -err->code;
 	if (attached->up && open_session(attached, err) < 0)
 		return -err->code;
+	watch_some(attached);
 	return attached->opened ? log_session_work(attached->session, event, err) : 0;
 }
 
@@ -217,7 +275,9 @@ static bool finished(const struct attached *attached)
 {
 	if (attached->work)
 		return false;
-	return attached->stopping || log_session_running(attached->session) == 0;
+	/* A rebuild takes the last container away and brings another. */
+	return attached->stopping || (!attached->watch && !attached->watch_wanted &&
+				      log_session_running(attached->session) == 0);
 }
 
 static int start(struct attached *attached, struct error *err)
@@ -244,6 +304,7 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 		.progress = progress_new(args, converge->verb),
 		.signals = watch_signals(),
 		.keys = options->menu ? STDIN_FILENO : -1,
+		.watch_wanted = options->watch,
 	};
 	struct error err = ERROR_INIT;
 	int r;
@@ -259,6 +320,7 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 	while (r >= 0 && !attached.detached &&
 	       !((attached.up || attached.stopping) && finished(&attached)))
 		r = step(&attached, &err);
+	end_watching(&attached);
 	terminal_restore();
 	log_session_drain(session);
 	progress_free(attached.progress);

@@ -13,7 +13,10 @@
 struct attached_options {
 	bool abort_on_exit, abort_on_failure;
 	const char *exit_code_from; /* service; NULL: none */
-	bool menu;                  /* keys: d leaves all running */
+	bool menu;                  /* keys: d leaves all running, w begins and ends watching */
+	bool watch;                 /* from the start */
+	struct project *watched;    /* what w is about; of it ... */
+	char *const *services;      /* ... these; NULL or none: all */
 };
 
 /* @session with its services, shown ones and printer set; @converge as for converge_run(). */

@@ -55,6 +55,7 @@ extern const struct command command_up;
 extern const struct command command_version;
 extern const struct command command_volumes;
 extern const struct command command_wait;
+extern const struct command command_watch;
 
 const struct command *const commands[] = {
 	&command_alpha,
@@ -100,6 +101,7 @@ const struct command *const commands[] = {
 	&command_version,
 	&command_volumes,
 	&command_wait,
+	&command_watch,
 	NULL,
 };
 /* clang-format on */

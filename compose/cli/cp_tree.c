@@ -205,6 +205,12 @@ static int copy_object(int source, int dir, const char *name, const struct cp_op
 	return r < 0 ? r : cp_finish(dir, name, &st, options, err);
 }
 
+int cp_object(int source, int dir, const char *name, const struct cp_options *options,
+	      struct error *err)
+{
+	return copy_object(source, dir, name, options, 0, err);
+}
+
 static int open_source(const struct cp_place *from, const struct cp_options *options,
 		       struct error *err)
 {

@@ -29,6 +29,10 @@ int cp_open(const struct cp_place *place, const char *path, int flags, struct er
 int cp_tree(const struct cp_place *from, const struct cp_place *to,
 	    const struct cp_options *options, struct error *err);
 
+/* What O_PATH @source is, as @name below the directory @dir. */
+int cp_object(int source, int dir, const char *name, const struct cp_options *options,
+	      struct error *err);
+
 /* A tar of what is at @from, to @fd; and one from @fd, below the directory @to. */
 int cp_tar_write(const struct cp_place *from, const struct cp_options *options, int fd,
 		 struct error *err);

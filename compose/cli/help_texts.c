@@ -71,11 +71,25 @@ static const struct help_text texts[] = {
 	 "the order of depends_on and its conditions; what is as it should be is left alone. "
 	 "Without\n"
 	 "-d the logs are shown until Ctrl-C, which stops all; a second one kills. d leaves them\n"
-	 "running.",
+	 "running, w watches.",
 	 "berth up -d --wait                 return when all is healthy\n"
 	 "berth up web                       web and what it needs\n"
 	 "berth --dry-run up                 what would be done, and why\n"
-	 "berth up --exit-code-from tests --abort-on-container-exit"},
+	 "berth up --exit-code-from tests --abort-on-container-exit\n"
+	 "berth up --watch                   and bring changed files into the containers"},
+	{"berth watch",
+	 "Brings the project up, and then what changes below the paths of `develop.watch` into "
+	 "its\n"
+	 "containers, until Ctrl-C; they go on running. `sync` copies (what is removed here is "
+	 "removed\n"
+	 "there), `restart` and `sync+restart` start the service again, `sync+exec` runs a command "
+	 "in "
+	 "it,\n"
+	 "`rebuild` builds its image and makes its containers anew. Left out is what `ignore` and "
+	 "the\n"
+	 "build's .dockerignore name, .git, and what editors leave about.",
+	 "berth watch                        all services that have something to watch\n"
+	 "berth watch --no-up web            web only, as it runs now"},
 };
 
 const struct help_text *help_text_of(const char *path)

@@ -10,6 +10,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
 #include "compose/cli/up_options.h"
+#include "compose/cli/watch_rules.h"
 
 static bool detach, wait, no_deps, no_start, always_recreate_deps, renew_anon_volumes;
 static bool abort_on_exit, abort_on_failure, attach_dependencies;
@@ -37,7 +38,8 @@ static const struct option options[] = {
 	{"force-recreate", 0, OPTION_FLAG, &up_options.force_recreate, NULL,
 	 "Make containers anew though nothing changed"},
 	{"menu", 0, OPTION_FLAG, &menu, NULL,
-	 "Take keys while attached: d leaves all running (on; --menu=false)", &menu_given},
+	 "Take keys while attached: d leaves all running, w watches (on; --menu=false)",
+	 &menu_given},
 	{"no-attach", 0, OPTION_LIST, &no_attach, "stringArray",
 	 "Leave out the output of these services"},
 	{"no-build", 0, OPTION_FLAG, &up_options.no_build, NULL,
@@ -68,7 +70,8 @@ static const struct option options[] = {
 	 "Return once all run, or are healthy where they have a check"},
 	{"wait-timeout", 0, OPTION_INT, &wait_timeout, "int",
 	 "Give up waiting after so many seconds"},
-	{"watch", 'w', OPTION_FLAG, &watch, NULL, NULL},
+	{"watch", 'w', OPTION_FLAG, &watch, NULL,
+	 "Bring changed files into containers meanwhile, as `develop.watch` says"},
 	{"yes", 'y', OPTION_FLAG, &up_options.yes, NULL, "Answer yes to every question"},
 	{NULL},
 };
@@ -99,10 +102,6 @@ static int check(struct error *err)
 		return error_set(err, EINVAL,
 				 "--abort-on-container-failure cannot be combined with "
 				 "--abort-on-container-exit");
-	if (watch)
-		return error_set(err, EINVAL,
-				 "--watch: berth does not rebuild images; run `up` "
-				 "again after a change");
 	if (wait_timeout < 0)
 		return error_set(err, EINVAL, "--wait-timeout must be a non-negative integer");
 	return 0;
@@ -138,13 +137,18 @@ static bool wants_menu(void)
 	       tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-static int run_attached(struct project_args *args, struct converge *converge, char **services)
+static int run_attached(struct project_args *args, struct project *project,
+			struct converge *converge, char **services)
 {
+	struct watch_rules rules = {0};
 	struct attached_options attached = {
 		.abort_on_exit = abort_on_exit,
 		.abort_on_failure = abort_on_failure,
 		.exit_code_from = exit_code_from,
 		.menu = wants_menu(),
+		.watch = watch,
+		.watched = project,
+		.services = services,
 	};
 	struct log_session session = {
 		.project = converge->name,
@@ -161,8 +165,12 @@ static int run_attached(struct project_args *args, struct converge *converge, ch
 	struct error err = ERROR_INIT;
 	int r;
 
-	if (check_attached(converge->project, &err) < 0)
+	if (check_attached(converge->project, &err) < 0 ||
+	    (watch && watch_rules_read(project, services, &rules, &err) < 0)) {
+		watch_rules_done(&rules);
 		return output_fail(args, &err);
+	}
+	watch_rules_done(&rules);
 	add_unattached(converge->project);
 	session.not_shown = no_attach;
 	r = attached_run(args, converge, &session, &attached);
@@ -190,7 +198,7 @@ static int run(struct project_args *args, int argc, char **argv)
 			converge.options.recreate_dependencies = RECREATE_FORCE;
 		r = detach || wait || no_start || args->dry_run
 			    ? converge_run(args, &converge)
-			    : run_attached(args, &converge, argv);
+			    : run_attached(args, project, &converge, argv);
 	}
 	up_options_done(&converge);
 	project_free(project);

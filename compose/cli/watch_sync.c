@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/watch_sync.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/rootpath.h"
+#include "common/str.h"
+
+#include "compose/cli/container_root.h"
+#include "compose/cli/cp_tree.h"
+#include "compose/cli/target.h"
+
+/* "/a/b" is "b" in "/a"; NULL: the root itself. */
+static char *split(const char *path, char **ret_parent)
+{
+	char *name = cp_base_name(path);
+	size_t end = strlen(path);
+
+	if (!strcmp(name, ".") || !strcmp(name, "..")) {
+		free(name);
+		return NULL;
+	}
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	*ret_parent = alloc_string_n(path, end - strlen(name));
+	return name;
+}
+
+static int remove_there(int root, const char *parent, const char *name, struct error *err)
+{
+	_cleanup_close_ int dir = rootpath_open_raw(root, parent, O_RDONLY | O_DIRECTORY, 0);
+
+	if (dir == -ENOENT || dir == -ENOTDIR)
+		return 0;
+	if (dir < 0)
+		return error_set(err, -dir, "open %s", parent);
+	return fs_remove_tree(dir, name, err);
+}
+
+/* What is of another kind makes room: a folder became a file, a link a folder. */
+static int make_room(int dir, const char *name, const struct stat *st, const struct stat *there,
+		     struct error *err)
+{
+	if ((st->st_mode & S_IFMT) == (there->st_mode & S_IFMT))
+		return 0;
+	return fs_remove_tree(dir, name, err);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_mode == b->st_mode && S_ISREG(a->st_mode) && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int write_there(int source, const struct stat *st, int root, const char *parent,
+		       const char *name, bool compare, struct error *err)
+{
+	_cleanup_close_ int way = rootpath_mkdirs(root, parent[0] ? parent : "/", 0755, err);
+	_cleanup_close_ int dir = -EBADF;
+	struct cp_options options = {0};
+	struct stat there;
+	bool exists;
+
+	if (way < 0)
+		return way;
+	dir = openat(way, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_errno(err, "open %s", parent);
+	exists = fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+	if (exists && compare && is_same(st, &there))
+		return 0;
+	if (exists && make_room(dir, name, st, &there, err) < 0)
+		return -err->code;
+	if (!S_ISDIR(st->st_mode))
+		return cp_object(source, dir, name, &options, err);
+	/* What is in a folder comes by itself. */
+	if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+		return error_errno(err, "make '%s'", name);
+	return cp_finish(dir, name, st, &options, err);
+}
+
+static int bring(const struct watch_copy *copy, int root, bool compare, struct error *err)
+{
+	_cleanup_free_ char *parent = NULL, *name = split(copy->to, &parent);
+	_cleanup_close_ int source = open(copy->from, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (!name)
+		return 0;
+	if (source < 0 && errno != ENOENT && errno != ENOTDIR)
+		return error_errno(err, "%s", copy->from);
+	if (source < 0)
+		return remove_there(root, parent, name, err);
+	if (fstat(source, &st) < 0)
+		return error_errno(err, "%s", copy->from);
+	if (S_ISSOCK(st.st_mode))
+		return 0;
+	if (write_there(source, &st, root, parent, name, compare, err) < 0)
+		return error_wrap(err, "%s", copy->to);
+	return 0;
+}
+
+int watch_sync(const char *project, const json_t *containers, const struct watch_copy *copies,
+	       size_t count, bool compare, struct error *err)
+{
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		const char *path = "/";
+		_cleanup_close_ int root = -EBADF;
+
+		if (!container_is_running(container) || json_get_bool(container, "oneoff", false))
+			continue;
+		root = container_root_open(project, container, &path, err);
+		if (root < 0)
+			return error_wrap(err, "container %s", json_get_string(container, "name"));
+		for (size_t k = 0; k < count; k++)
+			if (bring(&copies[k], root, compare, err) < 0)
+				return error_wrap(err, "container %s",
+						  json_get_string(container, "name"));
+	}
+	return 0;
+}

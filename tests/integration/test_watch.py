@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""develop.watch: files of this machine in the container as they change."""
+import os
+import signal
+import time
+
+import pytest
+
+from tests.support.sandbox import wait_until
+
+APP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
+
+
+def stack(*watch, **services):
+    return {"services": {"app": {**APP, "develop": {"watch": list(watch)}}, **services}}
+
+
+class Watching:
+    """`berth watch`, its lines as they come."""
+
+    def __init__(self, project, *args):
+        self.project = project
+        self.log = open(f"{project.sandbox.base}/watch.log", "w+b")
+        self.process = project.popen("watch", *args, stdout=self.log, stderr=self.log)
+        self.until("Watch enabled")
+
+    def text(self):
+        return open(self.log.name, encoding="utf-8").read()
+
+    def until(self, text):
+        def reached():
+            assert self.process.poll() is None, self.text()
+            return text in self.text()
+
+        wait_until(reached, 60, f"{text!r} in {self.text()}")
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 130, self.text()
+        self.log.close()
+        return self.text()
+
+
+@pytest.fixture
+def watching(request):
+    started = []
+
+    def start(project, *args):
+        started.append(Watching(project, *args))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+
+
+def inside(project, path):
+    """What stands at @path of app's container; None: nothing."""
+    result = project.exec("app", "cat", path, check=False)
+    return result.stdout if result.returncode == 0 else None
+
+
+def becomes(project, path, content):
+    wait_until(lambda: inside(project, path) == content, 60,
+               f"{path} is {inside(project, path)!r}, not {content!r}")
+
+
+def test_sync(berth, watching):
+    """New, changed, replaced by rename, moved, removed; folders; and what is left out."""
+    project = berth.project({
+        "compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app", "ignore": ["*.log"],
+                               "initial_sync": True},
+                              {"path": "./one.conf", "action": "sync", "target": "/etc/one.conf"},
+                              {"path": "./web", "action": "sync", "target": "/web", "include": ["**/*.js"]}),
+        "src/a": "1\n", "src/x.log": "no\n", "src/.git/config": "no\n", "src/sub/b": "B\n",
+        "one.conf": "1\n", "web/x": "", "secret": "secret\n"})
+    path = project.path
+    watch = watching(project)
+    becomes(project, "/app/sub/b", "B\n")  # initial_sync
+    becomes(project, "/app/a", "1\n")
+    project.write({"src/a": "2\n", "src/x.log": "no\n", "src/.git/HEAD": "no\n", "src/a~": "no\n"})
+    becomes(project, "/app/a", "2\n")
+    # As editors save: a file beside it takes its name.
+    project.write({"src/.a.swp": "no\n", "src/a.new": "3\n"})
+    os.rename(f"{path}/src/a.new", f"{path}/src/a")
+    becomes(project, "/app/a", "3\n")
+    becomes(project, "/app/a.new", None)
+    project.write({"one.new": "2\n"})
+    os.rename(f"{path}/one.new", f"{path}/one.conf")
+    becomes(project, "/etc/one.conf", "2\n")
+    # A tree that was made elsewhere, then moved in, renamed, and moved away.
+    project.write({"t/deep/er/f": "f\n", "t/g": "g\n"})
+    os.symlink("g", f"{path}/t/link")
+    os.chmod(f"{path}/t/g", 0o751)
+    os.rename(f"{path}/t", f"{path}/src/t")
+    becomes(project, "/app/t/deep/er/f", "f\n")
+    becomes(project, "/app/t/link", "g\n")
+    assert project.exec("app", "stat", "-c", "%a", "/app/t/g").stdout == "751\n"
+    os.rename(f"{path}/src/t", f"{path}/src/u")
+    becomes(project, "/app/u/deep/er/f", "f\n")
+    becomes(project, "/app/t/g", None)
+    project.write({"src/u/deep/new": "n\n"})
+    becomes(project, "/app/u/deep/new", "n\n")
+    os.rename(f"{path}/src/u", f"{path}/away")
+    becomes(project, "/app/u/g", None)
+    # A file becomes a folder, and the other way round.
+    os.unlink(f"{path}/src/a")
+    project.write({"src/a/in": "in\n"})
+    becomes(project, "/app/a/in", "in\n")
+    os.rename(f"{path}/src/a", f"{path}/a-away")
+    project.write({"src/a": "4\n"})
+    becomes(project, "/app/a", "4\n")
+    project.write({"web/no.css": "no\n", "web/sub/yes.js": "js\n"})
+    becomes(project, "/web/sub/yes.js", "js\n")
+    # A link in the container leads nowhere but into the container.
+    project.exec("app", "sh", "-c", f"rm -r /app/sub; ln -s {path} /app/sub")
+    project.write({"src/sub/secret": "evil\n"})
+    becomes(project, f"/app/sub/secret", "evil\n")
+    assert open(f"{path}/secret").read() == "secret\n"
+    for absent in ("/app/x.log", "/app/.git", "/app/a~", "/app/.a.swp", "/web/no.css", "/web/x"):
+        assert project.exec("app", "ls", "-d", absent, check=False).returncode != 0, absent
+    assert 'Syncing service "app" after 1 changes were detected' in watch.end()
+
+
+def test_bursts(berth, watching):
+    """Thousands of files at once, also in folders that came and went meanwhile; how long one takes."""
+    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app"}),
+                             "src/first": ""})
+    watch = watching(project)
+    project.write({f"src/d{i % 50}/f{i}": f"{i}\n" for i in range(3000)})
+    count = ["app", "sh", "-c", "find /app -type f | wc -l"]
+    wait_until(lambda: project.exec(*count).stdout == "3000\n", 60,
+               lambda: project.exec(*count).stdout)
+    for i in range(0, 50, 2):
+        os.rename(f"{project.path}/src/d{i}", f"{project.path}/src/e{i}")
+    becomes(project, "/app/e48/f2948", "2948\n")
+    becomes(project, "/app/d48/f2948", None)
+    assert project.exec(*count).stdout == "3000\n"
+    # The container's own view of the file, without a process in between.
+    pid = berth.pids_of("sleep", "1000")[0]
+    there, times = f"/proc/{pid}/root/app/first", []
+
+    def read():
+        return os.path.exists(there) and open(there).read()
+
+    for i in range(20):
+        begin = time.monotonic()
+        project.write({"src/first": f"{i}\n"})
+        wait_until(lambda: read() == f"{i}\n", 60, interval=0.0005)
+        times.append((time.monotonic() - begin) * 1000)
+    times.sort()
+    print(f"from save to file in the container: median {times[10]:.1f} ms, worst {times[-1]:.1f} ms")
+    assert times[0] < 5000
+    watch.end()
+
+
+def test_actions(berth, watching):
+    """restart, sync+restart, sync+exec and rebuild; a failure is told and watching goes on."""
+    project = berth.project({
+        "compose.yaml": stack(
+            {"path": "./conf", "action": "sync+restart", "target": "/conf"},
+            {"path": "./plain", "action": "restart"},
+            {"path": "./run", "action": "sync+exec", "target": "/run/in",
+             "exec": {"command": ["sh", "-c", "cat /run/in/* > /ran; echo $$WORD; test ! -e /run/in/bad"],
+                      "environment": {"WORD": "executed"}}},
+            built={**APP, "build": {"context": "./ctx", "network": "none"},
+                   "develop": {"watch": [{"path": "./ctx", "action": "rebuild"}]}}),
+        "conf/c": "", "plain": "", "run/r": "",
+        "ctx/Dockerfile": "FROM busybox\nCOPY . /ctx\n", "ctx/.dockerignore": "*.tmp\n", "ctx/f": "1\n"})
+    watch = watching(project)
+    pids = lambda: set(berth.pids_of("sleep", "1000"))
+    before = pids()
+    project.write({"conf/c": "2\n"})
+    watch.until('service(s) ["app"] restarted')
+    assert inside(project, "/conf/c") == "2\n" and pids() != before
+    before = pids()
+    project.write({"plain": "2\n"})
+    wait_until(lambda: watch.text().count('service(s) ["app"] restarted') == 2, 60)
+    assert pids() != before
+    project.write({"run/r": "3\n"})
+    watch.until("executed")
+    becomes(project, "/ran", "3\n")
+    project.write({"run/bad": "4\n"})
+    watch.until("exit code 1")
+    os.unlink(f"{project.path}/run/bad")
+    project.write({"ctx/x.tmp": "", "ctx/f": "2\n"})
+    watch.until('service(s) ["built"] successfully built')
+    wait_until(lambda: project.exec("built", "cat", "/ctx/f", check=False).stdout == "2\n", 60)
+    project.write({"ctx/Dockerfile": "FROM busybox\nRUN false\n"})
+    watch.until('Failed to rebuild service(s) ["built"]')
+    project.write({"ctx/Dockerfile": "FROM busybox\nCOPY f /fine\n"})
+    wait_until(lambda: project.exec("built", "cat", "/fine", check=False).stdout == "2\n", 60)
+    text = watch.end()
+    assert text.count("Rebuilding service(s)") == 3 and text.count("after 1 changes") >= 3
+
+
+def test_refused(berth):
+    for watch, text in ((None, "none of the selected services is configured for watch"),
+                        ({"path": "./none", "action": "restart"}, "develop.watch[0]: "),
+                        ({"path": ".", "action": "rebuild"}, "action rebuild needs a build"),
+                        ({"path": ".", "action": "restart", "ignore": ["[z-a"]}, "app: develop.watch[0]")):
+        project = berth.project({"compose.yaml": stack(*([watch] if watch else []))})
+        for command in (["watch"], ["watch", "--no-up", "--quiet", "--prune=false"],
+                        ["up", "--watch"]):
+            refused = project.run(*command, check=False)
+            assert refused.returncode == 1 and text in refused.stderr, (command, refused.stderr)
+            assert project.ps() == []
+
+
+def test_beside_the_logs(berth):
+    """up --watch, and the key w."""
+    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync+restart", "target": "/app"}),
+                             "src/a": ""})
+    terminal = project.pty("up", "--watch", "-t", "0")
+    terminal.read_until("watch \\| Watch enabled", 60)
+    project.write({"src/a": "1\n"})
+    terminal.read_until("watch \\| Syncing service", 60)
+    terminal.read_until("watch \\| service.*restarted", 60)
+    terminal.write("w")
+    terminal.read_until("watch \\| Watch disabled", 60)
+    terminal.write("w")
+    terminal.read_until("watch \\| Watch enabled", 60)
+    project.write({"src/a": "2\n"})
+    terminal.read_until("watch \\| service.*restarted", 60)
+    assert inside(project, "/app/a") == "2\n"
+    terminal.write("\x03")
+    assert terminal.wait(60) == 130
