@@ -21,6 +21,11 @@ void terminal_restore(void)
 	terminal_is_changed = false;
 }
 
+void terminal_leave_to_parent(void)
+{
+	terminal_is_changed = false;
+}
+
 static void restore_and_leave(int signal)
 {
 	terminal_restore();

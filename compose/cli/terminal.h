@@ -13,6 +13,8 @@ void terminal_make_raw(void);
 /* Keys at once and without echo, but Ctrl-C still is one for us. */
 void terminal_make_quick(void);
 void terminal_restore(void);
+/* In a child process: what its parent changed is the parent's to put back. */
+void terminal_leave_to_parent(void);
 /* The pty behind @master is as large as the terminal. */
 void terminal_copy_size(int master);
 /* A signalfd that is readable when the terminal's size has changed. */

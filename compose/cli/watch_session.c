@@ -17,6 +17,7 @@
 #include "common/units.h"
 
 #include "compose/cli/output.h"
+#include "compose/cli/terminal.h"
 #include "compose/cli/watch_batch.h"
 #include "compose/cli/watch_tree.h"
 
@@ -85,6 +86,30 @@ static int64_t due_usec(const struct queue *queue, size_t kind)
 	return quiet < longest ? quiet : longest;
 }
 
+/* Ends with us, by _exit(): what our exit does is not done a second time. */
+static _Noreturn void be_worker(struct watch_session *session, const struct watch_batch *batch,
+				pid_t parent)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	sigset_t none;
+	int code;
+
+	terminal_leave_to_parent();
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		(void)signal(ends[i], SIG_DFL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (session->options.beside_logs)
+		session->args->progress = "quiet";
+	code = watch_batch_run(batch);
+	fflush(stdout);
+	fflush(stderr);
+	_exit(code);
+}
+
 /* A batch for the queue that is due, in a child of ours. */
 static int work_in_child(struct watch_session *session, const struct map *paths, bool initial,
 			 struct error *err)
@@ -92,22 +117,14 @@ static int work_in_child(struct watch_session *session, const struct map *paths,
 	const struct watch_batch batch = {session->args,   session->project,
 					  &session->rules, &session->options,
 					  paths,           initial};
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
 		return error_errno(err, "start a process");
-	if (pid == 0) {
-		sigset_t none;
-
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		if (session->options.beside_logs)
-			session->args->progress = "quiet";
-		_exit(watch_batch_run(&batch));
-	}
+	if (pid == 0)
+		be_worker(session, &batch, parent);
 	session->worker_pid = pid;
 	session->worker = process_pidfd_open(pid);
 	return session->worker < 0 ? error_set(err, -session->worker, "start a process") : 0;

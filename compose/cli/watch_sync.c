@@ -107,6 +107,20 @@ static int bring(const struct watch_copy *copy, int root, bool compare, struct e
 	return 0;
 }
 
+/* What cannot be written keeps nothing else from its place; the first such is told. */
+static void bring_all(const json_t *container, int root, const struct watch_copy *copies,
+		      size_t count, bool compare, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct error why = ERROR_INIT;
+
+		if (bring(&copies[i], root, compare, &why) == 0 || err->code)
+			continue;
+		*err = why;
+		error_wrap(err, "container %s", json_get_string(container, "name"));
+	}
+}
+
 int watch_sync(const char *project, const json_t *containers, const struct watch_copy *copies,
 	       size_t count, bool compare, struct error *err)
 {
@@ -122,10 +136,7 @@ int watch_sync(const char *project, const json_t *containers, const struct watch
 		root = container_root_open(project, container, &path, err);
 		if (root < 0)
 			return error_wrap(err, "container %s", json_get_string(container, "name"));
-		for (size_t k = 0; k < count; k++)
-			if (bring(&copies[k], root, compare, err) < 0)
-				return error_wrap(err, "container %s",
-						  json_get_string(container, "name"));
+		bring_all(container, root, copies, count, compare, err);
 	}
-	return 0;
+	return -err->code;
 }

@@ -19,7 +19,8 @@ struct watch_copy {
 
 /*
  * @copies, in their order, to the @containers (CONTAINERs of requests.h) that run. @compare: what
- * has the same size, mode and time already is left alone.
+ * has the same size, mode and time already is left alone. What fails keeps nothing else back; @err
+ * is about the first.
  */
 int watch_sync(const char *project, const json_t *containers, const struct watch_copy *copies,
 	       size_t count, bool compare, struct error *err);

@@ -11,8 +11,8 @@ from tests.support.sandbox import wait_until
 APP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
 
 
-def stack(*watch, **services):
-    return {"services": {"app": {**APP, "develop": {"watch": list(watch)}}, **services}}
+def stack(*watch, app=APP, **services):
+    return {"services": {"app": {**app, "develop": {"watch": list(watch)}}, **services}}
 
 
 class Watching:
@@ -72,9 +72,10 @@ def test_sync(berth, watching):
         "compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app", "ignore": ["*.log"],
                                "initial_sync": True},
                               {"path": "./one.conf", "action": "sync", "target": "/etc/one.conf"},
-                              {"path": "./web", "action": "sync", "target": "/web", "include": ["**/*.js"]}),
+                              {"path": "./web", "action": "sync", "target": "/web", "include": ["**/*.js"]},
+                              app={**APP, "volumes": ["./fixed:/app/fixed:ro"]}),
         "src/a": "1\n", "src/x.log": "no\n", "src/.git/config": "no\n", "src/sub/b": "B\n",
-        "one.conf": "1\n", "web/x": "", "secret": "secret\n"})
+        "one.conf": "1\n", "web/x": "", "secret": "secret\n", "fixed": "fixed\n"})
     path = project.path
     watch = watching(project)
     becomes(project, "/app/sub/b", "B\n")  # initial_sync
@@ -113,10 +114,15 @@ def test_sync(berth, watching):
     becomes(project, "/app/a", "4\n")
     project.write({"web/no.css": "no\n", "web/sub/yes.js": "js\n"})
     becomes(project, "/web/sub/yes.js", "js\n")
+    # What cannot be written is told, and keeps nothing else from its place.
+    project.write({"src/fixed": "no\n", "src/free": "free\n"})
+    becomes(project, "/app/free", "free\n")
+    watch.until("/app/fixed: ")
+    assert inside(project, "/app/fixed") == "fixed\n"
     # A link in the container leads nowhere but into the container.
     project.exec("app", "sh", "-c", f"rm -r /app/sub; ln -s {path} /app/sub")
     project.write({"src/sub/secret": "evil\n"})
-    becomes(project, f"/app/sub/secret", "evil\n")
+    becomes(project, "/app/sub/secret", "evil\n")
     assert open(f"{path}/secret").read() == "secret\n"
     for absent in ("/app/x.log", "/app/.git", "/app/a~", "/app/.a.swp", "/web/no.css", "/web/x"):
         assert project.exec("app", "ls", "-d", absent, check=False).returncode != 0, absent
@@ -130,8 +136,7 @@ def test_bursts(berth, watching):
     watch = watching(project)
     project.write({f"src/d{i % 50}/f{i}": f"{i}\n" for i in range(3000)})
     count = ["app", "sh", "-c", "find /app -type f | wc -l"]
-    wait_until(lambda: project.exec(*count).stdout == "3000\n", 60,
-               lambda: project.exec(*count).stdout)
+    wait_until(lambda: project.exec(*count).stdout == "3000\n", 60)
     for i in range(0, 50, 2):
         os.rename(f"{project.path}/src/d{i}", f"{project.path}/src/e{i}")
     becomes(project, "/app/e48/f2948", "2948\n")
@@ -164,7 +169,7 @@ def test_actions(berth, watching):
             {"path": "./run", "action": "sync+exec", "target": "/run/in",
              "exec": {"command": ["sh", "-c", "cat /run/in/* > /ran; echo $$WORD; test ! -e /run/in/bad"],
                       "environment": {"WORD": "executed"}}},
-            built={**APP, "build": {"context": "./ctx", "network": "none"},
+            built={**APP, "image": "built", "build": {"context": "./ctx", "network": "none"},
                    "develop": {"watch": [{"path": "./ctx", "action": "rebuild"}]}}),
         "conf/c": "", "plain": "", "run/r": "",
         "ctx/Dockerfile": "FROM busybox\nCOPY . /ctx\n", "ctx/.dockerignore": "*.tmp\n", "ctx/f": "1\n"})
@@ -191,6 +196,7 @@ def test_actions(berth, watching):
     watch.until('Failed to rebuild service(s) ["built"]')
     project.write({"ctx/Dockerfile": "FROM busybox\nCOPY f /fine\n"})
     wait_until(lambda: project.exec("built", "cat", "/fine", check=False).stdout == "2\n", 60)
+    wait_until(lambda: "<none>" not in berth.run("image", "ls").stdout, 60, "no <none> image")
     text = watch.end()
     assert text.count("Rebuilding service(s)") == 3 and text.count("after 1 changes") >= 3
 
