@@ -13,7 +13,7 @@ static bool remove_orphans;
 
 static const struct option options[] = {
 	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
-	 "Also remove containers of services that left the file"},
+	 "Also kill containers of services that left the file"},
 	{"signal", 's', OPTION_STRING, &signal_name, "string", "The signal (default SIGKILL)"},
 	{NULL},
 };

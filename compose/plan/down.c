@@ -211,7 +211,8 @@ int plan_remove(struct planning *planning, struct error *err)
 	return 0;
 }
 
-static int plan_each(struct planning *planning, enum operation_kind kind,
+/* Orphans included only where they are asked for. */
+static int plan_each(struct planning *planning, enum operation_kind kind, bool orphans,
 		     bool (*takes)(const struct fact_container *container))
 {
 	const struct graph *graph = planning->graph;
@@ -222,6 +223,8 @@ static int plan_each(struct planning *planning, enum operation_kind kind,
 		for (size_t c = 0; node->selected && c < node->container_count; c++) {
 			size_t index = 0;
 
+			if (!orphans && !down_takes(planning, node))
+				continue;
 			if (!takes(node->containers[c]) ||
 			    !container_is_meant(planning, node->containers[c], true))
 				continue;
@@ -245,15 +248,16 @@ static bool is_paused(const struct fact_container *container)
 
 int plan_kill(struct planning *planning, struct error *err)
 {
-	return plan_each(planning, OP_KILL_CONTAINER, container_is_alive);
+	return plan_each(planning, OP_KILL_CONTAINER, planning->options->remove_orphans,
+			 container_is_alive);
 }
 
 int plan_pause(struct planning *planning, struct error *err)
 {
-	return plan_each(planning, OP_PAUSE_CONTAINER, is_running);
+	return plan_each(planning, OP_PAUSE_CONTAINER, true, is_running);
 }
 
 int plan_unpause(struct planning *planning, struct error *err)
 {
-	return plan_each(planning, OP_UNPAUSE_CONTAINER, is_paused);
+	return plan_each(planning, OP_UNPAUSE_CONTAINER, true, is_paused);
 }

@@ -48,6 +48,7 @@ struct fact_container {
 	const char *const *parents;
 	/* Made for this very request, before a crash in the middle of it: not to be made anew. */
 	bool made_for_this;
+	int64_t created_nsec, started_nsec; /* 0: never started */
 };
 
 struct fact_object { /* network or volume carrying the project's label */

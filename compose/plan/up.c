@@ -191,12 +191,24 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 		     : NULL;
 }
 
-static const struct graph_node *restarting_need(const struct up *up, const struct graph_node *node)
+/* For this request, before a crash that came before @dependent could be restarted. */
+static bool was_replaced(const struct graph_node *needed, const struct fact_container *dependent)
+{
+	for (size_t i = 0; i < needed->container_count; i++)
+		if (needed->containers[i]->made_for_this &&
+		    needed->containers[i]->created_nsec > dependent->started_nsec)
+			return true;
+	return false;
+}
+
+static const struct graph_node *restarting_need(const struct up *up, const struct graph_node *node,
+						const struct fact_container *fact)
 {
 	for (size_t i = 0; i < node->need_count; i++) {
 		const struct graph_node *needed = &up->planning->graph->nodes[node->needs[i].to];
 
-		if (node->needs[i].restart && slots_of(up, needed)->replaced)
+		if (node->needs[i].restart &&
+		    (slots_of(up, needed)->replaced || was_replaced(needed, fact)))
 			return needed;
 	}
 	return NULL;
@@ -218,7 +230,7 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 		slot->diverged = true;
 		return;
 	}
-	restarting = restarting_need(up, node);
+	restarting = restarting_need(up, node, slot->fact);
 	if (slot->fact->state == CONTAINER_PAUSED) {
 		slot->fate = FATE_UNPAUSE;
 		slot->cause = alloc_string("it is paused");

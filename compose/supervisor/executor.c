@@ -488,6 +488,8 @@ static void interrupt(struct converge *converge, const struct converge *by)
 		run->state = RUN_SKIPPED;
 		converge->waiting--;
 	}
+	for (size_t i = 0; i < converge->plan->count; i++)
+		operation_cancel(converge, i);
 }
 
 /*

@@ -368,6 +368,7 @@ void instance_free(struct instance *instance)
 	free(instance->image_id);
 	free(instance->error);
 	free(instance->hook_error);
+	free(instance->lacks);
 	model_unref(instance->supervisor, instance->model);
 	free(instance);
 }

@@ -74,6 +74,7 @@ struct instance {
 	uint64_t oom_kills;    /* of the cgroup, as last looked at */
 	unsigned int restarts; /* by policy, since it was started by hand */
 	char *error;           /* why it could not be started */
+	char *lacks;           /* what it was started without; NULL: nothing */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
 	bool revive;           /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */

@@ -114,6 +114,8 @@ static void observe_container(struct observed *observed, const struct instance *
 		.networks = (const char *const *)instance->network_names,
 		.volumes = (const char *const *)instance->volumes,
 		.parents = (const char *const *)instance->parents,
+		.created_nsec = instance->created_nsec,
+		.started_nsec = instance->started_nsec,
 		.made_for_this = request_id[0] && strcmp(instance->created_by, request_id) == 0,
 	};
 	fact->stale_volumes = has_stale_volumes(instance);

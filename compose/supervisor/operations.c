@@ -245,6 +245,7 @@ static void task_done(void *context, const struct error *err)
 	struct task *task = context;
 	struct converge *converge = task->converge;
 
+	converge->runs[task->index].job = NULL;
 	converge_finish_operation(converge, task->index, err);
 	free(task->name);
 	free(task);
@@ -263,7 +264,7 @@ static int remove_volume_work(void *data, struct error *err)
 	return r;
 }
 
-static int start_task(struct converge *converge, size_t index, job_work *work,
+static int start_task(struct converge *converge, size_t index, job_work *work, job_done *done,
 		      struct instance *instance, const struct image *image, struct error *err)
 {
 	struct task *task = new (struct task);
@@ -275,12 +276,27 @@ static int start_task(struct converge *converge, size_t index, job_work *work,
 			      converge->supervisor,
 			      image,
 			      instance};
-	r = job_start(converge->supervisor->jobs, work, task, task_done, task, err);
+	r = job_start(converge->supervisor->jobs, work, task, done, task, err);
 	if (r < 0) {
 		free(task->name);
 		free(task);
+		return r;
 	}
+	converge->runs[index].job = task;
 	return r;
+}
+
+void operation_cancel(struct converge *converge, size_t index)
+{
+	struct task *task = converge->runs[index].job;
+
+	if (!task || converge->plan->operations[index].kind == OP_REMOVE_VOLUME)
+		return;
+	converge->runs[index].job = NULL;
+	jobs_cancel(converge->supervisor->jobs, task);
+	free(task->name);
+	free(task);
+	converge_finish_operation(converge, index, &converge->err);
 }
 
 static bool volume_in_use(const struct supervisor *supervisor, const char *name)
@@ -305,8 +321,9 @@ static int remove_volume(struct converge *converge, size_t index, struct error *
 		converge_warn(converge, text);
 		return 0;
 	}
-	return start_task(converge, index, remove_volume_work, NULL, NULL, err) < 0 ? -err->code
-										    : 1;
+	return start_task(converge, index, remove_volume_work, task_done, NULL, NULL, err) < 0
+		       ? -err->code
+		       : 1;
 }
 
 /* Containers that share a volume are made side by side: one fills it, the others find it full. */
@@ -378,8 +395,9 @@ static int create_container(struct converge *converge, size_t index, struct erro
 		return -err->code;
 	if (!wants_populating(instance, image))
 		return 0;
-	return start_task(converge, index, populate_work, instance, image, err) < 0 ? -err->code
-										    : 1;
+	return start_task(converge, index, populate_work, task_done, instance, image, err) < 0
+		       ? -err->code
+		       : 1;
 }
 
 static bool done_before(const struct converge *converge, const struct instance *instance)
@@ -407,9 +425,54 @@ static int start_look(const struct instance *instance, struct error *err)
 	return 0;
 }
 
-/* 1: under way; 0: it runs already. */
-static int start_container(struct converge *converge, struct instance *instance, struct error *err)
+static int begin_start(struct converge *converge, struct instance *instance, struct error *err)
 {
+	if (instance->oneoff && instance->foreground)
+		for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
+			instance->stdio[i] = TAKE_FD(converge->oneoff.stdio[i]);
+	if (instance_start(instance, err) < 0)
+		return error_wrap(err, "container %s", instance->name);
+	if (instance->lacks)
+		converge_warn(converge, instance->lacks);
+	return 1;
+}
+
+static void populated(void *context, const struct error *err)
+{
+	struct task *task = context;
+	struct converge *converge = task->converge;
+	struct instance *instance = instance_of(converge, &converge->plan->operations[task->index]);
+	struct error failure = *err;
+
+	converge->runs[task->index].job = NULL;
+	if (!failure.code && !instance)
+		error_set(&failure, ENOENT, "container %s is gone", task->name);
+	if (!failure.code)
+		(void)begin_start(converge, instance, &failure);
+	if (failure.code)
+		converge_finish_operation(converge, task->index, &failure);
+	free(task->name);
+	free(task);
+	executor_step(converge->supervisor->executor);
+}
+
+/* What made it was killed or interrupted while it filled a volume: that is done now. */
+static bool was_left_half_filled(const struct instance *instance, const struct image **ret)
+{
+	struct error err = ERROR_INIT;
+
+	if (instance->started_nsec)
+		return false;
+	*ret = observe_image(instance->supervisor, instance->image_id, &err);
+	return *ret && wants_populating(instance, *ret);
+}
+
+/* 1: under way; 0: it runs already. */
+static int start_container(struct converge *converge, size_t index, struct instance *instance,
+			   struct error *err)
+{
+	const struct image *image;
+
 	if (converge->parsed.options.goal == PLAN_RESTART && done_before(converge, instance))
 		return 0;
 	/* Goes to the disk with the process: asked again after a crash, it is not done again. */
@@ -420,12 +483,12 @@ static int start_container(struct converge *converge, struct instance *instance,
 		instance_revive(instance);
 		return instance->state == INSTANCE_STARTING ? 1 : start_look(instance, err);
 	}
-	if (instance->oneoff && instance->foreground)
-		for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
-			instance->stdio[i] = TAKE_FD(converge->oneoff.stdio[i]);
-	if (instance_start(instance, err) < 0)
-		return error_wrap(err, "container %s", instance->name);
-	return 1;
+	if (was_left_half_filled(instance, &image))
+		return start_task(converge, index, populate_work, populated, instance, image, err) <
+				       0
+			       ? -err->code
+			       : 1;
+	return begin_start(converge, instance, err);
 }
 
 static int stop_container(struct converge *converge, const struct operation *operation,
@@ -574,7 +637,7 @@ static int begin_on_container(struct converge *converge, size_t index, struct er
 	}
 	switch (operation->kind) {
 	case OP_START_CONTAINER:
-		return start_container(converge, instance, err);
+		return start_container(converge, index, instance, err);
 	case OP_STOP_CONTAINER:
 		return stop_container(converge, operation, instance, err);
 	case OP_KILL_CONTAINER:
@@ -669,7 +732,7 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 		return;
 	switch (operation->kind) {
 	case OP_START_CONTAINER:
-		r = start_look(instance, &err);
+		r = converge->runs[index].job ? 1 : start_look(instance, &err);
 		break;
 	case OP_STOP_CONTAINER:
 	case OP_KILL_CONTAINER:

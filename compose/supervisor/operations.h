@@ -17,6 +17,7 @@ struct operation_run {
 	enum run_state state;
 	bool birth;   /* counts among the births under way */
 	size_t unmet; /* prerequisites not yet done */
+	void *job;    /* a child works on it, and this is its context */
 };
 
 /* One request `converge` at work. */
@@ -50,6 +51,8 @@ struct converge {
 };
 
 void operation_begin(struct converge *converge, size_t index);
+/* Ends a job that makes something, which is then half made: whoever needs it makes it anew. */
+void operation_cancel(struct converge *converge, size_t index);
 /* @instance changed (NULL: time passed): is the operation, which is running, thereby done? */
 void operation_look(struct converge *converge, size_t index, struct instance *instance);
 void operation_report_end(struct converge *converge, size_t index, const struct error *err);

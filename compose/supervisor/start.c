@@ -361,6 +361,18 @@ static void undo(struct instance *instance)
 	ports_release(instance);
 }
 
+/* The container runs without it: whoever starts it is told, the log is in any case. */
+static void note_lacks(struct instance *instance, const struct container_spec *spec)
+{
+	char text[512];
+
+	free(TAKE_PTR(instance->lacks));
+	if (!container_lacks(spec, text, sizeof(text)))
+		return;
+	instance->lacks = str_printf("container %s: %s", instance->name, text);
+	log_warning("%s", instance->lacks);
+}
+
 static int prepare(struct instance *instance, struct translation *translation, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
@@ -380,6 +392,8 @@ static int prepare(struct instance *instance, struct translation *translation, s
 		r = cgroup_create(instance->service->cgroup_parent ?: supervisor->cgroup_base,
 				  instance->id, &translation->resources, &instance->cgroup, err);
 	translation->spec.cgroup_handle = instance->cgroup;
+	if (r == 0)
+		note_lacks(instance, &translation->spec);
 	return r;
 }
 

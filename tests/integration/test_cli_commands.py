@@ -68,6 +68,17 @@ def test_the_command_as_docker_shows_it(berth):
     assert row["Command"] == '"sh -c \'sleep 1000 & wait\' \'a b\'"'
 
 
+def test_kill_takes_orphans_when_asked(berth):
+    project = berth.project(stack(a=SLEEP, b=SLEEP))
+    project.run("up", "-d")
+    project.write(stack(a=SLEEP))
+    project.run("kill")
+    assert project.container("a")["State"] == "exited"
+    assert project.container("b")["State"] == "running"
+    project.run("kill", "--remove-orphans")
+    assert project.container("b")["State"] == "exited"
+
+
 def test_orphans_and_their_variables(berth):
     project = berth.project(stack(a=SLEEP, b=SLEEP))
     project.run("up", "-d")

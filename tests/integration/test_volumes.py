@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Volumes, binds, tmpfs, secrets and configs as the container sees them."""
+import fcntl
 import os
 import stat
 
@@ -143,3 +144,47 @@ def test_links_in_a_volume_lead_nowhere(berth):
     project.run("up", "-d", "-t", "0", check=False)
     assert stat.S_ISDIR(os.stat(target).st_mode) and os.listdir(target) == []
     assert not any(target in line for line in open(f"/proc/{berth.pid}/mountinfo"))
+
+
+def filled_from_image(berth):
+    berth.image_from_binaries("many", [], {f"/data/{n}": str(n) * 500 for n in range(2000)})
+    return berth.project({"compose.yaml": {"services": {"a": {
+        "image": "many", "command": ["sleep", "1000"], "init": True, "volumes": ["data:/data"]}},
+        "volumes": {"data": {}}}})
+
+
+def has_all(project):
+    return project.exec("a", "sh", "-c", "ls /data | wc -l").stdout.strip() == "2000"
+
+
+def test_a_volume_is_whole_after_a_kill_while_it_was_filled(berth):
+    project = filled_from_image(berth)
+    folder = f"{berth.root}/volumes/{project.name}_data/_data"
+    client = project.popen("up", "-d")
+    berth.wait_until(lambda: os.path.isdir(folder) and len(os.listdir(folder)) > 10, 30,
+                     interval=0.001)
+    berth.kill(project.supervisor_pids()[0])
+    _, err = client.communicate(timeout=60)
+    assert client.returncode == 0, err
+    assert has_all(project)
+
+
+def test_down_does_not_wait_for_a_volume_to_be_filled(berth):
+    project = filled_from_image(berth)
+    os.makedirs(f"{berth.root}/volumes", exist_ok=True)
+    with open(f"{berth.root}/volumes/.populate", "w", encoding="utf-8") as lock:
+        for command in (["stop", "-t", "0"], ["down", "-v"]):
+            # Whoever is to fill a volume waits for this lock.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            client = project.popen("up", "-d")
+            berth.wait_until(lambda: project.container("a"), 30)
+            project.run(*command)
+            _, err = client.communicate(timeout=60)
+            assert client.returncode == 1 and f'interrupted by "berth {command[0]}"' in err, err
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            if command[0] == "stop":
+                assert project.container("a")["State"] == "created"
+                project.run("up", "-d")
+                assert has_all(project)
+                project.run("down", "-v", "-t", "0")
+    assert not os.path.exists(f"{berth.root}/volumes/{project.name}_data")

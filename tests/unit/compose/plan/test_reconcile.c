@@ -86,6 +86,8 @@ static void add_container(struct scene *scene, char *line)
 			fact->state = (enum container_state)i;
 	if (strchr(state, '!'))
 		fact->made_for_this = true;
+	fact->created_nsec = fact->made_for_this ? 2 : 0;
+	fact->started_nsec = fact->made_for_this ? 3 : 1;
 	if (strchr(state, '+'))
 		fact->health = HEALTH_HEALTHY;
 	fact->networks = network_names;
@@ -388,6 +390,10 @@ static const struct row rows[] = {
 	 "stop container p-a-1 (asked for)\n"
 	 "start container p-a-1 (asked for)\n"
 	 "start container p-b-1 (asked for)\n"},
+	{"restart takes along after a crash", NEEDS("started", ", 'restart': true"),
+	 "p-a-1 running! =, p-b-1 running =", "up",
+	 "stop container p-b-1 (a is made anew)\n"
+	 "start container p-b-1 (a is made anew)\n"},
 	{"kill", ONE, "p-a-1 running =", "kill", "kill container p-a-1 with SIGKILL (asked for)\n"},
 	{"rm leaves what runs", ONE, "p-a-1 running =, p-a-2 exited =", "rm",
 	 "remove container p-a-2 (asked for)\n"},
