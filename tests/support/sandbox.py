@@ -54,8 +54,11 @@ class Process(subprocess.Popen):
                 raise ProcessLookupError(f"{self.args[-1]} has ended with {self.returncode}")
             with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
                 pids = file.read().split()
-            # Until its exec it is one of ours, without any handler of signals.
-            return pids and os.readlink(f"/proc/{pids[0]}/exe") not in wrappers and int(pids[0])
+            try:
+                # Until its exec it is one of ours, without any handler of signals.
+                return pids and os.readlink(f"/proc/{pids[0]}/exe") not in wrappers and int(pids[0])
+            except FileNotFoundError:
+                return False  # it ends just now
 
         wrappers = {os.path.realpath(shutil.which(name)) for name in ("nsenter", "env")}
         return wait_until(child, 10, "the process inside the sandbox starts", 0.002)
