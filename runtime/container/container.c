@@ -73,7 +73,7 @@ static void close_channels(struct channels *c)
 static int open_channels(struct channels *c, struct error *err)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->report) < 0 ||
-	    pipe2(c->release, O_CLOEXEC) < 0)
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->release) < 0)
 		return error_errno(err, "open the channels to a new process");
 	/* Only our end: the child waits for room, should it ever come to that. */
 	(void)fd_set_nonblock(c->report[0], true);
@@ -214,13 +214,14 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
 
 int container_release(struct birth *birth)
 {
-	int r;
+	ssize_t n;
 
 	if (birth->release_fd < 0)
 		return -EPIPE;
-	r = fd_write_all(birth->release_fd, "", 1);
+	/* The child may have failed before it waits: that is no signal for us (fd_send()). */
+	n = fd_send(birth->release_fd, "", 1, NULL, 0);
 	close(TAKE_FD(birth->release_fd));
-	return r;
+	return n < 0 ? (int)n : 0;
 }
 
 void birth_done(struct birth *birth)

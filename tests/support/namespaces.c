@@ -20,7 +20,10 @@ static int wait_for(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "in_namespaces: ended by signal %d\n", WTERMSIG(status));
+	return -1;
 }
 
 static _Noreturn void refuse(const char *what)
