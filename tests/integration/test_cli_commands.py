@@ -30,7 +30,7 @@ def test_an_image_in_use_stays(berth):
     mine.run("up", "-d")
     other.run("up", "-d")
     refused = mine.run("image", "rm", "busybox", check=False)
-    assert refused.returncode == 1 and "a container uses it" in refused.stderr
+    assert refused.returncode == 1 and "is using its referenced image" in refused.stderr
     down = mine.run("down", "-t", "0", "--rmi", "all")
     assert "Image busybox Resource is still in use" in down.stderr
     assert images(berth) == {"busybox"}
@@ -39,7 +39,7 @@ def test_an_image_in_use_stays(berth):
         berth.kill(pid)
     berth.wait_until(lambda: not other.supervisor_pids(), 5, "nobody supervises")
     refused = mine.run("image", "rm", "busybox", check=False)
-    assert refused.returncode == 1 and "a container uses it" in refused.stderr
+    assert refused.returncode == 1 and "is using its referenced image" in refused.stderr
     assert other.supervisor_pids() == [], "looking starts nobody"
     assert "Image busybox Removed" in other.run("down", "--rmi", "all").stderr
     assert images(berth) == set()
