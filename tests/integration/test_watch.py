@@ -216,13 +216,18 @@ def test_refused(berth):
 
 def test_beside_the_logs(berth):
     """up --watch, and the key w."""
-    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync+restart", "target": "/app"}),
-                             "src/a": ""})
+    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync+restart", "target": "/app"},
+                                                   {"path": "./busy", "action": "sync+exec", "target": "/busy",
+                                                    "exec": {"command": ["sh", "-c", "echo at work; sleep 1000"]}}),
+                             "src/a": "", "busy/a": ""})
     terminal = project.pty("up", "--watch", "-t", "0")
     terminal.read_until("watch \\| Watch enabled", 60)
     project.write({"src/a": "1\n"})
     terminal.read_until("watch \\| Syncing service", 60)
     terminal.read_until("watch \\| service.*restarted", 60)
+    # Also in the middle of something; the keys stay ours.
+    project.write({"busy/a": "1\n"})
+    terminal.read_until("at work", 60)
     terminal.write("w")
     terminal.read_until("watch \\| Watch disabled", 60)
     terminal.write("w")
