@@ -54,6 +54,9 @@ extern const struct command command_unpause;
 extern const struct command command_up;
 extern const struct command command_version;
 extern const struct command command_volumes;
+extern const struct command command_network;
+extern const struct command command_system;
+extern const struct command command_volume;
 extern const struct command command_wait;
 extern const struct command command_watch;
 
@@ -82,6 +85,7 @@ const struct command *const commands[] = {
 	&command_logs,
 	&command_ls,
 	&command_manual,
+	&command_network,
 	&command_pause,
 	&command_plan,
 	&command_port,
@@ -95,10 +99,12 @@ const struct command *const commands[] = {
 	&command_start,
 	&command_stats,
 	&command_stop,
+	&command_system,
 	&command_top,
 	&command_unpause,
 	&command_up,
 	&command_version,
+	&command_volume,
 	&command_volumes,
 	&command_wait,
 	&command_watch,

@@ -333,7 +333,6 @@ static const struct option inspect_options[] = {
 static int inspect(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	static const char *const none[] = {NULL};
 	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
@@ -342,21 +341,18 @@ static int inspect(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
 		_cleanup_(cleanup_image_free) struct image *image = NULL;
+		json_t *row;
 
 		error_clear(&err);
 		if (image_find(store, argv[i], &image, &err) < 0)
 			exit_code = output_fail(args, &err);
+		else if (image_inspect(store, image, &row, &err) < 0)
+			exit_code = output_fail(args, &err);
 		else
-			json_array_append_new(rows, image_inspect(image));
-	}
-	if (!inspect_format || !inspect_format[0]) {
-		_cleanup_free_ char *text = json_dumps(rows, JSON_INDENT(4));
-
-		puts(text);
-		return exit_code;
+			json_array_append_new(rows, row);
 	}
 	error_clear(&err);
-	if (output_rows(rows, inspect_format, none, OUTPUT_LINES, &err) < 0)
+	if (output_inspected(rows, inspect_format, &err) < 0)
 		return output_fail(args, &err);
 	return exit_code;
 }
@@ -371,10 +367,13 @@ static const struct command command_inspect = {
 	.run = inspect,
 };
 
-extern const struct command command_image_build, command_image_pull, command_image_push;
+extern const struct command command_image_build, command_image_history, command_image_prune,
+	command_image_pull, command_image_push;
 
 static const struct command *const children[] = {
 	&command_image_build,
+	&command_image_history,
+	&command_image_prune,
 	&command_image_pull,
 	&command_image_push,
 	&command_import,

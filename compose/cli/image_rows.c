@@ -44,68 +44,92 @@ json_t *image_row(const struct image *image, bool truncate)
 	return row;
 }
 
-static json_t *list_or_null(char *const *list)
+/* Names that the image has, and the digests it is known by, as docker writes them. */
+static int add_names(struct image_store *store, const struct image *image, json_t *tags,
+		     json_t *digests, struct error *err)
 {
-	return list ? json_from_strv(list) : json_null();
+	struct image **all = NULL;
+	size_t count = 0;
+
+	if (image_list(store, &all, &count, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *repository = NULL, *tag = NULL;
+
+		if (all[i]->reference && str_equal(all[i]->id, image->id)) {
+			reference_familiar(all[i]->reference, &repository, &tag);
+			if (tag)
+				json_array_append_new(tags, json_sprintf("%s:%s", repository, tag));
+			/* What its registry knows it by; of what is from elsewhere nobody does. */
+			if (all[i]->pulled_nsec)
+				json_array_append_new(
+					digests, json_sprintf("%s@%s", repository,
+							      all[i]->target ?: all[i]->digest));
+		}
+		image_free(all[i]);
+	}
+	free(all);
+	return 0;
 }
 
-/* Docker's sets: {"80/tcp": {}} */
-static json_t *set_of(char *const *list)
+static json_t *member(const json_t *object, const char *key)
 {
-	json_t *set = json_object();
+	json_t *value = json_object_get(object, key);
 
-	strv_foreach(item, list)
-		json_object_set_new(set, item, json_object());
-	return set;
+	return value ? json_incref(value) : json_null();
 }
 
-static json_t *config_of(const struct image *image)
+/* Docker's shape: what is not set is there as well, for templates to ask for it. */
+static json_t *config_of(const json_t *json)
 {
-	json_t *config = json_object();
+	static const char *const lists[] = {"ExposedPorts", "Env",        "Cmd",
+					    "Volumes",      "Entrypoint", "Labels"};
+	static const char *const strings[] = {"User", "WorkingDir", "StopSignal"};
+	json_t *config = json_deep_copy(json_object_get(json, "config"));
 
-	json_put_string(config, "User", image->user ?: "");
-	json_object_set_new(config, "ExposedPorts", set_of(image->exposed_ports));
-	json_object_set_new(config, "Env", list_or_null(image->env));
-	json_object_set_new(config, "Cmd", list_or_null(image->command));
-	json_object_set_new(config, "Volumes",
-			    image->volumes ? set_of(image->volumes) : json_null());
-	json_put_string(config, "WorkingDir", image->working_dir ?: "");
-	json_object_set_new(config, "Entrypoint", list_or_null(image->entrypoint));
-	if (image->labels)
-		json_object_set(config, "Labels", image->labels);
-	else
-		json_object_set_new(config, "Labels", json_null());
-	json_put_string(config, "StopSignal", image->stop_signal);
+	config = json_is_object(config) ? config : json_object();
+	array_foreach(key, lists)
+		if (!json_object_get(config, *key))
+			json_object_set_new(config, *key, json_null());
+	array_foreach(key, strings)
+		if (!json_object_get(config, *key))
+			json_put_string(config, *key, "");
 	return config;
 }
 
-json_t *image_inspect(const struct image *image)
+int image_inspect(struct image_store *store, const struct image *image, json_t **ret,
+		  struct error *err)
 {
-	_cleanup_free_ char *repository = NULL, *tag = NULL, *name = NULL;
-	json_t *object = json_object(), *tags = json_array(), *digests = json_array();
+	json_t *object, *tags, *digests;
+	_cleanup_json_ json_t *json = NULL;
 	char created[UNITS_TIME_MAX];
 
-	if (image->reference)
-		reference_familiar(image->reference, &repository, &tag);
-	if (repository) {
-		name = str_printf("%s%s%s", repository, tag ? ":" : "", tag ?: "");
-		json_array_append_new(tags, json_string(name));
-	}
+	if (image_read_config(store, image, &json, err) < 0)
+		return -err->code;
+	object = json_object();
+	tags = json_array();
+	digests = json_array();
 	json_put_string(object, "Id", image->id ?: "");
 	json_object_set_new(object, "RepoTags", tags);
-	/* What its registry knows it by; of what is from elsewhere nobody does. */
-	if (repository && image->pulled_nsec)
-		json_array_append_new(
-			digests, json_sprintf("%s@%s", repository, image->target ?: image->digest));
 	json_object_set_new(object, "RepoDigests", digests);
+	json_put_string(object, "Parent", "");
+	json_put_string(object, "Comment", json_get_string(json, "comment") ?: "");
 	json_put_string(object, "Created",
 			units_format_time(image->created_nsec, created, sizeof(created)));
+	json_put_string(object, "Author", json_get_string(json, "author") ?: "");
+	json_object_set_new(object, "Config", config_of(json));
 	json_put_string(object, "Architecture", image->architecture ?: "");
+	if (json_get_string(json, "variant"))
+		json_put_string(object, "Variant", json_get_string(json, "variant"));
 	json_put_string(object, "Os", image->os ?: "");
 	json_put_int(object, "Size", (int64_t)image->size_bytes);
-	json_object_set_new(object, "Config", config_of(image));
 	json_object_set_new(object, "RootFS",
-			    json_pack("{s:s, s:o}", "Type", "layers", "ChainIDs",
-				      json_from_strv(image->layer_chain_ids)));
-	return object;
+			    json_pack("{s:s, s:o}", "Type", "layers", "Layers",
+				      member(json_object_get(json, "rootfs"), "diff_ids")));
+	if (add_names(store, image, tags, digests, err) < 0) {
+		json_decref(object);
+		return -err->code;
+	}
+	*ret = object;
+	return 0;
 }

@@ -14,6 +14,7 @@
 /* {Repository, Tag, ID, CreatedAt, CreatedSince, Size, ...}; new reference. */
 json_t *image_row(const struct image *image, bool truncate);
 /* One element of the array that `image inspect` prints; new reference. */
-json_t *image_inspect(const struct image *image);
+int image_inspect(struct image_store *store, const struct image *image, json_t **ret,
+		  struct error *err);
 
 #endif

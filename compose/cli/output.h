@@ -49,6 +49,11 @@ enum output_style { OUTPUT_LINES, OUTPUT_ARRAY };
 int output_rows(const json_t *rows, const char *format, const char *const *columns,
 		enum output_style style, struct error *err);
 
+/* What `inspect` commands print: an indented array, or @format (NULL: none) for each of @rows. */
+int output_inspected(const json_t *rows, const char *format, struct error *err);
+/* "a=b,c=d" of an object of strings. New string. */
+char *output_labels(const json_t *labels);
+
 /* Text of a value as a template prints it: strings bare. New string. */
 char *output_value(const json_t *value);
 

@@ -14,7 +14,8 @@
 
 #include "compose/control/requests.h"
 
-#define RECORD_MAX (1 << 20)
+#define RECORD_MAX  (1 << 20)
+#define PROJECT_MAX (64 << 20)
 
 static int add_names(const char *base, char ***names, struct error *err)
 {
@@ -52,23 +53,6 @@ int projects_list(char ***ret, struct error *err)
 	return 0;
 }
 
-struct users {
-	struct image_user *items;
-	size_t count;
-};
-
-static void add_user(struct users *users, const char *image_id, const char *container, bool running)
-{
-	struct image_user *user;
-
-	if (!image_id)
-		return;
-	user = array_add(users->items, users->count);
-	user->image_id = alloc_string(image_id);
-	user->container = alloc_string(container ?: "");
-	user->running = running;
-}
-
 static bool runs(const json_t *record)
 {
 	pid_t pid = (pid_t)json_get_int(record, "pid", 0);
@@ -86,7 +70,7 @@ static bool runs(const json_t *record)
  * The records are the truth: a supervisor writes them before anything else happens, and asking it
  * could not be answered while it waits for an image that is being removed.
  */
-static int add_recorded(const char *project, struct users *users, struct error *err)
+static int add_records(const char *project, json_t *records, struct error *err)
 {
 	_cleanup_free_ char *state = paths_project_state(project);
 	_cleanup_free_ char *path = str_printf("%s/containers", state);
@@ -99,44 +83,146 @@ static int add_recorded(const char *project, struct users *users, struct error *
 	}
 	strv_foreach(id, ids) {
 		_cleanup_free_ char *file = str_printf("%s/%s/record.json", path, id);
-		_cleanup_json_ json_t *record = NULL;
 		struct error why = ERROR_INIT;
-		const char *target, *name;
-		json_t *image;
-		bool running;
+		json_t *record = NULL;
 
 		/* A folder without a record was never a container; a broken one has no layers. */
 		if (json_read(AT_FDCWD, file, RECORD_MAX, &record, &why) < 0)
 			continue;
-		name = json_get_string(record, "name");
-		running = runs(record);
-		add_user(users, json_get_string(record, "image_id"), name, running);
-		json_object_foreach(json_object_get(record, "image_volumes"), target, image)
-			add_user(users, json_string_value(image), name, running);
+		json_put_bool(record, "running", runs(record));
+		json_put_string(record, "project_name", project);
+		json_array_append_new(records, record);
 	}
 	return r < 0 ? r : 0;
 }
 
-static int list_users(void *data, struct image_user **ret, size_t *ret_count, struct error *err)
+static int read_records(json_t **ret, struct error *err)
 {
+	_cleanup_json_ json_t *records = json_array();
 	_cleanup_strv_ char **projects = NULL;
-	struct users users = {0};
 	int r = projects_list(&projects, err);
 
-	(void)data;
 	strv_foreach(project, projects) {
-		r = r < 0 ? r : add_recorded(project, &users, err);
-		if (r < 0) {
-			image_users_free(users.items, users.count);
-			return error_wrap(err,
-					  "which images project %s uses cannot be told, so "
-					  "none is removed",
-					  project);
+		r = r < 0 ? r : add_records(project, records, err);
+		if (r < 0)
+			return error_wrap(err, "what project %s uses cannot be told", project);
+	}
+	*ret = TAKE_PTR(records);
+	return r;
+}
+
+/* The project that a container was made from. */
+static int read_model(const json_t *record, json_t **ret, struct error *err)
+{
+	_cleanup_free_ char *state =
+		paths_project_state(json_get_string(record, "project_name") ?: "");
+	_cleanup_free_ char *path =
+		str_printf("%s/accepted/%s.json", state, json_get_string(record, "project") ?: "");
+
+	return json_read(AT_FDCWD, path, PROJECT_MAX, ret, err);
+}
+
+/* The record names anonymous volumes; those that have a name stand in the project. */
+static void add_volumes(json_t *record, const json_t *model)
+{
+	const json_t *service = json_object_get(json_object_get(model, "services"),
+						json_get_string(record, "service") ?: "");
+	const json_t *volumes = json_object_get(model, "volumes");
+	json_t *list = json_object_get(record, "volumes"), *mount;
+	size_t i;
+
+	if (!list) {
+		list = json_array();
+		json_object_set_new(record, "volumes", list);
+	}
+	json_array_foreach(json_object_get(service, "volumes"), i, mount) {
+		const char *source = json_get_string(mount, "source");
+		const char *name = json_get_string(json_object_get(volumes, source ?: ""), "name");
+
+		if (source && str_equal(json_get_string(mount, "type"), "volume"))
+			json_array_append_new(
+				list, name ? json_string(name)
+					   : json_sprintf("%s_%s",
+							  json_get_string(record, "project_name"),
+							  source));
+	}
+}
+
+int projects_records(json_t **ret, struct error *err)
+{
+	_cleanup_json_ json_t *records = NULL, *model = NULL;
+	const char *known = NULL; /* hash of @model */
+	json_t *record;
+	size_t i;
+
+	if (read_records(&records, err) < 0)
+		return -err->code;
+	json_array_foreach(records, i, record) {
+		const char *hash = json_get_string(record, "project");
+
+		if (!known || !str_equal(known, hash)) {
+			json_decref(model);
+			model = NULL;
+			known = hash;
+			if (read_model(record, &model, err) < 0)
+				return error_wrap(err, "what container %s uses cannot be told",
+						  json_get_string(record, "name") ?: "");
 		}
+		add_volumes(record, model);
+	}
+	*ret = TAKE_PTR(records);
+	return 0;
+}
+
+const json_t *projects_user_of(const json_t *records, const char *key, const char *name)
+{
+	json_t *record, *item;
+	size_t i, j;
+
+	json_array_foreach((json_t *)records, i, record)
+		json_array_foreach(json_object_get(record, key), j, item)
+			if (str_equal(json_string_value(item), name))
+				return record;
+	return NULL;
+}
+
+struct users {
+	struct image_user *items;
+	size_t count;
+};
+
+static void add_user(struct users *users, const char *image_id, const json_t *record)
+{
+	struct image_user *user;
+
+	if (!image_id)
+		return;
+	user = array_add(users->items, users->count);
+	user->image_id = alloc_string(image_id);
+	user->container = alloc_string(json_get_string(record, "name") ?: "");
+	user->running = json_get_bool(record, "running", false);
+}
+
+static int list_users(void *data, struct image_user **ret, size_t *ret_count, struct error *err)
+{
+	_cleanup_json_ json_t *records = NULL;
+	struct users users = {0};
+	const char *target;
+	json_t *record, *image;
+	size_t i;
+	int r = read_records(&records, err);
+
+	(void)data;
+	if (r < 0)
+		return error_wrap(err, "nothing is removed");
+	json_array_foreach(records, i, record) {
+		add_user(&users, json_get_string(record, "image_id"), record);
+		json_object_foreach(json_object_get(record, "image_volumes"), target, image)
+			add_user(&users, json_string_value(image), record);
 	}
 	*ret = users.items;
 	*ret_count = users.count;
-	return r;
+	return 0;
 }
 
 const struct image_users projects_image_users = {.list = list_users};

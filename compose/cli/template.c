@@ -168,3 +168,27 @@ int output_rows(const json_t *rows, const char *format, const char *const *colum
 		return print_template_table(rows, format + 6, columns, err);
 	return print_templates(rows, format, err);
 }
+
+int output_inspected(const json_t *rows, const char *format, struct error *err)
+{
+	static const char *const none[] = {NULL};
+	_cleanup_free_ char *text = NULL;
+
+	if (format && format[0])
+		return output_rows(rows, format, none, OUTPUT_LINES, err);
+	text = json_dumps(rows, JSON_INDENT(4));
+	puts(text);
+	return 0;
+}
+
+char *output_labels(const json_t *labels)
+{
+	struct strbuf text = {0};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)labels, key, value)
+		strbuf_addf(&text, "%s%s=%s", text.length ? "," : "", key,
+			    json_string_value(value) ?: "");
+	return text.data ? strbuf_take(&text) : alloc_string("");
+}

@@ -59,6 +59,12 @@ struct image {
 int image_find(struct image_store *store, const char *name, struct image **ret, struct error *err);
 void image_free(struct image *image);
 
+/* The image's whole configuration, as its maker wrote it (OCI image-spec config.md). New. */
+int image_read_config(struct image_store *store, const struct image *image, json_t **ret,
+		      struct error *err);
+/* Of one of its layer_chain_ids: the bytes of the files in it. */
+uint64_t image_layer_bytes(struct image_store *store, const char *chain);
+
 /* Opens the unpacked layers, topmost first: what rootfs_spec wants. Caller closes and frees. */
 int image_open_layers(struct image_store *store, const struct image *image, int **ret_fds,
 		      size_t *ret_count, struct error *err);

@@ -41,3 +41,88 @@ def test_an_image_is_used_or_removed_but_not_both(berth):
             assert "is using its referenced image" in berth.run("image", "rm", "tiny",
                                                                 check=False).stderr
             project.run("down")
+
+
+def test_images_are_described_and_pruned(berth):
+    berth.project({"compose.yaml": {"services": {"a": SLEEP}}}).run("up", "-d")
+    image = import_text(berth, "tiny:1", changes=["LABEL kind=tiny", "CMD [\"x\"]"])
+    berth.run("image", "tag", "tiny:1", "other/tiny:2")
+
+    def inspect(template):
+        return berth.run("image", "inspect", "-f", template, "tiny:1").stdout.strip()
+
+    assert inspect("{{.Id}} {{.Config.Cmd}} {{.Config.Labels.kind}}") == f"{image} [x] tiny"
+    assert sorted(inspect("{{.RepoTags}}")[1:-1].split()) == ["other/tiny:2", "tiny:1"]
+    assert inspect("{{len .RootFS.Layers}}") == "1"
+    steps = berth.run("image", "history", "--format", "{{.ID}} {{.Size}}", "tiny:1").stdout.split("\n")
+    assert steps[0].split()[0] == image[7:19]
+
+    # Asked and not answered: nothing happens.
+    assert berth.run("image", "prune", "-a", input="n\n", check=False).returncode == 1
+    assert "no such image" not in berth.run("image", "inspect", "tiny:1").stderr
+    kept = berth.run("image", "prune", "-a", "-f", "--filter", "label!=kind=tiny").stdout
+    assert "tiny" not in kept
+    pruned = berth.run("image", "prune", "-a", "-f").stdout
+    assert "untagged: tiny:1" in pruned and f"deleted: {image}" in pruned
+    assert "Total reclaimed space: 4B" in pruned
+    assert "busybox" in berth.run("image", "ls").stdout
+    assert "invalid filter" in berth.run("image", "prune", "-f", "--filter", "x=y",
+                                         check=False).stderr
+
+
+def test_volumes_of_the_machine(berth):
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "volumes": ["vol:/v"]}}, "volumes": {"vol": {"name": "used"}}}})
+    project.run("up", "-d")
+    assert berth.run("volume", "create", "--label", "k=v", "mine").stdout == "mine\n"
+    anonymous = berth.run("volume", "create").stdout.strip()
+    assert len(anonymous) == 64
+    names = berth.run("volume", "ls", "-q", "--filter", "dangling=true").stdout.split()
+    assert sorted(names) == sorted(["mine", anonymous])
+    assert berth.run("volume", "inspect", "-f", "{{.Labels.k}} {{.Driver}}",
+                     "mine").stdout == "v local\n"
+    refused = berth.run("volume", "rm", "used", "none", check=False)
+    assert refused.returncode == 1
+    assert f"remove used: volume is in use - [{project.name}-a-1]" in refused.stderr
+    assert "get none: no such volume" in refused.stderr
+    pruned = berth.run("volume", "prune", "-f").stdout
+    assert anonymous in pruned and "mine" not in pruned
+    assert "mine" in berth.run("volume", "prune", "-f", "-a").stdout
+    project.run("down")
+    assert berth.run("volume", "rm", "used").stdout == "used\n"
+
+
+def test_networks_of_the_machine(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d")
+    made = berth.run("network", "create", "--subnet", "10.77.0.0/24", "--label", "k=v",
+                     "mine").stdout.strip()
+    assert berth.run("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}",
+                     made[:8]).stdout == "10.77.0.0/24\n"
+    assert "network with name mine already exists" in berth.run(
+        "network", "create", "mine", check=False).stderr
+    assert berth.run("network", "rm", f"{project.name}_default", check=False).returncode == 1
+    project.run("stop")
+    assert berth.run("network", "prune", "-f").stdout == "Deleted Networks:\nmine\n\n"
+    assert "network mine not found" in berth.run("network", "rm", "mine", check=False).stderr
+    assert berth.run("network", "ls", "--format", "{{.Name}}").stdout == f"{project.name}_default\n"
+
+
+def test_the_disk(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "volumes": ["vol:/v"],
+              "command": ["sleep", "infinity"]}},
+        "volumes": {"vol": {}}}})
+    import_text(berth, "tiny")
+    anonymous = berth.run("volume", "create").stdout.strip()
+    project.run("up", "-d")
+    table = berth.run("system", "df", "--format",
+                      "{{.Type}}: {{.TotalCount}} {{.Active}} {{.Reclaimable}}").stdout
+    assert "Images: 2 1 4B (0%)" in table
+    assert "Containers: 1 1 0B" in table
+    assert "Local Volumes: 2 1 0B" in table
+    assert f"{project.name}-a-1" in berth.run("system", "df", "-v").stdout
+    assert berth.run("system", "prune", input="", check=False).returncode == 1
+    pruned = berth.run("system", "prune", "-f", "-a", "--volumes").stdout
+    assert anonymous in pruned and "untagged: tiny:latest" in pruned
+    assert project.container("a")["State"] == "running"
