@@ -144,7 +144,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	running.tty = exec_session_wants_tty(tty && !no_tty && !detach, interactive);
 	if (check(args, &err) < 0)
 		return output_fail(args, &err);
-	if (up_options_prepare(args, services, no_deps, &project, &converge) != 0)
+	r = up_options_prepare(args, services, no_deps, &project, &converge);
+	if (r != 0)
 		goto out;
 	fs_random_hex(digits, 6);
 	generated = str_printf(args->compatibility ? "%s_%s_run_%s" : "%s-%s-run-%s", converge.name,
