@@ -377,6 +377,7 @@ static int put_environment(json_t *service, struct error *err)
 	env_words_add(&words, given.env);
 	if (words)
 		json_object_set_new(service, "environment", pairs_of(words));
+	strv_free(words);
 	words = NULL;
 	strv_foreach(path, given.label_file) {
 		_cleanup_json_ json_t *labels = NULL;
