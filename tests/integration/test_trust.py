@@ -266,7 +266,9 @@ def test_client_killed_with_a_stream_in_its_hands(berth, command):
     if command[0] in ("up", "logs"):
         terminal.read_until("ready", 30)
     if command[0] == "exec":
-        berth.wait_until(lambda: berth.pids_of("sleep", "3000"), 30)
+        # Not the client, whose command line has these words as well.
+        berth.wait_until(lambda: [line for line in berth.inside_processes().values()
+                                  if "3000" in line and "exec" not in line], 30)
     if command[0] == "attach":
         terminal.write("it\r")
         terminal.read_until("got it", 30)
