@@ -49,6 +49,7 @@ extern const struct command command_scale;
 extern const struct command command_start;
 extern const struct command command_stats;
 extern const struct command command_stop;
+extern const struct command command_supervisor;
 extern const struct command command_top;
 extern const struct command command_unpause;
 extern const struct command command_up;
@@ -99,6 +100,7 @@ const struct command *const commands[] = {
 	&command_start,
 	&command_stats,
 	&command_stop,
+	&command_supervisor,
 	&command_system,
 	&command_top,
 	&command_unpause,

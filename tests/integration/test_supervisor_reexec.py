@@ -40,6 +40,35 @@ def test_reexec(berth):
     assert lines == [str(n) for n in range(1, len(lines) + 1)]
 
 
+def test_the_command(berth):
+    one, two = (berth.project({"compose.yaml": {"services": {"a": SLEEP}}}) for _ in range(2))
+    for project in (one, two):
+        project.run("up", "-d")
+
+    def rows():
+        listed = json.loads(one.run("supervisor", "ls", "--format", "json").stdout)
+        return {row["Name"]: row for row in listed}
+
+    first = rows()
+    before = {p.name: (p.supervisor_pids(), [row["ID"] for row in p.ps()]) for p in (one, two)}
+    version = first[one.name]["Version"]
+    assert one.run("supervisor", "reexec", one.name).stdout == f"{one.name} {version}\n"
+    assert one.supervisor_pids() != before[one.name][0]
+    assert two.supervisor_pids() == before[two.name][0]
+    second = rows()
+    assert second[one.name]["Pid"] != first[one.name]["Pid"]
+    assert second[one.name]["KeeperPid"] == first[one.name]["KeeperPid"]
+    assert second[two.name] == first[two.name]
+    assert set(one.run("supervisor", "reexec").stdout.splitlines()) >= {
+        f"{p.name} {version}" for p in (one, two)}
+    assert two.supervisor_pids() != before[two.name][0]
+    assert {p.name: [row["ID"] for row in p.ps()] for p in (one, two)} == {
+        name: ids for name, (_, ids) in before.items()}
+    failed = one.run("supervisor", "reexec", "nobody", check=False)
+    assert failed.returncode == 1 and "project nobody has no supervisor" in failed.stderr
+    assert set(one.run("supervisor", "ls", "-q").stdout.split()) >= {one.name, two.name}
+
+
 def test_unknown_requests_and_rubbish(berth):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
     project.run("up", "-d")

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `berth supervisor`: the processes behind the projects, and giving them a new program. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/str.h"
+
+#include "compose/cli/client.h"
+#include "compose/cli/command.h"
+#include "compose/cli/output.h"
+#include "compose/cli/projects.h"
+#include "compose/control/requests.h"
+
+static bool has_supervisor(const char *name)
+{
+	_cleanup_free_ char *path = paths_control_socket(name);
+
+	return access(path, F_OK) == 0;
+}
+
+/* The projects named in @words, each of which must have a supervisor; without words all that do. */
+static int supervised(char **words, char ***ret, struct error *err)
+{
+	_cleanup_strv_ char **all = NULL, **chosen = NULL;
+
+	strv_foreach(word, words) {
+		if (!has_supervisor(word))
+			return error_set(err, ENOENT,
+					 "project %s has no supervisor; see `berth supervisor ls`",
+					 word);
+		strv_append(&chosen, word);
+	}
+	if (!words || !words[0]) {
+		if (projects_list(&all, err) < 0)
+			return -err->code;
+		strv_foreach(name, all)
+			if (has_supervisor(name))
+				strv_append(&chosen, name);
+	}
+	*ret = TAKE_PTR(chosen);
+	return 0;
+}
+
+/* supervisor ls */
+
+static const char *ls_format;
+static bool ls_quiet;
+
+static const struct option ls_options[] = {
+	{"format", 0, OPTION_STRING, &ls_format, "string",
+	 "table (default), json, or a template such as '{{.Pid}}'"},
+	{"quiet", 'q', OPTION_FLAG, &ls_quiet, NULL, "Names only"},
+	{NULL},
+};
+
+static const char *const ls_columns[] = {
+	"NAME", "Name", "VERSION", "Version", "SUPERVISOR", "Pid", "KEEPER", "KeeperPid", NULL,
+};
+
+static json_t *ls_row(const char *name, struct error *err)
+{
+	_cleanup_json_ json_t *reply = NULL;
+
+	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PING, NULL, &reply, err) < 0)
+		return NULL;
+	return json_pack("{s:s, s:s, s:I, s:I}", "Name", name, "Version",
+			 json_get_string(reply, "version") ?: "", "Pid",
+			 json_get_int(reply, "pid", 0), "KeeperPid",
+			 json_get_int(reply, "keeper_pid", 0));
+}
+
+static int ls(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_strv_ char **names = NULL;
+	_cleanup_json_ json_t *rows = json_array();
+	struct error err = ERROR_INIT;
+
+	if (supervised(NULL, &names, &err) < 0)
+		return output_fail(args, &err);
+	strv_foreach(name, names) {
+		struct error failed = ERROR_INIT;
+		json_t *row = NULL;
+
+		if (ls_quiet)
+			puts(name);
+		else if (!(row = ls_row(name, &failed)))
+			output_warn("project %s: %s", name, failed.message);
+		else
+			json_array_append_new(rows, row);
+	}
+	if (!ls_quiet && output_rows(rows, ls_format, ls_columns, OUTPUT_ARRAY, &err) < 0)
+		return output_fail(args, &err);
+	return 0;
+}
+
+static const struct command command_ls = {
+	.name = "ls",
+	.aliases = "list",
+	.operands = "[OPTIONS]",
+	.summary = "List the supervisors that run, with their programs' versions",
+	.options = ls_options,
+	.run = ls,
+};
+
+/* supervisor reexec */
+
+static int reexec_one(const char *name, struct error *err)
+{
+	_cleanup_json_ json_t *reply = NULL;
+
+	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_REEXEC, NULL, NULL, err) < 0)
+		return -err->code;
+	/* The new one answers when it has found everything again. */
+	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PING, NULL, &reply, err) < 0)
+		return -err->code;
+	printf("%s %s\n", name, json_get_string(reply, "version") ?: "");
+	return 0;
+}
+
+static int reexec(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error err = ERROR_INIT;
+	int exit_code = 0;
+
+	if (supervised(argv, &names, &err) < 0)
+		return output_fail(args, &err);
+	strv_foreach(name, names) {
+		struct error failed = ERROR_INIT, said = ERROR_INIT;
+
+		if (reexec_one(name, &failed) < 0) {
+			error_set(&said, failed.code, "project %s: %s", name, failed.message);
+			exit_code = output_fail(args, &said);
+		}
+	}
+	return exit_code;
+}
+
+static const struct command command_reexec = {
+	.name = "reexec",
+	.operands = "[PROJECT...]",
+	.summary = "Let supervisors run the program that is installed now; no container stops",
+	.max_operands = -1,
+	.run = reexec,
+};
+
+static const struct command *const children[] = {&command_ls, &command_reexec, NULL};
+
+const struct command command_supervisor = {
+	.name = "supervisor",
+	.operands = "COMMAND",
+	.summary = "Look after the processes behind the projects",
+	.children = children,
+};
