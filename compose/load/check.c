@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 
 #include "compose/model/shapes.h"
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 
 #include "compose/model/shapes.h"
 

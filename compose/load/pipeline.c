@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 
 #include "compose/load/check.h"
 #include "compose/load/discovery.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 
 #include "compose/model/shapes.h"
 
@@ -16,38 +17,6 @@ static const char *const type_names[] = {
 
 static const char *const propagations[] = {"private", "rprivate", "shared",
 					   "rshared", "slave",    "rslave"};
-
-static char *clean(const char *path)
-{
-	_cleanup_strv_ char **kept = NULL, **pieces = strv_split(path, "/");
-	_cleanup_free_ char *joined = NULL;
-	bool absolute = *path == '/';
-	size_t n = 0;
-
-	strv_foreach(piece, pieces) {
-		if (!strcmp(piece, "."))
-			continue;
-		if (strcmp(piece, "..")) {
-			strv_append(&kept, piece);
-			n++;
-		} else if (n && strcmp(kept[n - 1], "..")) {
-			free(TAKE_PTR(kept[--n]));
-		} else if (!absolute) {
-			strv_append(&kept, piece);
-			n++;
-		}
-	}
-	joined = strv_join(kept, "/");
-	if (!absolute && !*joined)
-		return alloc_string(".");
-	return str_printf("%s%s", absolute ? "/" : "", joined);
-}
-
-/* What is too long is no file's name, whatever it means. */
-char *path_clean(const char *path)
-{
-	return strlen(path) > PATH_MAX ? alloc_string(path) : clean(path);
-}
 
 static bool is_drive(const char *s)
 {

@@ -88,8 +88,6 @@ json_t *port_encode(const struct port *port);
 
 int mount_parse(const char *spec, struct mount *ret, struct error *err);
 void mount_release(struct mount *mount);
-/* Cleaned: no double slashes, "." and "..", or a slash at the end. New string. */
-char *path_clean(const char *path);
 
 /*
  * Of rows with the same key only the last stays, in the first one's place. The key is a text that

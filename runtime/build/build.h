@@ -185,6 +185,7 @@ struct build {
 	char **temporary;  /* folders of BERTH_ROOT/build to be removed */
 };
 
+/* report.c */
 /* An error at a place of the Dockerfile, whose lines go into the report. */
 int build_fail_at(struct build *build, const struct instruction *instruction, int code,
 		  struct error *err, const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -192,6 +193,10 @@ int build_fail_at(struct build *build, const struct instruction *instruction, in
 int build_wrap_at(struct build *build, const struct instruction *instruction, struct error *err);
 void build_emit(struct build *build, const struct build_event *event);
 void build_warn(struct build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void step_emit(struct build *build, const struct step *step, enum build_event_kind kind);
+/* The end of its output, into the build's report. */
+void step_report_failure(struct build *build, const struct step *step);
 
 struct tree *tree_new(struct build *build, struct tree *below, const char *diff);
 
@@ -229,6 +234,26 @@ struct base_image {
 int stages_image(struct build *build, const char *reference, const char *platform,
 		 struct base_image **ret, struct error *err);
 void base_image_free(void *image);
+
+/* records.c */
+int build_open_staging(struct build *build, struct error *err);
+/* What is finished becomes part of the store, and then of the cache. */
+int build_commit(struct build *build, struct error *err);
+int step_record(struct build *build, struct step *step, struct error *err);
+bool step_cache_allowed(const struct build *build, const struct step *step);
+/* Its result is that of an earlier build under @key. */
+bool step_from_cache(struct build *build, struct step *step, const char *key);
+
+/* start.c */
+int step_begin(struct build *build, struct step *step, enum step_state state, struct error *err);
+/* Its process is gone. With @clean that put its control group away itself. */
+void step_leave(struct build *build, struct step *step, bool clean);
+/* What builds left that were killed. */
+void start_sweep(int build_dir);
+
+/* schedule.c */
+int schedule_run(struct build *build, struct error *err);
+void schedule_stop(struct build *build);
 
 /* contexts.c */
 int contexts_open(struct build *build, struct error *err);

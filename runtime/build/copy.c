@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/fs.h"
+#include "common/path.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 #include "common/units.h"
@@ -73,13 +74,6 @@ static int find_owner(struct step_room *room, int target, const char *owner,
 	copying->uid = account.uid;
 	copying->gid = account.gid;
 	return 0;
-}
-
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
 }
 
 static bool is_folder(int root, const char *path)
@@ -187,7 +181,7 @@ static int copy_one(struct step_room *room, struct copying *copying, const char 
 	}
 	if (S_ISDIR(st.st_mode))
 		return copying_path(copying, source, copy->destination, true, err);
-	target = file_target(copy, copying->target_root, last_part(source));
+	target = file_target(copy, copying->target_root, path_last(source));
 	return copying_path(copying, source, target, false, err);
 }
 

@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/fs.h"
+#include "common/path.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 
@@ -371,13 +372,6 @@ int copying_make_parents(struct copying *copying, const char *path, bool whole, 
 	return whole && n > 1 ? make_parent(copying, prefix, err) : 0;
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 int copying_path(struct copying *copying, const char *source, const char *target, bool contents,
 		 struct error *err)
 {
@@ -400,10 +394,10 @@ int copying_path(struct copying *copying, const char *source, const char *target
 			return folder < 0 ? folder : error_errno(err, "%s", source);
 		return copy_folder(copying, inside, folder, source, "", 0, err);
 	}
-	parent = alloc_string_n(target, (size_t)(last_part(target) - target));
+	parent = alloc_string_n(target, (size_t)(path_last(target) - target));
 	to = rootpath_open(copying->target_root, *parent ? parent : "/", O_RDONLY | O_DIRECTORY, 0,
 			   err);
 	if (to < 0)
 		return to;
-	return copy_object(copying, from, to, last_part(target), source, last_part(source), 0, err);
+	return copy_object(copying, from, to, path_last(target), source, path_last(source), 0, err);
 }

@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fs.h"
+#include "common/path.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 
@@ -21,29 +22,6 @@
 bool glob_is_pattern(const char *path)
 {
 	return strpbrk(path, "*?[") != NULL;
-}
-
-/* "/./a//b/" to "a/b"; "" is the root. ".." stops there. */
-static char *clean(const char *path)
-{
-	_cleanup_strv_ char **parts = strv_split(path, "/");
-	char **kept = NULL, *joined;
-	size_t n = 0;
-
-	strv_foreach(part, parts) {
-		if (!strcmp(part, "."))
-			continue;
-		if (strcmp(part, "..") != 0) {
-			strv_append(&kept, part);
-			n++;
-		} else if (n > 0) {
-			free(kept[--n]);
-			kept[n] = NULL;
-		}
-	}
-	joined = kept && kept[0] ? strv_join(kept, "/") : alloc_string("");
-	strv_free(kept);
-	return joined;
 }
 
 struct globbing {
@@ -84,7 +62,7 @@ static int walk(struct globbing *g, int dir, const char *prefix, size_t depth, s
 int glob_paths(int root, const struct ignore *ignore, const char *pattern, char ***ret,
 	       struct error *err)
 {
-	_cleanup_free_ char *path = clean(pattern);
+	_cleanup_free_ char *path = path_clean_inside(pattern);
 	_cleanup_strv_ char **parts = strv_split(path, "/");
 	struct globbing g = {.ignore = ignore, .pattern = path, .found = ret};
 	_cleanup_close_ int dir = -EBADF;
@@ -130,7 +108,7 @@ static const char *like(int root, const char *path, char **ret_names_owner, char
 int glob_fail(const struct step *step, int root, const struct ignore *ignore, const char *path,
 	      struct error *err)
 {
-	_cleanup_free_ char *cleaned = clean(path), *owner = NULL;
+	_cleanup_free_ char *cleaned = path_clean_inside(path), *owner = NULL;
 	const char *where = step->copy.source.name ?: "the build context", *meant;
 	const struct ignore_pattern *by = NULL;
 	_cleanup_strv_ char **names = NULL;

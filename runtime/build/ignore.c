@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 #include "common/str.h"
 
 #define PATTERNS_MAX 10000
@@ -150,26 +151,10 @@ bool ignore_pattern_matches(const char *pattern, const char *path)
 /* As Go's filepath.Clean, and without the slash at the front. */
 static char *clean(const char *text)
 {
-	_cleanup_strv_ char **parts = strv_split(text, "/");
-	char **kept = NULL, *joined;
-	size_t depth = 0;
+	_cleanup_free_ char *whole = path_clean(text);
+	const char *path = whole + (*whole == '/');
 
-	strv_foreach(part, parts) {
-		if (!strcmp(part, "."))
-			continue;
-		if (!strcmp(part, "..") && (depth > 0 || *text == '/')) {
-			if (depth > 0) {
-				free(kept[--depth]);
-				kept[depth] = NULL;
-			}
-			continue;
-		}
-		strv_append(&kept, part);
-		depth++;
-	}
-	joined = kept && kept[0] ? strv_join(kept, "/") : alloc_string(".");
-	strv_free(kept);
-	return joined;
+	return alloc_string(*path ? path : ".");
 }
 
 int ignore_add(struct ignore *ignore, const char *text, unsigned int line, struct error *err)

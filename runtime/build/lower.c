@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/path.h"
 #include "common/str.h"
 
 #include "runtime/build/build.h"
@@ -33,28 +34,10 @@ static int expand(struct lowering *l, const char *word, char **ret, struct error
 /* "a/./b/../c" upon @folder as an absolute path, cleaned; a slash at the end is dropped. */
 static char *join_path(const char *folder, const char *path)
 {
-	_cleanup_free_ char *whole =
-		*path == '/' ? alloc_string(path) : str_printf("%s/%s", folder, path);
-	_cleanup_strv_ char **parts = strv_split(whole, "/");
-	char **kept = NULL, *joined, *result;
-	size_t n = 0;
+	_cleanup_free_ char *whole = *path == '/' ? NULL : str_printf("%s/%s", folder, path);
+	_cleanup_free_ char *inside = path_clean_inside(whole ?: path);
 
-	strv_foreach(part, parts) {
-		if (!strcmp(part, "."))
-			continue;
-		if (strcmp(part, "..") != 0) {
-			strv_append(&kept, part);
-			n++;
-		} else if (n > 0) {
-			free(kept[--n]);
-			kept[n] = NULL;
-		}
-	}
-	joined = kept ? strv_join(kept, "/") : alloc_string("");
-	result = str_printf("/%s", joined);
-	free(joined);
-	strv_free(kept);
-	return result;
+	return str_printf("/%s", inside);
 }
 
 static const char *working_dir(struct lowering *l)

@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/path.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -173,13 +174,6 @@ static void make_absolute(struct parsing *p)
 	free(target);
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* What each kind needs, and what it takes when nothing is said. */
 static int complete(struct parsing *p, struct error *err)
 {
@@ -188,13 +182,13 @@ static int complete(struct parsing *p, struct error *err)
 	if (mount->kind == MOUNT_CACHE && !p->writable_set)
 		mount->writable = true;
 	if (mount->kind == MOUNT_SECRET && !mount->id)
-		mount->id = alloc_string(mount->path     ? last_part(mount->path)
-					 : mount->target ? last_part(mount->target)
+		mount->id = alloc_string(mount->path     ? path_last(mount->path)
+					 : mount->target ? path_last(mount->target)
 							 : "");
 	if (mount->kind == MOUNT_SECRET && !*mount->id)
 		return error_set(err, EINVAL, "--mount=type=secret needs an id");
 	if (mount->kind == MOUNT_SECRET && !mount->target && !mount->env)
-		mount->target = str_printf("/run/secrets/%s", last_part(mount->id));
+		mount->target = str_printf("/run/secrets/%s", path_last(mount->id));
 	if (mount->kind == MOUNT_SSH && !mount->id)
 		mount->id = alloc_string("default");
 	if (mount->kind == MOUNT_SSH && !mount->target)

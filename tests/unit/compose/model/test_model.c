@@ -39,24 +39,6 @@ Test(argv, words_of_a_command_line)
 	}
 }
 
-Test(path, clean)
-{
-	static const struct {
-		const char *path, *expect;
-	} cases[] = {
-		{"/", "/"},      {"/a//b/", "/a/b"}, {"/a/../b", "/b"},
-		{"/../..", "/"}, {"a/./b/..", "a"},  {"../a", "../a"},
-		{"", "."},       {"a/..", "."},      {"../../x/..", "../.."},
-	};
-
-	array_foreach(c, cases) {
-		char *clean = path_clean(c->path);
-
-		cr_expect_str_eq(clean, c->expect, "%s gives %s", c->path, clean);
-		free(clean);
-	}
-}
-
 static struct project *project_of(const char *text)
 {
 	struct project *project = NULL;
