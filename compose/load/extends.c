@@ -13,6 +13,7 @@
 
 #include "compose/load/merge.h"
 #include "compose/load/trace.h"
+#include "compose/model/decoder.h"
 
 #define CHAIN_MAX  200
 #define COPIES_MAX 2000000
@@ -239,7 +240,7 @@ static int give_up(struct loader *l, const struct node *service, const struct er
 {
 	_cleanup_free_ char *path = str_printf("services.%s", service->key);
 
-	map_set(&l->broken, path, l);
+	map_set(&l->broken, path, DECODER_PARTIAL);
 	return err->code == ECANCELED ? 0 : loader_failure(l, err);
 }
 

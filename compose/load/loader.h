@@ -52,7 +52,7 @@ struct loader {
 	size_t copies;       /* nodes that extends added */
 	struct trace *trace; /* NULL: nobody asks */
 	struct map warned;   /* variables whose absence was told */
-	struct map broken;   /* "services.web": something is wrong with it already */
+	struct map broken;   /* as decoder.broken */
 	bool incomplete;     /* a part of the project could not be read at all */
 	char *working_dir;   /* the client's, absolute */
 	char *directory;     /* the project's, absolute */

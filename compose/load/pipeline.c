@@ -8,7 +8,7 @@
 #include "common/alloc.h"
 #include "common/path.h"
 
-#include "compose/load/check.h"
+#include "compose/load/check/check.h"
 #include "compose/load/discovery.h"
 #include "compose/load/documents.h"
 #include "compose/load/environment.h"

@@ -142,13 +142,13 @@ static void runtime_decode(struct decoder *d, const struct node *node, const str
 	array_foreach(name, same)
 		if (!strcmp(*name, *text))
 			return;
-	decode_unheeded(d, "berth runs containers itself, without another runtime");
+	decode_unheeded(d, node, "berth runs containers itself, without another runtime");
 }
 
 static void storage_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	shape_options.decode(d, node, slot);
-	decode_unheeded(d, "roots are overlays, which have no quota of their own");
+	decode_unheeded(d, node, "roots are overlays, which have no quota of their own");
 }
 
 static json_t *options_encode(const struct slot *slot)

@@ -173,7 +173,7 @@ static const struct schema credential_schema = {"credential_spec", credential_at
 static void credential_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	decode_block(d, node, slot);
-	decode_unheeded(d, "managed service accounts are Windows'");
+	decode_unheeded(d, node, "managed service accounts are Windows'");
 }
 
 const struct shape shape_credential_spec = {credential_decode, encode_block, release_block,

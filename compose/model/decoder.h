@@ -14,6 +14,10 @@
 
 #define DECODER_DEPTH_MAX 24
 
+/* What stands in decoder.broken. */
+#define DECODER_BROKEN  ((void *)1) /* nothing of the object or attribute can be relied on */
+#define DECODER_PARTIAL ((void *)2) /* something of the object is missing */
+
 struct decoder {
 	struct report *report;
 	void (*warn)(void *data, const char *message);
@@ -26,7 +30,7 @@ struct decoder {
 		size_t index;
 	} path[DECODER_DEPTH_MAX];
 	unsigned int depth;
-	struct map *broken; /* paths of the objects in which something is wrong; may be NULL */
+	struct map *broken; /* "services.web", "services.web.ports": is wrong; may be NULL */
 	size_t ports;       /* so far, in the whole project: a range is short to write */
 };
 

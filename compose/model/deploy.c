@@ -28,7 +28,7 @@ static const struct schema generic_schema = {"generic resource", generic_attribu
 static void generic_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	decode_rows(d, node, slot);
-	decode_unheeded(d, "only Swarm counts such resources");
+	decode_unheeded(d, node, "only Swarm counts such resources");
 }
 
 static const struct shape shape_generic = {generic_decode,
@@ -176,7 +176,8 @@ static void placement_decode(struct decoder *d, const struct node *node, const s
 {
 	decode_object(d, node, &placement_schema, slot->field);
 	if (node->kind == NODE_MAPPING && node->count)
-		decode_unheeded(d, "there is one machine, only Swarm places containers on others");
+		decode_unheeded(d, node,
+				"there is one machine, only Swarm places containers on others");
 }
 
 static json_t *placement_encode(const struct slot *slot)
@@ -258,7 +259,7 @@ static void endpoint_mode_decode(struct decoder *d, const struct node *node,
 
 	if (decode_word(d, node, slot->field, modes, ARRAY_SIZE(modes)) &&
 	    !strcmp(node->text, "vip"))
-		decode_unheeded(d, "virtual addresses are Swarm's, names have all addresses");
+		decode_unheeded(d, node, "virtual addresses are Swarm's, names have all addresses");
 }
 
 static const struct shape shape_mode_word = {mode_decode, string_encode, string_release};

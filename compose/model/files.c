@@ -175,7 +175,7 @@ static const struct shape shape_content = {content_decode, content_encode, conte
 static void swarm_driver_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	if (decode_string(d, node, slot->field))
-		decode_unheeded(d, "only Swarm has drivers for it");
+		decode_unheeded(d, node, "only Swarm has drivers for it");
 }
 
 static const struct shape shape_swarm_driver = {swarm_driver_decode, content_encode,

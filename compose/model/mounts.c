@@ -148,11 +148,13 @@ static void type_decode(struct decoder *d, const struct node *node, const struct
 		if (!strcmp(text, type_names[i])) {
 			*(enum mount_type *)slot->field = (enum mount_type)i;
 			if (i == MOUNT_NPIPE)
-				decode_unheeded(d, "only Windows has named pipes of that kind; "
-						   "nothing is mounted");
+				decode_unheeded(d, node,
+						"only Windows has named pipes of that kind; "
+						"nothing is mounted");
 			if (i == MOUNT_CLUSTER)
-				decode_unheeded(d, "only Swarm has cluster volumes; nothing is "
-						   "mounted");
+				decode_unheeded(d, node,
+						"only Swarm has cluster volumes; nothing is "
+						"mounted");
 			return;
 		}
 	}

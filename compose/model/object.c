@@ -70,6 +70,29 @@ static json_t **rest_of(const struct schema *schema, void *object)
 	return (json_t **)(void *)((char *)object + schema->rest);
 }
 
+/* KIND.NAME.ATTRIBUTE; what is further down belongs to that. */
+#define ATTRIBUTE_DEPTH 3
+
+static void mark_broken(struct decoder *d, const char *attribute)
+{
+	char path[400];
+
+	decoder_push(d, attribute);
+	if (d->broken && d->depth == ATTRIBUTE_DEPTH)
+		map_set(d->broken, decoder_path(d, path, sizeof(path)), DECODER_BROKEN);
+	decoder_pop(d);
+}
+
+static bool is_broken(const struct node *node)
+{
+	if (node->broken)
+		return true;
+	node_foreach(child, node)
+		if (is_broken(child))
+			return true;
+	return false;
+}
+
 static void unknown_attribute(struct decoder *d, const struct node *child,
 			      const struct schema *schema)
 {
@@ -82,6 +105,8 @@ static void unknown_attribute(struct decoder *d, const struct node *child,
 	meant = d->report->kept < REPORT_MAX ? str_suggest(child->key, names, schema->count) : NULL;
 	decode_problem(d, &place, "additional properties '%s' not allowed%s%s%s", child->key,
 		       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+	if (meant)
+		mark_broken(d, meant);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -127,6 +152,7 @@ static void decode_child(struct decoder *d, const struct node *child, const stru
 			 void *object)
 {
 	const struct attribute *attribute = schema_attribute(schema, child->key);
+	size_t problems = d->report->count;
 	struct slot slot;
 
 	if (!attribute) {
@@ -143,6 +169,9 @@ static void decode_child(struct decoder *d, const struct node *child, const stru
 	else
 		attribute->shape->decode(d, child, &slot);
 	decoder_pop(d);
+	if (d->report->count && d->depth == ATTRIBUTE_DEPTH - 1 &&
+	    (d->report->count > problems || is_broken(child)))
+		mark_broken(d, child->key);
 }
 
 void decode_object(struct decoder *d, const struct node *node, const struct schema *schema,

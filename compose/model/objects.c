@@ -39,28 +39,17 @@ static bool is_key(const char *s)
 		       length;
 }
 
-static bool is_broken(const struct node *node)
-{
-	if (node->broken)
-		return true;
-	node_foreach(child, node)
-		if (is_broken(child))
-			return true;
-	return false;
-}
-
 static void decode_element(struct decoder *d, const struct node *node, const struct shape *shape,
 			   void *object)
 {
-	bool broken = d->broken && d->report->count && is_broken(node);
-	size_t problems = d->report->count;
 	char path[300];
 
 	decoder_push(d, node->key);
 	if (node->kind != NODE_NULL || !shape->nullable)
 		decode_object(d, node, shape->schema, object);
-	if (d->broken && (broken || d->report->count > problems))
-		map_set(d->broken, decoder_path(d, path, sizeof(path)), d->broken);
+	if (d->broken && node->kind != NODE_MAPPING &&
+	    !(node->kind == NODE_NULL && shape->nullable))
+		map_set(d->broken, decoder_path(d, path, sizeof(path)), DECODER_BROKEN);
 	decoder_pop(d);
 }
 

@@ -254,11 +254,13 @@ static json_t *mode_encode(const struct slot *slot)
 const struct shape shape_mode = {mode_decode, mode_encode, NULL};
 const struct shape shape_mode_number = {mode_decode, int_encode, NULL};
 
-void decode_unheeded(struct decoder *d, const char *why)
+void decode_unheeded(struct decoder *d, const struct node *node, const char *why)
 {
-	char path[200];
+	char path[200], where[160];
 
-	decode_warning(d, "%s has no effect here: %s", decoder_path(d, path, sizeof(path)), why);
+	position_text(&node->at, where, sizeof(where));
+	decode_warning(d, "%s%s%s has no effect here: %s", where, *where ? ": " : "",
+		       decoder_path(d, path, sizeof(path)), why);
 }
 
 #define WINDOWS "only Windows has it"
@@ -266,13 +268,13 @@ void decode_unheeded(struct decoder *d, const char *why)
 static void isolation_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	if (decode_string(d, node, slot->field) && strcmp(node->text, "default"))
-		decode_unheeded(d, WINDOWS);
+		decode_unheeded(d, node, WINDOWS);
 }
 
 static void cpu_count_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	count_decode(d, node, slot);
-	decode_unheeded(d, WINDOWS);
+	decode_unheeded(d, node, WINDOWS);
 }
 
 static void cpu_percent_decode(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -282,7 +284,7 @@ static void cpu_percent_decode(struct decoder *d, const struct node *node, const
 	number_decode(d, node, slot);
 	if (percent->value > 100)
 		decode_problem(d, node, "must be between 0 and 100");
-	decode_unheeded(d, WINDOWS);
+	decode_unheeded(d, node, WINDOWS);
 }
 
 const struct shape shape_isolation = {isolation_decode, string_encode, string_release};

@@ -66,8 +66,8 @@ void *rows_add(const struct slot *slot); /* a zeroed element */
 /* A string out of @words; else a problem, with what was probably meant. */
 bool decode_word(struct decoder *d, const struct node *node, char **ret, const char *const *words,
 		 size_t count);
-/* "PATH has no effect here: WHY" */
-void decode_unheeded(struct decoder *d, const char *why);
+/* "FILE:LINE:COLUMN: PATH has no effect here: WHY" */
+void decode_unheeded(struct decoder *d, const struct node *node, const char *why);
 /* A list of names as a mapping of nulls. */
 struct node *decode_names(struct decoder *d, const struct node *sequence);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_LOAD_CHECK_H
-#define COMPOSE_LOAD_CHECK_H
+#ifndef COMPOSE_LOAD_CHECK_CHECK_H
+#define COMPOSE_LOAD_CHECK_CHECK_H
 
 /* check.h - what only the whole project shows. */
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* service.c - what one attribute of a service says against another. */
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/path.h"
+
+#include "compose/load/check/parts.h"
+
+static bool is_broken(const struct loader *l, const struct service *service, const char *attribute)
+{
+	return check_is_broken(l, "services", service->name, attribute);
+}
+
+static void check_image(struct loader *l, const struct service *service)
+{
+	if (check_is_partial(l, service) || is_broken(l, service, "image") ||
+	    is_broken(l, service, "build") || is_broken(l, service, "provider"))
+		return;
+	if ((service->image && *service->image) || service->build.given || service->provider.given)
+		return;
+	loader_problem(l, check_at_service(l, service, NULL),
+		       "service \"%s\" has neither an image nor a build context specified",
+		       service->name);
+}
+
+static void check_platforms(struct loader *l, const struct service *service)
+{
+	const struct build *build = &service->build;
+
+	if (check_is_partial(l, service) || is_broken(l, service, "build") ||
+	    is_broken(l, service, "platform"))
+		return;
+	if (build->platforms && service->platform &&
+	    !strv_contains(build->platforms, service->platform))
+		loader_problem(l,
+			       loader_at(l, "services", service->name, "build", "platforms", NULL),
+			       "service.build.platforms MUST include service.platform \"%s\"",
+			       service->platform);
+}
+
+static void check_network_mode(struct loader *l, const struct service *service)
+{
+	if (service->network_mode && service->network_count)
+		loader_problem(l, check_at_service(l, service, "network_mode"),
+			       "service \"%s\" declares mutually exclusive `network_mode` and "
+			       "`networks`",
+			       service->name);
+}
+
+/* Two mounts of the same place: volumes are unique already, tmpfs stands beside them. */
+static void check_targets(struct loader *l, const struct service *service)
+{
+	struct map targets = {0};
+	size_t i = 0;
+
+	if (is_broken(l, service, "volumes") || is_broken(l, service, "tmpfs"))
+		return;
+	for (size_t n = 0; service->tmpfs && n < service->volume_count; n++)
+		map_set(&targets, service->volumes[n].target, (void *)(uintptr_t)(n + 1));
+	strv_foreach(tmpfs, service->tmpfs) {
+		_cleanup_free_ char *given = alloc_string_n(tmpfs, strcspn(tmpfs, ":"));
+		_cleanup_free_ char *target = path_clean(given);
+		size_t other = (size_t)(uintptr_t)map_get(&targets, target);
+
+		if (other)
+			loader_problem(l, check_at_service(l, service, "tmpfs"),
+				       "services.%s.tmpfs[%zu]: target %s already mounted as "
+				       "services.%s.volumes[%zu]",
+				       service->name, i, target, service->name, other - 1);
+		i++;
+	}
+	map_done(&targets, NULL);
+}
+
+static void check_scale(struct loader *l, const struct service *service)
+{
+	const struct deploy *deploy = &service->deploy;
+
+	if (is_broken(l, service, "scale") || is_broken(l, service, "deploy"))
+		return;
+	if (service->scale.set && deploy->replicas.set &&
+	    service->scale.value != deploy->replicas.value)
+		loader_problem(l, check_at_service(l, service, "scale"),
+			       "services.%s: can't set distinct values on 'scale' and "
+			       "'deploy.replicas'",
+			       service->name);
+	if (service->container_name && !is_broken(l, service, "container_name") &&
+	    service_replicas(service) > 1)
+		loader_problem(l, check_at_service(l, service, "container_name"),
+			       "services.%s: can't set container_name and scale as container name "
+			       "must be unique",
+			       service->name);
+}
+
+static void check_limits(struct loader *l, const struct service *service)
+{
+	const struct deploy_resources *limits = &service->deploy.limits;
+	const struct deploy_resources *reservations = &service->deploy.reservations;
+	const struct {
+		const char *name, *in_deploy;
+		bool distinct;
+	} rows[] = {
+		{"cpus", "limits.cpus",
+		 service->cpus.set && limits->cpus.set &&
+			 service->cpus.value != limits->cpus.value},
+		{"mem_limit", "limits.memory",
+		 service->mem_limit.set && limits->memory.set &&
+			 service->mem_limit.value != limits->memory.value},
+		{"mem_reservation", "reservations.memory",
+		 service->mem_reservation.set && reservations->memory.set &&
+			 service->mem_reservation.value != reservations->memory.value},
+		{"pids_limit", "limits.pids",
+		 service->pids_limit.set && limits->pids.set &&
+			 service->pids_limit.value != limits->pids.value},
+	};
+
+	array_foreach(row, rows)
+		if (row->distinct && !is_broken(l, service, row->name) &&
+		    !is_broken(l, service, "deploy"))
+			loader_problem(l, check_at_service(l, service, row->name),
+				       "services.%s: can't set distinct values on '%s' and "
+				       "'deploy.resources.%s'",
+				       service->name, row->name, row->in_deploy);
+}
+
+void check_container_names(struct loader *l)
+{
+	const struct project *p = l->project;
+	struct map names = {0};
+
+	for (size_t i = 0; i < p->service_count; i++) {
+		struct service *service = &p->services[i], *other;
+
+		if (!service->container_name || is_broken(l, service, "container_name"))
+			continue;
+		other = map_set(&names, service->container_name, service);
+		if (other)
+			loader_problem(l, check_at_service(l, service, "container_name"),
+				       "services.%s: container name \"%s\" is already in use by "
+				       "service %s",
+				       service->name, service->container_name, other->name);
+	}
+	map_done(&names, NULL);
+}
+
+void check_service(struct loader *l, const struct service *service)
+{
+	check_image(l, service);
+	check_platforms(l, service);
+	check_network_mode(l, service);
+	check_targets(l, service);
+	check_scale(l, service);
+	check_limits(l, service);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* unheeded.c - attributes that are right by themselves, and come to nothing beside another one. */
+#include "common/str.h"
+
+#include "compose/load/check/parts.h"
+
+static bool is_shared(const char *mode)
+{
+	return mode && (str_starts_with(mode, "service:") || str_starts_with(mode, "container:"));
+}
+
+static void unheeded(struct loader *l, const struct service *service, const char *attribute,
+		     const char *why)
+{
+	char where[160];
+
+	if (check_is_broken(l, "services", service->name, attribute))
+		return;
+	position_text(check_at_service(l, service, attribute), where, sizeof(where));
+	loader_warn(l, "%s%sservices.%s.%s has no effect here: %s", where, *where ? ": " : "",
+		    service->name, attribute, why);
+}
+
+/* A driver whose containers stand in another network than the host, with addresses of their own. */
+static bool publishes_nothing(const struct network *network)
+{
+	static const char *const drivers[] = {"macvlan", "ipvlan", "none", "host"};
+
+	if (!network || network->external)
+		return false;
+	array_foreach(driver, drivers)
+		if (str_equal(network->driver, *driver))
+			return true;
+	return false;
+}
+
+static bool is_beyond_the_host(const struct project *project, const struct service *service)
+{
+	for (size_t i = 0; i < service->network_count; i++)
+		if (!publishes_nothing(project_network(project, service->networks[i].name)))
+			return false;
+	return service->network_count > 0;
+}
+
+static void check_ports(struct loader *l, const struct service *service)
+{
+	const char *mode = service->network_mode;
+
+	if (!service->port_count)
+		return;
+	if (str_equal(mode, "host"))
+		unheeded(l, service, "ports",
+			 "with `network_mode: host` what the service listens on is the host's");
+	else if (str_equal(mode, "none"))
+		unheeded(l, service, "ports", "with `network_mode: none` nothing can reach it");
+	else if (is_shared(mode))
+		unheeded(l, service, "ports",
+			 "the network is another container's: publish them there");
+	else if (is_beyond_the_host(l->project, service))
+		unheeded(l, service, "ports",
+			 "its networks (macvlan, ipvlan) give it addresses of its own, which are "
+			 "reached without the host");
+}
+
+void check_unheeded(struct loader *l, const struct service *service)
+{
+	bool foreign_ipc = str_equal(service->ipc, "host") || is_shared(service->ipc);
+
+	check_ports(l, service);
+	if (service->hostname && str_equal(service->uts, "host"))
+		unheeded(l, service, "hostname", "with `uts: host` the name is the host's");
+	if (service->domainname && str_equal(service->uts, "host"))
+		unheeded(l, service, "domainname", "with `uts: host` the name is the host's");
+	if (service->shm_size.set && foreign_ipc)
+		unheeded(l, service, "shm_size", "/dev/shm comes with `ipc`, and so does its size");
+	if (service->mac_address &&
+	    (str_equal(service->network_mode, "host") || str_equal(service->network_mode, "none") ||
+	     is_shared(service->network_mode)))
+		unheeded(l, service, "mac_address", "the service has no interface of its own");
+}
