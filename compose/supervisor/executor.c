@@ -16,6 +16,7 @@
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/operations.h"
 #include "compose/supervisor/options.h"
@@ -570,6 +571,7 @@ static void finish(struct executor *executor, struct converge *converge)
 	if (!executor->first)
 		ports_unreserve(supervisor->ports);
 	ports_flush(supervisor->ports);
+	names_flush(supervisor);
 	if (changed)
 		supervisor->removed = false;
 	if (converge->revive)

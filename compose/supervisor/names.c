@@ -13,6 +13,9 @@
 #include "common/log.h"
 #include "common/str.h"
 
+#include "netmgr/dns/roster.h"
+
+#include "compose/control/requests.h"
 #include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -314,10 +317,21 @@ void names_remove_files(struct instance *instance)
 
 static struct dns_server *dns_of(struct supervisor *supervisor, struct error *err)
 {
-	if (!supervisor->dns)
-		(void)dns_server_new(supervisor->event, &(struct dns_options){0}, &supervisor->dns,
-				     err);
+	_cleanup_free_ char *path = NULL;
+
+	if (supervisor->dns ||
+	    dns_server_new(supervisor->event, &(struct dns_options){0}, &supervisor->dns, err) < 0)
+		return supervisor->dns;
+	path = str_printf("%s/names", paths_runtime());
+	supervisor->roster =
+		roster_new(supervisor->event, path, supervisor->project, supervisor->dns);
 	return supervisor->dns;
+}
+
+/* As Docker has it: on the default bridge nobody has a name. */
+static bool has_names(const struct instance *instance)
+{
+	return instance->attachment && !str_equal(instance->service->network_mode, "bridge");
 }
 
 int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error *err)
@@ -339,7 +353,8 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 	options.no_forward = count > 0;
 	for (size_t i = 0; i < count; i++) {
 		options.no_forward &= endpoints[i].internal;
-		networks[i] = endpoints[i].network;
+		if (has_names(instance))
+			networks[i] = endpoints[i].network;
 		if (!options.gateway4.s_addr && !endpoints[i].internal)
 			options.gateway4 = endpoints[i].gateway4;
 	}
@@ -365,23 +380,39 @@ static const struct service_network *network_row(const struct instance *instance
 	return NULL;
 }
 
+/* What it is called on one of its networks; new, the names themselves are borrowed. */
+static const char **names_on(const struct instance *instance, const char *network, char *short_id)
+{
+	const struct service_network *row = network_row(instance, network);
+	size_t aliases = row ? strv_length(row->aliases) : 0, n = 0;
+	const char **names = new_array(const char *, aliases + 4);
+
+	names[n++] = instance->name;
+	if (!instance->oneoff || instance->use_aliases) {
+		names[n++] = instance->service_name;
+		for (size_t k = 0; k < aliases; k++)
+			names[n++] = row->aliases[k];
+	}
+	memcpy(short_id, instance->id, 12);
+	names[n++] = short_id;
+	return names;
+}
+
 void names_announce(struct instance *instance)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct endpoint *endpoints;
 	struct error err = ERROR_INIT;
-	char short_id[13] = "";
 	size_t count = 0;
 
 	/* Others may ask for it, though it has no listener itself. */
-	if (!instance->attachment || !dns_of(supervisor, &err))
+	if (!has_names(instance) || !dns_of(supervisor, &err))
 		return;
-	memcpy(short_id, instance->id, 12);
 	endpoints = attachment_endpoints(instance->attachment, &count);
 	for (size_t i = 0; i < count; i++) {
-		const struct service_network *row = network_row(instance, endpoints[i].network);
-		size_t aliases = row ? strv_length(row->aliases) : 0, n = 0;
-		_cleanup_free_ const char **names = new_array(const char *, aliases + 4);
+		char short_id[13] = "";
+		_cleanup_free_ const char **names =
+			names_on(instance, endpoints[i].network, short_id);
 		struct dns_names entry = {
 			.network = endpoints[i].network,
 			.container_id = instance->id,
@@ -392,21 +423,36 @@ void names_announce(struct instance *instance)
 			.has_ipv6 = endpoints[i].has_ipv6,
 		};
 
-		names[n++] = instance->name;
-		if (!instance->oneoff || instance->use_aliases) {
-			names[n++] = instance->service_name;
-			for (size_t k = 0; k < aliases; k++)
-				names[n++] = row->aliases[k];
-		}
-		names[n++] = short_id;
 		dns_server_add(supervisor->dns, &entry);
+		if (roster_add(supervisor->roster, &entry, instance->pid, instance->start_ticks,
+			       &err) < 0)
+			log_warning("%s: other projects do not find it by name: %s", instance->name,
+				    err.message);
 	}
 }
 
 void names_withdraw(struct instance *instance)
 {
-	if (instance->supervisor->dns)
-		dns_server_remove(instance->supervisor->dns, instance->id);
+	struct supervisor *supervisor = instance->supervisor;
+
+	if (supervisor->dns) {
+		dns_server_remove(supervisor->dns, NULL, instance->id);
+		roster_remove(supervisor->roster, NULL, instance->id);
+	}
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;
+}
+
+void names_flush(struct supervisor *supervisor)
+{
+	if (supervisor->roster)
+		roster_flush(supervisor->roster);
+}
+
+void names_settle(struct supervisor *supervisor)
+{
+	struct error err = ERROR_INIT;
+
+	if (dns_of(supervisor, &err))
+		roster_settle(supervisor->roster);
 }

@@ -18,6 +18,10 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 /* Others find it from now on, or no longer. */
 void names_announce(struct instance *instance);
 void names_withdraw(struct instance *instance);
+/* Other projects on its networks know what was announced and withdrawn when this returns. */
+void names_flush(struct supervisor *supervisor);
+/* All that runs was found again and announced. */
+void names_settle(struct supervisor *supervisor);
 
 /* An address on the host that this container reaches: for `host-gateway`. */
 void names_host_gateway(const struct instance *instance, char *buffer, size_t size);

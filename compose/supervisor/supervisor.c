@@ -29,6 +29,7 @@
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/main.h"
+#include "compose/supervisor/names.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
@@ -237,6 +238,7 @@ static int recover(struct supervisor *supervisor, struct early_exits *exits, str
 	exec_sessions_settle(supervisor->execs);
 	oneoffs_settle(supervisor->oneoffs);
 	ports_settle(supervisor->ports);
+	names_settle(supervisor);
 	return 0;
 }
 

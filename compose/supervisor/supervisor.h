@@ -23,6 +23,7 @@
 
 #include "compose/model/project.h"
 
+struct roster;
 struct instance;
 struct process_exit;
 
@@ -55,6 +56,7 @@ struct supervisor {
 	struct volume_store *volumes;
 	struct network_store *networks;
 	struct dns_server *dns; /* made with the first listener */
+	struct roster *roster;  /* and this: names of other projects' containers */
 
 	struct model *current;     /* what the project is now; NULL: nothing was ever accepted */
 	struct map models;         /* hash: struct model */

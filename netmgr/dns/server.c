@@ -94,9 +94,9 @@ void dns_server_add(struct dns_server *server, const struct dns_names *names)
 	zone_add(server->zone, names);
 }
 
-void dns_server_remove(struct dns_server *server, const char *container_id)
+void dns_server_remove(struct dns_server *server, const char *network, const char *container_id)
 {
-	zone_remove(server->zone, container_id);
+	zone_remove(server->zone, network, container_id);
 }
 
 static void send_reply(struct dns_listener *listener, const struct dns_client *client,

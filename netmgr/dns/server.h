@@ -37,12 +37,13 @@ struct dns_names {
 	struct in_addr ipv4;
 	struct in6_addr ipv6;
 	bool has_ipv4, has_ipv6;
+	bool foreign; /* another process has this container: see roster.h */
 };
 
 /* Adds, or replaces by (network, container). */
 void dns_server_add(struct dns_server *server, const struct dns_names *names);
-/* Forgets a container on all networks: when it stops. */
-void dns_server_remove(struct dns_server *server, const char *container_id);
+/* Forgets a container on a network, or (NULL) on all of them: when it stops. */
+void dns_server_remove(struct dns_server *server, const char *network, const char *container_id);
 
 struct dns_listener_options {
 	const char *container_id;

@@ -14,6 +14,7 @@ struct zone_host {
 	char *network, *container_id;
 	char **names;
 	struct zone_address address;
+	bool foreign;
 };
 
 /* The hosts that share a name on a network, in the order in which they came. */
@@ -153,6 +154,7 @@ void zone_add(struct zone *zone, const struct dns_names *names)
 	host->network = alloc_string(names->network);
 	host->container_id = alloc_string(names->container_id);
 	host->names = strv_dup((char *const *)names->names);
+	host->foreign = names->foreign;
 	host->address =
 		(struct zone_address){names->ipv4, names->ipv6, names->has_ipv4, names->has_ipv6};
 	map_set(&zone->hosts, key, host);
@@ -161,7 +163,7 @@ void zone_add(struct zone *zone, const struct dns_names *names)
 	link_addresses(zone, host, true);
 }
 
-void zone_remove(struct zone *zone, const char *container_id)
+void zone_remove(struct zone *zone, const char *network, const char *container_id)
 {
 	struct zone_host **found = NULL;
 	size_t count = 0;
@@ -169,7 +171,8 @@ void zone_remove(struct zone *zone, const char *container_id)
 	map_foreach(entry, &zone->hosts) {
 		struct zone_host *host = entry->value;
 
-		if (str_equal(host->container_id, container_id))
+		if (str_equal(host->container_id, container_id) &&
+		    (!network || str_equal(host->network, network)))
 			*array_add(found, count) = host;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -188,38 +191,48 @@ static size_t answer(struct zone_name *name, struct zone_address ret[ZONE_ANSWER
 	return count;
 }
 
-static size_t find_on(struct zone *zone, const char *network, const char *name,
+static bool has_own(const struct zone_name *name)
+{
+	for (size_t i = 0; i < name->count; i++)
+		if (!name->hosts[i]->foreign)
+			return true;
+	return false;
+}
+
+static size_t find_on(struct zone *zone, const char *network, const char *name, bool own,
 		      struct zone_address ret[ZONE_ANSWERS_MAX])
 {
 	_cleanup_free_ char *key = key_of(network, name);
 	struct zone_name *found = map_get(&zone->names, key);
 
-	return found ? answer(found, ret) : 0;
+	return found && (!own || has_own(found)) ? answer(found, ret) : 0;
+}
+
+/* "NAME.NETWORK" */
+static size_t find_qualified(struct zone *zone, const char *network, const char *name,
+			     struct zone_address ret[ZONE_ANSWERS_MAX])
+{
+	size_t length = strlen(name), tail = strlen(network);
+	_cleanup_free_ char *front = NULL;
+
+	if (length < tail + 2 || name[length - tail - 1] != '.' ||
+	    strcasecmp(name + length - tail, network) != 0)
+		return 0;
+	front = alloc_string_n(name, length - tail - 1);
+	return find_on(zone, network, front, false, ret);
 }
 
 size_t zone_find(struct zone *zone, const char *const *networks, const char *name,
 		 struct zone_address ret[ZONE_ANSWERS_MAX])
 {
-	size_t count;
+	size_t count = 0;
 
-	for (const char *const *network = networks; *network; network++) {
-		count = find_on(zone, *network, name, ret);
-		if (count)
-			return count;
-	}
-	for (const char *const *network = networks; *network; network++) {
-		_cleanup_free_ char *front = NULL;
-		size_t length = strlen(name), tail = strlen(*network);
-
-		if (length < tail + 2 || name[length - tail - 1] != '.' ||
-		    strcasecmp(name + length - tail, *network) != 0)
-			continue;
-		front = alloc_string_n(name, length - tail - 1);
-		count = find_on(zone, *network, front, ret);
-		if (count)
-			return count;
-	}
-	return 0;
+	for (int own = 1; own >= 0; own--)
+		for (size_t i = 0; !count && networks[i]; i++)
+			count = find_on(zone, networks[i], name, own, ret);
+	for (size_t i = 0; !count && networks[i]; i++)
+		count = find_qualified(zone, networks[i], name, ret);
+	return count;
 }
 
 char *zone_find_reverse(const struct zone *zone, const char *const *networks, int family,

@@ -16,7 +16,8 @@ struct zone;
 struct zone *zone_new(void);
 void zone_free(struct zone *zone);
 void zone_add(struct zone *zone, const struct dns_names *names); /* replaces (network, container) */
-void zone_remove(struct zone *zone, const char *container_id);
+/* @network NULL: from all of them. */
+void zone_remove(struct zone *zone, const char *network, const char *container_id);
 
 struct zone_address {
 	struct in_addr ipv4;
@@ -27,7 +28,8 @@ struct zone_address {
 #define ZONE_ANSWERS_MAX 256
 
 /*
- * Addresses of lower-case @name on the first of @networks that knows it; "NAME.NETWORK" works, too.
+ * Addresses of lower-case @name on the first of @networks on which one of ours has it, else on the
+ * first on which somebody has: there all that do, whoever's they are. "NAME.NETWORK" works, too.
  * How many (0: nobody has this name), at most ZONE_ANSWERS_MAX.
  */
 size_t zone_find(struct zone *zone, const char *const *networks, const char *name,

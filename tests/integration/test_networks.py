@@ -269,10 +269,11 @@ while True:
 """)
     berth.popen_command(["python3", f"{berth.base}/dns.py"])
     berth.ignore_leftover("mount: /etc/resolv.conf")
-    project = up(berth, {"a": SLEEP})
-    found = berth.wait_until(lambda: project.exec(
-        "a", "nslookup", "-type=a", "www.example.org", check=False).stdout, 5)
-    assert "10.99.0.1" in found
+    project = up(berth, {"a": SLEEP, "b": {**SLEEP, "network_mode": "bridge"}})
+    for service in ("a", "b"):
+        found = berth.wait_until(lambda: project.exec(
+            service, "nslookup", "-type=a", "www.example.org", check=False).stdout, 5)
+        assert "10.99.0.1" in found
 
 
 def test_nothing_is_left_after_kill_of_everything(berth):

@@ -177,15 +177,14 @@ static int prepare_attachment(struct translation *translation, struct error *err
 	if (r < 0)
 		return r;
 	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
-	r = attachment_prepare(instance->supervisor->networks, endpoints, count, !bridge, &fresh,
-			       err);
+	r = attachment_prepare(instance->supervisor->networks, endpoints, count, true, &fresh, err);
 	/* Its last user left between the two. */
 	if (r == -ENOENT && bridge) {
 		error_clear(err);
 		r = ensure_default_bridge(instance->supervisor, err);
 		if (r == 0)
 			r = attachment_prepare(instance->supervisor->networks, endpoints, count,
-					       false, &fresh, err);
+					       true, &fresh, err);
 	}
 	if (r < 0)
 		return r;

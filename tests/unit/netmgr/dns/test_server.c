@@ -307,7 +307,7 @@ Test(dns_server, own_names)
 	expect(&world, "host.docker.internal", DNS_A, "0 10.0.0.1");
 	expect(&world, "gateway.docker.internal", DNS_AAAA, "0");
 	cr_expect_eq(world.asked[0] + world.asked[1], 0);
-	dns_server_remove(world.server, "c1");
+	dns_server_remove(world.server, NULL, "c1");
 	expect(&world, "web", DNS_A, "0 192.0.2.1");
 	close_world(&world);
 }

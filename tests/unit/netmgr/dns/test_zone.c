@@ -88,8 +88,8 @@ Test(dns_zone, stopped_containers_are_forgotten_and_replaced_ones_known)
 	struct zone *zone = make_zone();
 	_cleanup_free_ char *gone = NULL, *left = NULL, *moved = NULL, *old = NULL;
 
-	zone_remove(zone, "c1");
-	zone_remove(zone, "nobody");
+	zone_remove(zone, NULL, "c1");
+	zone_remove(zone, NULL, "nobody");
 	left = find(zone, front, "web");
 	cr_expect_str_eq(left, " 10.0.0.3");
 	gone = find(zone, front, "www");
@@ -116,5 +116,40 @@ Test(dns_zone, addresses_have_names)
 	cr_expect_str_eq(six, "app-db-1.app_back");
 	hidden = zone_find_reverse(zone, front, AF_INET6, &address);
 	cr_expect_null(hidden);
+	zone_free(zone);
+}
+
+static void add_foreign(struct zone *zone, const char *network, const char *id, const char *name,
+			const char *ipv4)
+{
+	struct dns_names entry = {.network = network,
+				  .container_id = id,
+				  .names = (const char *[]){name, NULL},
+				  .has_ipv4 = true,
+				  .foreign = true};
+
+	inet_pton(AF_INET, ipv4, &entry.ipv4);
+	zone_add(zone, &entry);
+}
+
+/* On one network all have the same right to a name; of several, one with ours goes first. */
+Test(dns_zone, own_names_before_those_of_others)
+{
+	struct zone *zone = make_zone();
+	_cleanup_free_ char *together = NULL, *own = NULL, *other = NULL, *left = NULL;
+
+	add_foreign(zone, "app_default", "f1", "web", "10.0.0.8");
+	add_foreign(zone, "app_default", "f2", "db", "10.0.0.9");
+	add_foreign(zone, "app_default", "f3", "there", "10.0.0.10");
+	add_foreign(zone, "app_back", "f3", "there", "10.1.0.10");
+	together = find(zone, front, "web");
+	cr_expect_str_eq(together, " 10.0.0.2 10.0.0.3 10.0.0.8");
+	own = find(zone, both, "db");
+	cr_expect_str_eq(own, " fd00::4");
+	other = find(zone, front, "db");
+	cr_expect_str_eq(other, " 10.0.0.9");
+	zone_remove(zone, "app_default", "f3");
+	left = find(zone, both, "there");
+	cr_expect_str_eq(left, " 10.1.0.10");
 	zone_free(zone);
 }
