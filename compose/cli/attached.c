@@ -24,7 +24,7 @@ DEFINE_CLEANUP(struct progress *, progress_free);
 
 struct attached {
 	struct project_args *args;
-	const struct converge *converge;
+	struct converge *converge;
 	const struct attached_options *options;
 	struct log_session *session;
 	struct progress *progress;
@@ -77,7 +77,12 @@ static int open_session(struct attached *attached, struct error *err)
 	attached->opened = true;
 	if (log_session_open(attached->session, err) < 0)
 		return -err->code;
-	progress_freeze(attached->progress);
+	if (attached->converge->beside) {
+		pull_beside_be_brief(attached->converge->beside);
+		progress_by_lines(attached->progress);
+	} else {
+		progress_freeze(attached->progress);
+	}
 	print_attaching(attached->session);
 	print_menu(attached);
 	return 0;
@@ -105,6 +110,7 @@ static int start_goal(struct attached *attached, enum plan_goal goal, struct err
 	json_put_bool(arguments, "interrupt", true);
 	client_free(attached->work);
 	attached->work = NULL;
+	pull_beside_free(TAKE_PTR(attached->converge->beside));
 	progress_free(attached->progress);
 	attached->progress = progress_new(attached->args, goal == PLAN_KILL ? "kill" : "stop");
 	/* Logs go on between: a picture that is redrawn would tear them. */
@@ -249,7 +255,10 @@ static int step(struct attached *attached, struct error *err)
 	polls[n + 1] = (struct pollfd){attached->work ? client_fd(attached->work) : -1, POLLIN};
 	polls[n + 2] = (struct pollfd){attached->keys, POLLIN};
 	watch_session_polls(attached->watch, &polls[n + 3]);
-	poll(polls, n + 3 + WATCH_SESSION_POLLS, timeout_of(attached));
+	if (attached->work)
+		pull_beside_tell(attached->converge->beside, attached->work);
+	pull_beside_poll(attached->converge->beside, polls, n + 3 + WATCH_SESSION_POLLS,
+			 timeout_of(attached));
 	progress_tick(attached->progress);
 	if (polls[n + 2].revents)
 		take_key(attached);
@@ -261,6 +270,8 @@ static int step(struct attached *attached, struct error *err)
 		if (r < 0)
 			return r;
 		attached->up = attached->up || r == 0;
+		if (r == 0)
+			pull_beside_free(TAKE_PTR(attached->converge->beside));
 	}
 	event = polls[0].revents != 0;
 	if (event && !attached->opened && open_session(attached, err) < 0)
@@ -287,6 +298,8 @@ static int start(struct attached *attached, struct error *err)
 		converge_arguments(converge->project, &converge->options, false);
 	int r;
 
+	if (converge->beside)
+		json_object_set_new(arguments, "coming", pull_beside_coming(converge->beside));
 	/* The supervisor is there once it took the first request; then its events can be had. */
 	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
 			   &attached->work, err);
@@ -301,7 +314,8 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 		.converge = converge,
 		.options = options,
 		.session = session,
-		.progress = progress_new(args, converge->verb),
+		.progress = converge->beside ? pull_beside_progress(converge->beside)
+					     : progress_new(args, converge->verb),
 		.signals = watch_signals(),
 		.keys = options->menu ? STDIN_FILENO : -1,
 		.watch_wanted = options->watch,
@@ -323,6 +337,7 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 	end_watching(&attached);
 	terminal_restore();
 	log_session_drain(session);
+	pull_beside_free(TAKE_PTR(converge->beside));
 	progress_free(attached.progress);
 	client_free(attached.work);
 	close(attached.signals);

@@ -255,6 +255,15 @@ int client_next(struct client *client, json_t **ret, int fds[FD_PASS_MAX], size_
 	return 0;
 }
 
+void client_tell(struct client *client, const json_t *message)
+{
+	struct error ignored = ERROR_INIT;
+
+	/* client_next() meets the broken connection, too. */
+	if (client->stream && !client->finished)
+		(void)message_send(client->stream, message, NULL, 0, &ignored);
+}
+
 void client_stay(struct client *client)
 {
 	client->stay = true;

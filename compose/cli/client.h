@@ -45,6 +45,11 @@ int client_fd(const struct client *client);
  */
 int client_next(struct client *client, json_t **ret, int fds[FD_PASS_MAX], size_t *ret_fd_count,
 		struct error *err);
+/*
+ * Says something more on the same connection, as the request allows. Lost with a connection that
+ * breaks: to be told again when client_reconnects() has changed.
+ */
+void client_tell(struct client *client, const json_t *message);
 /* A connection that breaks from now on is -EPIPE: the caller knows a better way to go on. */
 void client_stay(struct client *client);
 /* Exit code that goes with the last error; 1 unless the supervisor said otherwise. */

@@ -156,7 +156,7 @@ static int prepare(struct project_args *args, char *const *argv, struct making *
 		return output_fail(args, &err), EXIT_NOT_RUN;
 	if (!args->dry_run && client_check_privileges(making->project->name, &err) < 0)
 		return output_fail(args, &err), EXIT_NOT_RUN;
-	if (up_options_images(args, making->project, NULL, true) != 0)
+	if (up_options_images(args, making->project, NULL, true, NULL) != 0)
 		return EXIT_NOT_RUN;
 	if (make_volumes(making, args->dry_run, &err) < 0)
 		return output_fail(args, &err), EXIT_NOT_RUN;

@@ -13,6 +13,7 @@
 
 #include "compose/cli/dry_run.h"
 #include "compose/cli/output.h"
+#include "compose/cli/pull_run.h"
 #include "compose/control/requests.h"
 
 #define PARTING_MSEC 5000
@@ -149,52 +150,84 @@ static void see_off(const int *fds, size_t count)
 	}
 }
 
-static int follow(struct client *client, struct progress *progress, int64_t wait_timeout_usec,
-		  struct error *err)
+/* 1: go on; 0: it is through; negative: it failed. */
+static int take_event(struct client *client, struct progress *progress, struct error *err)
 {
-	int64_t deadline = wait_timeout_usec ? units_monotonic_usec() + wait_timeout_usec : 0;
+	_cleanup_json_ json_t *event = NULL;
+	int fds[FD_PASS_MAX];
+	size_t count = 0;
+	int r = client_next(client, &event, fds, &count, err);
 
-	for (;;) {
-		_cleanup_json_ json_t *event = NULL;
-		struct pollfd poll_fd = {client_fd(client), POLLIN};
-		int fds[FD_PASS_MAX];
-		size_t count = 0;
-		int r = poll(&poll_fd, 1, time_left(progress, deadline));
-		char limit[32];
-
-		progress_tick(progress);
-		if (r <= 0 && deadline && units_monotonic_usec() > deadline)
-			return error_set(
-				err, ETIMEDOUT, "application not healthy after %s",
-				units_format_duration(wait_timeout_usec, limit, sizeof(limit)));
-		if (r <= 0)
-			continue;
-		r = client_next(client, &event, fds, &count, err);
-		see_off(fds, count);
-		if (r <= 0)
-			return r;
+	see_off(fds, count);
+	if (r > 0)
 		converge_show(progress, event);
-	}
+	return r;
 }
 
-static int request(struct project_args *args, const struct converge *converge)
+/* @signals: to be interrupted by, or negative. */
+static int follow(struct client *client, struct progress *progress, struct converge *converge,
+		  int signals, struct error *err)
+{
+	int64_t limit_usec = converge->wait_timeout_usec;
+	int64_t deadline = limit_usec ? units_monotonic_usec() + limit_usec : 0;
+	int r = 1;
+
+	while (r > 0) {
+		struct pollfd fds[] = {{client_fd(client), POLLIN}, {signals, POLLIN}};
+		char limit[32];
+
+		pull_beside_tell(converge->beside, client);
+		pull_beside_poll(converge->beside, fds, ARRAY_SIZE(fds),
+				 time_left(progress, deadline));
+		progress_tick(progress);
+		if (fds[1].revents)
+			return error_set(err, EINTR, "interrupted");
+		if (fds[0].revents)
+			r = take_event(client, progress, err);
+		else if (deadline && units_monotonic_usec() > deadline)
+			return error_set(err, ETIMEDOUT, "application not healthy after %s",
+					 units_format_duration(limit_usec, limit, sizeof(limit)));
+	}
+	return r;
+}
+
+static int ask(struct project_args *args, struct converge *converge, struct progress *progress,
+	       struct client **ret_client, struct error *err)
+{
+	_cleanup_json_ json_t *arguments =
+		converge_arguments(converge->project, &converge->options, args->dry_run);
+	_cleanup_close_ int signals = -EBADF;
+	int r;
+
+	if (converge->beside) {
+		json_object_set_new(arguments, "coming", pull_beside_coming(converge->beside));
+		/* A pull that is interrupted clears up. */
+		signals = pull_run_signals(err);
+		if (signals < 0)
+			return signals;
+	} else {
+		converge_exit_on_signals();
+	}
+	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
+			   ret_client, err);
+	return r < 0 ? r : follow(*ret_client, progress, converge, signals, err);
+}
+
+static int request(struct project_args *args, struct converge *converge)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_(cleanup_progress_free) struct progress *progress =
-		progress_new(args, converge->verb);
-	_cleanup_json_ json_t *arguments =
-		converge_arguments(converge->project, &converge->options, args->dry_run);
+		converge->beside ? pull_beside_progress(converge->beside)
+				 : progress_new(args, converge->verb);
 	struct error err = ERROR_INIT;
-	int r;
+	int r = ask(args, converge, progress, &client, &err);
 
-	converge_exit_on_signals();
-	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
-			   &client, &err);
-	if (r >= 0)
-		r = follow(client, progress, converge->wait_timeout_usec, &err);
+	pull_beside_free(TAKE_PTR(converge->beside));
 	if (r >= 0)
 		return 0;
 	progress_freeze(progress);
+	if (err.code == EINTR)
+		return PULL_INTERRUPTED;
 	output_fail(args, &err);
 	return client ? client_exit_code(client) : 1;
 }

@@ -13,12 +13,13 @@
 #include "compose/cli/client.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/pull_beside.h"
 #include "compose/plan/plan.h"
 
 /* The OPTIONS of compose/control/requests.h; new reference. */
 json_t *converge_options(const struct plan_options *options);
 
-/* The arguments of the request; @project may be NULL. New reference. */
+/* The arguments of the request, without `coming`; @project may be NULL. New reference. */
 json_t *converge_arguments(const struct project *project, const struct plan_options *options,
 			   bool dry_run);
 
@@ -29,8 +30,10 @@ struct converge {
 	const char *name;
 	const struct project *project; /* may be NULL, with options.by_label */
 	struct plan_options options;
-	const char *verb;          /* heading of the progress */
-	int64_t wait_timeout_usec; /* --wait-timeout; 0: no limit */
+	const char *verb;           /* heading of the progress */
+	int64_t wait_timeout_usec;  /* --wait-timeout; 0: no limit */
+	bool may_pull_beside;       /* missing images may still come while others start ... */
+	struct pull_beside *beside; /* ... and these do; taken; NULL: none */
 	/* Out: nobody knows the project, so nobody was asked; never with PLAN_UP. */
 	bool nothing;
 };

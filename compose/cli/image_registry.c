@@ -29,8 +29,11 @@ static const struct option push_options[] = {
 
 static int pull(struct project_args *args, int argc, char **argv)
 {
-	struct service service = {.platform = (char *)pull_platform, .image = argv[0]};
-	struct pull_item item = {.service = &service, .image = argv[0], .policy = PULL_ALWAYS};
+	struct service service = {.image = argv[0]};
+	struct pull_item item = {.service = &service,
+				 .image = argv[0],
+				 .platform = pull_platform,
+				 .policy = PULL_ALWAYS};
 	struct pull_services set = {.items = &item, .count = 1};
 	_cleanup_free_ char *normalized = NULL;
 	struct error err = ERROR_INIT;

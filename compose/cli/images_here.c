@@ -41,11 +41,25 @@ void images_here_select(const struct project *project, char *const *services, bo
 }
 
 struct check {
+	const struct project_args *args;
 	struct image_store *store;
+	const struct pull_beside *beside;
 	struct map seen; /* a hundred services of one image are one look-up */
 	struct strbuf report;
-	int missing;
+	int missing, buildable;
 };
+
+static void report(struct check *check, const struct service *service, const char *name)
+{
+	bool mounted = !str_equal(service->image, name);
+	char at[128];
+
+	project_args_image_at(check->args, service->name, mounted, at, sizeof(at));
+	strbuf_addf(&check->report, "%s%sservice %s: image %s is not here\n", at, at[0] ? ": " : "",
+		    service->name, name);
+	check->missing++;
+	check->buildable += service->build.given && !mounted;
+}
 
 static int check_image(struct check *check, const struct service *service, const char *name,
 		       struct error *err)
@@ -53,19 +67,15 @@ static int check_image(struct check *check, const struct service *service, const
 	struct image *image = NULL;
 	int r;
 
-	if (!name || map_get(&check->seen, name))
+	if (!name || map_get(&check->seen, name) || pull_beside_has(check->beside, name))
 		return 0;
 	r = image_find(check->store, name, &image, err);
 	image_free(image);
-	if (r >= 0) {
-		map_set(&check->seen, name, (void *)service);
-		return 0;
-	}
+	map_set(&check->seen, name, (void *)service);
 	if (r != -ENOENT)
 		return r;
 	error_clear(err);
-	strbuf_addf(&check->report, "service %s: image %s is not here\n", service->name, name);
-	check->missing++;
+	report(check, service, name);
 	return 0;
 }
 
@@ -85,17 +95,19 @@ static int take_report(struct check *check, char **ret_report, struct error *err
 	struct strbuf *report = &check->report;
 
 	report->data[--report->length] = 0;
-	strbuf_addf(report, "%sload %s with \"berth image load\" or \"berth image import\"\n",
-		    check->missing > 1 ? "\n" : "; ", check->missing > 1 ? "them" : "it");
+	strbuf_addf(report, "%sget %s with \"berth pull\"%s or \"berth image load\"\n",
+		    check->missing > 1 ? "\n" : "; ", check->missing > 1 ? "them" : "it",
+		    check->buildable ? ", \"berth build\"" : "");
 	*ret_report = strbuf_take(report);
 	return error_set(err, ENOENT, "images are missing");
 }
 
-int images_here_check(const struct project *project, char *const *services, bool no_deps,
+int images_here_check(const struct project_args *args, const struct project *project,
+		      char *const *services, bool no_deps, const struct pull_beside *beside,
 		      char **ret_report, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	struct check check = {0};
+	struct check check = {.args = args, .beside = beside};
 	struct map selected = {0};
 	int r;
 

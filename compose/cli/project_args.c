@@ -11,6 +11,7 @@
 #include "common/str.h"
 
 #include "compose/cli/output.h"
+#include "compose/load/explain.h"
 #include "compose/model/pre_start.h"
 
 struct project_args project_args = {.progress = NULL, .parallel = -1};
@@ -167,6 +168,19 @@ void project_args_load_options(const struct project_args *args, struct load_opti
 		.all_resources = args->all_resources,
 		.warn = warn,
 	};
+}
+
+void project_args_image_at(const struct project_args *args, const char *service, bool mounted,
+			   char *ret, size_t size)
+{
+	static char *every_profile[] = {(char *)"*", NULL};
+	char *path[] = {(char *)"services", (char *)service,
+			(char *)(mounted ? "volumes" : "image"), NULL};
+	struct load_options options;
+
+	project_args_load_options(args, &options);
+	options.profiles = every_profile;
+	load_where(&options, path, ret, size);
 }
 
 static int load(struct project_args *args, const struct load_options *options, struct project **ret,

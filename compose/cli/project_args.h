@@ -36,6 +36,13 @@ int project_args_finish(struct project_args *args, struct error *err);
 void project_args_load_options(const struct project_args *args, struct load_options *ret);
 
 /*
+ * Where the files say which image service @service has (@mounted: has among its volumes):
+ * "compose.yaml:7:9", or "". For messages of a failure.
+ */
+void project_args_image_at(const struct project_args *args, const char *service, bool mounted,
+			   char *ret, size_t size);
+
+/*
  * The whole project, for commands that cannot do without. @services (may be NULL) must be in it;
  * those hidden by a profile activate it. The caller's to free.
  */

@@ -47,14 +47,14 @@ void pull_run_signals_end(int fd)
 	(void)sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
-static void add_all(struct pull *pull, struct pull_services *set, struct pull_view *view)
+void pull_run_add(struct pull *pull, const struct pull_services *set, struct pull_view *view)
 {
 	for (size_t i = 0; i < set->skip_count; i++)
 		pull_view_skip(view, set->skips[i].image, set->skips[i].why);
 	for (size_t i = 0; i < set->count; i++) {
 		struct pull_item *item = &set->items[i];
 		const struct pull_options options = {
-			.platform = item->service->platform,
+			.platform = item->platform,
 			.policy = item->policy,
 		};
 
@@ -62,8 +62,22 @@ static void add_all(struct pull *pull, struct pull_services *set, struct pull_vi
 	}
 }
 
-/* Those that failed: which can be built, and the first that cannot. */
-static int judge(struct project_args *args, const struct pull_services *set, bool ignore_failures)
+/* With what wanted it, and where that is written. */
+static struct error placed(const struct project_args *args, const struct pull_item *item,
+			   const struct error *err)
+{
+	struct error first = *err;
+
+	if (!item->service->name)
+		return first;
+	project_args_image_at(args, item->service->name,
+			      !str_equal(item->service->image, item->image), first.where,
+			      sizeof(first.where));
+	error_wrap(&first, "service %s", item->service->name);
+	return first;
+}
+
+int pull_run_judge(struct project_args *args, const struct pull_services *set, bool ignore_failures)
 {
 	_cleanup_strv_ char **to_build = NULL;
 	_cleanup_free_ char *names = NULL;
@@ -75,7 +89,7 @@ static int judge(struct project_args *args, const struct pull_services *set, boo
 		if (set->items[i].buildable)
 			strv_append(&to_build, set->items[i].service->name);
 		else if (!first.code)
-			first = err;
+			first = placed(args, &set->items[i], &err);
 	}
 	if (to_build) {
 		names = strv_join(to_build, " ");
@@ -106,14 +120,14 @@ static int run(struct project_args *args, struct pull_services *set, struct prog
 	wait.fd = pull_run_signals(err);
 	if (wait.fd < 0)
 		return wait.fd;
-	add_all(pull, set, &view);
+	pull_run_add(pull, set, &view);
 	while (!interrupted && pull_step(pull, &wait, 1, progress_timeout(progress))) {
 		progress_tick(progress);
 		interrupted = wait.revents != 0;
 	}
 	progress_freeze(progress);
 	pull_run_signals_end(wait.fd);
-	return interrupted ? PULL_INTERRUPTED : judge(args, set, ignore_failures);
+	return interrupted ? PULL_INTERRUPTED : pull_run_judge(args, set, ignore_failures);
 }
 
 int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,

@@ -8,6 +8,7 @@
 
 #include "compose/cli/project_args.h"
 #include "compose/cli/pull_services.h"
+#include "compose/cli/pull_view.h"
 
 /*
  * All of them side by side. With @ignore_failures those that failed are told and no more. Exit
@@ -15,6 +16,12 @@
  */
 int pull_run(struct project_args *args, struct pull_services *set, const char *verb, bool quiet,
 	     bool ignore_failures);
+
+/* The pieces of it. Adds @set to @pull, and what is passed over to the view. */
+void pull_run_add(struct pull *pull, const struct pull_services *set, struct pull_view *view);
+/* Those that failed by now: which can be built, and the first that cannot. As pull_run(). */
+int pull_run_judge(struct project_args *args, const struct pull_services *set,
+		   bool ignore_failures);
 
 #define PULL_INTERRUPTED 130 /* exit code */
 

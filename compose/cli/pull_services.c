@@ -64,13 +64,14 @@ void pull_services_override(struct project *project, const char *policy)
 
 /* What is here of it, of the platform that the service wants; NULL: nothing. */
 static int find_here(struct image_store *store, const struct service *service, struct image **ret,
-		     struct error *err)
+		     bool *ret_missing, struct error *err)
 {
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
 	_cleanup_json_ json_t *wanted = json_object(), *is = NULL;
 	int r = image_find(store, service->image, &image, err);
 
 	*ret = NULL;
+	*ret_missing = r == -ENOENT;
 	if (r == -ENOENT) {
 		error_clear(err);
 		return 0;
@@ -140,7 +141,8 @@ static int consider(struct image_store *store, const struct service *service,
 {
 	_cleanup_(cleanup_image_free) struct image *here = NULL;
 	const char *why = NULL;
-	int r = find_here(store, service, &here, err);
+	bool missing;
+	int r = find_here(store, service, &here, &missing, err);
 
 	if (r < 0)
 		return r;
@@ -156,9 +158,54 @@ static int consider(struct image_store *store, const struct service *service,
 	*array_add(set->items, set->count) = (struct pull_item){
 		.service = service,
 		.image = service->image,
+		.platform = service->platform,
 		.policy = PULL_ALWAYS,
+		.missing = missing,
 		.buildable = service->build.given,
 	};
+	return 0;
+}
+
+static bool is_built(const struct project *project, const char *image)
+{
+	for (size_t i = 0; i < project->service_count; i++)
+		if (project->services[i].build.given &&
+		    str_equal(project->services[i].image, image))
+			return true;
+	return false;
+}
+
+/* Images that it has mounted: those that are missing, as with docker. */
+static int consider_volumes(struct image_store *store, const struct project *project,
+			    const struct service *service, struct map *seen,
+			    struct pull_services *set, struct error *err)
+{
+	for (size_t i = 0; i < service->volume_count; i++) {
+		const struct mount *mount = &service->volumes[i];
+		_cleanup_(cleanup_image_free) struct image *here = NULL;
+		_cleanup_free_ char *key = NULL;
+		int r;
+
+		if (mount->type != MOUNT_IMAGE || !mount->source ||
+		    str_equal(service->pull_policy, "never") || is_built(project, mount->source))
+			continue;
+		key = str_printf("%s ", mount->source);
+		if (map_get(seen, key))
+			continue;
+		map_set(seen, key, (void *)service);
+		r = image_find(store, mount->source, &here, err);
+		if (r == 0)
+			continue;
+		if (r != -ENOENT)
+			return r;
+		error_clear(err);
+		*array_add(set->items, set->count) = (struct pull_item){
+			.service = service,
+			.image = mount->source,
+			.policy = PULL_MISSING,
+			.missing = true,
+		};
+	}
 	return 0;
 }
 
@@ -187,6 +234,10 @@ int pull_services_select(const struct project *project, const struct pull_servic
 		if (r < 0)
 			break;
 	}
+	if (r == 0 && !options->explicitly)
+		map_foreach(entry, &selected)
+			if (r == 0)
+				r = consider_volumes(store, project, entry->value, &seen, ret, err);
 	map_done(&selected, NULL);
 	map_done(&seen, NULL);
 	return r;

@@ -14,8 +14,10 @@
 
 struct pull_item {
 	const struct service *service; /* the first that wants it */
-	const char *image;             /* the service's */
+	const char *image;             /* its own, or one that it has mounted */
+	const char *platform;          /* NULL: this machine's */
 	enum pull_policy policy;
+	bool missing;            /* nothing of that name is here */
 	bool buildable;          /* when it cannot be pulled, it can be built */
 	struct pull_image *pull; /* pull_run.c's */
 };

@@ -180,7 +180,7 @@ static int run_attached(struct project_args *args, struct project *project,
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	struct converge converge = {.verb = "up"};
+	struct converge converge = {.verb = "up", .may_pull_beside = true};
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	int r;

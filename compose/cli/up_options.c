@@ -17,6 +17,9 @@
 
 #define REPLICAS_MAX 100000
 
+DEFINE_CLEANUP(struct image_store *, image_store_close);
+DEFINE_CLEANUP(struct image *, image_free);
+
 struct up_options up_options;
 
 int up_options_check(struct error *err)
@@ -132,9 +135,32 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	return put_scales(project, &ret->options, err);
 }
 
-/* What its pull_policy asks for, or is missing; before anything starts. */
+/* A build's screen is its own, and what it is built on may be among the images. */
+static bool builds_something(const struct project *project)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (up_options.no_build || images_here_open(&store, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+		_cleanup_(cleanup_image_free) struct image *here = NULL;
+
+		if (service->build.given &&
+		    (up_options.build || image_find(store, service->image, &here, &ignored) < 0))
+			return true;
+		error_clear(&ignored);
+	}
+	return false;
+}
+
+/*
+ * What its pull_policy asks for, or is missing: before anything starts, but for images that can
+ * come beside.
+ */
 static int pull_due(struct project_args *args, const struct project *project, char *const *services,
-		    bool no_deps)
+		    bool no_deps, struct converge *converge)
 {
 	const struct pull_services_options wanted = {.services = services, .no_deps = no_deps};
 	struct pull_services set = {0};
@@ -142,14 +168,19 @@ static int pull_due(struct project_args *args, const struct project *project, ch
 	int r;
 
 	r = pull_services_select(project, &wanted, &set, &err);
-	r = r < 0 ? output_fail(args, &err)
-		  : pull_run(args, &set, "pull", up_options.quiet_pull, false);
+	if (r < 0)
+		r = output_fail(args, &err);
+	else if (!converge || !converge->may_pull_beside || !set.count || builds_something(project))
+		r = pull_run(args, &set, "pull", up_options.quiet_pull, false);
+	else
+		r = pull_beside_begin(args, &set, converge->verb, up_options.quiet_pull,
+				      &converge->beside);
 	pull_services_done(&set);
 	return r;
 }
 
 int up_options_images(struct project_args *args, struct project *project, char *const *services,
-		      bool no_deps)
+		      bool no_deps, struct converge *converge)
 {
 	_cleanup_free_ char *report = NULL;
 	struct error err = ERROR_INIT;
@@ -157,7 +188,7 @@ int up_options_images(struct project_args *args, struct project *project, char *
 	build_services_name(project);
 	pull_services_override(project, up_options.pull);
 	if (!args->dry_run) {
-		int r = pull_due(args, project, services, no_deps);
+		int r = pull_due(args, project, services, no_deps, converge);
 
 		if (r != 0)
 			return r;
@@ -171,7 +202,8 @@ int up_options_images(struct project_args *args, struct project *project, char *
 		if (r != 0)
 			return r;
 	}
-	if (images_here_check(project, services, no_deps, &report, &err) >= 0)
+	if (images_here_check(args, project, services, no_deps, converge ? converge->beside : NULL,
+			      &report, &err) >= 0)
 		return 0;
 	if (!report)
 		return output_fail(args, &err);
@@ -189,11 +221,12 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 	ret->options.no_deps = no_deps;
 	if (!args->dry_run && companions_up(*ret_project, services, &err) < 0)
 		return output_fail(args, &err);
-	return up_options_images(args, *ret_project, services, no_deps);
+	return up_options_images(args, *ret_project, services, no_deps, ret);
 }
 
 void up_options_done(struct converge *converge)
 {
 	free((void *)converge->options.scales);
 	converge->options.scales = NULL;
+	pull_beside_free(TAKE_PTR(converge->beside));
 }

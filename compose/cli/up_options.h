@@ -28,10 +28,11 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 		       struct project **ret_project, struct converge *ret);
 /*
  * The images of @services (NULL: all) and, unless @no_deps, of what they depend on are here, by all
- * that the options allow. Prints errors; exit code, 0 to go on.
+ * that the options allow; or on their way, where @converge (may be NULL) is an `up`. Prints errors;
+ * exit code, 0 to go on.
  */
 int up_options_images(struct project_args *args, struct project *project, char *const *services,
-		      bool no_deps);
+		      bool no_deps, struct converge *converge);
 
 void up_options_done(struct converge *converge);
 

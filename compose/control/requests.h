@@ -16,7 +16,7 @@
  *
  *   ping       -> done {version, pid, keeper_pid}
  *   converge   {options: OPTIONS (below), project: canonical internal form or absent,
- *               dry_run: bool, interrupt: bool,
+ *               dry_run: bool, interrupt: bool, coming: [images that the client is fetching],
  *               parallel: at most so many operations at a time}
  *              -> progress*, warning*, done {} | error {exit}
  *              dry_run: -> plan {text, operations: [...]}, done
@@ -24,6 +24,8 @@
  *                         text: "Starting", details: ""}
  *              interrupt (Ctrl-C in an attached `up`): a converge under way is abandoned first,
  *              its waits at once; what it began is finished. Else it waits for its turn.
+ *              coming: containers of these wait until the client sends, on the same connection,
+ *              {image} or {image, code: errno, message}; or leaves, which gives them up.
  *              --wait-timeout is the client's: it leaves. So is down --rmi, after done.
  *   run        {options with oneoff: NAME and services: [NAME], project, oneoff_project: the same
  *               with the service as this container is to have it, foreground, auto_remove,

@@ -166,3 +166,23 @@ int load_explain(const struct load_options *options, const char *path, char **re
 	trace_done(&trace);
 	return r < 0 ? r : 0;
 }
+
+static void ignore_warning(void *data, const char *text)
+{
+}
+
+void load_where(const struct load_options *options, char *const *path, char *ret, size_t size)
+{
+	struct load_options quiet = *options;
+	struct trace trace = {.path = strv_dup(path)};
+	struct loader l = {.options = &quiet, .trace = &trace};
+	_cleanup_free_ char *report = NULL;
+	struct error ignored = ERROR_INIT;
+
+	quiet.warn = ignore_warning;
+	ret[0] = '\0';
+	if (pipeline_run(&l, &report, &ignored) >= 0 && trace.count)
+		position_text(&trace.said[trace.count - 1]->at, ret, size);
+	pipeline_done(&l);
+	trace_done(&trace);
+}

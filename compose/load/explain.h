@@ -4,6 +4,8 @@
 
 /* explain.h - `config --explain`: who set a value of the project, and how it came about. */
 
+#include <stddef.h>
+
 #include "common/error.h"
 
 #include "compose/load/options.h"
@@ -14,5 +16,11 @@
  */
 int load_explain(const struct load_options *options, const char *path, char **ret,
 		 char **ret_report, struct error *err);
+
+/*
+ * Where the value at @path (its keys, NULL-terminated) was said last: "compose.yaml:7:9"; "" where
+ * no file says it, or they cannot be read. Reads the files anew: for messages of a failure.
+ */
+void load_where(const struct load_options *options, char *const *path, char *ret, size_t size);
 
 #endif

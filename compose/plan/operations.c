@@ -18,6 +18,8 @@ static const char *object_of(enum operation_kind kind)
 	case OP_CREATE_VOLUME:
 	case OP_REMOVE_VOLUME:
 		return "Volume";
+	case OP_AWAIT_IMAGE:
+		return "Image";
 	default:
 		return "Container";
 	}

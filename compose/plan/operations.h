@@ -49,6 +49,18 @@ bool container_has_temporary_name(const struct fact_container *container);
 bool container_is_meant(const struct planning *planning, const struct fact_container *container,
 			bool oneoffs);
 
+/* Images that are on their way (images.c). */
+bool image_is_coming(const struct facts *facts, const char *image);
+/* The first of those that @service needs, be it its own or mounted; NULL: none. */
+const char *images_coming_for(const struct facts *facts, const struct service *service);
+/*
+ * Adds the waits for those of @service that are not in @awaited (by name, to index + 1) yet; then
+ * @operation, which makes a container of it, comes after them.
+ */
+void images_await(struct planning *planning, struct map *awaited, const struct service *service);
+void images_after(struct planning *planning, struct map *awaited, size_t operation,
+		  const struct service *service);
+
 /* One file a family of goals. */
 int plan_up(struct planning *planning, struct error *err);
 int plan_down(struct planning *planning, struct error *err);

@@ -68,6 +68,8 @@ struct facts {
 	const char *const *external_networks, *const *external_volumes; /* names that exist */
 	const struct fact_image *images;
 	size_t image_count;
+	/* Images that are not in the store, and that whoever asks is fetching; may be NULL. */
+	const char *const *coming;
 };
 
 enum plan_goal {
@@ -129,7 +131,8 @@ enum operation_kind {
 	OP_UNPAUSE_CONTAINER,
 	OP_REMOVE_CONTAINER,
 	OP_RENAME_CONTAINER,
-	OP_WAIT, /* until `condition` holds for container `name`; required or optional */
+	OP_WAIT,        /* until `condition` holds for container `name`; required or optional */
+	OP_AWAIT_IMAGE, /* until image `name`, one of facts.coming, is in the store */
 };
 
 struct operation {

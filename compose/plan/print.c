@@ -22,6 +22,7 @@ static const struct {
 	[OP_REMOVE_CONTAINER] = {"remove container", "remove_container"},
 	[OP_RENAME_CONTAINER] = {"rename container", "rename_container"},
 	[OP_WAIT] = {"wait for container", "wait"},
+	[OP_AWAIT_IMAGE] = {"wait for image", "await_image"},
 };
 
 static const char *const conditions[] = {

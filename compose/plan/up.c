@@ -51,6 +51,7 @@ struct up {
 	struct slots *services; /* as the graph's nodes */
 	struct map replaced_ids;
 	struct map changed_networks, network_ready, volume_ready; /* by name; to index + 1 */
+	struct map images_awaited;                                /* the same */
 	json_t *canonical; /* of the project; made when a cause has to be named */
 };
 
@@ -181,6 +182,9 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 		return alloc_string("image changed");
 	if (fact->stale_volumes)
 		return alloc_string("the image of a volume changed");
+	other = images_coming_for(up->planning->facts, node->service);
+	if (other)
+		return str_printf("image %s is being pulled", other);
 	other = changed_network(up, fact);
 	if (other)
 		return str_printf("network %s changed", other);
@@ -359,8 +363,12 @@ static int decide_service(struct up *up, const struct graph_node *node, struct e
 	return 0;
 }
 
-static int check_image(const struct graph_node *node, const struct slots *slots, struct error *err)
+static int check_image(const struct up *up, const struct graph_node *node, struct error *err)
 {
+	const struct slots *slots = slots_of(up, node);
+
+	if (image_is_coming(up->planning->facts, node->service->image))
+		return 0;
 	for (size_t i = 0; i < slots->count; i++) {
 		if ((slots->items[i].fate != FATE_CREATE &&
 		     slots->items[i].fate != FATE_RECREATE) ||
@@ -372,8 +380,8 @@ static int check_image(const struct graph_node *node, const struct slots *slots,
 					 "`image:`",
 					 node->name);
 		return error_set(err, ENOENT,
-				 "service %s: image %s is not here; load it with \"berth "
-				 "image load\" or \"berth image import\"",
+				 "service %s: image %s is not here; get it with \"berth pull\", "
+				 "\"berth image load\" or \"berth image import\"",
 				 node->name, node->service->image);
 	}
 	return 0;
@@ -392,7 +400,7 @@ static int decide(struct up *up, struct error *err)
 		r = decide_service(up, node, err);
 		if (r < 0)
 			return r;
-		r = check_image(node, slots_of(up, node), err);
+		r = check_image(up, node, err);
 		if (r < 0)
 			return r;
 	}
@@ -561,6 +569,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 	struct plan *plan = up->planning->plan;
 	struct operation *operation = NULL;
 
+	images_await(up->planning, &up->images_awaited, node->service);
 	slot->create = operation_add(plan, OP_CREATE_CONTAINER, slot->name, "%s", slot->cause);
 	slot->ready = slot->create;
 	operation = &plan->operations[slot->create];
@@ -574,6 +583,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 		operation->new_name = str_printf("%.12s_%s", slot->fact->id, slot->name);
 	}
 	after_objects(up, slot->create, node->service);
+	images_after(up->planning, &up->images_awaited, slot->create, node->service);
 	after_half_made(up, node, slot);
 }
 
@@ -856,6 +866,7 @@ int plan_up(struct planning *planning, struct error *err)
 	map_done(&up.changed_networks, NULL);
 	map_done(&up.network_ready, NULL);
 	map_done(&up.volume_ready, NULL);
+	map_done(&up.images_awaited, NULL);
 	json_decref(up.canonical);
 	return r;
 }

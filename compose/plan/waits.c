@@ -67,7 +67,9 @@ void waits_add_container(struct waits *waits, const struct graph_node *node, con
 	container->fact = fact;
 }
 
-static bool has_healthcheck(const struct graph_node *node, const struct fact_container *fact)
+/* Of an image that is still coming: it may have one, and whoever waits will see. */
+static bool has_healthcheck(const struct waits *waits, const struct graph_node *node,
+			    const struct fact_container *fact)
 {
 	const struct healthcheck *check = node->service ? &node->service->healthcheck : NULL;
 
@@ -77,6 +79,8 @@ static bool has_healthcheck(const struct graph_node *node, const struct fact_con
 		return false;
 	if (check->given && check->test.set && check->test.args)
 		return !str_equal(check->test.args[0], "NONE");
+	if (image_is_coming(waits->planning->facts, node->service->image))
+		return true;
 	return node->image && node->image->has_healthcheck;
 }
 
@@ -135,10 +139,11 @@ static size_t wait_operation(struct waits *waits, const struct wait_request *wan
 	return index;
 }
 
-static int check_healthcheck(const struct wait_request *want, struct error *err)
+static int check_healthcheck(const struct waits *waits, const struct wait_request *want,
+			     struct error *err)
 {
 	if (want->condition != CONDITION_HEALTHY || !want->required ||
-	    has_healthcheck(want->node, want->container->fact))
+	    has_healthcheck(waits, want->node, want->container->fact))
 		return 0;
 	return error_set(err, EINVAL,
 			 "dependency failed to start: container %s has no healthcheck configured: "
@@ -180,7 +185,7 @@ static int waits_for_edge(struct waits *waits, const struct graph_node *node,
 			.waiter = node->name,
 		};
 
-		r = check_healthcheck(&want, err);
+		r = check_healthcheck(waits, &want, err);
 		if (r < 0)
 			return r;
 		if (edge->condition == CONDITION_STARTED && want.required)
@@ -210,8 +215,10 @@ int waits_for_dependencies(struct waits *waits, const struct graph_node *node, s
 }
 
 /* What `--wait` asks of a service: to be healthy or running, unless it is known to end. */
-static enum condition final_condition(const struct graph *graph, const struct graph_node *node)
+static enum condition final_condition(const struct waits *waits, const struct graph_node *node)
 {
+	const struct graph *graph = waits->planning->graph;
+
 	for (size_t i = 0; i < node->needed_by_count; i++) {
 		const struct graph_node *other = &graph->nodes[node->needed_by[i]];
 
@@ -220,7 +227,7 @@ static enum condition final_condition(const struct graph *graph, const struct gr
 			    other->needs[n].condition == CONDITION_COMPLETED)
 				return CONDITION_COMPLETED;
 	}
-	return has_healthcheck(node, node->container_count ? node->containers[0] : NULL)
+	return has_healthcheck(waits, node, node->container_count ? node->containers[0] : NULL)
 		       ? CONDITION_HEALTHY
 		       : CONDITION_STARTED;
 }
@@ -237,7 +244,7 @@ void waits_for_all(struct waits *waits)
 			const struct wait_request want = {
 				.node = node,
 				.container = &service->containers[c],
-				.condition = final_condition(graph, node),
+				.condition = final_condition(waits, node),
 				.required = true,
 				.final = true,
 			};

@@ -15,6 +15,7 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
+#include "compose/supervisor/coming.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
@@ -55,6 +56,7 @@ static void converge_free(struct supervisor *supervisor, struct converge *conver
 		cleanup_close_fd(&converge->oneoff.stdio[i]);
 	json_decref(converge->request);
 	json_decref(converge->options_json);
+	coming_done(converge);
 	free(converge->runs);
 	free(converge->revived);
 	free(converge);
@@ -183,15 +185,21 @@ static int make_plan(struct converge *converge, struct error *err)
 	const struct plan_options *options = &converge->parsed.options;
 	const struct model *model =
 		converge->oneoff.model ?: converge->model ?: supervisor->current;
+	_cleanup_strv_ char **coming = NULL;
 	struct observed *observed = NULL;
 	int r;
 
 	if (options->by_label)
 		model = converge->model;
 	r = observe_facts(supervisor, model, converge->id, &observed, err);
-	if (r == 0)
-		r = plan_reconcile(model ? model->project : NULL, observed_facts(observed), options,
-				   &converge->plan, err);
+	if (r == 0) {
+		struct facts facts = *observed_facts(observed);
+
+		coming = coming_missing(converge);
+		facts.coming = (const char *const *)coming;
+		r = plan_reconcile(model ? model->project : NULL, &facts, options, &converge->plan,
+				   err);
+	}
 	observed_free(observed);
 	if (r < 0)
 		return r;
@@ -356,14 +364,20 @@ void converge_finish_operation(struct converge *converge, size_t index, const st
 	executor->again = true;
 }
 
-/* Waits take nothing from anybody. */
+/* They take nothing from anybody. */
+static bool is_wait(const struct converge *converge, size_t index)
+{
+	enum operation_kind kind = converge->plan->operations[index].kind;
+
+	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE;
+}
+
 static size_t running_operations(const struct converge *converge)
 {
 	size_t running = 0;
 
 	for (size_t i = 0; i < converge->plan->count; i++)
-		running += converge->runs[i].state == RUN_RUNNING &&
-			   converge->plan->operations[i].kind != OP_WAIT;
+		running += converge->runs[i].state == RUN_RUNNING && !is_wait(converge, i);
 	return running;
 }
 
@@ -372,7 +386,7 @@ static bool may_begin(const struct executor *executor, const struct converge *co
 {
 	if (converge->runs[index].state != RUN_WAITING || converge->runs[index].unmet)
 		return false;
-	if (converge->parallel && converge->plan->operations[index].kind != OP_WAIT &&
+	if (converge->parallel && !is_wait(converge, index) &&
 	    running_operations(converge) >= converge->parallel)
 		return false;
 	return converge->plan->operations[index].kind != OP_START_CONTAINER ||
@@ -450,8 +464,8 @@ static bool is_interrupting(const struct converge *converge)
 /* What a container does about it goes on by itself; only nobody waits for it here. */
 static bool goes_on_alone(enum operation_kind kind)
 {
-	return kind == OP_WAIT || kind == OP_STOP_CONTAINER || kind == OP_KILL_CONTAINER ||
-	       kind == OP_REMOVE_CONTAINER;
+	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_STOP_CONTAINER ||
+	       kind == OP_KILL_CONTAINER || kind == OP_REMOVE_CONTAINER;
 }
 
 /* What takes all away is ended by its like only: a shorter grace, say. */
@@ -709,6 +723,8 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 	converge->parallel = (size_t)json_get_int(request, "parallel", 0);
 	snprintf(converge->id, sizeof(converge->id), "%s", request_id);
 	r = options_parse(converge->options_json, &converge->parsed, err);
+	if (r == 0)
+		r = coming_init(converge, request, err);
 	if (r < 0) {
 		converge_free(executor->supervisor, converge);
 		return r;
@@ -721,12 +737,24 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 
 void executor_forget_listener(struct executor *executor, void *context)
 {
-	for (struct converge *converge = executor->first; converge; converge = converge->next)
-		if (converge->listener.context == context)
-			converge->listener = (struct executor_listener){0};
+	for (struct converge *converge = executor->first; converge; converge = converge->next) {
+		if (converge->listener.context != context)
+			continue;
+		converge->listener = (struct executor_listener){0};
+		coming_given_up(converge);
+	}
 	for (struct converge *converge = executor->parting; converge; converge = converge->next)
 		if (converge->listener.context == context)
 			converge->listener = (struct executor_listener){0};
+	if (executor->first)
+		step_soon(executor);
+}
+
+void executor_image_told(struct executor *executor, const void *context, const json_t *message)
+{
+	for (struct converge *converge = executor->first; converge; converge = converge->next)
+		if (converge->listener.context == context)
+			coming_told(converge, message);
 	if (executor->first)
 		step_soon(executor);
 }

@@ -55,6 +55,9 @@ void executor_revive(struct executor *executor);
 void executor_part(struct executor *executor);
 bool executor_is_parting(const struct executor *executor, const void *context);
 
+/* The client @context tells of an image that its request waits for (coming.h). */
+void executor_image_told(struct executor *executor, const void *context, const json_t *message);
+
 /* Nobody listens any more. */
 void executor_forget_listener(struct executor *executor, void *context);
 

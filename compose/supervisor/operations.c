@@ -18,6 +18,7 @@
 
 #include "compose/control/requests.h"
 #include "compose/model/pre_start.h"
+#include "compose/supervisor/coming.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
@@ -44,6 +45,8 @@ static const struct {
 	[OP_REMOVE_CONTAINER] = {"Removing", "Removed"},
 	[OP_RENAME_CONTAINER] = {NULL, "Recreated"},
 	[OP_WAIT] = {"Waiting", NULL},
+	/* Whoever fetches it shows that. */
+	[OP_AWAIT_IMAGE] = {NULL, NULL},
 };
 
 static const char *working_text(const struct converge *converge, const struct operation *operation)
@@ -61,20 +64,6 @@ static const char *working_text(const struct converge *converge, const struct op
 	return words[operation->kind].working;
 }
 
-static const char *done_text(const struct converge *converge, const struct operation *operation)
-{
-	if ((operation->kind == OP_CREATE_CONTAINER || operation->kind == OP_REMOVE_CONTAINER) &&
-	    operation->recreate)
-		return NULL;
-	if (converge->parsed.options.goal == PLAN_RESTART && operation->kind == OP_STOP_CONTAINER)
-		return NULL;
-	if (operation->kind == OP_WAIT)
-		return operation->condition == CONDITION_COMPLETED ? "Exited"
-		       : operation->condition == CONDITION_HEALTHY ? "Healthy"
-								   : "Started";
-	return words[operation->kind].done;
-}
-
 static struct instance *instance_of(const struct converge *converge,
 				    const struct operation *operation)
 {
@@ -83,6 +72,33 @@ static struct instance *instance_of(const struct converge *converge,
 	if (operation->id)
 		return map_get(&supervisor->instances, operation->id);
 	return supervisor_find(supervisor, operation->name);
+}
+
+static const char *wait_done_text(const struct converge *converge,
+				  const struct operation *operation)
+{
+	const struct instance *instance = instance_of(converge, operation);
+
+	switch (operation->condition) {
+	case CONDITION_COMPLETED:
+		return "Exited";
+	case CONDITION_HEALTHY:
+		return instance && instance_health(instance) == HEALTH_NONE ? "Started" : "Healthy";
+	default:
+		return "Started";
+	}
+}
+
+static const char *done_text(const struct converge *converge, const struct operation *operation)
+{
+	if ((operation->kind == OP_CREATE_CONTAINER || operation->kind == OP_REMOVE_CONTAINER) &&
+	    operation->recreate)
+		return NULL;
+	if (converge->parsed.options.goal == PLAN_RESTART && operation->kind == OP_STOP_CONTAINER)
+		return NULL;
+	if (operation->kind == OP_WAIT)
+		return wait_done_text(converge, operation);
+	return words[operation->kind].done;
 }
 
 void operation_report_end(struct converge *converge, size_t index, const struct error *err)
@@ -597,6 +613,9 @@ static int wait_look(const struct operation *operation, const struct instance *i
 	case CONDITION_HEALTHY:
 		if (over || health == HEALTH_UNHEALTHY)
 			return wait_failed(operation, instance, err);
+		/* Its image came after the plan was made. */
+		if (health == HEALTH_NONE && !operation->waiter)
+			return settled(operation, instance);
 		if (health == HEALTH_NONE && instance->state == INSTANCE_RUNNING)
 			return error_set(err, EINVAL, "container %s has no healthcheck configured",
 					 instance->name);
@@ -661,6 +680,8 @@ static int dispatch(struct converge *converge, size_t index, struct error *err)
 	const struct operation *operation = &converge->plan->operations[index];
 
 	switch (operation->kind) {
+	case OP_AWAIT_IMAGE:
+		return coming_look(converge, operation->name, err);
 	case OP_CREATE_NETWORK:
 		return create_network(converge, operation, err);
 	case OP_REMOVE_NETWORK:
@@ -723,6 +744,12 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 	struct error err = ERROR_INIT;
 	int r = 1;
 
+	if (operation->kind == OP_AWAIT_IMAGE) {
+		r = instance ? 1 : coming_look(converge, operation->name, &err);
+		if (r <= 0)
+			converge_finish_operation(converge, index, r < 0 ? &err : NULL);
+		return;
+	}
 	if (!instance)
 		instance = instance_of(converge, operation);
 	if (!instance)

@@ -27,6 +27,7 @@ struct converge {
 	char id[33];
 	json_t *request; /* until it is begun */
 	json_t *options_json;
+	json_t *coming; /* coming.h: images by name, with what was told of each; or NULL */
 	struct parsed_options parsed;
 	bool dry_run, begun;
 	bool urgent;          /* takes no turn */
@@ -53,7 +54,7 @@ struct converge {
 void operation_begin(struct converge *converge, size_t index);
 /* Ends a job that makes something, which is then half made: whoever needs it makes it anew. */
 void operation_cancel(struct converge *converge, size_t index);
-/* @instance changed (NULL: time passed): is the operation, which is running, thereby done? */
+/* @instance changed (NULL: something else): is the operation, which is running, thereby done? */
 void operation_look(struct converge *converge, size_t index, struct instance *instance);
 void operation_report_end(struct converge *converge, size_t index, const struct error *err);
 void operations_release_networks(struct converge *converge);

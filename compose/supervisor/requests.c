@@ -479,6 +479,8 @@ static bool receive(struct connection *connection)
 	}
 	if (!connection->asked)
 		dispatch(connection, request, fds, count);
+	else if (json_get_string(request, "image"))
+		executor_image_told(connection->server->supervisor->executor, connection, request);
 	for (size_t i = 0; i < count; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

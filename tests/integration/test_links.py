@@ -69,7 +69,7 @@ def test_volume_of_an_image(berth):
     project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
         {**part, "source": "nowhere:1"}]}}}})
     failed = project.run("up", "-d", check=False)
-    assert "service a: image nowhere:1 is not here" in failed.stderr
+    assert "service a: image nowhere:1: " in failed.stderr
 
 
 def test_external_secrets(berth):

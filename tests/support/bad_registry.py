@@ -21,7 +21,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 lock = threading.Lock()
-seen, images = {}, {}
+seen, images, gates = {}, {}, {}
 
 
 def digest(data):
@@ -35,6 +35,11 @@ def image(name):
         if seed not in images:
             images[seed] = make_image(seed)
         return images[seed]
+
+
+def gate(name):
+    with lock:
+        return gates.setdefault(name, threading.Event())
 
 
 def make_image(seed):
@@ -127,6 +132,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts = self.path.split("/")
         if len(parts) < 5:
             self.answer(200, b"{}")
+            if parts[1] == "open":
+                gate(parts[2]).set()
             return
         name, kind, what = parts[2], parts[3], parts[4]
         if name == "private" and not self.headers.get("Authorization"):
@@ -188,6 +195,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(blob[:1 << 20])
             self.wfile.flush()
             threading.Event().wait()
+        elif name.startswith("gated"):
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(blob) - start))
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(blob) - 1}/{len(blob)}")
+            self.end_headers()
+            self.wfile.write(blob[start:1 << 20])
+            self.wfile.flush()
+            gate(name).wait()
+            self.wfile.write(blob[max(start, 1 << 20):])
         elif name in ("cut", "whole") and self.count(name) <= 3:
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(blob) - start))

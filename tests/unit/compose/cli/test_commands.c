@@ -161,8 +161,8 @@ Test(commands, missing_images_are_all_named_before_anything_starts, .init = fake
 {
 	fake_project = PROJECT;
 	expect("up -d --pull never", 1, "",
-	       "service web: image nginx is not here; load it with \"berth image load\" or \"berth "
-	       "image import\"\n");
+	       "compose.yaml:3:5: service web: image nginx is not here; get it with \"berth pull\" "
+	       "or \"berth image load\"\n");
 	cr_expect_neq(access(getenv("BERTH_RUNTIME_DIR"), F_OK), 0);
 	expect("up -d nope", 1, "", "no such service: nope\n");
 	expect("up -d --scale web=x", 1, "",

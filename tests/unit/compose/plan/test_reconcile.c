@@ -32,6 +32,7 @@ struct scene {
 	size_t string_count;
 	const char *services[8];
 	const char *only[8];
+	const char *coming[2];
 	size_t only_count;
 	struct plan_scale scale;
 };
@@ -134,6 +135,8 @@ static void set_option(struct scene *scene, struct plan_options *options, const 
 			keep(scene, str_printf("%064lx", strtoul(word + 5, NULL, 10)));
 		options->containers = scene->only;
 	}
+	if (str_starts_with(word, "coming:"))
+		scene->coming[0] = keep(scene, alloc_string(word + 7));
 	if (word[0] == '@')
 		scene->services[services] = keep(scene, alloc_string(word + 1));
 	if (scene->services[0])
@@ -179,6 +182,10 @@ static char *plan_of(const struct row *row)
 	facts.network_count = scene.network.name != NULL;
 	facts.images = scene.images;
 	facts.image_count = scene.project->service_count;
+	facts.coming = scene.coming;
+	for (size_t i = 0; scene.coming[0] && i < facts.image_count; i++)
+		if (str_equal(scene.project->services[i].image, scene.coming[0]))
+			scene.images[i].id = NULL;
 	if (plan_reconcile(options.by_label ? NULL : scene.project, &facts, &options, &plan, &err) <
 	    0) {
 		strbuf_addf(&text, "error: %s\n", err.message);
@@ -225,6 +232,25 @@ static const struct row rows[] = {
 	 "create container p-a-1 (no container yet)\n"
 	 "start container p-a-1 (no container yet)\n"},
 	{"all is there", ONE, "p-a-1 running =", "up", ""},
+	{"its image is coming", NEEDS("healthy", ""), "", "up --wait coming:i",
+	 "create network p_default (no network yet)\n"
+	 "wait for image i (it is being pulled)\n"
+	 "create container p-a-1 (no container yet)\n"
+	 "create container p-b-1 (no container yet)\n"
+	 "start container p-a-1 (no container yet)\n"
+	 "wait for container p-a-1 to be healthy (b needs it)\n"
+	 "start container p-b-1 (no container yet)\n"
+	 "wait for container p-b-1 to be healthy (--wait)\n"},
+	{"... and there are containers", ONE, "p-a-1 running =", "up coming:i",
+	 "wait for image i (it is being pulled)\n"
+	 "create container p-a-1 as 000000000000_p-a-1 (image i is being pulled)\n"
+	 "stop container p-a-1 (image i is being pulled)\n"
+	 "remove container p-a-1 (image i is being pulled)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (image i is being pulled)\n"
+	 "start container p-a-1 (image i is being pulled)\n"},
+	{"... but are to stay", ONE, "p-a-1 running =", "up --no-recreate coming:i", ""},
+	{"an image that is coming and that nobody wants", ONE, "p-a-1 running =", "up coming:x",
+	 ""},
 	{"it exited", ONE, "p-a-1 exited =", "up", "start container p-a-1 (it is exited)\n"},
 	{"an init container that did its work", INIT, "p-a-1 exited =, p-b-1 running =", "up", ""},
 	{"... is not started with its service", INIT, "p-a-1 exited =, p-b-1 exited =", "start",
