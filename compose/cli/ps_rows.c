@@ -149,21 +149,25 @@ char *ps_status(const json_t *container, int64_t now_nsec)
 {
 	const char *state = json_get_string(container, "state") ?: "";
 	const char *health = json_get_string(container, "health") ?: "";
+	const char *note = json_get_string(container, "health_note") ?: "";
+	const char *comma = note[0] ? ", " : "";
 	int exit_code = (int)json_get_int(container, "exit_code", 0);
 	char up[64], down[64];
 
 	ago(json_get_int(container, "started", 0), now_nsec, up, sizeof(up));
 	ago(json_get_int(container, "finished", 0), now_nsec, down, sizeof(down));
 	if (!strcmp(state, "running") && !strcmp(health, "starting"))
-		return str_printf("Up %s (health: starting)", up);
+		return str_printf("Up %s (health: starting%s%s)", up, comma, note);
 	if (!strcmp(state, "running") && health[0])
-		return str_printf("Up %s (%s)", up, health);
+		return str_printf("Up %s (%s%s%s)", up, health, comma, note);
 	if (!strcmp(state, "running"))
 		return str_printf("Up %s", up);
 	if (!strcmp(state, "paused"))
 		return str_printf("Up %s (Paused)", up);
 	if (!strcmp(state, "restarting"))
 		return str_printf("Restarting (%d) %s ago", exit_code, down);
+	if (!strcmp(state, "exited") && note[0])
+		return str_printf("Exited (%d) %s ago (%s)", exit_code, down, note);
 	if (!strcmp(state, "exited"))
 		return str_printf("Exited (%d) %s ago%s", exit_code, down,
 				  json_get_bool(container, "oom_killed", false) ? " (OOM killed)"

@@ -68,7 +68,7 @@
  *   {id, name, service, number, oneoff, image, image_id, command, tty, labels{},
  *    state, health, exit_code, oom_killed, restart_count, error, pid, cgroup,
  *    created, started, finished: nsec (0: not yet),
- *    health_log: [{start, end, exit_code, output}],
+ *    health_log: [{start, end, exit_code, output}], health_note (what on_unhealthy did),
  *    publishers: [{url, target, published, protocol}],
  *    networks: [{name, ipv4, ipv6, mac}],
  *    mounts: [{type, name, source, destination, rw}],

@@ -57,7 +57,7 @@ static json_t *long_form(const struct loader *l, const struct attribute *attribu
 	if (has_variable(node))
 		return NULL;
 	attribute->shape->decode(&decoder, node, &slot);
-	if (!report.count)
+	if (!report.count && attribute->shape->encode)
 		json = attribute->shape->encode(&slot);
 	release_object(&service_schema, &service);
 	report_done(&report);

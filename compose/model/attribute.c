@@ -270,6 +270,7 @@ static const struct attribute service_attributes[] = {
 	{"pre_start",           SERVICES(pre_start, pre_start_count),    &shape_pre_start},
 	{"post_start",          SERVICES(post_start, post_start_count),  &shape_hooks},
 	{"pre_stop",            SERVICES(pre_stop, pre_stop_count),      &shape_hooks},
+	{"x-berth",             SERVICE(berth),                          &shape_berth},
 };
 /* clang-format on */
 

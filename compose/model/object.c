@@ -153,15 +153,16 @@ static void decode_child(struct decoder *d, const struct node *child, const stru
 {
 	const struct attribute *attribute = schema_attribute(schema, child->key);
 	size_t problems = d->report->count;
+	bool extension = str_starts_with(child->key, "x-");
 	struct slot slot;
 
-	if (!attribute) {
-		if (str_starts_with(child->key, "x-"))
-			keep(rest_of(schema, object), child);
-		else
-			unknown_attribute(d, child, schema);
+	/* One that is read all the same is written as it was. */
+	if (extension)
+		keep(rest_of(schema, object), child);
+	else if (!attribute)
+		unknown_attribute(d, child, schema);
+	if (!attribute)
 		return;
-	}
 	decoder_push(d, child->key);
 	slot = attribute_slot(attribute, object);
 	if (child->kind == NODE_NULL && !attribute->shape->nullable)

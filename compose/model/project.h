@@ -133,6 +133,39 @@ struct healthcheck {
 	json_t *rest;
 };
 
+/* How the container is asked whether it is ready: exactly one of these is given. */
+struct probe_config {
+	bool given;
+	struct optional_int tcp; /* port */
+	struct {
+		bool given;
+		struct optional_int port;
+		char *path;               /* NULL: "/" */
+		unsigned int first, last; /* status codes that are good; 0: 200 to 399 */
+		struct mapping headers;
+	} http;
+	char *unix_socket; /* path in the container */
+	char *log;         /* extended regular expression, of one line */
+	char *file;        /* path in the container */
+	bool notify;       /* READY=1, as sd_notify(3) */
+};
+
+enum unhealthy_action { UNHEALTHY_NONE, UNHEALTHY_RESTART, UNHEALTHY_STOP };
+
+/* services.*.x-berth: what Compose has no word for. */
+struct berth_extension {
+	bool given;
+	struct probe_config probe; /* instead of healthcheck's test */
+	struct optional_int interval, timeout, start_period, start_interval; /* usec */
+	struct optional_int retries;
+	struct {
+		bool given;
+		enum unhealthy_action action;
+		struct optional_int budget, window; /* so many times within so long (usec) */
+	} on_unhealthy;
+	bool restart_with_dependencies;
+};
+
 /* A row of `secrets` or `configs` of a service. */
 struct file_reference {
 	char *source; /* key in project->secrets or ->configs */
@@ -365,7 +398,8 @@ struct service {
 	struct dependency *depends_on;
 	size_t dependency_count;
 	struct healthcheck healthcheck;
-	char *restart; /* no, always, on-failure[:N], unless-stopped; NULL: no */
+	struct berth_extension berth; /* read from x-berth, which `rest` has as written */
+	char *restart;                /* no, always, on-failure[:N], unless-stopped; NULL: no */
 	struct deploy deploy;
 	struct optional_int scale;
 

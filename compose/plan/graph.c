@@ -64,7 +64,8 @@ static void connect_from_service(struct graph *graph, size_t from, const struct 
 	for (size_t i = 0; i < service->dependency_count; i++) {
 		const struct dependency *dependency = &service->depends_on[i];
 		const struct graph_edge edge = {.condition = dependency->condition,
-						.restart = dependency->restart,
+						.restart = dependency->restart ||
+							   service->berth.restart_with_dependencies,
 						.required = dependency->required};
 
 		graph_connect(graph, from, dependency->service, &edge);

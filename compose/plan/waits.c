@@ -75,6 +75,8 @@ static bool has_healthcheck(const struct waits *waits, const struct graph_node *
 
 	if (!check)
 		return fact && fact->health != HEALTH_NONE;
+	if (node->service->berth.probe.given)
+		return true;
 	if (check->disable)
 		return false;
 	if (check->given && check->test.set && check->test.args)

@@ -196,6 +196,7 @@ static void resume_log(struct instance *instance)
 	if (start_open_log(instance, &err) < 0)
 		log_error("%s: its output is not logged: %s", instance->name, err.message);
 	instance->stdin_fd = kept(instance, "stdin");
+	instance->notify_fd = kept(instance, "notify");
 	if (!instance->tty && instance->foreground)
 		return;
 	if (!instance->tty) {
@@ -254,7 +255,8 @@ static void resume_clock(struct instance *instance)
 static void resume_running(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
-	bool stopping = instance->state == INSTANCE_STOPPING || instance->by_hand;
+	bool stopping =
+		instance->by_hand || (instance->state == INSTANCE_STOPPING && !instance->again);
 
 	if (parent_of(instance->pid) != getppid() &&
 	    children_watch(instance->supervisor->children, instance->child, instance->pidfd, &err) <
@@ -269,13 +271,18 @@ static void resume_running(struct instance *instance)
 		ports_resume(instance);
 		if (instance->state != INSTANCE_PAUSED)
 			instance->state = INSTANCE_RUNNING;
-		health_start(instance);
+		health_resume(instance);
 	}
 	/* The stop was asked for, and nobody waits for its grace any more: it is given again. */
 	if (stopping && instance_stop(instance, -1, &err) < 0)
 		log_error("%s: %s", instance->name, err.message);
-	if (!stopping)
-		instance_resume_hooks(instance);
+	if (stopping)
+		return;
+	instance_resume_hooks(instance);
+	if (instance->again)
+		instance_restart(instance);
+	if (instance->state == INSTANCE_RUNNING)
+		dependents_running(instance);
 }
 
 static void resume_dead(struct instance *instance)

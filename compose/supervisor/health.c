@@ -1,32 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/health.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 
 #include "common/alloc.h"
-#include "common/cleanup.h"
-#include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/process.h"
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/supervisor/children.h"
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/probe.h"
 #include "compose/supervisor/state.h"
-#include "compose/supervisor/translate/translate.h"
 
 #define LOG_KEPT            5
-#define OUTPUT_MAX          4096
 #define REASON_MAX          160
 #define TIMED_OUT           (-1)
 #define INTERVAL_USEC       (30 * (int64_t)USEC_PER_SEC)
@@ -45,21 +37,15 @@ struct result {
 struct health {
 	struct instance *instance;
 	struct health_plan plan;
-	/* Made once: a probe costs little more than its fork. */
-	struct translation translation;
+	struct probe *probe; /* NULL once it has stopped */
 	enum health_status status;
 	unsigned int failures;
 	int64_t started_usec; /* of the container, monotonic */
 	int64_t eager_usec;
 	sd_event_source *timer; /* until the next probe, or until this one is too late */
 
-	struct birth birth;
-	struct child *child;
-	int output_fd;
-	sd_event_source *report;
+	bool probing, timed_out;
 	int64_t probe_nsec;
-	bool timed_out;
-	char *failure; /* why the probe could not even run */
 
 	struct result log[LOG_KEPT];
 	size_t log_next;
@@ -93,6 +79,17 @@ static char **test_words(char *const *test, const struct image *image)
 	return words;
 }
 
+/* What the image says is about its own test. */
+static void plan_of_probe(const struct berth_extension *berth, struct health_plan *ret)
+{
+	ret->probe = &berth->probe;
+	ret->interval_usec = field(&berth->interval, 0, INTERVAL_USEC);
+	ret->timeout_usec = field(&berth->timeout, 0, INTERVAL_USEC);
+	ret->start_period_usec = field(&berth->start_period, 0, 0);
+	ret->start_interval_usec = field(&berth->start_interval, 0, START_INTERVAL_USEC);
+	ret->retries = (unsigned int)field(&berth->retries, 0, 3);
+}
+
 void health_plan_of(const struct service *service, const struct image *image,
 		    struct health_plan *ret)
 {
@@ -100,6 +97,10 @@ void health_plan_of(const struct service *service, const struct image *image,
 	const struct image_healthcheck *of_image = &image->healthcheck;
 
 	*ret = (struct health_plan){0};
+	if (service->berth.probe.given) {
+		plan_of_probe(&service->berth, ret);
+		return;
+	}
 	if (check->disable)
 		return;
 	ret->test = test_words(check->test.set ? check->test.args : of_image->test, image);
@@ -109,6 +110,11 @@ void health_plan_of(const struct service *service, const struct image *image,
 	ret->start_interval_usec =
 		field(&check->start_interval, of_image->start_interval_usec, START_INTERVAL_USEC);
 	ret->retries = (unsigned int)field(&check->retries, of_image->retries, 3);
+}
+
+bool health_plan_probes(const struct health_plan *plan)
+{
+	return plan->test || plan->probe;
 }
 
 void health_plan_done(struct health_plan *plan)
@@ -169,6 +175,11 @@ char *health_reason(const struct health *health)
 
 	if (!last || !last->exit_code)
 		return NULL;
+	if (health->plan.probe) {
+		strbuf_add(&text, "its last probe failed");
+		add_last_line(&text, last->output);
+		return strbuf_take(&text);
+	}
 	if (last->timed_out) {
 		strbuf_addf(&text, "its last check took longer than %s",
 			    units_format_duration(health->plan.timeout_usec, limit, sizeof(limit)));
@@ -181,8 +192,6 @@ char *health_reason(const struct health *health)
 	add_last_line(&text, last->output);
 	return strbuf_take(&text);
 }
-
-static int probe(struct health *health, struct error *err);
 
 static int on_due(sd_event_source *source, uint64_t usec, void *data);
 
@@ -254,6 +263,10 @@ static void set_status(struct health *health, enum health_status status)
 	snprintf(action, sizeof(action), "health_status: %s", health_status_name(status));
 	events_emit(health->instance, action, NULL);
 	executor_instance_changed(health->instance->supervisor->executor, health->instance);
+	if (status == HEALTH_HEALTHY)
+		dependents_healthy(health->instance);
+	else if (status == HEALTH_UNHEALTHY)
+		unhealthy_act(health->instance);
 }
 
 static void judge(struct health *health, int exit_code)
@@ -270,200 +283,65 @@ static void judge(struct health *health, int exit_code)
 		set_status(health, HEALTH_UNHEALTHY);
 }
 
-static char *read_output(int fd)
+static void conclude(void *data, const struct probe_answer *answer)
 {
-	char buffer[OUTPUT_MAX + 1];
-	size_t size = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return NULL;
-	while (size < OUTPUT_MAX && (n = read(fd, buffer + size, OUTPUT_MAX - size)) > 0)
-		size += (size_t)n;
-	/* Never half a character: it goes out as JSON. */
-	while (size && !str_is_utf8(buffer, size))
-		size--;
-	return size ? alloc_string_n(buffer, size) : NULL;
-}
-
-static void birth_close(struct health *health)
-{
-	health->report = sd_event_source_disable_unref(health->report);
-	if (health->birth.pidfd >= 0)
-		birth_done(&health->birth);
-	health->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
-	if (health->output_fd >= 0)
-		close(health->output_fd);
-	health->output_fd = -EBADF;
-}
-
-static void conclude(struct health *health, int exit_code)
-{
+	struct health *health = data;
 	struct result *result = &health->log[health->log_next++ % LOG_KEPT];
+	int exit_code = health->timed_out ? TIMED_OUT : answer->exit_code;
 
 	free(result->output);
 	*result = (struct result){
-		.start_nsec = health->probe_nsec,
+		/* What comes by itself was not asked for. */
+		.start_nsec = health->probing ? health->probe_nsec : units_now_nsec(),
 		.end_nsec = units_now_nsec(),
 		.exit_code = exit_code,
 		.timed_out = health->timed_out,
-		.not_run = health->failure && !health->timed_out,
+		.not_run = answer->not_run && !health->timed_out,
+		.output = answer->output,
 	};
-	if (health->timed_out)
+	if (health->timed_out && !probe_title(health->probe)) {
+		free(result->output);
 		result->output = alloc_string("Health check exceeded timeout");
-	else
-		result->output = TAKE_PTR(health->failure) ?: read_output(health->output_fd);
-	free(TAKE_PTR(health->failure));
-	birth_close(health);
-	judge(health, exit_code);
-	arm(health, next_delay(health));
-}
-
-static void read_report(struct health *health)
-{
-	struct error err = ERROR_INIT;
-
-	while (health->birth.report_fd >= 0) {
-		struct birth_report report = {.pty_master = -EBADF};
-		int news = container_report(&health->birth, &report, &err);
-
-		if (news == BIRTH_PENDING)
-			return;
-		if (news == BIRTH_FAILED || news < 0) {
-			free(health->failure);
-			health->failure = alloc_string(err.message);
-		}
-		if (news == BIRTH_READY) {
-			container_report_taken(&health->birth);
-			continue;
-		}
-		health->report = sd_event_source_disable_unref(health->report);
-		return;
 	}
+	health->probing = health->timed_out = false;
+	judge(health, exit_code);
+	if (!probe_is_settled(health->probe))
+		arm(health, next_delay(health));
 }
 
-static int on_report(sd_event_source *source, int fd, uint32_t events, void *data)
+static void ask(struct health *health)
 {
-	read_report(data);
-	return 0;
+	health->probe_nsec = units_now_nsec();
+	health->timed_out = false;
+	health->probing = true;
+	arm(health, health->plan.timeout_usec);
+	probe_begin(health->probe);
 }
 
-static void on_probe_ended(void *owner, const struct process_exit *info)
+void health_news(struct instance *instance)
 {
-	struct health *health = owner;
+	struct health *health = instance->health;
 
-	health->child = NULL;
-	if (health->report)
-		read_report(health);
-	conclude(health, health->timed_out ? TIMED_OUT : info->exit_code);
+	if (health && health->probe && !health->probing && !probe_is_settled(health->probe))
+		ask(health);
 }
 
 static int on_due(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct health *health = data;
-	struct error err = ERROR_INIT;
 
-	if (health->child) {
+	if (health->probing) {
 		health->timed_out = true;
-		(void)process_pidfd_signal(health->birth.pidfd, SIGKILL);
-		return 0;
-	}
-	if (health->instance->state == INSTANCE_PAUSED) {
+		probe_give_up(health->probe);
+	} else if (health->instance->state == INSTANCE_PAUSED) {
 		arm(health, health->plan.interval_usec);
-		return 0;
-	}
-	if (probe(health, &err) < 0) {
-		free(health->failure);
-		health->failure = alloc_string(err.message);
-		conclude(health, TIMED_OUT);
+	} else if (!probe_is_settled(health->probe)) {
+		ask(health);
 	}
 	return 0;
 }
 
-static void probe_name(const struct instance *instance, char *name, size_t size)
-{
-	snprintf(name, size, "%s:probe", instance->id);
-}
-
-/* For the next supervisor: it could neither end this probe in time nor tell it from others. */
-static void probe_keep(struct health *health)
-{
-	char name[80];
-	const char *names[] = {name};
-
-	probe_name(health->instance, name, sizeof(name));
-	(void)keeper_client_store(health->instance->supervisor->keeper, names, &health->birth.pidfd,
-				  1);
-}
-
-/* That of the supervisor before us: nobody reads what it says, or would end it. */
-static void end_old_probe(struct instance *instance)
-{
-	_cleanup_close_ int pidfd = -EBADF;
-	char name[80];
-
-	probe_name(instance, name, sizeof(name));
-	pidfd = supervisor_claim_fd(instance->supervisor, name);
-	if (pidfd >= 0)
-		(void)process_pidfd_signal(pidfd, SIGKILL);
-}
-
-static int probe(struct health *health, struct error *err)
-{
-	struct instance *instance = health->instance;
-	struct container_spec *spec = &health->translation.spec;
-	_cleanup_close_ int read_end = -EBADF, write_end = -EBADF;
-	int pair[2], r;
-
-	health->probe_nsec = units_now_nsec();
-	health->timed_out = false;
-	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
-		return error_errno(err, "make a pipe");
-	read_end = pair[0];
-	write_end = pair[1];
-	(void)fd_set_nonblock(write_end, false);
-	spec->stdout_fd = spec->stderr_fd = write_end;
-	spec->cgroup_handle = instance->cgroup;
-	r = container_exec(instance->pidfd, spec, true, &health->birth, err);
-	if (r < 0)
-		return r;
-	health->output_fd = TAKE_FD(read_end);
-	probe_keep(health);
-	health->child = children_add(instance->supervisor->children, health->birth.pid,
-				     health->birth.start_ticks, on_probe_ended, health);
-	r = sd_event_add_io(instance->supervisor->event, &health->report, health->birth.report_fd,
-			    EPOLLIN, on_report, health);
-	if (r < 0)
-		log_error("%s: watch its probe: %s", instance->name, strerror(-r));
-	(void)container_release(&health->birth);
-	arm(health, health->plan.timeout_usec);
-	return 0;
-}
-
-static int translate_probe(struct health *health, const struct image *image, struct error *err)
-{
-	struct translation *translation = &health->translation;
-	struct instance *instance = health->instance;
-
-	*translation = (struct translation){
-		.instance = instance,
-		.service = instance->service,
-		.project = instance->model->project,
-		.image = image,
-	};
-	translation->spec.id = instance->id;
-	translation->spec.stdin_fd = -EBADF;
-	translation->spec.args = (const char *const *)health->plan.test;
-	if (translate_exec_process(translation, false, err) < 0)
-		return -err->code;
-	/* The image is not needed beyond this, and may be forgotten. */
-	translation->image = NULL;
-	translation->spec.user = translation_own(translation, alloc_string(translation->spec.user));
-	translation->spec.cwd = translation_own(translation, alloc_string(translation->spec.cwd));
-	return 0;
-}
-
-void health_start(struct instance *instance)
+static void start(struct instance *instance, bool resumed)
 {
 	struct error err = ERROR_INIT;
 	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
@@ -472,11 +350,11 @@ void health_start(struct instance *instance)
 
 	health_free(instance->health);
 	instance->health = NULL;
-	end_old_probe(instance);
+	probe_end_old(instance);
 	if (!image)
 		return;
 	health_plan_of(instance->service, image, &plan);
-	if (!plan.test)
+	if (!health_plan_probes(&plan))
 		return;
 	health = new (struct health);
 	health->instance = instance;
@@ -484,12 +362,22 @@ void health_start(struct instance *instance)
 	health->status = instance->known_health ?: HEALTH_STARTING;
 	health->started_usec = instance->started_usec;
 	health->eager_usec = EAGER_FIRST_USEC;
-	health->output_fd = -EBADF;
-	health->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	instance->health = health;
-	if (translate_probe(health, image, &err) < 0)
-		log_error("%s: healthcheck: %s", instance->name, err.message);
+	if (plan.probe)
+		health->probe = probe_new(instance, plan.probe, resumed, conclude, health);
+	else
+		health->probe = probe_new_command(instance, plan.test, image, conclude, health);
 	arm(health, 0);
+}
+
+void health_start(struct instance *instance)
+{
+	start(instance, false);
+}
+
+void health_resume(struct instance *instance)
+{
+	start(instance, true);
 }
 
 void health_stop(struct instance *instance)
@@ -499,12 +387,9 @@ void health_stop(struct instance *instance)
 	if (!health)
 		return;
 	health->timer = sd_event_source_disable_unref(health->timer);
-	if (health->child) {
-		(void)process_pidfd_signal(health->birth.pidfd, SIGKILL);
-		children_forget(instance->supervisor->children, health->child);
-		health->child = NULL;
-	}
-	birth_close(health);
+	probe_free(health->probe);
+	health->probe = NULL;
+	health->probing = false;
 }
 
 void health_free(struct health *health)
@@ -514,8 +399,6 @@ void health_free(struct health *health)
 	health_stop(health->instance);
 	for (size_t i = 0; i < LOG_KEPT; i++)
 		free(health->log[i].output);
-	free(health->failure);
 	health_plan_done(&health->plan);
-	translation_done(&health->translation);
 	free(health);
 }

@@ -3,7 +3,7 @@
 #define COMPOSE_SUPERVISOR_HEALTH_H
 
 /*
- * health.h - probes: a command run inside the container by container_exec, over and over.
+ * health.h - whether a container is healthy: its probe (probe.h), asked over and over.
  *
  * The first probe runs at once. While the container is starting they follow in start_interval, or
  * in interval where that is shorter; afterwards in interval, counted from the end of the one
@@ -23,18 +23,28 @@ struct health;
 struct instance;
 
 struct health_plan {
-	char **test; /* the words to run; NULL: there is no check. Owned. */
+	char **test;                      /* the words to run; NULL: none. Owned. */
+	const struct probe_config *probe; /* the service's, instead of words; NULL: none */
 	int64_t interval_usec, timeout_usec, start_period_usec, start_interval_usec;
 	unsigned int retries;
 };
 
-/* The service's check over the image's, field by field, with Docker's defaults. */
+/*
+ * The service's check over the image's, field by field, with Docker's defaults; or x-berth's probe
+ * instead of both.
+ */
 void health_plan_of(const struct service *service, const struct image *image,
 		    struct health_plan *ret);
+/* There is a check. */
+bool health_plan_probes(const struct health_plan *plan);
 void health_plan_done(struct health_plan *plan);
 
 /* The container runs: begins to probe, if it has a check. */
 void health_start(struct instance *instance);
+/* The same with one that ran already when this supervisor began. */
+void health_resume(struct instance *instance);
+/* What its probe waits for may have come: asks out of turn. */
+void health_news(struct instance *instance);
 /* It stopped: a probe under way is forgotten. What was last known stays visible with @keep. */
 void health_stop(struct instance *instance);
 void health_free(struct health *health);

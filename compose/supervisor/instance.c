@@ -30,6 +30,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
+#include "compose/supervisor/probe.h"
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/start.h"
@@ -60,11 +61,13 @@ static void release_process(struct instance *instance)
 		log_pump_free(instance->log);
 		instance->log = NULL;
 	}
+	probe_unwatch_log(instance);
 	names_withdraw(instance);
 	cleanup_close_fd(&instance->stdin_fd);
 	cleanup_close_fd(&instance->pty_fd);
 	cleanup_close_fd(&instance->pidfd);
-	instance->stdin_fd = instance->pty_fd = instance->pidfd = -EBADF;
+	cleanup_close_fd(&instance->notify_fd);
+	instance->stdin_fd = instance->pty_fd = instance->pidfd = instance->notify_fd = -EBADF;
 	instance->pid = 0;
 	snprintf(names, sizeof(names), "%s:*", instance->id);
 	keeper_client_drop(instance->supervisor->keeper, names);
@@ -97,6 +100,7 @@ static void published(struct instance *instance)
 	health_start(instance);
 	if (!hooks_run(instance, HOOKS_POST_START, changed))
 		changed(instance);
+	dependents_running(instance);
 }
 
 void instance_resume_hooks(struct instance *instance)
@@ -146,8 +150,12 @@ static void do_ended(struct instance *instance)
 		events_emit(instance, "die", exit_attributes(instance));
 	if (instance->oom_killed)
 		log_warning("%s: the kernel killed it for lack of memory", instance->name);
-	if (!asked && !(failed && !instance->finished_nsec && !instance->restarts) &&
-	    restart_after_exit(instance, instance->exit_code, failed ? 0 : up_usec)) {
+	if (instance->again && !instance->by_hand) {
+		instance->state = INSTANCE_BACKOFF;
+		instance->restarts++;
+		restart_soon(instance);
+	} else if (!asked && !(failed && !instance->finished_nsec && !instance->restarts) &&
+		   restart_after_exit(instance, instance->exit_code, failed ? 0 : up_usec)) {
 		instance->state = INSTANCE_BACKOFF;
 		instance->restarts++;
 	} else {
@@ -155,6 +163,9 @@ static void do_ended(struct instance *instance)
 			failed && !instance->finished_nsec ? INSTANCE_CREATED : INSTANCE_EXITED;
 		ports_release(instance);
 	}
+	instance->again = false;
+	if (instance->state == INSTANCE_BACKOFF)
+		dependents_expect(instance);
 	if (!failed)
 		instance->finished_nsec = units_now_nsec();
 	state_note(instance);
@@ -323,7 +334,7 @@ struct instance *instance_new(struct supervisor *supervisor, const char *id)
 
 	instance->supervisor = supervisor;
 	snprintf(instance->id, sizeof(instance->id), "%s", id);
-	instance->pidfd = instance->stdin_fd = instance->pty_fd = -EBADF;
+	instance->pidfd = instance->stdin_fd = instance->pty_fd = instance->notify_fd = -EBADF;
 	instance->stdio[0] = instance->stdio[1] = instance->stdio[2] = -EBADF;
 	instance->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	return instance;
@@ -339,7 +350,9 @@ void instance_free(struct instance *instance)
 	children_forget(instance->supervisor->children, instance->child);
 	sd_event_source_disable_unref(instance->stop_timer);
 	restart_free(instance->restart);
+	unhealthy_forget(&instance->unhealthy);
 	log_pump_free(instance->log);
+	probe_unwatch_log(instance);
 	dns_listener_free(instance->dns);
 	attachment_free(instance->attachment);
 	groups_forget(instance);
@@ -347,6 +360,7 @@ void instance_free(struct instance *instance)
 	cleanup_close_fd(&instance->stdin_fd);
 	cleanup_close_fd(&instance->pty_fd);
 	cleanup_close_fd(&instance->pidfd);
+	cleanup_close_fd(&instance->notify_fd);
 	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
 		cleanup_close_fd(&instance->stdio[i]);
 	for (size_t i = 0; i < instance->anonymous.count; i++) {
@@ -559,6 +573,8 @@ int instance_start(struct instance *instance, struct error *err)
 {
 	instance->by_hand = instance->revive = false;
 	instance->restarts = 0;
+	instance->dependents_due = DEPENDENTS_NONE;
+	unhealthy_forget(&instance->unhealthy);
 	restart_cancel(instance, true);
 	if (instance->state != INSTANCE_CREATED && instance->state != INSTANCE_EXITED &&
 	    instance->state != INSTANCE_BACKOFF)
@@ -585,6 +601,16 @@ int64_t instance_grace_usec(const struct instance *instance, int64_t asked_usec)
 							: GRACE_USEC;
 }
 
+/* The time counts from the signal. Hooks that hang are ended by a kill. */
+static int stop_with_grace(struct instance *instance, int64_t grace_usec, struct error *err)
+{
+	instance->grace_usec = grace_usec;
+	instance_handle(instance, INSTANCE_STOP);
+	if (instance->state != INSTANCE_STOPPING || hooks_pending(instance, HOOKS_PRE_STOP))
+		return 0;
+	return give_grace(instance, grace_usec, err);
+}
+
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err)
 {
 	if (!instance->by_hand) {
@@ -595,15 +621,20 @@ int instance_stop(struct instance *instance, int64_t grace_usec, struct error *e
 	}
 	if (!instance_runs(instance))
 		return 0;
-	grace_usec = instance_grace_usec(instance, grace_usec);
-	instance->grace_usec = grace_usec;
-	instance_handle(instance, INSTANCE_STOP);
-	if (instance->state != INSTANCE_STOPPING)
-		return 0;
-	/* The time counts from the signal. Hooks that hang are ended by a kill. */
-	if (hooks_pending(instance, HOOKS_PRE_STOP))
-		return 0;
-	return give_grace(instance, grace_usec, err);
+	return stop_with_grace(instance, instance_grace_usec(instance, grace_usec), err);
+}
+
+void instance_restart(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	if (instance->by_hand || instance->pidfd < 0)
+		return;
+	/* Whoever takes over from us finishes it. */
+	instance->again = true;
+	state_note(instance);
+	if (stop_with_grace(instance, instance_grace_usec(instance, -1), &err) < 0)
+		log_error("%s: %s", instance->name, err.message);
 }
 
 int instance_kill(struct instance *instance, int signal, struct error *err)

@@ -21,8 +21,10 @@
 #include "runtime/container/container.h"
 
 #include "compose/plan/plan.h"
+#include "compose/supervisor/dependents.h"
 #include "compose/supervisor/hooks.h"
 #include "compose/supervisor/supervisor.h"
+#include "compose/supervisor/unhealthy.h"
 
 enum instance_state {
 	INSTANCE_CREATED,
@@ -47,6 +49,7 @@ enum instance_event {
 };
 
 struct health;
+struct line_watch;
 struct restart_state;
 struct held_port;
 
@@ -76,6 +79,7 @@ struct instance {
 	char *error;           /* why it could not be started */
 	char *lacks;           /* what it was started without; NULL: nothing */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
+	bool again;            /* what stops it now starts it once more: instance_restart() */
 	bool revive;           /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */
@@ -98,6 +102,8 @@ struct instance {
 	struct attachment *attachment;
 	struct dns_listener *dns;
 	struct log_pump *log;
+	struct line_watch *line_watch; /* for a probe of its log; NULL: none */
+	int notify_fd;                 /* where it says READY=1, with such a probe */
 	int stdin_fd, pty_fd;
 	bool tty;
 
@@ -107,6 +113,8 @@ struct instance {
 	sd_event_source *stop_timer;
 	struct health *health;           /* NULL: none */
 	enum health_status known_health; /* in this life: outlives the supervisor */
+	struct unhealthy_state unhealthy;
+	enum dependents_due dependents_due;
 	struct restart_state *restart;
 	struct hook_state hooks;
 	char *hook_error;   /* what failed of the last ones */
@@ -137,6 +145,8 @@ int instance_start(struct instance *instance, struct error *err);
 int instance_stop(struct instance *instance, int64_t grace_usec, struct error *err);
 /* What it has between being asked to stop and being killed; @asked_usec negative: its own. */
 int64_t instance_grace_usec(const struct instance *instance, int64_t asked_usec);
+/* Stops one that runs, with its grace, and starts it again: of our own accord, not the user's. */
+void instance_restart(struct instance *instance);
 /* Starts one that ran before; if it cannot be, its policy says when that is tried again. */
 void instance_revive(struct instance *instance);
 /* A signal to its first process; with KILL to all that it has. */

@@ -6,8 +6,8 @@
  * keeper_client.h - the supervisor's side of its keeper: descriptors kept by name, and how the
  * processes that the keeper reaps have ended.
  *
- * Names: "control", "ID:stdout", "ID:stderr", "ID:stdin", "ID:pty", "ID:dns-udp", "ID:dns-tcp",
- * "port:IP:PORT/PROTOCOL:4" (or 6), "exec:ID:pty".
+ * Names: "control", "ID:stdout", "ID:stderr", "ID:stdin", "ID:pty", "ID:notify", "ID:dns-udp",
+ * "ID:dns-tcp", "port:IP:PORT/PROTOCOL:4" (or 6), "exec:ID:pty".
  */
 
 #include <errno.h>

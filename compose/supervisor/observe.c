@@ -197,7 +197,7 @@ static void observe_images(struct supervisor *supervisor, struct observed *obser
 			continue;
 		fact->id = image->id;
 		health_plan_of(service, image, &plan);
-		fact->has_healthcheck = plan.test != NULL;
+		fact->has_healthcheck = health_plan_probes(&plan);
 		health_plan_done(&plan);
 	}
 }
@@ -469,6 +469,7 @@ static json_t *container_json(const struct instance *instance)
 	json_put_string(json, "state", container_state_name(instance_reported_state(instance)));
 	json_put_string(json, "health", health_status_name(instance_health(instance)));
 	json_object_set_new(json, "health_log", health_log(instance->health));
+	json_put_string(json, "health_note", instance->unhealthy.note ?: "");
 	json_put_int(json, "exit_code", instance->pid ? 0 : instance->exit_code);
 	json_put_bool(json, "oom_killed", instance->oom_killed);
 	json_put_int(json, "restart_count", instance->restarts);

@@ -136,6 +136,13 @@ bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_use
 	return arm(instance, delay);
 }
 
+void restart_soon(struct instance *instance)
+{
+	if (!instance->restart)
+		instance->restart = new (struct restart_state);
+	(void)arm(instance, 0);
+}
+
 void restart_cancel(struct instance *instance, bool forget)
 {
 	if (!instance->restart)

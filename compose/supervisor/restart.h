@@ -40,6 +40,8 @@ bool restart_decide(const struct restart_policy *policy, int exit_code, int64_t 
 bool restart_wanted(const struct instance *instance);
 /* The container ended: arms the timer if the policy says so, and returns that. */
 bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_usec);
+/* It was stopped to be started again: without a delay, and no policy is asked. */
+void restart_soon(struct instance *instance);
 /* Stops waiting; with @forget the count begins anew. */
 void restart_cancel(struct instance *instance, bool forget);
 void restart_free(struct restart_state *restart);

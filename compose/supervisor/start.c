@@ -22,6 +22,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
+#include "compose/supervisor/probe.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -76,7 +77,10 @@ int start_open_log(struct instance *instance, struct error *err)
 	if (dir < 0)
 		return dir;
 	options.dirfd = dir;
-	return log_pump_new(supervisor->event, supervisor->journal, &options, &instance->log, err);
+	r = log_pump_new(supervisor->event, supervisor->journal, &options, &instance->log, err);
+	if (r == 0)
+		probe_watch_log(instance);
+	return r;
 }
 
 struct stdio {
@@ -316,6 +320,21 @@ static int write_down(struct instance *instance, struct error *err)
 	return r < 0 ? r : start_watch(instance, err);
 }
 
+/* Where its program says that it is ready; by now its namespace is there. */
+static int open_notify(struct instance *instance, const struct container_spec *spec,
+		       struct error *err)
+{
+	const struct namespace_spec *network = &spec->network;
+
+	if (!instance->service->berth.probe.notify)
+		return 0;
+	return probe_open_notify(instance,
+				 network->source == NAMESPACE_NEW    ? instance->pidfd
+				 : network->source == NAMESPACE_JOIN ? network->fd
+								     : -EBADF,
+				 err);
+}
+
 static int clone_and_release(struct instance *instance, struct translation *translation,
 			     struct stdio *stdio, struct error *err)
 {
@@ -327,6 +346,8 @@ static int clone_and_release(struct instance *instance, struct translation *tran
 	r = write_down(instance, err);
 	if (r == 0)
 		r = stdio_keep(instance, stdio, err);
+	if (r == 0)
+		r = open_notify(instance, &translation->spec, err);
 	if (r == 0) {
 		r = container_release(&instance->birth);
 		/* Gone already? Then its report says why. */
@@ -354,9 +375,11 @@ static void undo(struct instance *instance)
 		instance->pid = 0;
 	}
 	cleanup_close_fd(&instance->stdin_fd);
-	instance->stdin_fd = -EBADF;
+	cleanup_close_fd(&instance->notify_fd);
+	instance->stdin_fd = instance->notify_fd = -EBADF;
 	log_pump_free(instance->log);
 	instance->log = NULL;
+	probe_unwatch_log(instance);
 	groups_release(instance);
 	ports_release(instance);
 }

@@ -201,7 +201,7 @@ static json_t *mapping_to_json(const struct mapping *mapping)
 
 static json_t *record_of(const struct instance *instance)
 {
-	json_t *record = json_object();
+	json_t *record = json_object(), *unhealthy = unhealthy_to_json(&instance->unhealthy);
 	bool process = instance->pid > 0;
 
 	json_put_int(record, "version", 1);
@@ -229,6 +229,10 @@ static json_t *record_of(const struct instance *instance)
 	json_put_bool(record, "by_hand", instance->by_hand);
 	if (instance->revive)
 		json_put_bool(record, "revive", true);
+	if (instance->again)
+		json_put_bool(record, "again", true);
+	if (instance->dependents_due)
+		json_put_int(record, "dependents_due", instance->dependents_due);
 	json_put_string(record, "request", instance->request);
 	json_put_string(record, "created_by", instance->created_by);
 	if (instance->volumes)
@@ -248,6 +252,8 @@ static json_t *record_of(const struct instance *instance)
 		json_object_set_new(record, "ports", ports_to_json(instance));
 	if (instance->restart)
 		json_object_set_new(record, "restart", restart_to_json(instance->restart));
+	if (unhealthy)
+		json_object_set_new(record, "unhealthy", unhealthy);
 	if (process) {
 		json_t *hooks = hooks_to_json(instance);
 
@@ -385,6 +391,9 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->error = alloc_string(json_get_string(record, "error"));
 	instance->by_hand = json_get_bool(record, "by_hand", false);
 	instance->revive = json_get_bool(record, "revive", false);
+	instance->again = json_get_bool(record, "again", false);
+	instance->dependents_due = (enum dependents_due)json_get_int(record, "dependents_due", 0);
+	unhealthy_from_json(&instance->unhealthy, json_object_get(record, "unhealthy"));
 	take_string(instance->request, sizeof(instance->request),
 		    json_get_string(record, "request"));
 	take_string(instance->created_by, sizeof(instance->created_by),

@@ -210,8 +210,7 @@ static int stack_root(struct instance *instance, bool layers, struct connection 
 	return r;
 }
 
-/* As the container's own processes see it, with all that is mounted there. */
-static int running_root(const struct instance *instance, struct error *err)
+int usage_running_root(const struct instance *instance, struct error *err)
 {
 	_cleanup_close_ int fd = -EBADF;
 	char path[40];
@@ -236,7 +235,7 @@ void usage_root_request(struct supervisor *supervisor, struct connection *connec
 	if (!instance)
 		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
 	else if (instance->pid && !layers)
-		root = running_root(instance, &err);
+		root = usage_running_root(instance, &err);
 	else
 		(void)stack_root(instance, layers, connection, &err);
 	if (err.code)

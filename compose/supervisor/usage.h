@@ -9,7 +9,10 @@
 
 #include <jansson.h>
 
+#include "common/error.h"
+
 struct connection;
+struct instance;
 struct supervisor;
 
 /* Reply of the request `usage`; new reference. */
@@ -18,5 +21,11 @@ json_t *usage_of_containers(struct supervisor *supervisor);
 /* Request `root`: answers, now or when a job has stacked the layers. */
 void usage_root_request(struct supervisor *supervisor, struct connection *connection,
 			const json_t *request);
+
+/*
+ * The root of a container that runs as its own processes see it, with all that is mounted there: an
+ * O_PATH descriptor, the caller's. -ESRCH: it has just ended.
+ */
+int usage_running_root(const struct instance *instance, struct error *err);
 
 #endif

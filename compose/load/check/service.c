@@ -124,6 +124,20 @@ static void check_limits(struct loader *l, const struct service *service)
 				       service->name, row->name, row->in_deploy);
 }
 
+/* Two ways to say what healthy means. */
+static void check_probe(struct loader *l, const struct service *service)
+{
+	const struct healthcheck *check = &service->healthcheck;
+
+	if (!service->berth.probe.given || !(check->disable || check->test.args) ||
+	    is_broken(l, service, "healthcheck") || is_broken(l, service, "x-berth"))
+		return;
+	loader_problem(l, loader_at(l, "services", service->name, "x-berth", "probe", NULL),
+		       "service \"%s\" has a probe in x-berth, and a healthcheck with a test of "
+		       "its own: keep one of them",
+		       service->name);
+}
+
 void check_container_names(struct loader *l)
 {
 	const struct project *p = l->project;
@@ -152,4 +166,5 @@ void check_service(struct loader *l, const struct service *service)
 	check_targets(l, service);
 	check_scale(l, service);
 	check_limits(l, service);
+	check_probe(l, service);
 }

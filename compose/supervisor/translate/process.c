@@ -11,6 +11,7 @@
 
 #include "runtime/container/confine/seccomp.h"
 
+#include "compose/supervisor/probe.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define DEFAULT_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -97,6 +98,10 @@ static void translate_environment(struct translation *translation)
 	for (size_t i = 0; i < service->environment.count; i++)
 		strv_env_set(&translation->env, service->environment.items[i].key,
 			     service->environment.items[i].value);
+	if (service->berth.probe.notify)
+		strv_env_set(
+			&translation->env, "NOTIFY_SOCKET",
+			translation_own(translation, probe_notify_address(translation->instance)));
 }
 
 static int capability_list(char *const *names, const char *key, bool *ret_all, uint64_t *ret,

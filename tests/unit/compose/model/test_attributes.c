@@ -34,7 +34,7 @@ static const struct {
 	 "pre_stop privileged profiles pull_policy pull_refresh_after read_only restart runtime "
 	 "scale security_opt shm_size secrets sysctls stdin_open stop_grace_period stop_signal "
 	 "storage_opt tmpfs tty ulimits use_api_socket user uts userns_mode volumes volumes_from "
-	 "working_dir"},
+	 "working_dir x-berth"},
 	{"services.build",
 	 "context dockerfile dockerfile_inline entitlements args ssh labels cache_from cache_to "
 	 "no_cache no_cache_filter additional_contexts network provenance sbom pull target "
@@ -90,6 +90,11 @@ static const struct {
 	{"services.volumes.volume", "labels nocopy subpath"},
 	{"services.volumes.tmpfs", "size mode"},
 	{"services.volumes.image", "subpath"},
+	{"services.x-berth", "probe interval timeout retries start_period start_interval "
+			     "on_unhealthy restart_with_dependencies"},
+	{"services.x-berth.probe", "tcp http unix log file notify"},
+	{"services.x-berth.probe.http", "port path status headers"},
+	{"services.x-berth.on_unhealthy", "action budget window"},
 	{"models", "name model context_size runtime_flags"},
 	{"networks", "name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 "
 		     "attachable labels"},
