@@ -12,6 +12,7 @@
 
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
+#include "compose/cli/converge.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/control/requests.h"
@@ -44,6 +45,15 @@ static int supervised(char **words, char ***ret, struct error *err)
 	}
 	*ret = TAKE_PTR(chosen);
 	return 0;
+}
+
+static int fail_project(const struct project_args *args, const char *name,
+			const struct error *failed)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, failed->code, "project %s: %s", name, failed->message);
+	return output_fail(args, &err);
 }
 
 /* supervisor ls */
@@ -131,12 +141,10 @@ static int reexec(struct project_args *args, int argc, char **argv)
 	if (supervised(argv, &names, &err) < 0)
 		return output_fail(args, &err);
 	strv_foreach(name, names) {
-		struct error failed = ERROR_INIT, said = ERROR_INIT;
+		struct error failed = ERROR_INIT;
 
-		if (reexec_one(name, &failed) < 0) {
-			error_set(&said, failed.code, "project %s: %s", name, failed.message);
-			exit_code = output_fail(args, &said);
-		}
+		if (reexec_one(name, &failed) < 0)
+			exit_code = fail_project(args, name, &failed);
 	}
 	return exit_code;
 }
@@ -149,7 +157,61 @@ static const struct command command_reexec = {
 	.run = reexec,
 };
 
-static const struct command *const children[] = {&command_ls, &command_reexec, NULL};
+/* supervisor stop */
+
+static bool stop_containers;
+
+static const struct option stop_options[] = {
+	{"containers", 'c', OPTION_FLAG, &stop_containers, NULL,
+	 "Stop the containers that run first; without it they are an error"},
+	{NULL},
+};
+
+static int stop_one(struct project_args *args, const char *name, struct error *err)
+{
+	struct converge converge = {
+		.name = name,
+		.verb = "stop",
+		.options = {.goal = PLAN_STOP, .by_label = true, .timeout_usec = -1},
+	};
+
+	if (stop_containers && converge_run(args, &converge) != 0)
+		return error_set(err, EBUSY, "its containers could not be stopped");
+	return client_call(name, CLIENT_START_FOR_STATE, REQUEST_SHUTDOWN, NULL, NULL, err);
+}
+
+static int stop(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error err = ERROR_INIT;
+	int exit_code = 0;
+
+	if (supervised(argv, &names, &err) < 0)
+		return output_fail(args, &err);
+	strv_foreach(name, names) {
+		struct error failed = ERROR_INIT;
+
+		if (stop_one(args, name, &failed) < 0)
+			exit_code = fail_project(args, name, &failed);
+	}
+	return exit_code;
+}
+
+static const struct command command_supervisor_stop = {
+	.name = "stop",
+	.operands = "[OPTIONS] [PROJECT...]",
+	.summary = "End supervisors; the next command for their projects starts them again",
+	.options = stop_options,
+	.max_operands = -1,
+	.run = stop,
+};
+
+static const struct command *const children[] = {
+	&command_ls,
+	&command_reexec,
+	&command_supervisor_stop,
+	NULL,
+};
 
 const struct command command_supervisor = {
 	.name = "supervisor",

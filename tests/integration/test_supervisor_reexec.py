@@ -69,6 +69,20 @@ def test_the_command(berth):
     assert set(one.run("supervisor", "ls", "-q").stdout.split()) >= {one.name, two.name}
 
 
+def test_stopping_supervisors(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d")
+    failed = project.run("supervisor", "stop", project.name, check=False)
+    assert failed.returncode == 1
+    assert f"project {project.name}: container {project.name}-a-1 is running" in failed.stderr
+    assert project.supervisor_pids()
+    project.run("supervisor", "stop", "--containers", project.name)
+    berth.wait_until(lambda: project.supervisor_pids() == [])
+    assert [row["State"] for row in project.ps("-a")] == ["exited"]
+    project.run("start")
+    assert [row["State"] for row in project.ps()] == ["running"]
+
+
 def test_unknown_requests_and_rubbish(berth):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
     project.run("up", "-d")
