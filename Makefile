@@ -224,10 +224,23 @@ install: all
 	$(O)/berth completion zsh > $(DESTDIR)$(SHARE)/zsh/site-functions/_berth
 	$(O)/berth completion fish > $(DESTDIR)$(SHARE)/fish/vendor_completions.d/berth.fish
 
+# A Debian package in build/deb/, of what git knows, built apart; and what lintian says of it.
+DEB := build/deb/berth-$(VERSION)
+deb: deb-packages
+	rm -rf build/deb
+	mkdir -p $(DEB)
+	git ls-files -z | xargs -0 cp -a --parents -t $(DEB)
+	cd $(DEB) && dpkg-buildpackage -us -uc -b -j$$(nproc) >../dpkg-buildpackage.log 2>&1 || \
+		{ tail -n 40 ../dpkg-buildpackage.log; exit 1; }
+	lintian --fail-on error build/deb/*.changes
+	@ls build/deb/*.deb
+deb-packages:
+	$(call need,$(BUILD_PACKAGES) debhelper dpkg-dev lintian git)
+
 clean:
 	rm -rf build
 
 .PHONY: all demo demo-packages test-packages unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
-	lint-headers lint-tidy packages lint-packages install clean
+	lint-headers lint-tidy packages lint-packages install deb deb-packages clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
