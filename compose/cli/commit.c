@@ -14,6 +14,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/container_root.h"
 #include "compose/cli/images_here.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/target.h"
@@ -95,7 +96,7 @@ static char **config_of(const struct image *image)
 	return list;
 }
 
-static int commit(const struct target *target, const json_t *container, const char *reference,
+static int commit(const char *project, const json_t *container, const char *reference,
 		  char **ret_id, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
@@ -107,7 +108,7 @@ static int commit(const struct target *target, const json_t *container, const ch
 	if (images_here_open(&store, err) < 0 ||
 	    image_find(store, json_get_string(container, "image_id"), &image, err) < 0)
 		return -err->code;
-	root = container_root_layers(target->name, json_get_string(container, "id"), err);
+	root = container_root_layers(project, json_get_string(container, "id"), err);
 	if (root < 0)
 		return root;
 	dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -146,7 +147,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	}
 	progress = progress_new(args, "commit");
 	progress_set(progress, object, PROGRESS_WORKING, "Committing", NULL);
-	if (commit(&target, container, argc > 1 ? argv[1] : NULL, &id, &err) < 0) {
+	if (commit(target.name, container, argc > 1 ? argv[1] : NULL, &id, &err) < 0) {
 		progress_set(progress, object, PROGRESS_ERROR, "Error", NULL);
 		progress_freeze(progress);
 		return output_fail(args, &err);
@@ -163,4 +164,43 @@ const struct command command_commit = {
 	.min_operands = 1,
 	.max_operands = 2,
 	.run = run,
+};
+
+/* As docker: the new image's id, and nothing else. */
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL;
+	const char *reference = argc > 1 ? argv[1] : NULL;
+	_cleanup_free_ char *id = NULL;
+	struct error err = ERROR_INIT;
+
+	if (machine_find(argv[0], &container, &err) < 0)
+		return output_fail(args, &err);
+	if (args->dry_run) {
+		printf("commit container %s to %s (asked for)\n",
+		       json_get_string(container, "name"), reference ?: "an image");
+		return 0;
+	}
+	if (commit(json_get_string(container, "project"), container, reference, &id, &err) < 0)
+		return output_fail(args, &err);
+	puts(id);
+	return 0;
+}
+
+static const struct option container_only[] = {
+	{"author", 'a', OPTION_STRING, &author, "string", "Who made it"},
+	{"change", 'c', OPTION_LIST, &changes, "list",
+	 "A change of its config in a Dockerfile's words: 'CMD [\"x\"]'"},
+	{"message", 'm', OPTION_STRING, &message, "string", "What changed"},
+	{NULL},
+};
+
+const struct command command_container_commit = {
+	.name = "commit",
+	.operands = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+	.summary = "Make an image of a container's files, without what is mounted there",
+	.options = container_only,
+	.min_operands = 1,
+	.max_operands = 2,
+	.run = run_container,
 };

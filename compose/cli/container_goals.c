@@ -16,7 +16,7 @@
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
 
-static bool force, volumes, link_only, timeout_given;
+static bool force, volumes, remove_link, timeout_given;
 static int timeout;
 static const char *signal_name;
 
@@ -36,7 +36,7 @@ static const struct option kill_options[] = {
 
 static const struct option rm_options[] = {
 	{"force", 'f', OPTION_FLAG, &force, NULL, "Also if it runs: it is killed"},
-	{"link", 'l', OPTION_FLAG, &link_only, NULL, NULL},
+	{"link", 'l', OPTION_FLAG, &remove_link, NULL, NULL},
 	{"volumes", 'v', OPTION_FLAG, &volumes, NULL, "Its anonymous volumes, too"},
 	{NULL},
 };
@@ -148,12 +148,20 @@ static int run_rm(struct project_args *args, int argc, char **argv)
 				       .volumes = volumes,
 				       .force_stop = force,
 				       .timeout_usec = force ? 0 : -1};
+	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
+	if (remove_link) {
+		error_set(&err, EINVAL,
+			  "--link is not supported: a link is a line in a container's /etc/hosts, "
+			  "and goes with it");
+		return output_fail(args, &err);
+	}
 	strv_foreach(name, argv) {
 		_cleanup_json_ json_t *container = NULL;
 		char *one[] = {name, NULL};
-		struct error err = ERROR_INIT;
+
+		error_clear(&err);
 
 		if (machine_find(name, &container, &err) < 0) {
 			/* As docker: with -f, what is not there is as it should be. */

@@ -13,8 +13,10 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/container_filter.h"
+#include "compose/cli/images_here.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
+#include "compose/cli/prune.h"
 #include "compose/cli/ps_rows.h"
 
 static bool all, latest, no_trunc, quiet, size;
@@ -33,7 +35,7 @@ static const struct option options[] = {
 	{"latest", 'l', OPTION_FLAG, &latest, NULL, "The last one, running or not"},
 	{"no-trunc", 0, OPTION_FLAG, &no_trunc, NULL, "Show ids and commands whole"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Ids only"},
-	{"size", 's', OPTION_FLAG, &size, NULL, NULL},
+	{"size", 's', OPTION_FLAG, &size, NULL, "With the bytes that they take"},
 	{NULL},
 };
 
@@ -41,6 +43,32 @@ static const char *const columns[] = {
 	"CONTAINER ID", "ID",     "IMAGE", "Image", "COMMAND", "Command", "CREATED", "RunningFor",
 	"STATUS",       "Status", "PORTS", "Ports", "NAMES",   "Names",   NULL,
 };
+
+static const char *const columns_with_size[] = {
+	"CONTAINER ID", "ID",         "IMAGE",  "Image",  "COMMAND", "Command",
+	"CREATED",      "RunningFor", "STATUS", "Status", "PORTS",   "Ports",
+	"NAMES",        "Names",      "SIZE",   "Size",   NULL,
+};
+
+DEFINE_CLEANUP(struct image_store *, image_store_close);
+DEFINE_CLEANUP(struct image *, image_free);
+
+/* "2B (virtual 4.3MB)": what it wrote, and that with its image. */
+static void put_size(json_t *row, const json_t *container)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_(cleanup_image_free) struct image *image = NULL;
+	uint64_t written = prune_container_bytes(container);
+	struct error gone = ERROR_INIT;
+	char own[32], whole[32];
+
+	if (images_here_open(&store, &gone) >= 0)
+		(void)image_find(store, json_get_string(container, "image_id") ?: "", &image,
+				 &gone);
+	units_format_size(written, own, sizeof(own));
+	units_format_size(written + (image ? image->size_bytes : 0), whole, sizeof(whole));
+	json_object_set_new(row, "Size", json_sprintf("%s (virtual %s)", own, whole));
+}
 
 static bool runs(const json_t *container)
 {
@@ -62,7 +90,7 @@ static int print(const json_t *containers, struct error *err)
 	_cleanup_json_ json_t *rows = json_array();
 	int64_t now = units_now_nsec();
 	int shown = 0;
-	json_t *container;
+	json_t *container, *row;
 	size_t i;
 
 	json_array_foreach(containers, i, container) {
@@ -78,12 +106,18 @@ static int print(const json_t *containers, struct error *err)
 		if (r == 0)
 			continue;
 		shown++;
-		if (quiet)
+		if (quiet) {
 			printf("%.*s\n", no_trunc ? 64 : 12, id);
-		else
-			json_array_append_new(rows, ps_row(project, container, !no_trunc, now));
+			continue;
+		}
+		row = ps_row(project, container, !no_trunc, now);
+		json_array_append_new(rows, row);
+		if (size || (format && strstr(format, ".Size")))
+			put_size(row, container);
 	}
-	return quiet ? 0 : output_rows(rows, format, columns, OUTPUT_LINES, err);
+	return quiet ? 0
+		     : output_rows(rows, format, size ? columns_with_size : columns, OUTPUT_LINES,
+				   err);
 }
 
 static int run(struct project_args *args, int argc, char **argv)

@@ -11,11 +11,12 @@
 #include "compose/cli/command.h"
 #include "compose/cli/container_root.h"
 #include "compose/cli/cp_tree.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/target.h"
 
-static bool all, archive, follow_link;
+static bool all, archive, follow_link, quiet;
 static int container_index;
 
 static const struct option options[] = {
@@ -47,13 +48,13 @@ struct copying {
 	struct cp_options options;
 };
 
-static int copy_one(const struct target *target, const json_t *container,
-		    const struct copying *copying, struct error *err)
+static int copy_one(const char *project, const json_t *container, const struct copying *copying,
+		    struct error *err)
 {
 	const char *path = copying->into ? copying->to : copying->from;
 	_cleanup_free_ char *absolute = path[0] == '/' ? NULL : str_printf("/%s", path);
 	const char *inside = absolute ? absolute : path;
-	_cleanup_close_ int root = container_root_open(target->name, container, &inside, err);
+	_cleanup_close_ int root = container_root_open(project, container, &inside, err);
 	struct cp_place there = {root, inside};
 	struct cp_place here = {AT_FDCWD, copying->into ? copying->from : copying->to};
 
@@ -82,8 +83,8 @@ static json_t *chosen(const json_t *containers, bool into)
 	return result;
 }
 
-static int copy_all(struct project_args *args, const struct target *target,
-		    const json_t *containers, const struct copying *copying, struct error *err)
+static int copy_all(struct project_args *args, const char *project, const json_t *containers,
+		    const struct copying *copying, struct error *err)
 {
 	_cleanup_(cleanup_progress_free) struct progress *progress = progress_new(args, "copy");
 	json_t *container;
@@ -100,7 +101,7 @@ static int copy_all(struct project_args *args, const struct target *target,
 			continue;
 		}
 		progress_set(progress, id, PROGRESS_WORKING, "Copying", NULL);
-		if (copy_one(target, container, copying, err) < 0) {
+		if (copy_one(project, container, copying, err) < 0) {
 			progress_set(progress, id, PROGRESS_ERROR, "Error", err->message);
 			return error_wrap(err, "container %s", name);
 		}
@@ -149,7 +150,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	else if (!json_array_size(wanted))
 		error_set(&err, ENOENT, "no container found for service \"%s\"", service);
 	else
-		(void)copy_all(args, &target, wanted, &copying, &err);
+		(void)copy_all(args, target.name, wanted, &copying, &err);
 	return err.code ? output_fail(args, &err) : 0;
 }
 
@@ -162,4 +163,40 @@ const struct command command_cp = {
 	.min_operands = 2,
 	.max_operands = 2,
 	.run = run,
+};
+
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL, *containers = json_array();
+	_cleanup_free_ char *name = NULL;
+	struct copying copying = {0};
+	struct error err = ERROR_INIT;
+
+	if (quiet)
+		args->progress = "quiet";
+	if (read_words(argv, &name, &copying, &err) < 0 || machine_find(name, &container, &err) < 0)
+		return output_fail(args, &err);
+	json_array_append(containers, container);
+	if (copy_all(args, json_get_string(container, "project"), containers, &copying, &err) < 0)
+		return output_fail(args, &err);
+	return 0;
+}
+
+static const struct option container_only[] = {
+	{"archive", 'a', OPTION_FLAG, &archive, NULL, "Keep owners (uid and gid)"},
+	{"follow-link", 'L', OPTION_FLAG, &follow_link, NULL,
+	 "A source that is a symbolic link: copy what it leads to"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "No progress"},
+	{NULL},
+};
+
+const struct command command_container_cp = {
+	.name = "cp",
+	.operands = "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n"
+		    "        berth container cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+	.summary = "Copy files between a container and this machine",
+	.options = container_only,
+	.min_operands = 2,
+	.max_operands = 2,
+	.run = run_container,
 };

@@ -13,6 +13,7 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/container_root.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 
@@ -78,14 +79,33 @@ static int export_to_file(int root, struct error *err)
 	return r;
 }
 
-static int export(const struct target *target, const json_t *container, struct error *err)
+static int export(const char *project, const json_t *container, struct error *err)
 {
 	const char *id = json_get_string(container, "id");
-	_cleanup_close_ int root = container_root_layers(target->name, id, err);
+	_cleanup_close_ int root = container_root_layers(project, id, err);
 
 	if (root < 0)
 		return root;
 	return output ? export_to_file(root, err) : write_archive(root, STDOUT_FILENO, err);
+}
+
+static int check_output(struct error *err)
+{
+	if (output || !isatty(STDOUT_FILENO))
+		return 0;
+	return error_set(err, EINVAL,
+			 "output option is required when exporting to terminal: -o FILE");
+}
+
+static int export_or_tell(struct project_args *args, const char *project, const json_t *container)
+{
+	struct error err = ERROR_INIT;
+
+	if (args->dry_run) {
+		printf("export container %s (asked for)\n", json_get_string(container, "name"));
+		return 0;
+	}
+	return export(project, container, &err) < 0 ? output_fail(args, &err) : 0;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -96,20 +116,21 @@ static int run(struct project_args *args, int argc, char **argv)
 	const json_t *container = NULL;
 	struct error err = ERROR_INIT;
 
-	if (!output && isatty(STDOUT_FILENO)) {
-		error_set(&err, EINVAL,
-			  "output option is required when exporting to terminal: -o FILE");
-		return output_fail(args, &err);
-	}
-	if (target_open(args, services, &target, &err) < 0 ||
+	if (check_output(&err) < 0 || target_open(args, services, &target, &err) < 0 ||
 	    target_containers(&target, true, services, &containers, &err) < 0 ||
 	    target_pick(containers, argv[0], container_index, false, &container, &err) < 0)
 		return output_fail(args, &err);
-	if (args->dry_run) {
-		printf("export container %s (asked for)\n", json_get_string(container, "name"));
-		return 0;
-	}
-	return export(&target, container, &err) < 0 ? output_fail(args, &err) : 0;
+	return export_or_tell(args, target.name, container);
+}
+
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL;
+	struct error err = ERROR_INIT;
+
+	if (check_output(&err) < 0 || machine_find(argv[0], &container, &err) < 0)
+		return output_fail(args, &err);
+	return export_or_tell(args, json_get_string(container, "project"), container);
 }
 
 const struct command command_export = {
@@ -120,4 +141,19 @@ const struct command command_export = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = run,
+};
+
+static const struct option container_only[] = {
+	{"output", 'o', OPTION_STRING, &output, "string", "Write to this file, not to stdout"},
+	{NULL},
+};
+
+const struct command command_container_export = {
+	.name = "export",
+	.operands = "[OPTIONS] CONTAINER",
+	.summary = "Write a container's files as a tar archive, without what is mounted there",
+	.options = container_only,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run_container,
 };

@@ -12,6 +12,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/image_rows.h"
 #include "compose/cli/images_here.h"
+#include "compose/cli/inspect.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/projects.h"
@@ -330,23 +331,27 @@ static const struct option inspect_options[] = {
 	{NULL},
 };
 
-static int inspect(struct project_args *args, int argc, char **argv)
+int inspect_image(const char *name, json_t **ret, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_(cleanup_image_free) struct image *image = NULL;
+
+	if (images_here_open(&store, err) < 0 || image_find(store, name, &image, err) < 0)
+		return -err->code;
+	return image_inspect(store, image, ret, err);
+}
+
+static int inspect(struct project_args *args, int argc, char **argv)
+{
 	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (images_here_open(&store, &err) < 0)
-		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
-		_cleanup_(cleanup_image_free) struct image *image = NULL;
 		json_t *row;
 
 		error_clear(&err);
-		if (image_find(store, argv[i], &image, &err) < 0)
-			exit_code = output_fail(args, &err);
-		else if (image_inspect(store, image, &row, &err) < 0)
+		if (inspect_image(argv[i], &row, &err) < 0)
 			exit_code = output_fail(args, &err);
 		else
 			json_array_append_new(rows, row);

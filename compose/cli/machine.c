@@ -144,30 +144,25 @@ int machine_pick(const json_t *containers, const char *name, json_t **ret, struc
 int machine_find(const char *name, json_t **ret, struct error *err)
 {
 	_cleanup_free_ char *project = single_project(name);
-	_cleanup_json_ json_t *containers = NULL;
+	_cleanup_json_ json_t *own = json_array(), *containers = NULL;
+	struct error none = ERROR_INIT;
 	json_t *found = NULL;
 
 	*ret = NULL;
-	/* Who has it in its own name is asked alone. */
-	if (!strchr(name, '/') && client_project_known(project)) {
-		containers = json_array();
-		if (add_project(project, true, containers, err) < 0)
-			return -err->code;
-	}
-	if (!json_array_size(containers)) {
-		json_decref(containers);
-		containers = NULL;
-		if (machine_containers(true, &containers, err) < 0)
-			return -err->code;
-	}
-	if (machine_pick(containers, name, &found, err) < 0)
+	/* Who has it in its own name is asked alone; it may have got another one since. */
+	if (!strchr(name, '/') && client_project_known(project) &&
+	    add_project(project, true, own, err) < 0)
+		return -err->code;
+	if (machine_pick(own, name, &found, &none) < 0 &&
+	    (machine_containers(true, &containers, err) < 0 ||
+	     machine_pick(containers, name, &found, err) < 0))
 		return -err->code;
 	*ret = json_incref(found);
 	return 0;
 }
 
-static int converge_one(struct project_args *args, const json_t *container,
-			const struct plan_options *options)
+int machine_converge_one(struct project_args *args, const json_t *container,
+			 const struct plan_options *options)
 {
 	const char *service = json_get_string(container, "service");
 	const char *services[] = {service, NULL};
@@ -199,7 +194,7 @@ int machine_converge(struct project_args *args, char *const *names,
 		if (machine_find(name, &container, &err) < 0) {
 			output_fail(args, &err);
 			exit_code = 1;
-		} else if (converge_one(args, container, options) != 0) {
+		} else if (machine_converge_one(args, container, options) != 0) {
 			exit_code = 1;
 		} else if (!args->dry_run) {
 			puts(name);

@@ -44,5 +44,8 @@ struct project_args;
  */
 int machine_converge(struct project_args *args, char *const *names,
 		     const struct plan_options *options);
+/* The same for one CONTAINER with its "project", and nothing is printed when it was done. */
+int machine_converge_one(struct project_args *args, const json_t *container,
+			 const struct plan_options *options);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/units.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/inspect.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/prune.h"
@@ -157,19 +158,41 @@ static const struct option inspect_options[] = {
 	{NULL},
 };
 
+/* "172.20.3.2/24", or "" */
+static void put_address(json_t *row, const char *key, const json_t *endpoint, const char *address,
+			const char *prefix)
+{
+	const char *ip = json_get_string(endpoint, address);
+
+	json_object_set_new(row, key,
+			    ip ? json_sprintf("%s/%d", ip, (int)json_get_int(endpoint, prefix, 0))
+			       : json_string(""));
+}
+
+static void put_attached(json_t *containers, const json_t *record, const json_t *endpoint)
+{
+	json_t *row = json_object();
+
+	json_put_string(row, "Name", json_get_string(record, "name") ?: "");
+	json_put_string(row, "MacAddress", json_get_string(endpoint, "mac") ?: "");
+	put_address(row, "IPv4Address", endpoint, "ipv4", "prefix4");
+	put_address(row, "IPv6Address", endpoint, "ipv6", "prefix6");
+	json_object_set_new(containers, json_get_string(record, "id") ?: "", row);
+}
+
 static json_t *attached(const struct network_info *info, const json_t *records)
 {
 	json_t *containers = json_object(), *record, *endpoint;
 	size_t i, j;
 
 	json_array_foreach((json_t *)records, i, record) {
-		json_array_foreach(json_object_get(record, "networks"), j, endpoint)
+		const json_t *attachment = json_object_get(record, "attachment");
+
+		json_array_foreach(json_object_get(attachment, "endpoints"), j, endpoint) {
 			if (json_get_bool(record, "running", false) &&
-			    str_equal(json_string_value(endpoint), info->name))
-				json_object_set_new(
-					containers, json_get_string(record, "id") ?: "",
-					json_pack("{s:s}", "Name",
-						  json_get_string(record, "name") ?: ""));
+			    str_equal(json_get_string(endpoint, "network"), info->name))
+				put_attached(containers, record, endpoint);
+		}
 	}
 	return containers;
 }
@@ -212,23 +235,33 @@ static json_t *inspect_row(const struct network_info *info, const json_t *record
 	return row;
 }
 
-static int inspect(struct project_args *args, int argc, char **argv)
+int inspect_network(const char *name, json_t **ret, struct error *err)
 {
 	_cleanup_(cleanup_network_store_close) struct network_store *store = NULL;
-	_cleanup_json_ json_t *rows = json_array(), *records = NULL;
+	_cleanup_(cleanup_network_info_free) struct network_info *info = NULL;
+	_cleanup_json_ json_t *records = NULL;
+
+	if (open_store(&store, err) < 0 || find(store, name, &info, err) < 0 ||
+	    projects_records(&records, err) < 0)
+		return -err->code;
+	*ret = inspect_row(info, records);
+	return 0;
+}
+
+static int inspect(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (open_store(&store, &err) < 0 || projects_records(&records, &err) < 0)
-		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
-		_cleanup_(cleanup_network_info_free) struct network_info *info = NULL;
+		json_t *row;
 
 		error_clear(&err);
-		if (find(store, argv[i], &info, &err) < 0)
+		if (inspect_network(argv[i], &row, &err) < 0)
 			exit_code = output_fail(args, &err);
 		else
-			json_array_append_new(rows, inspect_row(info, records));
+			json_array_append_new(rows, row);
 	}
 	error_clear(&err);
 	if (output_inspected(rows, inspect_format, &err) < 0)

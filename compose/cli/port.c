@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/alloc.h"
 #include "common/json.h"
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 
@@ -18,6 +20,11 @@ static const struct option options[] = {
 	{"protocol", 0, OPTION_STRING, &protocol, "string", "tcp (default) or udp"},
 	{NULL},
 };
+
+static void print_address(const char *url, int64_t published)
+{
+	printf(strchr(url, ':') ? "[%s]:%jd\n" : "%s:%jd\n", url, (intmax_t)published);
+}
 
 static bool print_port(const json_t *container, long target)
 {
@@ -32,8 +39,7 @@ static bool print_port(const json_t *container, long target)
 		if (json_get_int(publisher, "target", 0) != target || !published ||
 		    !str_equal(json_get_string(publisher, "protocol"), protocol))
 			continue;
-		printf("%s%s%s:%jd\n", strchr(url, ':') ? "[" : "", url,
-		       strchr(url, ':') ? "]" : "", (intmax_t)published);
+		print_address(url, published);
 		return true;
 	}
 	return false;
@@ -72,4 +78,52 @@ const struct command command_port = {
 	.min_operands = 2,
 	.max_operands = 2,
 	.run = run,
+};
+
+/* All of them as "80/tcp -> 0.0.0.0:8080"; of @wanted ("80/tcp") only where that leads. */
+static bool print_container(const json_t *container, const char *wanted)
+{
+	json_t *row;
+	size_t i;
+	bool found = false;
+
+	json_array_foreach(json_object_get(container, "publishers"), i, row) {
+		int64_t published = json_get_int(row, "published", 0);
+		_cleanup_free_ char *port = str_printf("%d/%s", (int)json_get_int(row, "target", 0),
+						       json_get_string(row, "protocol") ?: "tcp");
+
+		if (!published || (wanted && strcmp(wanted, port) != 0))
+			continue;
+		if (!wanted)
+			printf("%s -> ", port);
+		print_address(json_get_string(row, "url") ?: "", published);
+		found = true;
+	}
+	return found;
+}
+
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_free_ char *wanted = NULL;
+	_cleanup_json_ json_t *container = NULL;
+	struct error err = ERROR_INIT;
+
+	if (argc > 1)
+		wanted = strchr(argv[1], '/') ? alloc_string(argv[1])
+					      : str_printf("%s/tcp", argv[1]);
+	if (machine_find(argv[0], &container, &err) < 0)
+		return output_fail(args, &err);
+	if (print_container(container, wanted) || !wanted)
+		return 0;
+	error_set(&err, ENOENT, "no public port '%s' published for %s", wanted, argv[0]);
+	return output_fail(args, &err);
+}
+
+const struct command command_container_port = {
+	.name = "port",
+	.operands = "CONTAINER [PRIVATE_PORT[/PROTOCOL]]",
+	.summary = "Show where a container's ports can be reached",
+	.min_operands = 1,
+	.max_operands = 2,
+	.run = run_container,
 };

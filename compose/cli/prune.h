@@ -33,6 +33,12 @@ int prune_images(const struct prune_filter *filter, bool all, uint64_t *bytes, s
 int prune_volumes(const struct prune_filter *filter, bool all, uint64_t *bytes, struct error *err);
 int prune_networks(const struct prune_filter *filter, struct error *err);
 
+struct project_args;
+int prune_containers(struct project_args *args, const struct prune_filter *filter, uint64_t *bytes,
+		     struct error *err);
+/* What a container has written, of a CONTAINER with its "project". */
+uint64_t prune_container_bytes(const json_t *container);
+
 void prune_print_total(uint64_t bytes);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/units.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/usage.h"
 
@@ -94,7 +95,7 @@ static const json_t *same_before(const json_t *before, const json_t *container)
 static void put_usage(json_t *row, const json_t *now, const json_t *before, const json_t *container)
 {
 	const json_t *earlier = same_before(before, container);
-	double usec = number(now, "time") - number(before, "time");
+	double usec = number(container, "time") - number(earlier, "time");
 	double memory = number(container, "memory_bytes");
 	double machine = number(now, "machine_memory_bytes");
 	double limit = number(container, "memory_limit_bytes");
@@ -152,17 +153,73 @@ static int print_once(const json_t *now, const json_t *before, struct error *err
 	return r;
 }
 
-static int show(const struct target *target, char *const *services, struct error *err)
+/* What is shown: containers of a project, or of the machine. */
+struct source {
+	const struct target *target; /* NULL: of the machine */
+	char *const *names;
+};
+
+/* Whether it is one of @names (none: all are). */
+static bool wanted(const json_t *containers, char *const *names, const char *id)
+{
+	struct error none = ERROR_INIT;
+	json_t *container;
+
+	strv_foreach(name, (char **)names) {
+		if (machine_pick(containers, name, &container, &none) >= 0 &&
+		    str_equal(json_get_string(container, "id"), id))
+			return true;
+	}
+	return !names[0];
+}
+
+/* Of all projects that have one running; a project that goes meanwhile is no failure. */
+static int fetch_machine(char *const *names, json_t **ret, struct error *err)
+{
+	_cleanup_json_ json_t *containers = NULL, *list = json_array();
+	json_t *container, *whole = json_object();
+	size_t i;
+
+	json_object_set(whole, "containers", list);
+	*ret = whole;
+	if (machine_containers(all || names[0], &containers, err) < 0)
+		return -err->code;
+	strv_foreach(name, (char **)names) {
+		if (machine_pick(containers, name, &container, err) < 0)
+			return -err->code;
+	}
+	json_array_foreach(containers, i, container) {
+		_cleanup_json_ json_t *usage = NULL;
+		struct error gone = ERROR_INIT;
+		const char *id = json_get_string(container, "id") ?: "";
+
+		if (!wanted(containers, names, id) ||
+		    usage_of_container(container, &usage, &gone) < 0)
+			continue;
+		json_array_extend(list, json_object_get(usage, "containers"));
+		json_object_set(whole, "machine_memory_bytes",
+				json_object_get(usage, "machine_memory_bytes"));
+	}
+	return 0;
+}
+
+static int fetch(const struct source *source, json_t **ret, struct error *err)
+{
+	return source->target ? usage_fetch(source->target, source->names, all, ret, err)
+			      : fetch_machine(source->names, ret, err);
+}
+
+static int show(const struct source *source, struct error *err)
 {
 	_cleanup_json_ json_t *before = NULL;
-	int r = usage_fetch(target, services, all, &before, err);
+	int r = fetch(source, &before, err);
 	int pause = FIRST_MSEC;
 
 	while (r >= 0) {
 		json_t *now = NULL;
 
 		poll(NULL, 0, pause);
-		r = usage_fetch(target, services, all, &now, err);
+		r = fetch(source, &now, err);
 		if (r >= 0)
 			r = print_once(now, before, err);
 		json_decref(before);
@@ -182,7 +239,15 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (target_open(args, argv, &target, &err) < 0)
 		return output_fail(args, &err);
 	converge_exit_on_signals();
-	return show(&target, argv, &err) < 0 ? output_fail(args, &err) : 0;
+	return show(&(struct source){&target, argv}, &err) < 0 ? output_fail(args, &err) : 0;
+}
+
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	converge_exit_on_signals();
+	return show(&(struct source){NULL, argv}, &err) < 0 ? output_fail(args, &err) : 0;
 }
 
 const struct command command_stats = {
@@ -192,4 +257,13 @@ const struct command command_stats = {
 	.options = options,
 	.max_operands = -1,
 	.run = run,
+};
+
+const struct command command_container_stats = {
+	.name = "stats",
+	.operands = "[OPTIONS] [CONTAINER...]",
+	.summary = "Show what containers use, as it changes",
+	.options = options,
+	.max_operands = -1,
+	.run = run_container,
 };

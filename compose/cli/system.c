@@ -297,7 +297,8 @@ static const struct option prune_options[] = {
 static bool prune_asked(void)
 {
 	_cleanup_free_ char *warning = str_printf(
-		"This will remove:\n  - all networks not used by at least one container\n%s  - %s\n"
+		"This will remove:\n  - all stopped containers\n  - all networks not used by at "
+		"least one container\n%s  - %s\n"
 		"  - %s build cache\n",
 		prune_with_volumes
 			? "  - all anonymous volumes not used by at least one container\n"
@@ -322,7 +323,8 @@ static int prune(struct project_args *args, int argc, char **argv)
 	if (!prune_force && !prune_asked())
 		return 1;
 	cache.before_nsec = filter.before_nsec;
-	if (prune_networks(&filter, &err) < 0 ||
+	if (prune_containers(args, &filter, &bytes, &err) < 0 ||
+	    prune_networks(&filter, &err) < 0 ||
 	    (prune_with_volumes && prune_volumes(&filter, false, &bytes, &err) < 0) ||
 	    prune_images(&filter, prune_all, &bytes, &err) < 0 ||
 	    cache_prune(paths_root(), &cache, &cache_bytes, &entries, &err) < 0)
@@ -334,7 +336,8 @@ static int prune(struct project_args *args, int argc, char **argv)
 static const struct command command_prune = {
 	.name = "prune",
 	.operands = "[OPTIONS]",
-	.summary = "Remove images, networks and build cache that nobody uses",
+	.summary =
+		"Remove stopped containers, and images, networks and build cache that nobody uses",
 	.options = prune_options,
 	.run = prune,
 };

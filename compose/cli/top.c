@@ -15,10 +15,15 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/usage.h"
 
 #define PROC_MAX (1 << 20)
+
+static const char *const headings[] = {"SERVICE", "#",     "UID", "PID",  "PPID",
+				       "C",       "STIME", "TTY", "TIME", "CMD"};
+#define OF_ONE_CONTAINER 2 /* the first heading that docker has */
 
 /* What `ps -ef` says of one. */
 struct process {
@@ -141,8 +146,10 @@ static void add_row(struct table *table, const json_t *container, int pid,
 	format_terminal(process->terminal, text[5], sizeof(text[5]));
 	snprintf(text[6], sizeof(text[6]), "%02llu:%02llu:%02llu", seconds / 3600,
 		 seconds / 60 % 60, seconds % 60);
-	table_add(table, json_get_string(container, "service"));
-	table_add(table, text[0]);
+	if (table->columns == ARRAY_SIZE(headings)) {
+		table_add(table, json_get_string(container, "service"));
+		table_add(table, text[0]);
+	}
 	table_add(table, user);
 	for (int i = 1; i < 7; i++)
 		table_add(table, text[i]);
@@ -163,16 +170,15 @@ static void add_container(struct table *table, const json_t *container)
 	}
 }
 
-static void print_top(const json_t *usage)
+/* @first: from which column on. */
+static void print_top(const json_t *usage, size_t first)
 {
-	static const char *const headings[] = {"SERVICE", "#",     "UID", "PID",  "PPID",
-					       "C",       "STIME", "TTY", "TIME", "CMD"};
-	struct table table = {.columns = ARRAY_SIZE(headings)};
+	struct table table = {.columns = ARRAY_SIZE(headings) - first};
 	json_t *container;
 	size_t i;
 
-	array_foreach(heading, headings)
-		table_add(&table, *heading);
+	for (i = first; i < ARRAY_SIZE(headings); i++)
+		table_add(&table, headings[i]);
 	json_array_foreach(json_object_get(usage, "containers"), i, container) {
 		add_container(&table, container);
 	}
@@ -190,7 +196,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (target_open(args, argv, &target, &err) < 0 ||
 	    usage_fetch(&target, argv, false, &usage, &err) < 0)
 		return output_fail(args, &err);
-	print_top(usage);
+	print_top(usage, 0);
 	return 0;
 }
 
@@ -200,4 +206,31 @@ const struct command command_top = {
 	.summary = "Show the processes that run in the containers",
 	.max_operands = -1,
 	.run = run,
+};
+
+static int run_container(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_json_ json_t *container = NULL, *usage = NULL;
+	struct error err = ERROR_INIT;
+
+	if (argc > 1)
+		error_set(&err, EINVAL,
+			  "%s: options of ps are not known here; what is shown is that of ps -ef",
+			  argv[1]);
+	else if (machine_find(argv[0], &container, &err) >= 0 && !container_is_running(container))
+		error_set(&err, ESRCH, "container %s is not running", argv[0]);
+	if (err.code || usage_of_container(container, &usage, &err) < 0)
+		return output_fail(args, &err);
+	print_top(usage, OF_ONE_CONTAINER);
+	return 0;
+}
+
+const struct command command_container_top = {
+	.name = "top",
+	.operands = "CONTAINER",
+	.summary = "Show the processes that run in a container",
+	.min_operands = 1,
+	.max_operands = -1,
+	.stop_at_operand = true,
+	.run = run_container,
 };

@@ -14,6 +14,7 @@
 #include "common/units.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/inspect.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/prune.h"
@@ -121,27 +122,35 @@ static json_t *inspect_row(const struct volume_info *info)
 	return row;
 }
 
-static int inspect(struct project_args *args, int argc, char **argv)
+int inspect_volume(const char *name, json_t **ret, struct error *err)
 {
 	_cleanup_(cleanup_volume_store_close) struct volume_store *store = NULL;
+	_cleanup_(cleanup_volume_info_free) struct volume_info *info = NULL;
+	int r = open_store(&store, err);
+
+	if (r >= 0)
+		r = volume_inspect(store, name, &info, err);
+	if (r == -ENOENT)
+		return error_set(err, ENOENT, "get %s: no such volume", name);
+	if (r >= 0)
+		*ret = inspect_row(info);
+	return r;
+}
+
+static int inspect(struct project_args *args, int argc, char **argv)
+{
 	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (open_store(&store, &err) < 0)
-		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
-		_cleanup_(cleanup_volume_info_free) struct volume_info *info = NULL;
-		int r;
+		json_t *row;
 
 		error_clear(&err);
-		r = volume_inspect(store, argv[i], &info, &err);
-		if (r == -ENOENT)
-			error_set(&err, ENOENT, "get %s: no such volume", argv[i]);
-		if (r < 0)
+		if (inspect_volume(argv[i], &row, &err) < 0)
 			exit_code = output_fail(args, &err);
 		else
-			json_array_append_new(rows, inspect_row(info));
+			json_array_append_new(rows, row);
 	}
 	error_clear(&err);
 	if (output_inspected(rows, inspect_format, &err) < 0)
