@@ -321,7 +321,9 @@ Test(dns_server, forwards_and_tries_the_next_resolver, .timeout = 60)
 
 	expect(&world, "example.org", DNS_A, "0 192.0.2.1");
 	port = world.last_port;
-	expect(&world, "unqualified", DNS_A, "0 192.0.2.1");
+	/* The kernel draws them, and may draw the same one twice. */
+	for (int i = 0; i < 4 && (!i || port == world.last_port); i++)
+		expect(&world, "unqualified", DNS_A, "0 192.0.2.1");
 	cr_expect_neq(port, world.last_port, "the port stays the same");
 	cr_expect_eq(world.asked[1], 0);
 	/* Refused: the next one at once. Silent: after a second. A lie is no answer. */
