@@ -353,8 +353,9 @@ int mounting_make(struct step_room *room, struct mount_spec **ret, size_t *ret_c
 int fetch_remotes(struct step_room *room, struct sha256 *sha, struct error *err);
 bool fetch_is_remote(const char *source);
 bool fetch_is_git(const char *source);
-/* A repository ("URL#ref:folder") into the new directory @path. */
-int fetch_git(const char *url, const char *path, bool keep_git, int log_fd, struct error *err);
+/* A repository ("URL#ref:folder") into the new directory @path. @commit: what it must be at. */
+int fetch_git(const char *url, const char *path, const char *commit, bool keep_git, int log_fd,
+	      struct error *err);
 
 /* copy_tree.c: files from one tree into another */
 struct copying {

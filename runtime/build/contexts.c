@@ -70,7 +70,7 @@ static int fetch_context(struct build *build, struct context *context, struct er
 		_cleanup_free_ char *url = context->path;
 
 		context->path = str_printf("%s/build/%s", build->with->root, name);
-		r = fetch_git(url, context->path, false, STDERR_FILENO, err);
+		r = fetch_git(url, context->path, NULL, false, STDERR_FILENO, err);
 	}
 	if (r < 0)
 		return error_wrap(err, "%s", context->name);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #define CONNECT_SECONDS 30L
 #define STALL_SECONDS   60L
 #define REDIRECTS_MAX   10L
+#define GIT_HEAD_MAX    65536
 
 static CURL *(*easy_init)(void);
 static void (*easy_cleanup)(CURL *);
@@ -280,7 +282,30 @@ static int keep_folder(const char *path, const char *folder, struct error *err)
 	return rename(aside, path) < 0 ? error_errno(err, "folder %s", folder) : 0;
 }
 
-int fetch_git(const char *url, const char *path, bool keep_git, int log_fd, struct error *err)
+/* A tag may be an object of its own: its name does as well. */
+static int check_commit(const char *git, const char *wanted, struct error *err)
+{
+	static const char *const files[] = {"HEAD", "FETCH_HEAD"};
+	_cleanup_close_ int dir = fs_open_dir(AT_FDCWD, git, err);
+	_cleanup_free_ char *found = NULL;
+
+	if (dir < 0)
+		return dir;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		if (fs_read(dir, files[i], GIT_HEAD_MAX, &text, NULL, err) < 0)
+			return -err->code;
+		if (!strncasecmp(text, wanted, strlen(wanted)))
+			return 0;
+		if (!found)
+			found = alloc_string_n(text, strspn(text, "0123456789abcdef"));
+	}
+	return error_set(err, EBADMSG, "it is at commit %s, and --checksum says %s", found, wanted);
+}
+
+int fetch_git(const char *url, const char *path, const char *commit, bool keep_git, int log_fd,
+	      struct error *err)
 {
 	struct repository repository;
 	_cleanup_free_ char *git = str_printf("%s/.git", path);
@@ -288,6 +313,8 @@ int fetch_git(const char *url, const char *path, bool keep_git, int log_fd, stru
 
 	repository_parse(url, &repository);
 	r = clone_repository(&repository, path, log_fd, err);
+	if (r == 0 && commit)
+		r = check_commit(git, commit, err);
 	if (r == 0 && !keep_git)
 		r = fs_remove_tree(AT_FDCWD, git, err);
 	if (r == 0 && repository.folder)
@@ -301,9 +328,10 @@ int fetch_git(const char *url, const char *path, bool keep_git, int log_fd, stru
 static int fetch_repository(struct step_room *room, const char *url, const char *path,
 			    struct sha256 *sha, struct error *err)
 {
+	const struct copy_spec *copy = &room->step->copy;
 	struct digest digest = {0};
 	char hex[SHA256_HEX_SIZE];
-	int r = fetch_git(url, path, room->step->copy.keep_git, room->log_fd, err);
+	int r = fetch_git(url, path, copy->checksum, copy->keep_git, room->log_fd, err);
 
 	if (r < 0)
 		return r;

@@ -17,7 +17,8 @@
 #include "runtime/build/build.h"
 #include "runtime/build/lines.h"
 
-#define STEPS_MAX 10000
+#define STEPS_MAX         10000
+#define COMMIT_DIGITS_MIN 7
 
 struct lowering {
 	struct build *build;
@@ -301,9 +302,6 @@ static int copy_flags(struct lowering *l, struct copy_spec *copy, char **ret_fro
 					 "is needed",
 					 copy->chmod);
 	}
-	if (copy->checksum && !digest_hex(copy->checksum))
-		return error_set(err, EINVAL, "--checksum=%.40s: it must be sha256:HEX",
-				 copy->checksum);
 	return 0;
 }
 
@@ -343,6 +341,27 @@ static int copy_words(struct lowering *l, struct copy_spec *copy, struct error *
 	return 0;
 }
 
+/* Of a file its digest, of a repository its commit, or the first digits of that. */
+static int check_checksum(const struct copy_spec *copy, struct error *err)
+{
+	size_t n;
+
+	if (!copy->checksum)
+		return 0;
+	if (strv_length(copy->remotes) != 1)
+		return error_set(err, EINVAL, "--checksum needs one URL as its source");
+	n = strlen(copy->checksum);
+	if (fetch_is_git(copy->remotes[0]))
+		return n >= COMMIT_DIGITS_MIN && n <= 64 && is_hex(copy->checksum, n)
+			       ? 0
+			       : error_set(err, EINVAL, "--checksum=%.70s: it must be a commit",
+					   copy->checksum);
+	if (!digest_hex(copy->checksum))
+		return error_set(err, EINVAL, "--checksum=%.70s: it must be sha256:HEX",
+				 copy->checksum);
+	return 0;
+}
+
 static int lower_copy(struct lowering *l, struct error *err)
 {
 	_cleanup_free_ char *from = NULL, *text = NULL;
@@ -350,10 +369,9 @@ static int lower_copy(struct lowering *l, struct error *err)
 	struct copy_spec *copy = &step->copy;
 
 	copy->add = l->instruction->kind == INSTRUCTION_ADD;
-	if (copy_flags(l, copy, &from, err) < 0 || copy_words(l, copy, err) < 0)
+	if (copy_flags(l, copy, &from, err) < 0 || copy_words(l, copy, err) < 0 ||
+	    check_checksum(copy, err) < 0)
 		return -err->code;
-	if (copy->checksum && strv_length(copy->remotes) != 1)
-		return error_set(err, EINVAL, "--checksum needs one URL as its source");
 	if (from) {
 		if (stages_find_source(l->build, l->stage, from, &copy->source, err) < 0)
 			return error_wrap(err, "--from=%.80s", from);
