@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/build_network.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,9 +75,17 @@ static int open_place(struct build_network_place *place, struct error *err)
 	return network_ensure(place->store, NETWORK_NAME, err);
 }
 
-static int attach(void *data, const char *id,
-		  int (**ret_hook)(const void *, int *, size_t *, struct error *),
-		  const void **ret_hook_data, void **ret_handle, struct error *err)
+static void find_gateway(const struct attachment *attachment, struct build_attachment *ret)
+{
+	const struct endpoint *endpoints;
+	size_t count = 0;
+
+	endpoints = attachment_endpoints(attachment, &count);
+	if (count && endpoints[0].has_ipv4)
+		inet_ntop(AF_INET, &endpoints[0].gateway4, ret->gateway, sizeof(ret->gateway));
+}
+
+static int attach(void *data, const char *id, struct build_attachment *ret, struct error *err)
 {
 	struct build_network_place *place = data;
 	const struct endpoint_options endpoint = {.network = NETWORK_NAME, .container_id = id};
@@ -85,9 +94,9 @@ static int attach(void *data, const char *id,
 	if (open_place(place, err) < 0 ||
 	    attachment_prepare(place->store, &endpoint, 1, false, &attachment, err) < 0)
 		return -err->code;
-	*ret_hook = attachment_hook;
-	*ret_hook_data = attachment;
-	*ret_handle = attachment;
+	*ret = (struct build_attachment){
+		.hook = attachment_hook, .hook_data = attachment, .handle = attachment};
+	find_gateway(attachment, ret);
 	return 0;
 }
 

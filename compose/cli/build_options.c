@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/build_options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,14 +106,36 @@ int build_inputs_ssh(struct build_inputs *inputs, char *const *list, struct erro
 	return 0;
 }
 
+/* "[::1]" as "::1". */
+static char *plain_address(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n > 2 && *text == '[' && text[n - 1] == ']' ? alloc_string_n(text + 1, n - 2)
+							   : alloc_string(text);
+}
+
+static bool is_address(const char *text)
+{
+	unsigned char binary[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, binary) == 1 || inet_pton(AF_INET6, text, binary) == 1;
+}
+
 int build_inputs_hosts(struct build_inputs *inputs, char *const *list, struct error *err)
 {
 	strv_foreach(row, list) {
 		size_t n = strcspn(row, "=:");
 
+		_cleanup_free_ char *address = NULL;
+
 		if (!n || !row[n] || !row[n + 1])
 			return error_set(err, EINVAL, "host '%s' must be NAME:ADDRESS", row);
-		strv_take(&inputs->hosts, str_printf("%s\t%.*s", row + n + 1, (int)n, row));
+		address = plain_address(row + n + 1);
+		if (!is_address(address) && strcmp(address, "host-gateway") != 0)
+			return error_set(err, EINVAL, "host '%s': \"%s\" is no IP address", row,
+					 address);
+		strv_take(&inputs->hosts, str_printf("%s\t%.*s", address, (int)n, row));
 	}
 	return 0;
 }

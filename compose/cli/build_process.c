@@ -44,12 +44,20 @@ static void on_signal(int signal)
 	cancelled = 1;
 }
 
+static sigset_t waiting_mask;
+
+/* They come only while something is waited for, so that none is missed. */
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t held;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigprocmask(SIG_BLOCK, &held, &waiting_mask);
 }
 
 static void send_frame(int fd, struct frame *frame, const char *name, const char *text)
@@ -109,7 +117,7 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "berth-builder");
-	catch_signals();
+	(void)sigprocmask(SIG_SETMASK, &waiting_mask, NULL);
 	r = images_here_open(&with.store, &frame.error);
 	if (r == 0)
 		r = build_run(&with, &job->options, &result, &frame.error);
@@ -222,7 +230,7 @@ static void wait_for_news(struct build_job *jobs, size_t count, struct build_vie
 	for (size_t i = 0; i < count; i++)
 		fds[i] = (struct pollfd){jobs[i].started && jobs[i].fd >= 0 ? jobs[i].fd : -1,
 					 POLLIN};
-	if (poll(fds, count, -1) > 0)
+	if (ppoll(fds, count, NULL, &waiting_mask) > 0)
 		for (size_t i = 0; i < count; i++)
 			if (fds[i].revents)
 				receive(&jobs[i], view);
@@ -238,10 +246,19 @@ static size_t running(const struct build_job *jobs, size_t count)
 	return n;
 }
 
+/* They end their steps, keep what is finished, and go. */
+static void end_jobs(const struct build_job *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (jobs[i].started && jobs[i].fd >= 0)
+			(void)kill(jobs[i].pid, SIGTERM);
+}
+
 int build_process_run(struct build_job *jobs, size_t count, struct build_view *view,
 		      struct error *err)
 {
 	const struct build_job *first = NULL;
+	bool ended = false;
 	int r = 0;
 
 	catch_signals();
@@ -252,16 +269,15 @@ int build_process_run(struct build_job *jobs, size_t count, struct build_view *v
 		if (!running(jobs, count))
 			break;
 		wait_for_news(jobs, count, view);
-		for (size_t i = 0; i < count && !first; i++) {
-			if (!jobs[i].failed)
-				continue;
-			first = &jobs[i];
-			/* They end their steps, keep what is finished, and go. */
-			for (size_t k = 0; k < count; k++)
-				if (jobs[k].started && jobs[k].fd >= 0)
-					(void)kill(jobs[k].pid, SIGTERM);
+		for (size_t i = 0; i < count && !first; i++)
+			if (jobs[i].failed)
+				first = &jobs[i];
+		if ((first || cancelled) && !ended) {
+			end_jobs(jobs, count);
+			ended = true;
 		}
 	}
+	sigprocmask(SIG_SETMASK, &waiting_mask, NULL);
 	if (r == 0 && first) {
 		*err = first->error;
 		return -err->code;

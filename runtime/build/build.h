@@ -122,9 +122,7 @@ struct step {
 	char *staged, *staged_blob; /* names in the staging directory */
 	char *scratch;
 	char id[65];
-	void *network_handle;
-	int (*network_hook)(const void *, int *, size_t *, struct error *);
-	const void *network_data;
+	struct build_attachment attachment;
 	struct cgroup *cgroup;
 	struct strbuf log; /* the end of its output */
 };
@@ -349,6 +347,9 @@ int step_workdir(struct step_room *room, struct error *err);
 /* mounting.c: RUN --mount; environment that comes of it is added to @env */
 int mounting_make(struct step_room *room, struct mount_spec **ret, size_t *ret_count, char ***env,
 		  struct error *err);
+/* relay.c: socket @name in @dir, with the mount's owner and mode; it leads to @agent's (O_PATH). */
+int relay_start(int agent, int dir, const char *name, const struct run_mount *mount,
+		struct error *err);
 /* Content of what ADD fetches: into a folder of the build's; its digest. */
 int fetch_remotes(struct step_room *room, struct sha256 *sha, struct error *err);
 bool fetch_is_remote(const char *source);

@@ -48,7 +48,7 @@ struct build_options {
 	const struct build_ssh *ssh;
 	size_t ssh_count;
 	const char *network;      /* default, none or host; NULL: default */
-	char *const *extra_hosts; /* "ADDRESS NAME", lines of /etc/hosts */
+	char *const *extra_hosts; /* "ADDRESS\tNAME"; the address may be "host-gateway" */
 	const char *platform;     /* NULL: this machine's */
 	const struct rlimit_spec *rlimits;
 	size_t rlimit_count;
@@ -62,12 +62,20 @@ struct build_options {
 	bool shared; /* other builds run beside this one: what is finished is shared at once */
 };
 
+#define BUILD_GATEWAY_SIZE 46 /* of an IPv6 address as text */
+
+struct build_attachment {
+	int (*hook)(const void *data, int *ret_fds, size_t *ret_count, struct error *err);
+	const void *hook_data;
+	void *handle;
+	char gateway[BUILD_GATEWAY_SIZE]; /* the host as the container reaches it; "": it does not
+					   */
+};
+
 /* A network that reaches out, made by the caller: rooms meet in plain data. */
 struct build_network {
 	/* For a step's container @id (64 hex): the hook for its container_spec. */
-	int (*attach)(void *data, const char *id,
-		      int (**ret_hook)(const void *, int *, size_t *, struct error *),
-		      const void **ret_hook_data, void **ret_handle, struct error *err);
+	int (*attach)(void *data, const char *id, struct build_attachment *ret, struct error *err);
 	void (*detach)(void *data, void *handle);
 	void *data;
 };

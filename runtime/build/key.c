@@ -92,7 +92,7 @@ static int put_mount(json_t *list, const struct run_mount *mount, const struct s
 	return 0;
 }
 
-static int put_run(json_t *json, const struct step *step, struct error *err)
+static int put_run(json_t *json, const struct step *step, char *const *hosts, struct error *err)
 {
 	_cleanup_strv_ char **args = without_proxies(step->arg_env);
 	json_t *mounts = json_array();
@@ -101,6 +101,7 @@ static int put_run(json_t *json, const struct step *step, struct error *err)
 	put_list(json, "args", step->args);
 	put_list(json, "env", step->env);
 	put_list(json, "build_args", args);
+	put_list(json, "hosts", hosts);
 	json_put_string(json, "user", step->user);
 	json_put_string(json, "network", step->network);
 	json_put_bool(json, "insecure", step->insecure);
@@ -168,7 +169,7 @@ int key_compute(struct build *build, struct step *step, const char *content, str
 	if (build->epoch_nsec >= 0)
 		json_put_int(json, "epoch", build->epoch_nsec);
 	if (step->op == STEP_RUN)
-		r = put_run(json, step, err);
+		r = put_run(json, step, build->options->extra_hosts, err);
 	else if (step->op == STEP_COPY)
 		r = put_copy(json, step, content, err);
 	else

@@ -216,9 +216,6 @@ static int lower_run(struct lowering *l, struct error *err)
 	_cleanup_strbuf_ struct strbuf line = {0};
 	struct step *step;
 
-	strbuf_addf(&line, "RUN %s", l->instruction->arguments);
-	free(l->text);
-	l->text = strbuf_take(&line);
 	step = add_step(l, STEP_RUN);
 	lower_environment(l, step);
 	if (lower_run_flags(l, step, err) < 0 || lower_arguments(l, step, err) < 0)

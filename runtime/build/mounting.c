@@ -26,7 +26,8 @@
 #include "runtime/build/build.h"
 #include "runtime/build/cache.h"
 
-#define SECRET_MAX (500 << 10)
+#define SECRET_MAX   (500 << 10)
+#define HOST_GATEWAY "host-gateway"
 
 struct mounting {
 	struct step_room *room;
@@ -162,11 +163,17 @@ static int add_resolvers(struct mounting *m, struct error *err)
 
 static int add_hosts(struct mounting *m, struct error *err)
 {
+	const char *gateway_address = m->room->step->attachment.gateway;
+	const char *host = *gateway_address ? gateway_address : "127.0.0.1";
 	_cleanup_strbuf_ struct strbuf text = {0};
 
 	strbuf_add(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-	strv_foreach(line, m->room->build->options->extra_hosts)
-		strbuf_addf(&text, "%s\n", line);
+	strv_foreach(line, m->room->build->options->extra_hosts) {
+		bool gateway = str_starts_with(line, HOST_GATEWAY);
+
+		strbuf_addf(&text, "%s%s\n", gateway ? host : "",
+			    gateway ? line + strlen(HOST_GATEWAY) : line);
+	}
 	return add_text(m, "/etc/hosts", text.data, text.length, 0644, 0, 0, err);
 }
 
@@ -392,8 +399,10 @@ static int add_secret(struct mounting *m, const struct run_mount *mount, struct 
 static int add_ssh(struct mounting *m, const struct run_mount *mount, struct error *err)
 {
 	const struct build_options *options = m->room->build->options;
+	_cleanup_free_ char *target = NULL;
 	const char *socket = NULL;
-	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *name = str_printf("f%u", m->room->next++);
+	_cleanup_close_ int agent = -EBADF, fd = -EBADF;
 	int clone;
 
 	for (size_t i = 0; i < options->ssh_count; i++)
@@ -404,15 +413,22 @@ static int add_ssh(struct mounting *m, const struct run_mount *mount, struct err
 	if (!socket)
 		return error_set(err, ENOENT, "ssh agent %s is required and not given (--ssh)",
 				 mount->id);
-	fd = open(socket, O_PATH | O_CLOEXEC);
-	if (fd < 0)
+	agent = open(socket, O_PATH | O_CLOEXEC);
+	if (agent < 0)
 		return error_errno(err, "ssh agent %s: %s", mount->id, socket);
+	if (relay_start(agent, m->room->scratch, name, mount, err) < 0)
+		return error_wrap(err, "ssh agent %s", mount->id);
+	fd = openat(m->room->scratch, name, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "ssh agent %s", mount->id);
 	clone = clone_of(fd, false, err);
 	if (clone < 0)
 		return clone;
+	target = mount->target ? alloc_string(mount->target)
+			       : str_printf("/run/buildkit/ssh_agent.%u", m->ssh);
 	if (m->ssh++ == 0)
-		strv_env_set(m->env, "SSH_AUTH_SOCK", mount->target);
-	return add_mount(m, clone, mount->target, false, err);
+		strv_env_set(m->env, "SSH_AUTH_SOCK", target);
+	return add_mount(m, clone, target, false, err);
 }
 
 static int (*const rows[])(struct mounting *, const struct run_mount *, struct error *) = {

@@ -191,10 +191,9 @@ static int complete(struct parsing *p, struct error *err)
 		mount->target = str_printf("/run/secrets/%s", path_last(mount->id));
 	if (mount->kind == MOUNT_SSH && !mount->id)
 		mount->id = alloc_string("default");
-	if (mount->kind == MOUNT_SSH && !mount->target)
-		mount->target = str_printf("/run/buildkit/ssh_agent.%s", mount->id);
 	make_absolute(p);
-	if (!mount->target && !(mount->kind == MOUNT_SECRET && mount->env))
+	if (!mount->target && mount->kind != MOUNT_SSH &&
+	    !(mount->kind == MOUNT_SECRET && mount->env))
 		return error_set(err, EINVAL, "--mount=type=%s needs a target", kinds[mount->kind]);
 	if (mount->target && !strcmp(mount->target, "/"))
 		return error_set(err, EINVAL, "--mount: nothing can be mounted on /");

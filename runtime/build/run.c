@@ -52,8 +52,8 @@ static void set_network(const struct step *step, struct container_spec *spec)
 	}
 	spec->sysctls = network_sysctls;
 	spec->sysctl_count = ARRAY_SIZE(network_sysctls);
-	spec->network_hook = step->network_hook;
-	spec->network_data = step->network_data;
+	spec->network_hook = step->attachment.hook;
+	spec->network_data = step->attachment.hook_data;
 }
 
 static int make_spec(struct step_room *room, struct container_spec *spec, char **env,

@@ -94,8 +94,7 @@ static int make_container_room(struct build *build, struct step *step, struct er
 		return -err->code;
 	if (strcmp(step->network, "default") != 0 || !network)
 		return 0;
-	r = network->attach(network->data, step->id, &step->network_hook, &step->network_data,
-			    &step->network_handle, err);
+	r = network->attach(network->data, step->id, &step->attachment, err);
 	return r < 0 ? error_wrap(err, "network of the step") : 0;
 }
 
@@ -103,9 +102,9 @@ void step_leave(struct build *build, struct step *step, bool clean)
 {
 	_cleanup_free_ char *name = str_printf("runs/%s", step->id);
 
-	if (step->network_handle)
-		build->with->network->detach(build->with->network->data, step->network_handle);
-	step->network_handle = NULL;
+	if (step->attachment.handle)
+		build->with->network->detach(build->with->network->data, step->attachment.handle);
+	step->attachment.handle = NULL;
 	if (step->run_fd >= 0 && clean)
 		(void)unlinkat(build->dir, name, 0);
 	cleanup_close_fd(&step->run_fd);
