@@ -201,9 +201,10 @@ static int fill(struct building *b, const struct service *service, struct build_
 	return 0;
 }
 
-static void select_service(struct building *b, const char *name, struct map *selected)
+static void select_service(struct project *project, const char *name,
+			   const struct build_services_options *options, struct map *selected)
 {
-	struct service *service = project_service(b->project, name);
+	struct service *service = project_service(project, name);
 
 	if (!service || map_get(selected, name))
 		return;
@@ -212,59 +213,71 @@ static void select_service(struct building *b, const char *name, struct map *sel
 		const char *value = service->build.additional_contexts.items[i].value;
 
 		if (str_starts_with(value, "service:"))
-			select_service(b, value + strlen("service:"), selected);
+			select_service(project, value + strlen("service:"), options, selected);
 	}
-	for (size_t i = 0; b->options->with_dependencies && i < service->dependency_count; i++)
-		select_service(b, service->depends_on[i].service, selected);
+	for (size_t i = 0; options->with_dependencies && i < service->dependency_count; i++)
+		select_service(project, service->depends_on[i].service, options, selected);
 	map_set(selected, name, service);
 }
 
-static bool is_wanted(const struct service *service, const struct build_services_options *options,
-		      struct image_store *store)
+static bool is_here(struct image_store *store, const char *name)
 {
 	struct error ignored = ERROR_INIT;
 	struct image *image = NULL;
-	bool here;
+	bool here = image_find(store, name, &image, &ignored) >= 0;
 
-	if (!service->build.given)
-		return false;
-	if (!options->missing_only || str_equal(service->pull_policy, "build"))
-		return true;
-	here = image_find(store, service->image, &image, &ignored) >= 0;
 	image_free(image);
-	return !here;
+	return here;
 }
 
-static int gather(struct building *b, char *const *services, struct error *err)
+int build_services_due(struct project *project, char *const *services,
+		       const struct build_services_options *options, struct build_due **ret,
+		       size_t *ret_count, struct error *err)
 {
 	struct image_store *store = NULL;
 	struct map selected = {0};
 	int r = images_here_open(&store, err);
 
+	*ret = NULL;
+	*ret_count = 0;
 	if (r < 0)
 		return r;
 	strv_foreach(name, services)
-		select_service(b, name, &selected);
-	for (size_t i = 0; (!services || !services[0]) && i < b->project->service_count; i++)
-		select_service(b, b->project->services[i].name, &selected);
-	b->jobs = new_array(struct build_job, selected.count + 1);
-	b->inputs = new_array(struct build_inputs, selected.count + 1);
+		select_service(project, name, options, &selected);
+	for (size_t i = 0; (!services || !services[0]) && i < project->service_count; i++)
+		select_service(project, project->services[i].name, options, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
+		bool here = service->build.given && is_here(store, service->image);
 
-		if (r < 0 || !is_wanted(service, b->options, store))
-			continue;
-		b->jobs[b->count].name = service->name;
-		b->jobs[b->count].fd = -EBADF;
-		r = fill(b, service, &b->jobs[b->count], &b->inputs[b->count], err);
-		if (r < 0)
-			error_wrap(err, "service %s", service->name);
-		b->count++;
+		if (service->build.given &&
+		    (!options->missing_only || !here || str_equal(service->pull_policy, "build")))
+			*array_add(*ret, *ret_count) = (struct build_due){service, here};
 	}
-	for (size_t i = 0; i < b->count; i++)
-		b->jobs[i].options.shared = b->count > 1;
 	map_done(&selected, NULL);
 	image_store_close(store);
+	return 0;
+}
+
+static int gather(struct building *b, char *const *services, struct error *err)
+{
+	_cleanup_free_ struct build_due *due = NULL;
+	size_t count = 0;
+	int r = build_services_due(b->project, services, b->options, &due, &count, err);
+
+	b->jobs = new_array(struct build_job, count + 1);
+	b->inputs = new_array(struct build_inputs, count + 1);
+	for (; r >= 0 && b->count < count; b->count++) {
+		const struct service *service = due[b->count].service;
+		struct build_job *job = &b->jobs[b->count];
+
+		job->name = service->name;
+		job->fd = -EBADF;
+		job->options.shared = count > 1;
+		r = fill(b, service, job, &b->inputs[b->count], err);
+		if (r < 0)
+			error_wrap(err, "service %s", service->name);
+	}
 	return r;
 }
 

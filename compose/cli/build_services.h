@@ -20,6 +20,16 @@ struct build_services_options {
 /* A service that is built and names no image gets the name PROJECT-SERVICE. */
 void build_services_name(struct project *project);
 
+struct build_due {
+	const struct service *service;
+	bool here; /* there is an image of its name */
+};
+
+/* What build_services() would build, in its order. *ret is the caller's to free. */
+int build_services_due(struct project *project, char *const *services,
+		       const struct build_services_options *options, struct build_due **ret,
+		       size_t *ret_count, struct error *err);
+
 /*
  * Builds the @services (NULL or none: all) that have a `build`. Prints errors; the exit code.
  */

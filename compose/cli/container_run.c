@@ -45,7 +45,8 @@ struct making {
 	char *name;
 	json_t *json;
 	struct project *project;
-	bool create; /* and not start */
+	struct converge got; /* its images */
+	bool create;         /* and not start */
 };
 
 static void making_done(struct making *making)
@@ -53,6 +54,7 @@ static void making_done(struct making *making)
 	free(making->name);
 	json_decref(making->json);
 	project_free(making->project);
+	up_options_done(&making->got);
 }
 #define _cleanup_making_ _cleanup_(making_done)
 
@@ -156,7 +158,7 @@ static int prepare(struct project_args *args, char *const *argv, struct making *
 		return output_fail(args, &err), EXIT_NOT_RUN;
 	if (!args->dry_run && client_check_privileges(making->project->name, &err) < 0)
 		return output_fail(args, &err), EXIT_NOT_RUN;
-	if (up_options_images(args, making->project, NULL, true, NULL) != 0)
+	if (up_options_images(args, making->project, NULL, true, &making->got) != 0)
 		return EXIT_NOT_RUN;
 	if (make_volumes(making, args->dry_run, &err) < 0)
 		return output_fail(args, &err), EXIT_NOT_RUN;
@@ -188,6 +190,8 @@ static int go(struct project_args *args, const struct making *making)
 			    .services = services,
 			    .no_start = making->create,
 			    .oneoff = making->name,
+			    .images = making->got.options.images,
+			    .image_count = making->got.options.image_count,
 			    .timeout_usec = -1},
 	};
 	struct run_session session = {

@@ -56,6 +56,23 @@ static void put_flags(json_t *json, const struct plan_options *options)
 	}
 }
 
+static json_t *images_json(const struct plan_options *options)
+{
+	json_t *images = json_array();
+
+	for (size_t i = 0; i < options->image_count; i++) {
+		const struct plan_image *image = &options->images[i];
+		json_t *row = json_object();
+
+		json_put_string(row, "image", image->image);
+		json_put_string(row, "service", image->service);
+		json_put_string(row, "cause", image->cause);
+		json_put_bool(row, "refresh", image->refresh);
+		json_array_append_new(images, row);
+	}
+	return images;
+}
+
 json_t *converge_options(const struct plan_options *options)
 {
 	json_t *json = json_object();
@@ -84,6 +101,8 @@ json_t *converge_options(const struct plan_options *options)
 				     options->scales[i].replicas);
 		json_object_set_new(json, "scales", scales);
 	}
+	if (options->image_count)
+		json_object_set_new(json, "images", images_json(options));
 	return json;
 }
 

@@ -11,6 +11,7 @@
 #include "common/error.h"
 
 #include "compose/cli/client.h"
+#include "compose/cli/due_images.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/pull_beside.h"
@@ -30,6 +31,7 @@ struct converge {
 	const char *name;
 	const struct project *project; /* may be NULL, with options.by_label */
 	struct plan_options options;
+	struct due_images due;      /* in a dry run: what options.images are; up_options_done() */
 	const char *verb;           /* heading of the progress */
 	int64_t wait_timeout_usec;  /* --wait-timeout; 0: no limit */
 	bool may_pull_beside;       /* missing images may still come while others start ... */

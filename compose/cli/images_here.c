@@ -7,6 +7,7 @@
 #include "common/map.h"
 #include "common/str.h"
 
+#include "compose/cli/converge.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -43,7 +44,7 @@ void images_here_select(const struct project *project, char *const *services, bo
 struct check {
 	const struct project_args *args;
 	struct image_store *store;
-	const struct pull_beside *beside;
+	const struct converge *converge;
 	struct map seen; /* a hundred services of one image are one look-up */
 	struct strbuf report;
 	int missing, buildable;
@@ -61,13 +62,19 @@ static void report(struct check *check, const struct service *service, const cha
 	check->buildable += service->build.given && !mounted;
 }
 
+static bool is_coming(const struct converge *converge, const char *name)
+{
+	return converge &&
+	       (pull_beside_has(converge->beside, name) || due_images_has(&converge->due, name));
+}
+
 static int check_image(struct check *check, const struct service *service, const char *name,
 		       struct error *err)
 {
 	struct image *image = NULL;
 	int r;
 
-	if (!name || map_get(&check->seen, name) || pull_beside_has(check->beside, name))
+	if (!name || map_get(&check->seen, name) || is_coming(check->converge, name))
 		return 0;
 	r = image_find(check->store, name, &image, err);
 	image_free(image);
@@ -103,11 +110,11 @@ static int take_report(struct check *check, char **ret_report, struct error *err
 }
 
 int images_here_check(const struct project_args *args, const struct project *project,
-		      char *const *services, bool no_deps, const struct pull_beside *beside,
+		      char *const *services, bool no_deps, const struct converge *converge,
 		      char **ret_report, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	struct check check = {.args = args, .beside = beside};
+	struct check check = {.args = args, .converge = converge};
 	struct map selected = {0};
 	int r;
 

@@ -10,17 +10,19 @@
 
 #include "runtime/image/image.h"
 
-#include "compose/cli/pull_beside.h"
+#include "compose/cli/project_args.h"
 #include "compose/model/project.h"
 #include "compose/plan/plan.h"
 
+struct converge;
+
 /*
  * Checks the images of @services (NULL: all) and, unless @no_deps, of what they depend on; those
- * that @beside (may be NULL) is fetching pass. -ENOENT: some are missing; *ret_report (new) names
- * them all, a line each, for the user.
+ * that @converge (may be NULL) is fetching, or would fetch, pass. -ENOENT: some are missing;
+ * *ret_report (new) names them all, a line each, for the user.
  */
 int images_here_check(const struct project_args *args, const struct project *project,
-		      char *const *services, bool no_deps, const struct pull_beside *beside,
+		      char *const *services, bool no_deps, const struct converge *converge,
 		      char **ret_report, struct error *err);
 
 /* The services that are meant, by name, with what they depend on unless @no_deps. */

@@ -27,14 +27,19 @@ static bool as_json, no_deps, no_start, always_recreate_deps, renew_anon_volumes
 static const struct option options[] = {
 	{"always-recreate-deps", 0, OPTION_FLAG, &always_recreate_deps, NULL,
 	 "As if what the services depend on were to be made anew as well"},
+	{"build", 0, OPTION_FLAG, &up_options.build, NULL,
+	 "As if images were to be built before containers are started"},
 	{"force-recreate", 0, OPTION_FLAG, &up_options.force_recreate, NULL,
 	 "As if containers were to be made anew though nothing changed"},
 	{"json", 0, OPTION_FLAG, &as_json, NULL, "For programs: operations with their causes"},
+	{"no-build", 0, OPTION_FLAG, &up_options.no_build, NULL, "As if no image were to be built"},
 	{"no-deps", 0, OPTION_FLAG, &no_deps, NULL,
 	 "Only these services, without what they depend on"},
 	{"no-recreate", 0, OPTION_FLAG, &up_options.no_recreate, NULL,
 	 "As if containers that differ were to be kept"},
 	{"no-start", 0, OPTION_FLAG, &no_start, NULL, "As if nothing were to be started"},
+	{"pull", 0, OPTION_STRING, &up_options.pull, "string",
+	 "As if images were pulled so: always, missing, never, policy"},
 	{"remove-orphans", 0, OPTION_FLAG, &up_options.remove_orphans, NULL,
 	 "With the containers of services that left the file"},
 	{"renew-anon-volumes", 'V', OPTION_FLAG, &renew_anon_volumes, NULL,
@@ -110,14 +115,15 @@ static void print_changes(const json_t *operation)
 	}
 }
 
-/* A wait alone does nothing to anybody. */
+/* A wait alone does nothing to anybody, and an image that is looked for again may be the same. */
 static size_t count_changes(const json_t *operations)
 {
 	json_t *operation;
 	size_t i, count = 0;
 
 	json_array_foreach(operations, i, operation)
-		count += !str_equal(json_get_string(operation, "operation"), "wait");
+		count += !str_equal(json_get_string(operation, "operation"), "wait") &&
+			 !json_get_bool(operation, "refresh", false);
 	return count;
 }
 
@@ -138,6 +144,8 @@ static void print_text(const json_t *plan)
 	if (count)
 		printf("%zu operation%s; `berth up` carries them out.\n", count,
 		       count == 1 ? "" : "s");
+	else if (json_array_size(operations))
+		puts("Nothing to do, unless an image turns out to be another one.");
 	else
 		puts("Nothing to do: all is as the files say.");
 }

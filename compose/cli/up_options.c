@@ -170,7 +170,7 @@ static int pull_due(struct project_args *args, const struct project *project, ch
 	r = pull_services_select(project, &wanted, &set, &err);
 	if (r < 0)
 		r = output_fail(args, &err);
-	else if (!converge || !converge->may_pull_beside || !set.count || builds_something(project))
+	else if (!converge->may_pull_beside || !set.count || builds_something(project))
 		r = pull_run(args, &set, "pull", up_options.quiet_pull, false);
 	else
 		r = pull_beside_begin(args, &set, converge->verb, up_options.quiet_pull,
@@ -179,31 +179,49 @@ static int pull_due(struct project_args *args, const struct project *project, ch
 	return r;
 }
 
+static int get_images(struct project_args *args, struct project *project, char *const *services,
+		      bool no_deps, struct converge *converge)
+{
+	const struct build_services_options build = {.quiet = up_options.quiet_build,
+						     .missing_only = !up_options.build,
+						     .with_dependencies = !no_deps};
+	int r = pull_due(args, project, services, no_deps, converge);
+
+	return r || up_options.no_build ? r : build_services(args, project, services, &build);
+}
+
+static int would_get_images(struct project *project, char *const *services, bool no_deps,
+			    struct converge *converge, struct error *err)
+{
+	const struct due_images_options wanted = {
+		.services = services,
+		.no_deps = no_deps,
+		.build = up_options.build,
+		.no_build = up_options.no_build,
+		.pull = up_options.pull,
+	};
+	int r = due_images_find(project, &wanted, &converge->due, err);
+
+	converge->options.images = converge->due.items;
+	converge->options.image_count = converge->due.count;
+	return r;
+}
+
 int up_options_images(struct project_args *args, struct project *project, char *const *services,
 		      bool no_deps, struct converge *converge)
 {
 	_cleanup_free_ char *report = NULL;
 	struct error err = ERROR_INIT;
+	int r;
 
 	build_services_name(project);
 	pull_services_override(project, up_options.pull);
-	if (!args->dry_run) {
-		int r = pull_due(args, project, services, no_deps, converge);
-
-		if (r != 0)
-			return r;
-	}
-	if (!args->dry_run && !up_options.no_build) {
-		const struct build_services_options build = {.quiet = up_options.quiet_build,
-							     .missing_only = !up_options.build,
-							     .with_dependencies = !no_deps};
-		int r = build_services(args, project, services, &build);
-
-		if (r != 0)
-			return r;
-	}
-	if (images_here_check(args, project, services, no_deps, converge ? converge->beside : NULL,
-			      &report, &err) >= 0)
+	if (args->dry_run && would_get_images(project, services, no_deps, converge, &err) < 0)
+		return output_fail(args, &err);
+	r = args->dry_run ? 0 : get_images(args, project, services, no_deps, converge);
+	if (r != 0)
+		return r;
+	if (images_here_check(args, project, services, no_deps, converge, &report, &err) >= 0)
 		return 0;
 	if (!report)
 		return output_fail(args, &err);
@@ -229,4 +247,6 @@ void up_options_done(struct converge *converge)
 	free((void *)converge->options.scales);
 	converge->options.scales = NULL;
 	pull_beside_free(TAKE_PTR(converge->beside));
+	due_images_done(&converge->due);
+	converge->options.image_count = 0;
 }

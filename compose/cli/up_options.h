@@ -28,8 +28,8 @@ int up_options_prepare(struct project_args *args, char *const *services, bool no
 		       struct project **ret_project, struct converge *ret);
 /*
  * The images of @services (NULL: all) and, unless @no_deps, of what they depend on are here, by all
- * that the options allow; or on their way, where @converge (may be NULL) is an `up`. Prints errors;
- * exit code, 0 to go on.
+ * that the options allow; or on their way, where @converge is an `up`; in a dry run, @converge says
+ * what would be got. Prints errors; exit code, 0 to go on. up_options_done() releases.
  */
 int up_options_images(struct project_args *args, struct project *project, char *const *services,
 		      bool no_deps, struct converge *converge);

@@ -19,7 +19,8 @@
  *               dry_run: bool, interrupt: bool, coming: [images that the client is fetching],
  *               parallel: at most so many operations at a time}
  *              -> progress*, warning*, done {} | error {exit}
- *              dry_run: -> plan {text, operations: [...]}, done
+ *              dry_run: -> plan {text, operations: [...]}, done; options.images are what the client
+ *              would get before: [{image, service: built for, cause, refresh: bool}]
  *              progress: {id: "Container web-app-1", status: Working|Done|Warning|Error,
  *                         text: "Starting", details: ""}
  *              interrupt (Ctrl-C in an attached `up`): a converge under way is abandoned first,

@@ -226,6 +226,7 @@ void graph_free(struct graph *graph)
 		free(graph->nodes[i].containers);
 		free(graph->nodes[i].needs);
 		free(graph->nodes[i].needed_by);
+		free(graph->nodes[i].getting);
 	}
 	free(graph->nodes);
 	free(graph->order);

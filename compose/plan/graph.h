@@ -20,9 +20,11 @@ struct graph_edge {
 };
 
 struct graph_node {
-	const char *name;                         /* borrowed */
-	const struct service *service;            /* NULL: not in the project */
-	const struct fact_image *image;           /* NULL: not told */
+	const char *name;               /* borrowed */
+	const struct service *service;  /* NULL: not in the project */
+	const struct fact_image *image; /* NULL: not told */
+	size_t *getting; /* operations that get its images; counted by getting_count */
+	size_t getting_count;
 	const struct fact_container **containers; /* by number; one-offs last */
 	size_t container_count;
 	struct graph_edge *needs;

@@ -12,6 +12,9 @@
 static const char *object_of(enum operation_kind kind)
 {
 	switch (kind) {
+	case OP_PULL_IMAGE:
+	case OP_BUILD_IMAGE:
+		return "Image";
 	case OP_CREATE_NETWORK:
 	case OP_REMOVE_NETWORK:
 		return "Network";

@@ -61,6 +61,11 @@ void images_await(struct planning *planning, struct map *awaited, const struct s
 void images_after(struct planning *planning, struct map *awaited, size_t operation,
 		  const struct service *service);
 
+/* Adds what gets the images of selected services, and says so in their nodes (due.c). */
+void due_operations(struct planning *planning);
+/* Its image is got or looked for again: what is known of the one that is here does not count. */
+bool due_has_image(const struct graph_node *node);
+
 /* One file a family of goals. */
 int plan_up(struct planning *planning, struct error *err);
 int plan_down(struct planning *planning, struct error *err);

@@ -91,6 +91,13 @@ struct plan_scale {
 	unsigned int replicas;
 };
 
+/* What is pulled or built before anything is made: for a plan that is only looked at. */
+struct plan_image {
+	const char *image, *cause;
+	const char *service; /* it is built for; NULL: it is pulled */
+	bool refresh;        /* one of this name is here, and may turn out to be the same */
+};
+
 struct plan_options {
 	enum plan_goal goal;
 	const char *const *services; /* selected; NULL: all. Unknown ones are an error. */
@@ -110,6 +117,8 @@ struct plan_options {
 	const char *oneoff;
 	const struct plan_scale *scales;
 	size_t scale_count;
+	const struct plan_image *images; /* up */
+	size_t image_count;
 	/*
 	 * Only these (ids, NULL-terminated; NULL: all), be they one-off or not; not for up and
 	 * down. What else they need is waited for where it runs, and done without where it does
@@ -119,6 +128,8 @@ struct plan_options {
 };
 
 enum operation_kind {
+	OP_PULL_IMAGE, /* both: the client's work, and never a part of what a supervisor does */
+	OP_BUILD_IMAGE,
 	OP_CREATE_NETWORK,
 	OP_REMOVE_NETWORK,
 	OP_CREATE_VOLUME,
@@ -147,6 +158,7 @@ struct operation {
 	char *replaces;      /* create: id of the container whose anonymous volumes it inherits */
 	bool recreate;       /* progress says Recreate/Recreated */
 	bool oneoff;         /* create, start: a one-off container */
+	bool refresh;        /* pull, build: plan_image's */
 	enum condition condition; /* wait */
 	bool required;            /* wait: failing fails the plan; else a warning */
 	bool final;               /* wait: one of --wait's, not of a dependency */

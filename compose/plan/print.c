@@ -9,6 +9,8 @@
 static const struct {
 	const char *verb, *name;
 } kinds[] = {
+	[OP_PULL_IMAGE] = {"pull image", "pull_image"},
+	[OP_BUILD_IMAGE] = {"build image", "build_image"},
 	[OP_CREATE_NETWORK] = {"create network", "create_network"},
 	[OP_REMOVE_NETWORK] = {"remove network", "remove_network"},
 	[OP_CREATE_VOLUME] = {"create volume", "create_volume"},
@@ -102,6 +104,8 @@ static json_t *operation_json(const struct operation *operation)
 		json_put_string(json, "condition", conditions[operation->condition]);
 		json_put_bool(json, "required", operation->required);
 	}
+	if (operation->refresh)
+		json_put_bool(json, "refresh", true);
 	json_put_string(json, "cause", operation->cause);
 	if (operation->changes)
 		json_object_set(json, "changes", operation->changes);

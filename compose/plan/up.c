@@ -4,7 +4,8 @@
  * `up` and `create`: first what becomes of each container is decided, needed services first, then
  * the operations are written down in an order in which prerequisites always stand before.
  *
- *   networks and volumes that are missing -> new containers -> stops (those that need first)
+ *   images -> networks and volumes that are missing -> new containers -> stops (those that need
+ * first)
  *   -> removals -> networks that changed -> renames -> starts and waits
  *
  * Making a container touches no network (that is the start's work), so new ones can be made while
@@ -372,7 +373,7 @@ static int check_image(const struct up *up, const struct graph_node *node, struc
 	for (size_t i = 0; i < slots->count; i++) {
 		if ((slots->items[i].fate != FATE_CREATE &&
 		     slots->items[i].fate != FATE_RECREATE) ||
-		    !node->image || node->image->id)
+		    !node->image || node->image->id || due_has_image(node))
 			continue;
 		if (!node->service->image)
 			return error_set(err, ENOENT,
@@ -582,6 +583,8 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 		operation->changes = changes_of(up, node, slot->fact);
 		operation->new_name = str_printf("%.12s_%s", slot->fact->id, slot->name);
 	}
+	for (size_t i = 0; i < node->getting_count; i++)
+		operation_after(plan, slot->create, node->getting[i]);
 	after_objects(up, slot->create, node->service);
 	images_after(up->planning, &up->images_awaited, slot->create, node->service);
 	after_half_made(up, node, slot);
@@ -824,10 +827,30 @@ out:
 	return r;
 }
 
+/* What becomes of a container that is there is only known when its image is. */
+static void note_refreshes(struct up *up)
+{
+	static const char note[] = "; what runs it is made anew if it is another one";
+	struct plan *plan = up->planning->plan;
+
+	up_foreach_slot(up, node, slot, false) {
+		if (!slot->fact || slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE)
+			continue;
+		for (size_t i = 0; i < node->getting_count; i++) {
+			char **cause = &plan->operations[node->getting[i]].cause;
+			_cleanup_free_ char *said = TAKE_PTR(*cause);
+
+			*cause = str_ends_with(said, note) ? TAKE_PTR(said)
+							   : str_printf("%s%s", said, note);
+		}
+	}
+}
+
 static int plan_up_into(struct up *up, struct error *err)
 {
 	int r = 0;
 
+	due_operations(up->planning);
 	r = plan_objects(up, err);
 	if (r < 0)
 		return r;
@@ -836,6 +859,7 @@ static int plan_up_into(struct up *up, struct error *err)
 		return r;
 	up_foreach_slot(up, node, slot, false)
 		slot->create = slot->stop = slot->remove = slot->ready = NO_OPERATION;
+	note_refreshes(up);
 	emit_stops_and_removals(up);
 	if (!up->planning->options->no_start)
 		r = emit_starts(up, err);

@@ -144,7 +144,7 @@ static size_t wait_operation(struct waits *waits, const struct wait_request *wan
 static int check_healthcheck(const struct waits *waits, const struct wait_request *want,
 			     struct error *err)
 {
-	if (want->condition != CONDITION_HEALTHY || !want->required ||
+	if (want->condition != CONDITION_HEALTHY || !want->required || due_has_image(want->node) ||
 	    has_healthcheck(waits, want->node, want->container->fact))
 		return 0;
 	return error_set(err, EINVAL,

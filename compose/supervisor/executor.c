@@ -723,6 +723,9 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 	converge->parallel = (size_t)json_get_int(request, "parallel", 0);
 	snprintf(converge->id, sizeof(converge->id), "%s", request_id);
 	r = options_parse(converge->options_json, &converge->parsed, err);
+	/* Nothing is pulled or built here: they only stand in a plan that is looked at. */
+	if (!converge->dry_run)
+		converge->parsed.options.image_count = 0;
 	if (r == 0)
 		r = coming_init(converge, request, err);
 	if (r < 0) {

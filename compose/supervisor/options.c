@@ -55,6 +55,27 @@ static int parse_scales(const json_t *json, struct parsed_options *ret, struct e
 	return 0;
 }
 
+/* Strings stay those of the request, as all of @ret's. */
+static void parse_images(const json_t *json, struct parsed_options *ret)
+{
+	const json_t *images = json_object_get(json, "images");
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(images, i, row) {
+		const char *image = json_get_string(row, "image");
+
+		if (image)
+			*array_add(ret->images, ret->options.image_count) = (struct plan_image){
+				.image = image,
+				.service = json_get_string(row, "service"),
+				.cause = json_get_string(row, "cause") ?: "",
+				.refresh = json_get_bool(row, "refresh", false),
+			};
+	}
+	ret->options.images = ret->images;
+}
+
 int options_parse(const json_t *json, struct parsed_options *ret, struct error *err)
 {
 	struct plan_options *options = &ret->options;
@@ -90,6 +111,7 @@ int options_parse(const json_t *json, struct parsed_options *ret, struct error *
 	if (options->signal < 0 || options->signal > 64)
 		return error_set(err, EINVAL, "there is no signal %d", options->signal);
 	fs_random_hex(ret->random_id, 6);
+	parse_images(json, ret);
 	return parse_scales(json, ret, err);
 }
 
@@ -98,5 +120,6 @@ void options_done(struct parsed_options *options)
 	strv_free(options->services);
 	strv_free(options->containers);
 	free(options->scales);
+	free(options->images);
 	*options = (struct parsed_options){0};
 }

@@ -16,6 +16,7 @@ struct parsed_options {
 	struct plan_options options;
 	char **services, **containers;
 	struct plan_scale *scales;
+	struct plan_image *images;
 	char random_id[13];
 };
 

@@ -54,6 +54,56 @@ start container {name}-web-1 (no container yet)
     assert project.container("web")["State"] == "running"
 
 
+def test_images_that_up_would_get(berth):
+    """Nothing is pulled or built, and each is an operation with its cause."""
+    project = berth.project({"compose.yaml": {"services": {
+        "app": {"build": {"dockerfile_inline": "FROM busybox\nENV A=1\n"},
+                "command": ["sleep", "1000"], "stop_grace_period": "0s"},
+        "web": {"image": "localhost:1/team/web:1", "depends_on": ["app"]},
+        "tool": {"image": "localhost:1/team/tool", "pull_policy": "never"},
+        "data": {"image": "busybox", "volumes": [
+            {"type": "image", "source": "localhost:1/team/data", "target": "/data"}]},
+    }}})
+    name = project.name
+    plan = project.run("plan", "web", "data", check=False)
+    assert plan.returncode == 2 and plan.stderr == ""
+    assert plan.stdout.splitlines()[:3] == [
+        "pull image localhost:1/team/web:1 (no image yet)",
+        "pull image localhost:1/team/data (no image yet)",
+        f"build image {name}-app (no image yet)",
+    ]
+    assert plan.stdout.endswith("10 operations; `berth up` carries them out.\n")
+    machine = json.loads(project.run("plan", "--json", "app", check=False).stdout)
+    assert machine["changes"] and machine["operations"][0] == {
+        "operation": "build_image", "object": f"Image {name}-app", "name": f"{name}-app",
+        "service": "app", "cause": "no image yet", "after": []}
+    create = next(o for o in machine["operations"] if o["operation"] == "create_container")
+    assert 0 in create["after"]
+    dry = project.run("--dry-run", "up", "-d", "web").stdout
+    assert dry.startswith("pull image localhost:1/team/web:1 (no image yet)\n")
+    never = project.run("plan", "tool", check=False)
+    assert never.returncode == 1 and "image localhost:1/team/tool is not here" in never.stderr
+    without = project.run("plan", "--no-build", "app", check=False)
+    assert without.returncode == 1 and f"image {name}-app is not here" in without.stderr
+    assert f"{name}-app" not in berth.run("image", "ls", cwd="/").stdout
+
+    project.run("up", "-d", "app")
+    again = project.run("plan", "app")
+    assert again.stdout == "Nothing to do: all is as the files say.\n"
+    build = project.run("plan", "--build", "app")  # exits with 0: it may be the same
+    assert build.stdout == f"""\
+build image {name}-app (--build; what runs it is made anew if it is another one)
+Nothing to do, unless an image turns out to be another one.
+"""
+    refresh = json.loads(project.run("plan", "--json", "--build", "app").stdout)
+    assert not refresh["changes"] and refresh["operations"][0]["refresh"]
+    policy = project.run("plan", "--pull", "always", "data", check=False).stdout
+    assert "pull image busybox (--pull always)" in policy
+    override = "services: {data: {pull_policy: daily}, app: {pull_policy: build}}"
+    project.write({"compose.override.yaml": override})
+    assert "(pull_policy: build; what runs it" in project.run("plan", "app").stdout
+
+
 def test_graph(berth):
     project = berth.project({"compose.yaml": """\
 services:

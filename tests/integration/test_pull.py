@@ -48,6 +48,18 @@ services:
         project.wait_state(service, "running", 30)
 
 
+def test_up_pulls_what_is_mounted(berth, registry):
+    berth.project({"compose.yaml": {"services": {"a": {
+        "image": "127.0.0.1:5000/team/app:1"}}}}).run("pull")
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": "127.0.0.1:5000/team/app:1", "command": ["ls", "/tree/bin/busybox"],
+        "volumes": [{"type": "image", "source": "127.0.0.1:5000/team/app:zstd",
+                     "target": "/tree"}]}}}})
+    plan = project.run("plan", check=False).stdout
+    assert plan.startswith("pull image 127.0.0.1:5000/team/app:zstd (no image yet)\n")
+    assert "/tree/bin/busybox" in project.run("up").stdout
+
+
 def test_config_pins_what_the_registry_has(berth, registry):
     """Without pulling it; init containers as well."""
     name = "127.0.0.1:5000/team/app:1"

@@ -35,6 +35,7 @@ struct scene {
 	const char *coming[2];
 	size_t only_count;
 	struct plan_scale scale;
+	struct plan_image gets[4];
 };
 
 static char *keep(struct scene *scene, char *s)
@@ -156,6 +157,19 @@ static void set_option(struct scene *scene, struct plan_options *options, const 
 		options->oneoff = keep(scene, alloc_string(word + 7));
 	if (str_equal(word, "-t0"))
 		options->timeout_usec = 0;
+	/* "pull:IMAGE", "build:IMAGE" for the service of that name, "look:IMAGE" for one here. */
+	if (str_starts_with(word, "pull:") || str_starts_with(word, "build:") ||
+	    str_starts_with(word, "look:")) {
+		const char *image = strchr(word, ':') + 1;
+
+		scene->gets[options->image_count++] = (struct plan_image){
+			.image = keep(scene, alloc_string(image)),
+			.cause = "due",
+			.service = word[0] == 'b' ? keep(scene, alloc_string(image)) : NULL,
+			.refresh = word[0] == 'l',
+		};
+		options->images = scene->gets;
+	}
 	if (str_starts_with(word, "a=")) {
 		scene->scale = (struct plan_scale){"a", (unsigned int)strtoul(word + 2, NULL, 10)};
 		options->scales = &scene->scale;
@@ -251,6 +265,23 @@ static const struct row rows[] = {
 	{"... but are to stay", ONE, "p-a-1 running =", "up --no-recreate coming:i", ""},
 	{"an image that is coming and that nobody wants", ONE, "p-a-1 running =", "up coming:x",
 	 ""},
+	{"its image is got first", ONE, "", "up pull:i",
+	 "pull image i (due)\n"
+	 "create network p_default (no network yet)\n"
+	 "create container p-a-1 (no container yet)\n"
+	 "start container p-a-1 (no container yet)\n"},
+	{"an image that is looked for again may be another one", ONE, "p-a-1 running =",
+	 "up look:i", "pull image i (due; what runs it is made anew if it is another one)\n"},
+	{"an image of nobody", ONE, "p-a-1 running =", "up build:z", ""},
+	{"whether a built image has a healthcheck is not known", NEEDS("healthy", ""), "",
+	 "up build:i @b",
+	 "build image i (due)\n"
+	 "create network p_default (no network yet)\n"
+	 "create container p-a-1 (no container yet)\n"
+	 "create container p-b-1 (no container yet)\n"
+	 "start container p-a-1 (no container yet)\n"
+	 "wait for container p-a-1 to be healthy (b needs it)\n"
+	 "start container p-b-1 (no container yet)\n"},
 	{"it exited", ONE, "p-a-1 exited =", "up", "start container p-a-1 (it is exited)\n"},
 	{"an init container that did its work", INIT, "p-a-1 exited =, p-b-1 running =", "up", ""},
 	{"... is not started with its service", INIT, "p-a-1 exited =, p-b-1 exited =", "start",
