@@ -9,6 +9,7 @@
 #include "compose/cli/help_texts.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/short_forms.h"
 
 /* One a line, so that two that are added side by side do not meet. */
 /* clang-format off */
@@ -158,6 +159,7 @@ static void help_root(void)
 void command_help(const struct command *command, const char *path)
 {
 	const struct help_text *text = help_text_of(path);
+	_cleanup_free_ char *form = NULL;
 
 	if (!command) {
 		help_root();
@@ -166,6 +168,9 @@ void command_help(const struct command *command, const char *path)
 	printf("Usage:  %s %s\n\n%s\n", path, command->operands, command->summary);
 	if (text)
 		printf("\n%s\n", text->description);
+	form = short_form_help(command);
+	if (form)
+		printf("\n%s\n", form);
 	if (command->aliases) {
 		_cleanup_strv_ char **aliases = strv_split(command->aliases, " ");
 		const char *end = strrchr(path, ' ');
@@ -292,6 +297,7 @@ int command_main(int argc, char **argv)
 	const struct command *command;
 	_cleanup_free_ char *path = NULL;
 	struct error err = ERROR_INIT;
+	const char *form;
 	int n, r;
 
 	if (argc < 1)
@@ -312,6 +318,11 @@ int command_main(int argc, char **argv)
 	command = command_find(commands, argv[0]);
 	if (!command)
 		return unknown_command(commands, argv[0], "berth");
-	path = str_printf("berth %s", command->name);
+	form = short_form_of(command, n - 1, argv + 1);
+	if (form && !short_forms_project(&project_args))
+		command = short_form_command(form);
+	else
+		form = command->name;
+	path = str_printf("berth %s", form);
 	return run_command(command, path, n - 1, argv + 1);
 }

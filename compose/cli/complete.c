@@ -9,8 +9,10 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/projects.h"
+#include "compose/cli/short_forms.h"
 #include "compose/cli/target.h"
 
 DEFINE_CLEANUP(struct project *, project_free);
@@ -86,6 +88,23 @@ static void offer_services(const struct completing *completing, const char *suff
 		_cleanup_free_ char *word = str_printf("%s%s", name, suffix);
 
 		offer(completing, word, NULL);
+	}
+}
+
+static void offer_containers(const struct completing *completing, const char *suffix)
+{
+	_cleanup_json_ json_t *containers = NULL;
+	struct error ignored = ERROR_INIT;
+	json_t *container;
+	size_t i;
+
+	if (machine_containers(true, &containers, &ignored) < 0)
+		return;
+	json_array_foreach(containers, i, container) {
+		_cleanup_free_ char *word =
+			str_printf("%s%s", json_get_string(container, "name") ?: "", suffix);
+
+		offer(completing, word, json_get_string(container, "image"));
 	}
 }
 
@@ -167,6 +186,10 @@ static void offer_operands(struct completing *completing, int before)
 
 	if (command->stop_at_operand && before > 0)
 		completing->files = true;
+	else if (strstr(command->operands, "CONTAINER:"))
+		completing->files = true, offer_containers(completing, ":");
+	else if (strstr(command->operands, "CONTAINER"))
+		offer_containers(completing, "");
 	else if (strstr(command->operands, "SERVICE:"))
 		completing->files = true, offer_services(completing, ":");
 	else if (strstr(command->operands, "SERVICE="))
@@ -175,6 +198,16 @@ static void offer_operands(struct completing *completing, int before)
 		offer_services(completing, "");
 	else if (strstr(command->operands, "FILE") || strstr(command->operands, "PATH"))
 		completing->files = true;
+}
+
+/* Outside of a project. Names are on their way, whatever stands there yet. */
+static void take_short_form(struct completing *completing, const struct command *const *list)
+{
+	char *name[] = {(char *)"x", NULL};
+	const char *form = list == commands ? short_form_of(completing->command, 1, name) : NULL;
+
+	if (form && !short_forms_project(&project_args))
+		completing->command = short_form_command(form);
 }
 
 /* Reads the words before, as running them would, up to the command that they lead to. */
@@ -208,6 +241,7 @@ static void complete(struct completing *completing, int argc, char **argv)
 		completing->command = command_find(list, word);
 		if (!completing->command)
 			return;
+		take_short_form(completing, list);
 		list = completing->command->children;
 		options = completing->command->options;
 	}

@@ -13,6 +13,7 @@
 #include "compose/cli/help_texts.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/short_forms.h"
 
 /* Text that roff is to leave alone. */
 static void put_text(FILE *out, const char *text)
@@ -88,6 +89,7 @@ static void put_command(FILE *out, const struct command *command, const char *pa
 {
 	_cleanup_free_ char *name = str_printf("%s", path);
 	const struct help_text *text = help_text_of(path);
+	_cleanup_free_ char *form = short_form_help(command);
 
 	for (char *p = name; *p; p++)
 		*p = *p == ' ' ? '-' : *p;
@@ -103,6 +105,10 @@ static void put_command(FILE *out, const struct command *command, const char *pa
 	if (text) {
 		fputs(".PP\n", out);
 		put_line(out, text->description);
+	}
+	if (form) {
+		fputs(".PP\n", out);
+		put_line(out, form);
 	}
 	if (command->options)
 		fputs(".SH OPTIONS\n", out);

@@ -142,7 +142,8 @@ int project_args_finish(struct project_args *args, struct error *err)
 		args->project_name = NULL;
 	if (args->project_name && check_name(args->project_name, err) < 0)
 		return -err->code;
-	args->working_dir = getcwd(NULL, 0);
+	if (!args->working_dir)
+		args->working_dir = getcwd(NULL, 0);
 	if (!args->working_dir)
 		return error_errno(err, "the current directory");
 	if (check_words(args, err) < 0)

@@ -59,6 +59,24 @@ int load_project_name(const struct load_options *options, char **ret_name, struc
 	return r < 0 ? r : 0;
 }
 
+static void say_nothing(void *data, const char *message)
+{
+}
+
+bool load_finds_files(const struct load_options *options)
+{
+	struct load_options quiet = *options;
+	struct loader l = {.options = &quiet};
+	struct error err = ERROR_INIT;
+	bool found;
+
+	/* Whoever loads them says what is to be said. */
+	quiet.warn = say_nothing;
+	found = pipeline_find(&l, &err) < 0 || l.files;
+	pipeline_done(&l);
+	return found;
+}
+
 /* Up to the merged files, whose variables stay as they are. */
 static int read_files(struct loader *l, char **ret_report, struct error *err)
 {

@@ -10,6 +10,7 @@
  */
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "common/error.h"
 
@@ -29,6 +30,10 @@ int load_project(const struct load_options *options, struct project **ret, char 
  * With -p or COMPOSE_PROJECT_NAME no file needs to exist or to be right. New string.
  */
 int load_project_name(const struct load_options *options, char **ret_name, struct error *err);
+
+/* Whether there are files to make a project of, right or wrong: given, by COMPOSE_FILE, or found.
+ */
+bool load_finds_files(const struct load_options *options);
 
 /*
  * The merged files with ${...} left as it is, for `config --no-interpolate`. Values need not be of

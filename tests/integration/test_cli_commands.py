@@ -142,7 +142,7 @@ def test_which_file(berth):
     assert project.run("down", check=False).returncode == 1
     project.run("down", "-t", "0", env={"COMPOSE_PROJECT_NAME": project.name})
     assert project.run("ls", "-a", "-q").stdout == ""
-    nowhere = berth.run("ps", cwd="/", check=False)
+    nowhere = berth.run("down", cwd="/", check=False)
     assert nowhere.returncode == 1
     assert nowhere.stderr == "no configuration file provided: not found\n"
 

@@ -47,7 +47,8 @@ def test_complete_what_there_is(berth):
     assert candidates(other, "-p", project.name, "stop", "")[0] == ["alpha"]
     assert candidates(other, "-f", "other.yaml", "logs", "")[0] == ["gamma"]
     assert project.name in candidates(other, "-p", "")[0]
-    assert candidates(other, "logs", "")[0] == []
+    # Without a project it is the containers of the machine that a command is about.
+    assert candidates(other, "logs", "")[0] == [f"{project.name}-alpha-1"]
 
 
 def test_the_shells(berth):
@@ -89,7 +90,7 @@ def test_every_command_has_help_and_a_page(berth, tmp_path):
 
 def test_no_project(berth):
     assert berth.run(cwd="/").stdout.startswith("Usage:  berth [OPTIONS] COMMAND")
-    terminal = berth.pty("ps", cwd="/")
+    terminal = berth.pty("up", cwd="/")
     assert terminal.wait(30) == 1
     assert "no configuration file provided: not found" in terminal.output
     assert 'Go to a folder with a compose.yaml' in terminal.output and "ls -a" in terminal.output

@@ -124,7 +124,11 @@ Test(commands, without_a_supervisor_and_without_records, .init = fake_setup, .fi
 		 "hyphens, and underscores as well as start with a letter or number\n"},
 		{"ls", 0, "NAME                STATUS              CONFIG FILES\n", ""},
 		{"ls --format json", 0, "[]\n", ""},
-		{"ps", 1, "", "no configuration file provided: not found\n"},
+		{"ps", 0,
+		 "CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n", ""},
+		{"stop", 1, "", "no configuration file provided: not found\n"},
+		{"stop x", 1, "", "No such container: x\n"},
+		{"logs -f", 1, "", "no configuration file provided: not found\n"},
 		{"up -d", 1, "", "no configuration file provided: not found\n"},
 		{"version --short", 0, BERTH_VERSION "\n", ""},
 		{"version -f json", 0, "{\"version\":\"" BERTH_VERSION "\"}\n", ""},
@@ -138,7 +142,7 @@ Test(commands, without_a_supervisor_and_without_records, .init = fake_setup, .fi
 		{"pss", 1, "",
 		 "unknown command \"pss\" for \"berth\"\n\nDid you mean this?\n\tps\n\nRun 'berth "
 		 "--help' for usage.\n"},
-		{"ps --nope", 1, "",
+		{"-p p ps --nope", 1, "",
 		 "unknown flag: --nope\n\nUsage:  berth ps [OPTIONS] [SERVICE...]\n\nRun 'berth ps "
 		 "--help' for more information\n"},
 		{"version x", 1, NULL, NULL},

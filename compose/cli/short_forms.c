@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/short_forms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/str.h"
+
+#include "compose/cli/project_args.h"
+#include "compose/load/load.h"
+
+static const struct {
+	const char *name, *path;
+} forms[] = {
+	{"attach", "container attach"},   {"build", "image build"},
+	{"commit", "container commit"},   {"cp", "container cp"},
+	{"create", "container create"},   {"exec", "container exec"},
+	{"export", "container export"},   {"images", "image ls"},
+	{"kill", "container kill"},       {"logs", "container logs"},
+	{"pause", "container pause"},     {"port", "container port"},
+	{"ps", "container ls"},           {"pull", "image pull"},
+	{"push", "image push"},           {"restart", "container restart"},
+	{"rm", "container rm"},           {"run", "container run"},
+	{"start", "container start"},     {"stats", "container stats"},
+	{"stop", "container stop"},       {"top", "container top"},
+	{"unpause", "container unpause"}, {"wait", "container wait"},
+};
+
+static const char *path_of(const struct command *command)
+{
+	array_foreach(form, forms)
+		if (!strcmp(form->name, command->name))
+			return form->path;
+	return NULL;
+}
+
+const struct command *short_form_command(const char *path)
+{
+	_cleanup_strv_ char **words = strv_split(path, " ");
+	const struct command *const *list = commands;
+	const struct command *command = NULL;
+
+	strv_foreach(word, words) {
+		command = command_find(list, word);
+		list = command->children;
+	}
+	return command;
+}
+
+static bool has_operand(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (argv[i][0] != '-')
+			return true;
+	return false;
+}
+
+const char *short_form_of(const struct command *command, int argc, char **argv)
+{
+	const char *path = path_of(command);
+
+	/* Its own help tells of the other. */
+	if (!path || (argc && !strcmp(argv[0], "--help")))
+		return NULL;
+	return short_form_command(path)->min_operands && !has_operand(argc, argv) ? NULL : path;
+}
+
+bool short_forms_project(struct project_args *args)
+{
+	const char *variable = getenv("COMPOSE_PROJECT_NAME");
+	struct error broken = ERROR_INIT;
+	struct load_options options;
+
+	/* Where these are wrong, the command itself says so. */
+	if (args->project_name || args->project_directory || (variable && *variable) ||
+	    project_args_finish(args, &broken) < 0)
+		return true;
+	project_args_load_options(args, &options);
+	return load_finds_files(&options);
+}
+
+char *short_form_help(const struct command *command)
+{
+	const char *path =
+		command_find(commands, command->name) == command ? path_of(command) : NULL;
+
+	if (!path)
+		return NULL;
+	return str_printf(
+		"Where no compose file is found it is `berth %s`, with docker's flags and "
+		"the names of %s.",
+		path, str_starts_with(path, "image") ? "images" : "containers");
+}
