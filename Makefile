@@ -10,9 +10,9 @@ CC     ?= cc
 VERSION := 0.1.0
 
 # The one list of Debian packages: to build, and what the tests and the demo need besides.
-BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev libnl-3-dev \
-	libnl-route-3-dev libsystemd-dev libiptc-dev libip4tc-dev libip6tc-dev libxtables-dev \
-	libseccomp-dev libcap-dev libarchive-dev libisal-dev \
+BUILD_PACKAGES := gcc make pkg-config libc6-dev libyaml-dev libjansson-dev \
+	libsystemd-dev libiptc-dev libip4tc-dev libip6tc-dev libxtables-dev \
+	libseccomp-dev libarchive-dev libisal-dev \
 	libcurl4-openssl-dev
 DEMO_PACKAGES := curl ca-certificates
 TEST_PACKAGES := libcriterion-dev buildah busybox-static iproute2 iptables nftables valgrind strace \
@@ -38,10 +38,9 @@ below_compose/supervisor := compose/plan compose/model compose/tree compose/cont
 below_compose/cli        := compose/load compose/plan compose/model compose/tree compose/control \
 	runtime/build runtime/container runtime/image volumes netmgr common
 
-LIBRARIES := yaml-0.1 jansson libnl-3.0 libnl-route-3.0 libsystemd libip4tc libip6tc libseccomp \
-	libcap
+LIBRARIES := yaml-0.1 jansson
 # Opened at run time where they are needed: headers only.
-HEADERS_ONLY := libarchive libisal libcurl
+HEADERS_ONLY := libarchive libisal libcurl libsystemd libip4tc libip6tc libseccomp
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"'
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wno-unused-parameter \

@@ -3,15 +3,24 @@
 #define COMMON_EVENT_H
 
 /*
- * event.h - sd_event's objects as locals that release themselves.
+ * event.h - sd_event, of a libsystemd that only who has a loop opens; its objects as locals that
+ * release themselves.
  *
- * A source belongs to who made it and is dropped disabled: another reference (the loop's own,
- * while it dispatches) must not call a handler whose data is gone.
+ * libsystemd brings five more libraries with it, and a client never has a loop. A source belongs to
+ * who made it and is dropped disabled: another reference (the loop's own, while it dispatches) must
+ * not call a handler whose data is gone.
  */
 
 #include <systemd/sd-event.h>
 
 #include "common/cleanup.h"
+#include "common/error.h"
+
+/*
+ * Opens the library. sd_event_new() does so by itself, but cannot say what is missing. -ENOENT: it
+ * is not installed.
+ */
+int event_load(struct error *err);
 
 DEFINE_CLEANUP(sd_event *, sd_event_unref);
 DEFINE_CLEANUP(sd_event_source *, sd_event_source_disable_unref);

@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/event.h"
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/log.h"
@@ -244,8 +245,11 @@ static int recover(struct supervisor *supervisor, struct early_exits *exits, str
 
 static int start(struct supervisor *supervisor, struct early_exits *exits, struct error *err)
 {
-	int r = sd_event_new(&supervisor->event);
+	int r = event_load(err);
 
+	if (r < 0)
+		return r;
+	r = sd_event_new(&supervisor->event);
 	if (r < 0)
 		return error_code(err, r, "make an event loop");
 	r = state_open(supervisor, err);

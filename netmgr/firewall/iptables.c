@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/dl.h"
 #include "common/str.h"
 
 #include "netmgr/firewall/iptables_entry.h"
@@ -44,45 +45,37 @@ struct xt_library {
 	const char *(*strerror)(int code);
 };
 
-#define WRAP(prefix, entry_type)                                                               \
-	static const void *prefix##_first(const char *chain, struct xtc_handle *h)             \
-	{                                                                                      \
-		return prefix##_first_rule(chain, h);                                          \
-	}                                                                                      \
-	static const void *prefix##_next(const void *entry, struct xtc_handle *h)              \
-	{                                                                                      \
-		return prefix##_next_rule(entry, h);                                           \
-	}                                                                                      \
-	static const char *prefix##_target(const void *entry, struct xtc_handle *h)            \
-	{                                                                                      \
-		return prefix##_get_target(entry, h);                                          \
-	}                                                                                      \
-	static int prefix##_append(const char *chain, const void *entry, struct xtc_handle *h) \
-	{                                                                                      \
-		return prefix##_append_entry(chain, entry, h);                                 \
-	}                                                                                      \
-	static int prefix##_insert(const char *chain, const void *entry, unsigned int at,      \
-				   struct xtc_handle *h)                                       \
-	{                                                                                      \
-		return prefix##_insert_entry(chain, entry, at, h);                             \
+#define FAMILIES 2
+static struct xt_library libraries[FAMILIES] = {{.family = AF_INET}, {.family = AF_INET6}};
+
+#define LIBRARY(lib, prefix)                                                                      \
+	{                                                                                         \
+		{prefix "_init", &(lib).init}, {prefix "_free", &(lib).free},                     \
+			{prefix "_is_chain", &(lib).is_chain},                                    \
+			{prefix "_first_chain", &(lib).first_chain},                              \
+			{prefix "_next_chain", &(lib).next_chain},                                \
+			{prefix "_builtin", &(lib).builtin},                                      \
+			{prefix "_get_policy", &(lib).policy},                                    \
+			{prefix "_first_rule", &(lib).first}, {prefix "_next_rule", &(lib).next}, \
+			{prefix "_get_target", &(lib).target},                                    \
+			{prefix "_append_entry", &(lib).append},                                  \
+			{prefix "_insert_entry", &(lib).insert},                                  \
+			{prefix "_delete_num_entry", &(lib).drop},                                \
+			{prefix "_flush_entries", &(lib).flush},                                  \
+			{prefix "_create_chain", &(lib).create},                                  \
+			{prefix "_delete_chain", &(lib).delete},                                  \
+			{prefix "_commit", &(lib).commit}, {prefix "_strerror", &(lib).strerror}, \
 	}
 
-#define LIBRARY(number, prefix)                                                                  \
-	{                                                                                        \
-		.family = number, .init = prefix##_init, .free = prefix##_free,                  \
-		.is_chain = prefix##_is_chain, .first_chain = prefix##_first_chain,              \
-		.next_chain = prefix##_next_chain, .builtin = prefix##_builtin,                  \
-		.policy = prefix##_get_policy, .first = prefix##_first, .next = prefix##_next,   \
-		.target = prefix##_target, .append = prefix##_append, .insert = prefix##_insert, \
-		.drop = prefix##_delete_num_entry, .flush = prefix##_flush_entries,              \
-		.create = prefix##_create_chain, .delete = prefix##_delete_chain,                \
-		.commit = prefix##_commit, .strerror = prefix##_strerror,                        \
-	}
+static int load_libraries(struct error *err)
+{
+	static void *handles[FAMILIES];
+	static const struct dl_symbol v4[] = LIBRARY(libraries[0], "iptc");
+	static const struct dl_symbol v6[] = LIBRARY(libraries[1], "ip6tc");
+	int r = dl_load("libip4tc.so.2", &handles[0], v4, ARRAY_SIZE(v4), err);
 
-WRAP(iptc, ipt_entry)
-WRAP(ip6tc, ip6t_entry)
-
-static const struct xt_library libraries[] = {LIBRARY(AF_INET, iptc), LIBRARY(AF_INET6, ip6tc)};
+	return r < 0 ? r : dl_load("libip6tc.so.2", &handles[1], v6, ARRAY_SIZE(v6), err);
+}
 
 /* Our chains, the table they are in, and how packets get there. Order: as they are met. */
 static const struct {
@@ -374,8 +367,11 @@ static int take_lock(struct error *err)
 static int iptables_commit(const struct ruleset *set, struct error *err)
 {
 	static const char *const tables[] = {"raw", "nat", "filter"};
-	_cleanup_close_ int lock = take_lock(err);
+	_cleanup_close_ int lock = -EBADF;
 
+	if (load_libraries(err) < 0)
+		return -err->code;
+	lock = take_lock(err);
 	if (lock < 0)
 		return lock;
 	array_foreach(library, libraries)
@@ -417,12 +413,13 @@ enum firewall_use iptables_in_use(void)
 {
 	static const char *const tables[] = {"filter", "nat", "raw", "mangle"};
 	enum firewall_use use = FIREWALL_UNUSED;
+	struct error ignored = ERROR_INIT;
 
 	array_foreach(table, tables) {
 		struct xtc_handle *handle;
 
 		/* Asking for a table that is not there would make it. */
-		if (!table_loaded(*table))
+		if (!table_loaded(*table) || load_libraries(&ignored) < 0)
 			continue;
 		handle = libraries[0].init(*table);
 		if (!handle)

@@ -4,21 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <iconv.h>
+#include <linux/capability.h>
 #include <locale.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/libseccomp.h"
 
 #include "runtime/image/archive.h"
 #include "runtime/image/stream.h"
@@ -30,17 +31,18 @@
 /* Making files of any owner and mode, and nothing else. */
 static int keep_capabilities(struct error *err)
 {
-	static const cap_value_t kept[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
-					   CAP_FSETID, CAP_MKNOD,        CAP_SETFCAP};
-	cap_t caps = cap_init();
-	int r = 0;
+	static const int kept[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
+				   CAP_FSETID, CAP_MKNOD,        CAP_SETFCAP};
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 
-	if (!caps || cap_set_flag(caps, CAP_PERMITTED, ARRAY_SIZE(kept), kept, CAP_SET) < 0 ||
-	    cap_set_flag(caps, CAP_EFFECTIVE, ARRAY_SIZE(kept), kept, CAP_SET) < 0 ||
-	    cap_set_proc(caps) < 0)
-		r = error_errno(err, "give up capabilities");
-	cap_free(caps);
-	return r;
+	array_foreach(cap, kept)
+		data[CAP_TO_INDEX(*cap)].permitted |= CAP_TO_MASK(*cap);
+	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
+		data[i].effective = data[i].permitted;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return error_errno(err, "give up capabilities");
+	return 0;
 }
 
 static void close_others(const int *keep, size_t count)
@@ -141,22 +143,24 @@ static const int allowed[] = {
 static int allow_memory(scmp_filter_ctx filter)
 {
 	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	int r = 0;
 
 	array_foreach(call, calls)
 		if (r == 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, *call, 1,
-					     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+			r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, *call, 1, &no_code);
 	return r;
 }
 
 /* A thread, not a process. Of clone3 the kernel cannot see which: glibc then takes the other. */
 static int allow_threads(scmp_filter_ctx filter)
 {
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+	int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &thread);
 
-	return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return r ? r
+		 : seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0,
+					  NULL);
 }
 
 /*
@@ -170,7 +174,7 @@ static int forbid_others(struct error *err)
 
 	array_foreach(call, allowed)
 		if (r == 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, *call, 0);
+			r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, *call, 0, NULL);
 	if (r == 0)
 		r = allow_memory(filter);
 	if (r == 0)
@@ -266,7 +270,7 @@ int confined_start(const struct confined *job, struct confined_child *ret, struc
 	pid_t pid;
 
 	/* Before the fork: the child's root has no libraries. */
-	if (!libarchive_load(err))
+	if (!libarchive_load(err) || libseccomp_load(err) < 0)
 		return -err->code;
 	plain_source_prepare();
 	if (pipe2(pipes, O_CLOEXEC) < 0)

@@ -29,7 +29,11 @@ static void add_arches(scmp_filter_ctx filter)
 
 int seccomp_build_begin(struct seccomp_build *build, uint32_t otherwise, struct error *err)
 {
+	int r = libseccomp_load(err);
+
 	*build = (struct seccomp_build){.otherwise = otherwise};
+	if (r < 0)
+		return r;
 	build->filter = seccomp_init(otherwise);
 	if (!build->filter)
 		return error_set(err, EINVAL, "seccomp: this default action is not possible");

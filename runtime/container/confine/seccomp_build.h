@@ -11,11 +11,11 @@
  */
 
 #include <linux/filter.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/libseccomp.h"
 
 struct seccomp_build {
 	scmp_filter_ctx filter;

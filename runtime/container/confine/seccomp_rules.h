@@ -6,10 +6,11 @@
  * seccomp_rules.h - Docker's default profile as rows.
  */
 
-#include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/libseccomp.h"
 
 enum seccomp_arches {
 	SECCOMP_ANY = 0,

@@ -261,10 +261,13 @@ static void emit_arch(struct tree *tree, const struct arch *arch, uint64_t capab
 
 int seccomp_tree_program(uint64_t capabilities, struct sock_fprog **ret, struct error *err)
 {
-	struct tree *tree = new (struct tree);
 	struct sock_fprog *program;
+	struct tree *tree;
 	size_t size;
 
+	if (libseccomp_load(err) < 0)
+		return -err->code;
+	tree = new (struct tree);
 	emit(tree, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
 	array_foreach(arch, arches)
 		emit_arch(tree, arch, capabilities);
