@@ -89,7 +89,8 @@ static bool has_socket(const char *name)
 /* New reference, or NULL when the project is not to be shown. */
 static json_t *project_row(const char *name, struct error *err)
 {
-	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "all", 1), *reply = NULL;
+	_cleanup_json_ json_t *arguments = json_pack("{s:b, s:b}", "all", 1, "brief", 1);
+	_cleanup_json_ json_t *reply = NULL;
 	_cleanup_free_ char *status = NULL, *files = NULL;
 	json_t *containers, *container;
 	bool running = false;

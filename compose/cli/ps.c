@@ -118,6 +118,13 @@ static int print_rows(const struct target *target, const json_t *containers, str
 	return output_rows(rows, format, columns, OUTPUT_LINES, err);
 }
 
+static int ask(const struct target *target, char *const *services, json_t **ret, struct error *err)
+{
+	if (format && format[0] && strcmp(format, "table") != 0)
+		return target_containers(target, true, services, ret, err);
+	return target_containers_brief(target, services, ret, err);
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_target_ struct target target = {0};
@@ -125,7 +132,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 
 	if (read_filter(&err) < 0 || target_open(args, argv, &target, &err) < 0 ||
-	    target_containers(&target, true, argv, &every, &err) < 0)
+	    ask(&target, argv, &every, &err) < 0)
 		return output_fail(args, &err);
 	containers = filtered(&target, every);
 	if (quiet)

@@ -288,12 +288,25 @@ static void put_owned(json_t *row, const char *key, char *text)
 	free(text);
 }
 
+/* What no column of the usual table shows. */
+static void put_details(json_t *row, const char *project, const json_t *container)
+{
+	const json_t *mounts = json_object_get(container, "mounts");
+
+	put_owned(row, "Labels", labels_text(json_object_get(container, "labels")));
+	put_owned(row, "LocalVolumes", str_printf("%zu", local_volumes(mounts)));
+	put_owned(row, "Mounts", names_text(mounts, "name"));
+	put_owned(row, "Networks", names_text(json_object_get(container, "networks"), "name"));
+	json_put_string(row, "Project", project);
+	json_object_set_new(row, "Publishers",
+			    publisher_rows(json_object_get(container, "publishers")));
+	json_put_string(row, "Size", "0B");
+}
+
 json_t *ps_row(const char *project, const json_t *container, bool truncate, int64_t now_nsec)
 {
 	const char *id = json_get_string(container, "id") ?: "";
 	const char *name = json_get_string(container, "name") ?: "";
-	const json_t *mounts = json_object_get(container, "mounts");
-	const json_t *publishers = json_object_get(container, "publishers");
 	json_t *row = json_object();
 
 	put_owned(row, "Command", command_text(container, truncate));
@@ -302,18 +315,14 @@ json_t *ps_row(const char *project, const json_t *container, bool truncate, int6
 	json_put_string(row, "Health", json_get_string(container, "health") ?: "");
 	put_owned(row, "ID", truncate ? alloc_string_n(id, 12) : alloc_string(id));
 	json_put_string(row, "Image", json_get_string(container, "image") ?: "");
-	put_owned(row, "Labels", labels_text(json_object_get(container, "labels")));
-	put_owned(row, "LocalVolumes", str_printf("%zu", local_volumes(mounts)));
-	put_owned(row, "Mounts", names_text(mounts, "name"));
 	json_put_string(row, "Name", name);
 	json_put_string(row, "Names", name);
-	put_owned(row, "Networks", names_text(json_object_get(container, "networks"), "name"));
-	put_owned(row, "Ports", ps_ports(publishers));
-	json_put_string(row, "Project", project);
-	json_object_set_new(row, "Publishers", publisher_rows(publishers));
+	put_owned(row, "Ports", ps_ports(json_object_get(container, "publishers")));
 	json_put_string(row, "Service", json_get_string(container, "service") ?: "");
-	json_put_string(row, "Size", "0B");
 	json_put_string(row, "State", json_get_string(container, "state") ?: "");
 	put_owned(row, "Status", ps_status(container, now_nsec));
+	/* A BRIEF has none. */
+	if (json_object_get(container, "labels"))
+		put_details(row, project, container);
 	return row;
 }

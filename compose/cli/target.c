@@ -53,13 +53,12 @@ json_t *target_sort(const json_t *containers, char *const *services)
 	return result;
 }
 
-int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
-		      struct error *err)
+static int ask(const struct target *target, const json_t *arguments, char *const *services,
+	       json_t **ret, struct error *err)
 {
-	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
+	_cleanup_json_ json_t *reply = NULL;
 	int r;
 
-	json_put_bool(arguments, "all", all);
 	r = client_call(target->name, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err);
 	if (r == -ENOENT) {
 		error_clear(err);
@@ -70,6 +69,22 @@ int target_containers(const struct target *target, bool all, char *const *servic
 		return r;
 	*ret = target_sort(json_object_get(reply, "containers"), services);
 	return 0;
+}
+
+int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "all", all);
+
+	return ask(target, arguments, services, ret, err);
+}
+
+int target_containers_brief(const struct target *target, char *const *services, json_t **ret,
+			    struct error *err)
+{
+	_cleanup_json_ json_t *arguments = json_pack("{s:b, s:b}", "all", 1, "brief", 1);
+
+	return ask(target, arguments, services, ret, err);
 }
 
 bool container_is_running(const json_t *container)

@@ -31,6 +31,10 @@ void target_done(struct target *target);
 int target_containers(const struct target *target, bool all, char *const *services, json_t **ret,
 		      struct error *err);
 
+/* The same of all, each with those fields alone that a BRIEF has: a fifth of the bytes. */
+int target_containers_brief(const struct target *target, char *const *services, json_t **ret,
+			    struct error *err);
+
 /* Those of @services (NULL: all), sorted by name. New reference. */
 json_t *target_sort(const json_t *containers, char *const *services);
 

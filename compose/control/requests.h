@@ -41,7 +41,8 @@
  *   root       {container: id or name, layers: bool} -> done {running} + [its root directory:
  *              with all mounts while it runs, else its layers alone; with layers always these
  *              alone, and only to be read]
- *   ps         {all: bool} -> done {project, working_dir, config_files, containers: [CONTAINER*]}
+ *   ps         {all, brief: bool} -> done {project, working_dir, config_files,
+ *              containers: [CONTAINER*, or BRIEF*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
  *              attributes{}}* (until the client leaves)
  *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
@@ -74,6 +75,8 @@
  *    networks: [{name, ipv4, ipv6, mac}],
  *    mounts: [{type, name, source, destination, rw}],
  *    log: {path, driver}}
+ * BRIEF, for tables of many, has of these: id, name, service, number, oneoff, image, command,
+ * state, health, exit_code, oom_killed, pid, created, started, finished, publishers.
  *
  * Log files: log.path is a directory with "current" and rotated "1", "2", ... (newest first), in
  * the CRI form "TIME stdout|stderr F|P text".

@@ -445,14 +445,30 @@ static json_t *log_of(const struct instance *instance)
 	return log;
 }
 
-static json_t *container_json(const struct instance *instance)
+/* What the usual table of `ps` has no column for, and is most of what there is to say. */
+static void put_details(json_t *json, const struct instance *instance)
+{
+	_cleanup_free_ char *cgroup = str_printf(
+		"%s/%s", instance->service->cgroup_parent ?: instance->supervisor->cgroup_base,
+		instance->id);
+
+	json_object_set_new(json, "health_log", health_log(instance->health));
+	json_put_string(json, "error", instance->error ?: "");
+	json_put_string(json, "image_id", instance->image_id);
+	json_put_int(json, "restart_count", instance->restarts);
+	json_put_bool(json, "tty", instance->tty);
+	json_object_set_new(json, "networks", networks_of(instance));
+	json_object_set_new(json, "mounts", mounts_of(instance));
+	json_object_set_new(json, "labels", observe_labels(instance));
+	json_object_set_new(json, "log", log_of(instance));
+	json_put_string(json, "cgroup", cgroup);
+}
+
+static json_t *container_json(const struct instance *instance, bool brief)
 {
 	struct error err = ERROR_INIT;
 	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
 	_cleanup_free_ char *command = command_text(instance, image);
-	_cleanup_free_ char *cgroup = str_printf(
-		"%s/%s", instance->service->cgroup_parent ?: instance->supervisor->cgroup_base,
-		instance->id);
 	json_t *json = json_object();
 
 	json_put_string(json, "id", instance->id);
@@ -461,31 +477,22 @@ static json_t *container_json(const struct instance *instance)
 	json_put_int(json, "number", instance->number);
 	json_put_bool(json, "oneoff", instance->oneoff);
 	json_put_string(json, "image", instance->service->image);
-	json_put_string(json, "image_id", instance->image_id);
 	json_put_string(json, "command", command);
 	json_put_int(json, "created", instance->created_nsec);
 	json_put_int(json, "started", instance->started_nsec);
 	json_put_int(json, "finished", instance->pid ? 0 : instance->finished_nsec);
 	json_put_string(json, "state", container_state_name(instance_reported_state(instance)));
 	json_put_string(json, "health", health_status_name(instance_health(instance)));
-	json_object_set_new(json, "health_log", health_log(instance->health));
-	json_put_string(json, "health_note", instance->unhealthy.note ?: "");
 	json_put_int(json, "exit_code", instance->pid ? 0 : instance->exit_code);
 	json_put_bool(json, "oom_killed", instance->oom_killed);
-	json_put_int(json, "restart_count", instance->restarts);
-	json_put_string(json, "error", instance->error ?: "");
 	json_put_int(json, "pid", instance->pid);
-	json_put_bool(json, "tty", instance->tty);
 	json_object_set_new(json, "publishers", ports_publishers(instance));
-	json_object_set_new(json, "networks", networks_of(instance));
-	json_object_set_new(json, "mounts", mounts_of(instance));
-	json_object_set_new(json, "labels", observe_labels(instance));
-	json_object_set_new(json, "log", log_of(instance));
-	json_put_string(json, "cgroup", cgroup);
+	if (!brief)
+		put_details(json, instance);
 	return json;
 }
 
-json_t *observe_containers(struct supervisor *supervisor, bool all)
+json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief)
 {
 	const struct project *project = supervisor->current ? supervisor->current->project : NULL;
 	json_t *reply = json_object(), *rows = json_array();
@@ -498,7 +505,7 @@ json_t *observe_containers(struct supervisor *supervisor, bool all)
 		const struct instance *instance = entry->value;
 
 		if (all || instance_runs(instance))
-			json_array_append_new(rows, container_json(instance));
+			json_array_append_new(rows, container_json(instance, brief));
 	}
 	json_object_set_new(reply, "containers", rows);
 	return reply;

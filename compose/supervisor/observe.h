@@ -32,8 +32,8 @@ void observe_forget_images(struct supervisor *supervisor);
 bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels);
 /* All labels of a container as `docker inspect` shows them: image, service, compose's own. */
 json_t *observe_labels(const struct instance *instance);
-/* Reply of the request `ps`. */
-json_t *observe_containers(struct supervisor *supervisor, bool all);
+/* Reply of the request `ps`, with its arguments. */
+json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief);
 /* Labels that mark a network (@kind "network") or volume as the project's. */
 json_t *observe_object_labels(const struct supervisor *supervisor, const char *kind,
 			      const char *key, const char *hash, const struct mapping *own);

@@ -235,7 +235,8 @@ static void handle_ps(struct connection *connection, const json_t *request, int 
 {
 	connection_done(connection,
 			observe_containers(connection->server->supervisor,
-					   json_get_bool(request, "all", false)),
+					   json_get_bool(request, "all", false),
+					   json_get_bool(request, "brief", false)),
 			NULL, 0);
 }
 
