@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* change.c - what makes a container of a service another one: hashes and differences. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -37,7 +38,6 @@ static json_t *relevant_deploy(const json_t *deploy)
 	return NULL;
 }
 
-/* The service's canonical JSON without what does not concern a container; new reference. */
 /* What x-* say is for other programs. */
 static json_t *encode_plain(const struct schema *schema, const void *object)
 {
@@ -47,6 +47,7 @@ static json_t *encode_plain(const struct schema *schema, const void *object)
 	return json;
 }
 
+/* The service's canonical JSON without what does not concern a container; new reference. */
 static json_t *relevant_part(const json_t *service)
 {
 	_cleanup_json_ json_t *plain = json_deep_copy(service);
@@ -113,16 +114,26 @@ void service_hash(const struct project *project, const struct service *service, 
 	hash_json(kept, ret_hex);
 }
 
+json_t *network_canonical(const struct network *network)
+{
+	return encode_plain(&network_schema, network);
+}
+
+json_t *volume_canonical(const struct volume *volume)
+{
+	return encode_plain(&volume_schema, volume);
+}
+
 void network_hash(const struct network *network, char ret_hex[65])
 {
-	_cleanup_json_ json_t *json = encode_plain(&network_schema, network);
+	_cleanup_json_ json_t *json = network_canonical(network);
 
 	hash_json(json, ret_hex);
 }
 
 void volume_hash(const struct volume *volume, char ret_hex[65])
 {
-	_cleanup_json_ json_t *json = encode_plain(&volume_schema, volume);
+	_cleanup_json_ json_t *json = volume_canonical(volume);
 
 	hash_json(json, ret_hex);
 }
@@ -190,4 +201,33 @@ json_t *service_changes(const json_t *before, const json_t *after)
 			compare_values(changes, name, x, y);
 	}
 	return changes;
+}
+
+static int compare_fields(const void *a, const void *b)
+{
+	return strcmp(json_get_string(*(json_t *const *)a, "field"),
+		      json_get_string(*(json_t *const *)b, "field"));
+}
+
+json_t *object_changes(json_t *before, json_t *after)
+{
+	_cleanup_json_ json_t *changes = json_array();
+	json_t *sorted = json_array(), **list, *value;
+	const char *key;
+	size_t count;
+
+	json_object_foreach(before, key, value)
+		compare_values(changes, key, value, json_object_get(after, key));
+	json_object_foreach(after, key, value)
+		if (!json_object_get(before, key))
+			compare_values(changes, key, NULL, value);
+	count = json_array_size(changes);
+	list = new_array(json_t *, count + 1);
+	for (size_t i = 0; i < count; i++)
+		list[i] = json_array_get(changes, i);
+	qsort(list, count, sizeof(json_t *), compare_fields);
+	for (size_t i = 0; i < count; i++)
+		json_array_append(sorted, list[i]);
+	free(list);
+	return sorted;
 }

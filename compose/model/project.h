@@ -550,6 +550,11 @@ int project_from_json(const json_t *json, struct project **ret, struct error *er
 void service_hash(const struct project *project, const struct service *service, char ret_hex[65]);
 void network_hash(const struct network *network, char ret_hex[65]);
 void volume_hash(const struct volume *volume, char ret_hex[65]);
+/* What is hashed; new reference. */
+json_t *network_canonical(const struct network *network);
+json_t *volume_canonical(const struct volume *volume);
+/* Of two such: as service_changes(), sorted by field. */
+json_t *object_changes(json_t *before, json_t *after);
 
 /* How many containers: none of a provider; else scale, deploy.replicas, or 1. */
 unsigned int service_replicas(const struct service *service);

@@ -53,6 +53,7 @@ struct fact_container {
 
 struct fact_object { /* network or volume carrying the project's label */
 	const char *key, *name, *config_hash;
+	json_t *config; /* the canonical form it was made from; NULL: not known, or as it is now */
 };
 
 struct fact_image { /* what the service's image is now; id NULL: not in the store */
@@ -166,9 +167,10 @@ struct operation {
 	bool volumes;             /* remove: anonymous volumes too */
 	int64_t timeout_usec;     /* stop; negative: the service's own */
 	int signal;               /* kill */
-	char *cause;     /* "ports changed", "no container yet", "not in the file any more" */
-	json_t *changes; /* recreate: what differs, as service_changes(); may be NULL */
-	size_t *after;   /* indices of prerequisites, all smaller than its own */
+	char *cause; /* "ports changed", "no container yet", "not in the file any more" */
+	/* Of what is made anew: what differs, as service_changes(); may be NULL. */
+	json_t *changes;
+	size_t *after; /* indices of prerequisites, all smaller than its own */
 	size_t after_count;
 };
 

@@ -458,6 +458,23 @@ static int plan_network(struct up *up, const struct network *network, struct err
 	return 0;
 }
 
+static void warn_of_volume(struct up *up, const struct volume *volume,
+			   const struct fact_object *there)
+{
+	_cleanup_json_ json_t *now = there->config ? volume_canonical(volume) : NULL;
+	_cleanup_json_ json_t *changes = now ? object_changes(there->config, now) : NULL;
+	_cleanup_strbuf_ struct strbuf fields = {0};
+	json_t *change;
+	size_t i;
+
+	json_array_foreach(changes, i, change)
+		strbuf_addf(&fields, "%s%s", i ? ", " : " (", json_get_string(change, "field"));
+	plan_warn(up->planning->plan,
+		  "volume %s was made with other options than the file has now%s%s; it is kept "
+		  "as it is, for its data's sake: remove it to have it made anew",
+		  volume->name, fields.length ? fields.data : "", fields.length ? ")" : "");
+}
+
 static int plan_volume(struct up *up, const struct volume *volume, struct error *err)
 {
 	const struct facts *facts = up->planning->facts;
@@ -475,10 +492,7 @@ static int plan_volume(struct up *up, const struct volume *volume, struct error 
 	there = find_object(facts->volumes, facts->volume_count, volume->name);
 	volume_hash(volume, hash);
 	if (there && there->config_hash && !str_equal(there->config_hash, hash))
-		plan_warn(up->planning->plan,
-			  "volume %s was made with other options than the file has now; it is kept "
-			  "as it is, for its data's sake: remove it to have it made anew",
-			  volume->name);
+		warn_of_volume(up, volume, there);
 	if (there) {
 		map_set(&up->volume_ready, volume->name, (void *)(NO_OPERATION));
 		return 0;
@@ -763,6 +777,16 @@ static void emit_orphans(struct up *up)
 			  names.data);
 }
 
+static json_t *network_changes(const struct up *up, const struct network *network)
+{
+	const struct facts *facts = up->planning->facts;
+	const struct fact_object *there =
+		find_object(facts->networks, facts->network_count, network->name);
+	_cleanup_json_ json_t *now = there && there->config ? network_canonical(network) : NULL;
+
+	return now ? object_changes(there->config, now) : NULL;
+}
+
 static void emit_changed_networks(struct up *up)
 {
 	struct plan *plan = up->planning->plan;
@@ -772,6 +796,7 @@ static void emit_changed_networks(struct up *up)
 		size_t gone = 0, made = 0;
 
 		gone = operation_add(plan, OP_REMOVE_NETWORK, network->name, "its options changed");
+		plan->operations[gone].changes = network_changes(up, network);
 		up_foreach_slot(up, node, slot, false)
 			if (slot->fact && name_is_among(slot->fact->networks, network->name) &&
 			    slot->fate == FATE_RECREATE)

@@ -220,6 +220,62 @@ static void hash_services(struct supervisor *supervisor, const struct model *mod
 	}
 }
 
+/* What a network or volume was made from: some container still has the project that said it. */
+static json_t *made_from(const struct supervisor *supervisor, const struct fact_object *fact,
+			 bool is_network)
+{
+	const struct model *seen = NULL;
+
+	map_foreach(entry, &supervisor->instances) {
+		const struct model *model = ((const struct instance *)entry->value)->model;
+		const struct network *network;
+		const struct volume *volume;
+		char hash[65] = "";
+
+		if (!model || model == seen)
+			continue;
+		seen = model;
+		network = is_network ? project_network(model->project, fact->key) : NULL;
+		volume = is_network ? NULL : project_volume(model->project, fact->key);
+		if (network)
+			network_hash(network, hash);
+		else if (volume)
+			volume_hash(volume, hash);
+		if (str_equal(hash, fact->config_hash))
+			return network ? network_canonical(network) : volume_canonical(volume);
+	}
+	return NULL;
+}
+
+/* Only of those that differ: it is for telling what does. */
+static void observe_origins(const struct supervisor *supervisor, struct observed *observed,
+			    const struct project *project)
+{
+	char hash[65];
+
+	for (size_t i = 0; i < observed->facts.network_count; i++) {
+		struct fact_object *fact = &observed->networks[i];
+		const struct network *network =
+			fact->key ? project_network(project, fact->key) : NULL;
+
+		if (!network || !fact->config_hash)
+			continue;
+		network_hash(network, hash);
+		if (!str_equal(hash, fact->config_hash))
+			fact->config = made_from(supervisor, fact, true);
+	}
+	for (size_t i = 0; i < observed->facts.volume_count; i++) {
+		struct fact_object *fact = &observed->volumes[i];
+		const struct volume *volume = fact->key ? project_volume(project, fact->key) : NULL;
+
+		if (!volume || !fact->config_hash)
+			continue;
+		volume_hash(volume, hash);
+		if (!str_equal(hash, fact->config_hash))
+			fact->config = made_from(supervisor, fact, false);
+	}
+}
+
 int observe_facts(struct supervisor *supervisor, const struct model *model, const char *request_id,
 		  struct observed **ret, struct error *err)
 {
@@ -232,8 +288,10 @@ int observe_facts(struct supervisor *supervisor, const struct model *model, cons
 		observed_free(observed);
 		return -err->code;
 	}
-	if (model)
+	if (model) {
 		observe_images(supervisor, observed, model->project);
+		observe_origins(supervisor, observed, model->project);
+	}
 	hash_services(supervisor, model, &hashes);
 	observed->containers = new_array(struct fact_container, supervisor->instances.count + 1);
 	map_foreach(entry, &supervisor->instances)
@@ -261,6 +319,10 @@ void observed_free(struct observed *observed)
 	for (size_t i = 0; i < observed->config_count; i++)
 		json_decref(observed->configs[i]);
 	free(observed->configs);
+	for (size_t i = 0; i < observed->facts.network_count; i++)
+		json_decref(observed->networks[i].config);
+	for (size_t i = 0; i < observed->facts.volume_count; i++)
+		json_decref(observed->volumes[i].config);
 	free(observed->containers);
 	free(observed->networks);
 	free(observed->volumes);

@@ -54,6 +54,34 @@ start container {name}-web-1 (no container yet)
     assert project.container("web")["State"] == "running"
 
 
+def test_networks_and_volumes_that_differ(berth):
+    def file(network, volume):
+        return json.dumps({
+            "services": {"a": {"image": "busybox", "command": ["sleep", "1000"],
+                               "stop_grace_period": "0s", "volumes": ["data:/data"]}},
+            "networks": {"default": network}, "volumes": {"data": volume}})
+
+    project = berth.project({"compose.yaml": file(
+        {"labels": {"a": "1"}, "ipam": {"config": [{"subnet": "10.77.1.0/24"}]}}, {})})
+    project.run("up", "-d")
+    project.write({"compose.yaml": file({"internal": True, "labels": {"a": "2"}, "ipam": {
+        "config": [{"subnet": "10.77.2.0/24"}]}}, {"labels": {"b": "x"}})})
+    plan = project.run("plan", check=False)
+    lines = plan.stdout.splitlines()
+    gone = lines.index(f"remove network {project.name}_default (its options changed)")
+    assert lines[gone + 1:gone + 4] == [
+        '    internal: (none) -> true',
+        '    ipam.config: [{"subnet":"10.77.1.0/24"}] -> [{"subnet":"10.77.2.0/24"}]',
+        '    labels.a: "1" -> "2"',
+    ]
+    assert "made with other options than the file has now (labels)" in plan.stderr
+    machine = json.loads(project.run("plan", "--json", check=False).stdout)
+    removed = next(o for o in machine["operations"] if o["operation"] == "remove_network")
+    assert removed["changes"][0] == {"field": "internal", "old": None, "new": True}
+    project.run("up", "-d")
+    assert "10.77.2." in project.run("exec", "-T", "a", "ip", "address").stdout
+
+
 def test_images_that_up_would_get(berth):
     """Nothing is pulled or built, and each is an operation with its cause."""
     project = berth.project({"compose.yaml": {"services": {
