@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/companions.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,154 +14,12 @@
 
 #include "compose/cli/output.h"
 #include "compose/cli/plugin.h"
+#include "compose/cli/provider.h"
 
 #define SOCKET          "/var/run/docker.sock"
 #define CREDENTIALS     "/run/secrets/docker"
 #define RUNNER_VARIABLE "BERTH_MODEL_RUNNER"
 #define RUNNER_PLUGIN   "model"
-
-static void put_variable(struct service *service, const char *key, const char *value)
-{
-	struct mapping *environment = &service->environment;
-
-	for (size_t i = 0; i < environment->count; i++) {
-		struct key_value *item = &environment->items[i];
-
-		if (strcmp(item->key, key) != 0)
-			continue;
-		free(item->value);
-		item->value = alloc_string(value);
-		return;
-	}
-	*array_add(environment->items, environment->count) =
-		(struct key_value){alloc_string(key), alloc_string(value)};
-}
-
-/* "my-db" and "URL": MY_DB_URL */
-static char *variable_of(const char *name, const char *suffix)
-{
-	char *variable = str_printf("%s_%s", name, suffix);
-
-	for (size_t i = 0; i < strlen(name); i++)
-		variable[i] = isalnum((unsigned char)variable[i])
-				      ? (char)toupper((unsigned char)variable[i])
-				      : '_';
-	return variable;
-}
-
-static void select_service(const struct project *project, const char *name, struct map *selected)
-{
-	struct service *service = project_service(project, name);
-
-	if (!service || map_get(selected, name))
-		return;
-	map_set(selected, name, service);
-	for (size_t i = 0; i < service->dependency_count; i++)
-		select_service(project, service->depends_on[i].service, selected);
-}
-
-/* --- providers --- */
-
-struct provider_talk {
-	struct project *project;
-	const struct service *service;
-	char *failure; /* what it said was wrong */
-};
-
-static bool depends_on(const struct service *service, const char *name)
-{
-	for (size_t i = 0; i < service->dependency_count; i++)
-		if (str_equal(service->depends_on[i].service, name))
-			return true;
-	return false;
-}
-
-/* "URL=https://..." for all that depend on the provider; under its name unless @raw. */
-static void set_variable(struct provider_talk *talk, const char *text, bool raw)
-{
-	const char *equals = strchr(text, '=');
-	_cleanup_free_ char *key =
-		alloc_string_n(text, equals ? (size_t)(equals - text) : strlen(text));
-	_cleanup_free_ char *variable =
-		raw ? alloc_string(key) : variable_of(talk->service->name, key);
-
-	for (size_t i = 0; i < talk->project->service_count; i++)
-		if (depends_on(&talk->project->services[i], talk->service->name))
-			put_variable(&talk->project->services[i], variable,
-				     equals ? equals + 1 : "");
-}
-
-/* A message a line: {"type": "info", "message": "..."}. What is none is told as it is. */
-static int heard(void *data, const char *line, struct error *err)
-{
-	struct provider_talk *talk = data;
-	_cleanup_json_ json_t *json = NULL;
-	struct error ignored = ERROR_INIT;
-	const char *type, *message;
-
-	if (!*line)
-		return 0;
-	(void)json_parse(line, strlen(line), &json, &ignored);
-	type = json_get_string(json, "type");
-	message = json_get_string(json, "message");
-	if (!type || !message) {
-		fprintf(stderr, " %s %s\n", talk->service->name, line);
-	} else if (str_equal(type, "setenv") || str_equal(type, "rawsetenv")) {
-		if (talk->project)
-			set_variable(talk, message, str_equal(type, "rawsetenv"));
-	} else if (str_equal(type, "error")) {
-		free(talk->failure);
-		talk->failure = alloc_string(message);
-	} else if (str_equal(type, "info")) {
-		fprintf(stderr, " %s %s\n", talk->service->name, message);
-	}
-	return 0;
-}
-
-static char **arguments_of(const char *path, const struct project *project,
-			   const struct service *service, const char *command)
-{
-	const struct provider *provider = &service->provider;
-	char **argv = NULL;
-
-	strv_append(&argv, path);
-	strv_append(&argv, "compose");
-	strv_append(&argv, "--project-name");
-	strv_append(&argv, project->name);
-	strv_append(&argv, command);
-	for (size_t i = 0; i < provider->option_count; i++)
-		strv_foreach(value, provider->options[i].values)
-			strv_take(&argv, str_printf("--%s=%s", provider->options[i].name, value));
-	strv_append(&argv, service->name);
-	return argv;
-}
-
-static int run_provider(const struct project *project, struct project *changed,
-			const struct service *service, const char *command, struct error *err)
-{
-	_cleanup_free_ char *path = plugin_find(service->provider.type, false);
-	struct provider_talk talk = {.project = changed, .service = service};
-	_cleanup_strv_ char **argv = NULL;
-	int r;
-
-	if (!path)
-		return error_set(err, ENOENT,
-				 "service %s: there is no provider %s: neither a plugin docker-%s "
-				 "of the docker CLI nor a program of this name along PATH",
-				 service->name, service->provider.type, service->provider.type);
-	argv = arguments_of(path, project, service, command);
-	fprintf(stderr, " Service %s %s\n", service->name,
-		str_equal(command, "up") ? "Creating" : "Removing");
-	r = plugin_run(argv, heard, &talk, err);
-	if (r > 0 || talk.failure)
-		r = error_set(err, ECHILD, "service %s: provider %s: %s", service->name,
-			      service->provider.type, talk.failure ? talk.failure : "it failed");
-	free(talk.failure);
-	if (r == 0)
-		fprintf(stderr, " Service %s %s\n", service->name,
-			str_equal(command, "up") ? "Created" : "Removed");
-	return r < 0 ? r : 0;
-}
 
 /* --- models --- */
 
@@ -171,7 +28,7 @@ struct runner {
 	char *plugin;
 };
 
-static int runner_says(void *data, const char *line, struct error *err)
+static int runner_says(void *data, const char *line, struct plugin_reply *reply, struct error *err)
 {
 	struct runner *runner = data;
 	_cleanup_json_ json_t *json = NULL;
@@ -192,6 +49,7 @@ static int find_runner(struct runner *runner, const struct ai_model *model, stru
 {
 	const char *given = getenv(RUNNER_VARIABLE);
 	char *argv[] = {NULL, (char *)RUNNER_PLUGIN, (char *)"status", (char *)"--json", NULL};
+	struct plugin_call call;
 
 	if (runner->url)
 		return 0;
@@ -201,7 +59,8 @@ static int find_runner(struct runner *runner, const struct ai_model *model, stru
 	}
 	runner->plugin = plugin_find(RUNNER_PLUGIN, true);
 	argv[0] = runner->plugin;
-	if (runner->plugin && plugin_run(argv, runner_says, runner, err) < 0)
+	call = (struct plugin_call){.argv = argv, .line = runner_says, .data = runner};
+	if (runner->plugin && plugin_run(&call, err) < 0)
 		return -err->code;
 	if (runner->url)
 		return 0;
@@ -216,7 +75,8 @@ static int pull_model(const struct runner *runner, const struct ai_model *model,
 {
 	char *argv[] = {runner->plugin, (char *)RUNNER_PLUGIN, (char *)"pull", model->model, NULL};
 	_cleanup_strv_ char **configure = NULL;
-	int r = plugin_run(argv, NULL, NULL, err);
+	struct plugin_call call = {.argv = argv};
+	int r = plugin_run(&call, err);
 
 	if (r == 0 && (model->context_size.set || model->runtime_flags)) {
 		strv_append(&configure, runner->plugin);
@@ -230,7 +90,8 @@ static int pull_model(const struct runner *runner, const struct ai_model *model,
 			strv_append(&configure, "--");
 		strv_foreach(flag, model->runtime_flags)
 			strv_append(&configure, flag);
-		r = plugin_run(configure, NULL, NULL, err);
+		call.argv = configure;
+		r = plugin_run(&call, err);
 	}
 	if (r > 0)
 		return error_set(err, ECHILD, "models.%s: the runner has no model %s", model->key,
@@ -244,8 +105,8 @@ static int use_models(const struct project *project, struct service *service, st
 	for (size_t i = 0; i < service->model_count; i++) {
 		const struct service_model *use = &service->models[i];
 		const struct ai_model *model = project_model(project, use->name);
-		_cleanup_free_ char *url = variable_of(use->name, "URL");
-		_cleanup_free_ char *name = variable_of(use->name, "MODEL");
+		_cleanup_free_ char *url = provider_variable(use->name, "URL");
+		_cleanup_free_ char *name = provider_variable(use->name, "MODEL");
 
 		if (!model || find_runner(runner, model, err) < 0)
 			return model ? -err->code
@@ -253,8 +114,10 @@ static int use_models(const struct project *project, struct service *service, st
 						 service->name, use->name);
 		if (runner->plugin && pull_model(runner, model, err) < 0)
 			return -err->code;
-		put_variable(service, use->endpoint_var ? use->endpoint_var : url, runner->url);
-		put_variable(service, use->model_var ? use->model_var : name, model->model);
+		provider_put_variable(service, use->endpoint_var ? use->endpoint_var : url,
+				      runner->url);
+		provider_put_variable(service, use->model_var ? use->model_var : name,
+				      model->model);
 	}
 	return 0;
 }
@@ -295,54 +158,96 @@ static int use_socket(struct service *service, struct error *err)
 	if (access(config, R_OK) < 0)
 		return 0;
 	add_bind(service, config, CREDENTIALS "/config.json", true);
-	put_variable(service, "DOCKER_CONFIG", CREDENTIALS);
+	provider_put_variable(service, "DOCKER_CONFIG", CREDENTIALS);
 	return 0;
 }
 
-static void select_all(const struct project *project, char *const *services, struct map *selected)
+struct ordering {
+	const struct project *project;
+	struct map seen;
+	struct service **list;
+	size_t count;
+};
+
+static void put_in_order(struct ordering *ordering, struct service *service)
 {
-	for (size_t i = 0; i < project->service_count; i++)
-		if (!services || !services[0])
-			select_service(project, project->services[i].name, selected);
-	strv_foreach(name, services)
-		select_service(project, name, selected);
+	if (!service || map_set(&ordering->seen, service->name, service))
+		return;
+	for (size_t i = 0; i < service->dependency_count; i++)
+		put_in_order(ordering,
+			     project_service(ordering->project, service->depends_on[i].service));
+	ordering->list[ordering->count++] = service;
+}
+
+/* Needed ones first; @services (none: all), and @dependencies of theirs. NULL-terminated, new. */
+static struct service **companions_order(const struct project *project, char *const *services,
+					 bool dependencies)
+{
+	struct ordering all = {
+		.project = project,
+		.list = new_array(struct service *, project->service_count + 1),
+	};
+	bool everything = !services || !services[0];
+	size_t kept = 0;
+
+	if (everything || !dependencies)
+		for (size_t i = 0; i < project->service_count; i++)
+			put_in_order(&all, &project->services[i]);
+	else
+		strv_foreach(name, services)
+			put_in_order(&all, project_service(project, name));
+	for (size_t i = 0; i < all.count; i++)
+		if (everything || dependencies || strv_contains(services, all.list[i]->name))
+			all.list[kept++] = all.list[i];
+	all.list[kept] = NULL;
+	map_done(&all.seen, NULL);
+	return all.list;
 }
 
 int companions_up(struct project *project, char *const *services, struct error *err)
 {
-	struct map selected = {0};
+	_cleanup_free_ struct service **order = companions_order(project, services, true);
 	struct runner runner = {0};
 	int r = 0;
 
-	select_all(project, services, &selected);
-	for (size_t i = 0; r >= 0 && i < project->service_count; i++) {
-		struct service *service = &project->services[i];
-
-		if (!map_get(&selected, service->name))
-			continue;
-		if (service->provider.given)
-			r = run_provider(project, project, service, "up", err);
+	for (size_t i = 0; r >= 0 && order[i]; i++) {
+		if (order[i]->provider.given)
+			r = provider_up(project, order[i], err);
 		if (r >= 0)
-			r = use_models(project, service, &runner, err);
+			r = use_models(project, order[i], &runner, err);
 		if (r >= 0)
-			r = use_socket(service, err);
+			r = use_socket(order[i], err);
 	}
-	map_done(&selected, NULL);
 	free(runner.url);
 	free(runner.plugin);
 	return r;
 }
 
-int companions_down(const struct project *project, char *const *services, struct error *err)
+typedef int provider_call(const struct project *project, const struct service *service,
+			  struct error *err);
+
+/* Those that need others come first. */
+static int tell_providers(const struct project *project, char *const *services, provider_call *tell,
+			  struct error *err)
 {
+	_cleanup_free_ struct service **order = companions_order(project, services, false);
+	size_t count = 0;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < project->service_count; i++) {
-		const struct service *service = &project->services[i];
-
-		if (service->provider.given &&
-		    (!services || !services[0] || strv_contains(services, service->name)))
-			r = run_provider(project, NULL, service, "down", err);
-	}
+	while (order[count])
+		count++;
+	while (r >= 0 && count--)
+		if (order[count]->provider.given)
+			r = tell(project, order[count], err);
 	return r;
+}
+
+int companions_stop(const struct project *project, char *const *services, struct error *err)
+{
+	return tell_providers(project, services, provider_stop, err);
+}
+
+int companions_down(const struct project *project, char *const *services, struct error *err)
+{
+	return tell_providers(project, services, provider_down, err);
 }

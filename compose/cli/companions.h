@@ -14,6 +14,8 @@
 
 /* @services (may be NULL: all) and what they depend on. May take long. Changes @project. */
 int companions_up(struct project *project, char *const *services, struct error *err);
+/* Tells the providers of @services that can be stopped to stop what they provide. */
+int companions_stop(const struct project *project, char *const *services, struct error *err);
 /* Tells the providers of @services that what they provided is not needed any more. */
 int companions_down(const struct project *project, char *const *services, struct error *err);
 

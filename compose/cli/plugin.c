@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/plugin.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +15,7 @@
 #include "common/str.h"
 
 #define LINE_MAX_BYTES (1 << 20)
+#define ANSWER_SECONDS 10
 
 static const char *const folders[] = {
 	"/usr/local/lib/docker/cli-plugins",
@@ -60,7 +64,32 @@ char *plugin_find(const char *name, bool plugin_only)
 	return found;
 }
 
-static int read_lines(int fd, plugin_line *line, void *data, struct error *err)
+struct plugin_reply {
+	int fd;
+};
+
+int plugin_answer(struct plugin_reply *reply, const char *text, struct error *err)
+{
+	size_t length = strlen(text);
+
+	while (length) {
+		ssize_t n = send(reply->fd, text, length, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0;
+		if (n < 0)
+			return error_set(err, ETIMEDOUT,
+					 "it does not read the answer it asked for");
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int read_lines(int fd, const struct plugin_call *call, struct plugin_reply *reply,
+		      struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	FILE *in = fdopen(fd, "r");
@@ -76,38 +105,64 @@ static int read_lines(int fd, plugin_line *line, void *data, struct error *err)
 		if (n > LINE_MAX_BYTES)
 			r = error_set(err, EMSGSIZE, "it wrote a line of more than %d bytes",
 				      LINE_MAX_BYTES);
-		else if (line)
-			r = line(data, str_trim(text), err);
+		else if (call->line)
+			r = call->line(call->data, str_trim(text), reply, err);
 	}
 	fclose(in);
 	return r;
 }
 
-int plugin_run(char *const *argv, plugin_line *line, void *data, struct error *err)
+static void be_plugin(const struct plugin_call *call, int input, int output)
 {
-	int pair[2], status = 0, r;
+	int null = call->quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+
+	(void)dup2(input, STDIN_FILENO);
+	(void)dup2(output, STDOUT_FILENO);
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+	execve(call->argv[0], call->argv, call->environment ? call->environment : environ);
+	fprintf(stderr, "%s: %s\n", call->argv[0], strerror(errno));
+	_exit(127);
+}
+
+int plugin_run(const struct plugin_call *call, struct error *err)
+{
+	static const struct timeval patience = {ANSWER_SECONDS, 0};
+	int out[2], in[2], status = 0, r;
+	struct plugin_reply reply;
 	pid_t pid;
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
+	if (pipe2(out, O_CLOEXEC) < 0)
 		return error_errno(err, "make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0) {
+		r = error_errno(err, "make a socket");
+		goto no_input;
+	}
+	(void)setsockopt(in[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0) {
-		close(pair[0]);
-		close(pair[1]);
-		return error_errno(err, "start %s", argv[0]);
+		r = error_errno(err, "start %s", call->argv[0]);
+		close(in[0]);
+		close(in[1]);
+		goto no_input;
 	}
-	if (pid == 0) {
-		(void)dup2(pair[1], STDOUT_FILENO);
-		execv(argv[0], argv);
-		fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	close(pair[1]);
-	r = read_lines(pair[0], line, data, err);
+	if (pid == 0)
+		be_plugin(call, in[0], out[1]);
+	close(out[1]);
+	close(in[0]);
+	if (!call->asks)
+		(void)shutdown(in[1], SHUT_WR);
+	reply.fd = in[1];
+	r = read_lines(out[0], call, &reply, err);
+	close(in[1]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (r < 0)
 		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+no_input:
+	close(out[0]);
+	close(out[1]);
+	return r;
 }

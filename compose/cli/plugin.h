@@ -14,13 +14,27 @@
 /* Where program @name is, new. @plugin_only: a docker CLI plugin. NULL: nowhere. */
 char *plugin_find(const char *name, bool plugin_only);
 
-/* Each line of its standard output, without the newline. Negative ends it all, with @err. */
-typedef int plugin_line(void *data, const char *line, struct error *err);
+struct plugin_reply;
 
 /*
- * Runs @argv (argv[0] is the path; stderr stays ours) and reads what it says. Its exit code, or
- * negative.
+ * Each line of its standard output, without the newline; plugin_answer() writes to its standard
+ * input. Negative ends it all, with @err.
  */
-int plugin_run(char *const *argv, plugin_line *line, void *data, struct error *err);
+typedef int plugin_line(void *data, const char *line, struct plugin_reply *reply,
+			struct error *err);
+
+struct plugin_call {
+	char *const *argv;        /* argv[0] is the path */
+	char *const *environment; /* NULL: ours */
+	plugin_line *line;        /* NULL: nobody listens */
+	void *data;
+	bool asks;  /* @line may answer; else its input is at its end */
+	bool quiet; /* its stderr is not shown */
+};
+
+/* Runs it in the foreground and reads what it says. Its exit code, or negative. */
+int plugin_run(const struct plugin_call *call, struct error *err);
+/* -ETIMEDOUT: it does not read. One that is gone is no error. */
+int plugin_answer(struct plugin_reply *reply, const char *text, struct error *err);
 
 #endif

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/command.h"
+#include "compose/cli/companions.h"
+#include "compose/cli/output.h"
 #include "compose/cli/target.h"
 
 static int timeout;
@@ -17,9 +19,18 @@ static int run(struct project_args *args, int argc, char **argv)
 		.verb = "stop",
 		.options = {.goal = PLAN_STOP, .timeout_usec = -1},
 	};
+	_cleanup_target_ struct target target = {0};
+	struct error err = ERROR_INIT;
+	int r;
 
+	if (target_open(args, argv, &target, &err) < 0)
+		return output_fail(args, &err);
 	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
-	return target_converge(args, argv, &converge);
+	r = target_converge_with(args, &target, argv, &converge);
+	if (r == 0 && target.project && !args->dry_run &&
+	    companions_stop(target.project, argv, &err) < 0)
+		return output_fail(args, &err);
+	return r;
 }
 
 const struct command command_stop = {

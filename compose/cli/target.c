@@ -120,6 +120,16 @@ int target_pick(const json_t *containers, const char *service, int index, bool r
 	return error_set(err, ENOENT, "service \"%s\" is not running", service);
 }
 
+int target_converge_with(struct project_args *args, const struct target *target,
+			 char *const *services, struct converge *converge)
+{
+	converge->name = target->name;
+	converge->project = target->project;
+	converge->options.services = services && services[0] ? (const char *const *)services : NULL;
+	converge->options.by_label = !target->project;
+	return converge_run(args, converge);
+}
+
 int target_converge(struct project_args *args, char *const *services, struct converge *converge)
 {
 	_cleanup_target_ struct target target = {0};
@@ -127,11 +137,7 @@ int target_converge(struct project_args *args, char *const *services, struct con
 
 	if (target_open(args, services, &target, &err) < 0)
 		return output_fail(args, &err);
-	converge->name = target.name;
-	converge->project = target.project;
-	converge->options.services = services && services[0] ? (const char *const *)services : NULL;
-	converge->options.by_label = !target.project;
-	return converge_run(args, converge);
+	return target_converge_with(args, &target, services, converge);
 }
 
 const char *target_short_name(const char *project, const char *container)

@@ -50,6 +50,9 @@ int target_pick(const json_t *containers, const char *service, int index, bool r
  * and verb, for @services. Exit code.
  */
 int target_converge(struct project_args *args, char *const *services, struct converge *converge);
+/* The same with a target that is open already. */
+int target_converge_with(struct project_args *args, const struct target *target,
+			 char *const *services, struct converge *converge);
 
 /* "web-1": the container's name without the project's. */
 const char *target_short_name(const char *project, const char *container);

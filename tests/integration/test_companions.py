@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """provider, models, use_api_socket: what stands beside containers, and what they learn of it."""
 
+import json
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 PROVIDER = """#!/bin/sh
+case "$*" in *" metadata") exit 1;; esac
 echo "$@" >> "$(dirname "$0")/said"
 case "$*" in
 *" up "*)
@@ -51,6 +54,58 @@ def test_provider_that_fails(berth):
     assert project.ps() == []
     missing = project.run("up", "-d", check=False)
     assert "there is no provider cloud" in missing.stderr
+
+
+KNOWING = """#!/bin/sh
+case "$*" in
+"compose metadata")
+    cat <<END
+{"description": "x", "up": {"parameters": [{"name": "size", "required": true}, {"name": "tag"}]},
+ "down": {"parameters": [{"name": "tag"}]}, "stop": {"parameters": [{"name": "tag"}]}}
+END
+    exit;;
+esac
+echo "$@" "$OWN" >> "$(dirname "$0")/said"
+case "$*" in
+*" up "*)
+    echo '{"type": "get-service-config"}'
+    read -r answer
+    echo "$answer" > "$(dirname "$0")/config"
+    echo '{"type": "rawsetenv", "message": "PLAIN=yes"}'
+    ;;
+*" stop "*) echo '{"type": "setenv", "message": "A=b"}';;
+esac
+"""
+
+
+def test_provider_that_says_what_it_takes(berth):
+    """metadata: only options that a command takes; stop; the service as it asked for it."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a-db": {"provider": {"type": "cloud", "options": {"size": 3, "tag": "t", "more": "x"}},
+                 "environment": {"OWN": "own"}, "depends_on": ["z-net"]},
+        "z-net": {"provider": {"type": "cloud", "options": {"size": 1}}},
+        "app": {**SLEEP, "depends_on": ["a-db"], "environment": {"PLAIN": "no"}}}}})
+    env = programs(berth, project)
+    project.write({"bin/cloud": KNOWING})
+    up = project.run("up", "-d", env=env)
+    assert "sets PLAIN, which has another value" in up.stderr
+    stop = project.run("stop", "-t", "0", env=env)
+    assert "Service a-db Stopped" in stop.stderr
+    project.run("down", env=env)
+    with open(f"{project.path}/bin/said", encoding="utf-8") as file:
+        said = [line.rstrip() for line in file]
+    head = f"compose --project-name {project.name}"
+    assert said == [f"{head} up --size=1 z-net", f"{head} up --size=3 --tag=t a-db own",
+                    f"{head} stop --tag=t a-db own", f"{head} stop z-net",
+                    f"{head} down --tag=t a-db own", f"{head} down z-net"]
+    with open(f"{project.path}/bin/config", encoding="utf-8") as file:
+        config = json.loads(file.read())
+    assert config["environment"] == {"OWN": "own", "PLAIN": "yes"}
+    assert config["provider"]["type"] == "cloud"
+    project.write({"compose.yaml": {"services": {"db": {"provider": {"type": "cloud"}}}}})
+    lacks = project.run("up", "-d", env=env, check=False)
+    assert lacks.returncode == 1
+    assert 'required parameter "size" is missing from provider "cloud" definition' in lacks.stderr
 
 
 def test_models(berth):
