@@ -20,6 +20,8 @@
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 
+#define STDIN_MAX (16 << 20)
+
 static char **tags, **build_args, **labels, **contexts, **secrets, **ssh, **no_cache_filter,
 	**hosts;
 static char **allow;
@@ -33,7 +35,8 @@ static const struct option options[] = {
 	{"build-context", 0, OPTION_LIST, &contexts, "stringArray",
 	 "NAME=PATH or NAME=docker-image://IMAGE: one more context"},
 	{"check", 0, OPTION_FLAG, &check, NULL, "Only look for what is wrong"},
-	{"file", 'f', OPTION_STRING, &file, "string", "The Dockerfile (default: DIR/Dockerfile)"},
+	{"file", 'f', OPTION_STRING, &file, "string",
+	 "The Dockerfile (default: DIR/Dockerfile); -: standard input"},
 	{"iidfile", 0, OPTION_STRING, &iidfile, "string", "Write the image's id into this file"},
 	{"label", 0, OPTION_LIST, &labels, "stringArray", "NAME=VALUE, for the image"},
 	{"memory", 'm', OPTION_STRING, &memory, "bytes", "What a step may use"},
@@ -88,17 +91,53 @@ static int fill(struct build_options *o, struct build_inputs *inputs, const char
 	return 0;
 }
 
+/* "-" for the Dockerfile, or for the context, which is then none. */
+static int read_stdin(struct build_options *o, struct strbuf *text, struct error *err)
+{
+	bool alone = !strcmp(o->context, "-");
+	char buffer[65536];
+	ssize_t n;
+
+	if (!alone && !str_equal(file, "-"))
+		return 0;
+	if (alone)
+		o->context = "";
+	if (alone && file && strcmp(file, "-") != 0)
+		return error_set(err, EINVAL, "-f %s: there is no context that it could be in",
+				 file);
+	while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "read the Dockerfile from standard input");
+		strbuf_add_n(text, buffer, (size_t)n);
+		if (text->length > STDIN_MAX)
+			return error_set(err, EFBIG,
+					 "the Dockerfile on standard input is larger "
+					 "than 16 MB");
+	}
+	if (!text->length || memchr(text->data, '\0', text->length))
+		return error_set(err, EINVAL,
+				 "standard input: it must be the text of a Dockerfile");
+	o->dockerfile = "-";
+	o->dockerfile_inline = text->data;
+	return 0;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	struct build_job job = {.fd = -EBADF};
 	struct build_inputs inputs = {0};
 	struct build_view *view = build_view_new(args, quiet);
 	_cleanup_free_ char *dockerfile = NULL;
+	_cleanup_strbuf_ struct strbuf text = {0};
 	struct error err = ERROR_INIT;
 	int r = fill(&job.options, &inputs, argv[0], &err);
 
 	/* docker's -f is seen from where the user is, compose's from the context. */
-	if (r == 0 && file && *file != '/') {
+	if (r == 0)
+		r = read_stdin(&job.options, &text, &err);
+	if (r == 0 && file && *file != '/' && !job.options.dockerfile_inline) {
 		dockerfile = str_printf("%s/%s", args->working_dir, file);
 		job.options.dockerfile = dockerfile;
 	}
@@ -118,7 +157,7 @@ static int run(struct project_args *args, int argc, char **argv)
 
 const struct command command_image_build = {
 	.name = "build",
-	.operands = "[OPTIONS] DIRECTORY",
+	.operands = "[OPTIONS] DIRECTORY|URL|-",
 	.summary = "Build an image from a Dockerfile",
 	.options = options,
 	.min_operands = 1,

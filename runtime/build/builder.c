@@ -44,7 +44,8 @@ static int read_dockerfile(struct build *build, struct error *err)
 	int r = 0;
 
 	if (options->dockerfile_inline) {
-		name = "dockerfile_inline";
+		/* "-": it came on standard input. */
+		name = strcmp(name, "-") ? "dockerfile_inline" : "Dockerfile";
 		text = alloc_string(options->dockerfile_inline);
 		size = strlen(text);
 	} else if (*name != '/' && build->context.dir < 0) {
