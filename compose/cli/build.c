@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "common/map.h"
 #include "common/str.h"
 
+#include "compose/cli/build_bake.h"
 #include "compose/cli/build_services.h"
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/push_run.h"
 
 static char **build_args, **ssh;
 static const char *memory, *builder, *provenance, *sbom;
@@ -29,8 +31,8 @@ static const struct option options[] = {
 	{"print", 0, OPTION_FLAG, &print, NULL, "Print what would be built, as JSON"},
 	{"provenance", 0, OPTION_STRING, &provenance, "string", NULL},
 	{"pull", 0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
-	{"push", 0, OPTION_FLAG, &push, NULL, NULL},
-	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "No output of the builds"},
+	{"push", 0, OPTION_FLAG, &push, NULL, "Send the images to their registries"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Print the images' ids and nothing else"},
 	{"sbom", 0, OPTION_STRING, &sbom, "string", NULL},
 	{"ssh", 0, OPTION_LIST, &ssh, "stringArray",
 	 "default or ID=SOCKET: an ssh agent for steps"},
@@ -39,44 +41,55 @@ static const struct option options[] = {
 	{NULL},
 };
 
-/* The form of a bake file, as docker compose prints it. */
-static void print_plan(const struct project *project, char *const *services)
+/* What is asked for and cannot be done: an error; what makes no difference to the image: a warning.
+ */
+static int check_flags(struct error *err)
 {
-	_cleanup_json_ json_t *plan = json_object();
-	json_t *targets = json_object(), *names = json_array();
-	_cleanup_free_ char *text = NULL;
-
-	for (size_t i = 0; i < project->service_count; i++) {
-		const struct service *service = &project->services[i];
-		json_t *target;
-
-		if (!service->build.given ||
-		    (services && services[0] && !strv_contains(services, service->name)))
-			continue;
-		target = json_object();
-		json_put_string(target, "context", service->build.context);
-		json_put_string(target, "dockerfile", service->build.dockerfile);
-		json_put_string(target, "dockerfile-inline", service->build.dockerfile_inline);
-		json_put_string(target, "target", service->build.target);
-		json_object_set_new(target, "tags", json_pack("[s]", service->image));
-		json_object_set_new(targets, service->name, target);
-		json_array_append_new(names, json_string(service->name));
-	}
-	json_object_set_new(plan, "group", json_pack("{s:{s:o}}", "default", "targets", names));
-	json_object_set_new(plan, "target", targets);
-	text = json_dumps(plan, JSON_INDENT(2));
-	puts(text);
+	if (builder && *builder && strcmp(builder, "default") != 0)
+		return error_set(err, ENOENT,
+				 "--builder %s: there are no other builders than this machine's",
+				 builder);
+	if (provenance && strcmp(provenance, "false") != 0)
+		output_warn("--provenance: the image is built without attestations");
+	if (sbom && strcmp(sbom, "false") != 0)
+		output_warn("--sbom: the image is built without attestations");
+	return 0;
 }
 
-static int refuse(struct error *err)
+/* All names of what is built. */
+static char **names_of(struct project *project, char *const *services,
+		       const struct build_services_options *o)
 {
-	if (push)
-		return error_set(err, ENOTSUP, "--push: build, and then run \"berth push\"");
-	if (provenance && strcmp(provenance, "false") != 0)
-		return error_set(err, ENOTSUP, "--provenance: berth makes no attestations");
-	if (sbom && strcmp(sbom, "false") != 0)
-		return error_set(err, ENOTSUP, "--sbom: berth makes no attestations");
-	return 0;
+	char **names = NULL;
+	struct map selected = {0};
+
+	build_services_select(project, services, o, &selected);
+	map_foreach(entry, &selected) {
+		const struct service *service = entry->value;
+
+		if (!service->build.given)
+			continue;
+		if (!strv_contains(names, service->image))
+			strv_append(&names, service->image);
+		strv_foreach(tag, service->build.tags)
+			if (!strv_contains(names, tag))
+				strv_append(&names, tag);
+	}
+	map_done(&selected, NULL);
+	return names;
+}
+
+static int build_and_push(struct project_args *args, struct project *project, char *const *services,
+			  const struct build_services_options *o)
+{
+	const struct push_run_options wanted = {.quiet = quiet};
+	_cleanup_strv_ char **names = NULL;
+	int r = build_services(args, project, services, o);
+
+	if (r != 0 || !push || check)
+		return r;
+	names = names_of(project, services, o);
+	return names ? push_run(args, names, &wanted) : 0;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -87,22 +100,23 @@ static int run(struct project_args *args, int argc, char **argv)
 						 .no_cache = no_cache,
 						 .pull = pull,
 						 .quiet = quiet,
+						 .print_ids = quiet,
 						 .check = check,
 						 .with_dependencies = with_dependencies};
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	int r;
 
-	if (refuse(&err) < 0 || project_args_load(args, argv, &project, &err) < 0)
+	if (check_flags(&err) < 0 || project_args_load(args, argv, &project, &err) < 0)
 		return output_fail(args, &err);
 	build_services_name(project);
 	if (print || args->dry_run) {
-		print_plan(project, argv);
+		build_bake_print(project, argv, &o);
 		r = 0;
 	} else if (client_check_privileges(project->name, &err) < 0) {
 		r = output_fail(args, &err);
 	} else {
-		r = build_services(args, project, argv, &o);
+		r = build_and_push(args, project, argv, &o);
 	}
 	project_free(project);
 	return r;

@@ -26,12 +26,16 @@
 #define CANCEL_MSEC  200
 #define FRAME_MAX    (1 << 20)
 
+#define FRAME_END  (-1)
+#define FRAME_PULL (-2) /* its step is the state; the text is the layer, or the error */
+
 /* What a build's process writes: this, then the name and the text. */
 struct frame {
-	int kind; /* of the event; -1: the end */
+	int kind; /* of the event, or one of these */
 	unsigned int step;
 	int64_t usec;
 	size_t name_length, text_length;
+	uint64_t current, total; /* of a pull */
 	/* of the end: the image's id is the name, the report the text */
 	struct error error;
 	int exit_code;
@@ -78,6 +82,22 @@ static void send_event(void *data, const struct build_event *event)
 	send_frame(*(int *)data, &frame, event->name, event->text);
 }
 
+static void send_pull(void *data, const struct pull_event *event)
+{
+	struct frame frame = {.kind = FRAME_PULL,
+			      .step = event->state,
+			      .current = event->current,
+			      .total = event->total};
+	const char *text = event->layer;
+
+	if (event->state == PULL_IMAGE_FAILED) {
+		frame.error = *event->error;
+		text = NULL;
+	}
+	frame.text_length = text ? strlen(text) : 0;
+	send_frame(*(int *)data, &frame, event->name, text);
+}
+
 /* In the build's own process: waiting is fine. Ctrl-C is looked for now and then. */
 static int pull_base(void *data, const char *reference, const char *platform, bool always,
 		     struct error *err)
@@ -90,7 +110,7 @@ static int pull_base(void *data, const char *reference, const char *platform, bo
 	int r = images_here_open(&store, err);
 
 	if (r == 0)
-		r = pull_new(store, NULL, NULL, &pull, err);
+		r = pull_new(store, send_pull, data, &pull, err);
 	if (r == 0) {
 		image = pull_add(pull, reference, &options);
 		while (!cancelled && pull_step(pull, NULL, 0, CANCEL_MSEC))
@@ -111,7 +131,7 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 					  .event = send_event,
 					  .data = &out,
 					  .cancelled = &cancelled};
-	struct frame frame = {.kind = -1};
+	struct frame frame = {.kind = FRAME_END};
 	struct build_result result = {0};
 	int r;
 
@@ -154,6 +174,16 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 	_cleanup_free_ char *text =
 		alloc_string_n(payload + frame->name_length, frame->text_length);
 
+	if (frame->kind == FRAME_PULL) {
+		build_view_pull(view, job->name,
+				&(struct pull_event){.name = name,
+						     .layer = *text ? text : NULL,
+						     .state = (enum pull_state)frame->step,
+						     .current = frame->current,
+						     .total = frame->total,
+						     .error = &frame->error});
+		return;
+	}
 	if (frame->kind >= 0) {
 		const struct build_event event = {.kind = (enum build_event_kind)frame->kind,
 						  .step = frame->step,
@@ -226,15 +256,18 @@ static bool may_start(const struct build_job *jobs, size_t count, const struct b
 static void wait_for_news(struct build_job *jobs, size_t count, struct build_view *view)
 {
 	struct pollfd *fds = new_array(struct pollfd, count);
+	int msec = build_view_timeout(view);
+	const struct timespec timeout = {msec / 1000, msec % 1000 * 1000000L};
 
 	for (size_t i = 0; i < count; i++)
 		fds[i] = (struct pollfd){jobs[i].started && jobs[i].fd >= 0 ? jobs[i].fd : -1,
 					 POLLIN};
-	if (ppoll(fds, count, NULL, &waiting_mask) > 0)
+	if (ppoll(fds, count, msec < 0 ? NULL : &timeout, &waiting_mask) > 0)
 		for (size_t i = 0; i < count; i++)
 			if (fds[i].revents)
 				receive(&jobs[i], view);
 	free(fds);
+	build_view_tick(view);
 }
 
 static size_t running(const struct build_job *jobs, size_t count)

@@ -220,6 +220,15 @@ static void select_service(struct project *project, const char *name,
 	map_set(selected, name, service);
 }
 
+void build_services_select(struct project *project, char *const *services,
+			   const struct build_services_options *options, struct map *selected)
+{
+	strv_foreach(name, services)
+		select_service(project, name, options, selected);
+	for (size_t i = 0; (!services || !services[0]) && i < project->service_count; i++)
+		select_service(project, project->services[i].name, options, selected);
+}
+
 static bool is_here(struct image_store *store, const char *name)
 {
 	struct error ignored = ERROR_INIT;
@@ -242,10 +251,7 @@ int build_services_due(struct project *project, char *const *services,
 	*ret_count = 0;
 	if (r < 0)
 		return r;
-	strv_foreach(name, services)
-		select_service(project, name, options, &selected);
-	for (size_t i = 0; (!services || !services[0]) && i < project->service_count; i++)
-		select_service(project, project->services[i].name, options, &selected);
+	build_services_select(project, services, options, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 		bool here = service->build.given && is_here(store, service->image);
@@ -314,14 +320,16 @@ int build_services(struct project_args *args, struct project *project, char *con
 	}
 	view = build_view_new(args, options->quiet);
 	r = build_process_run(b.jobs, b.count, view, &err);
+	for (size_t i = 0; r == 0 && !options->check && i < b.count; i++)
+		build_view_built(view, b.jobs[i].options.tags[0]);
 	build_view_free(view);
 	if (r < 0) {
 		const struct build_job *job = failed_job(&b);
 
 		r = build_fail(args, job, job ? &job->error : &err);
-	} else if (!options->check) {
-		for (size_t i = 0; i < b.count && !options->quiet; i++)
-			fprintf(stderr, " Image %s Built\n", b.jobs[i].options.tags[0]);
+	} else if (options->print_ids && !options->check) {
+		for (size_t i = 0; i < b.count; i++)
+			printf("%s\n", b.jobs[i].image_id);
 	}
 	building_done(&b);
 	return r;

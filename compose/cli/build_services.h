@@ -6,6 +6,8 @@
  * build_services.h - `build` of services: for `berth build`, and for `up` and `create`.
  */
 
+#include "common/map.h"
+
 #include "compose/cli/build_options.h"
 #include "compose/model/project.h"
 
@@ -13,12 +15,17 @@ struct build_services_options {
 	char *const *build_args, *const *ssh; /* besides what the file says */
 	const char *memory;
 	bool no_cache, pull, quiet, check, with_dependencies;
+	bool print_ids;    /* of what was built, on stdout */
 	bool missing_only; /* of images that are here nothing is built, but with pull_policy: build
 			    */
 };
 
 /* A service that is built and names no image gets the name PROJECT-SERVICE. */
 void build_services_name(struct project *project);
+
+/* The @services (NULL or none: all) and what has to be built with them: name to struct service. */
+void build_services_select(struct project *project, char *const *services,
+			   const struct build_services_options *options, struct map *selected);
 
 struct build_due {
 	const struct service *service;

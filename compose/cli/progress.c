@@ -57,6 +57,11 @@ struct progress *progress_new(const struct project_args *args, const char *verb)
 	return progress;
 }
 
+bool progress_on_screen(const struct progress *progress)
+{
+	return progress->mode == MODE_TTY;
+}
+
 static struct progress_task *find_task(struct progress *progress, const char *parent,
 				       const char *id)
 {

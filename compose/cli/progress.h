@@ -32,6 +32,9 @@ void progress_set_part(struct progress *progress, const char *parent, const char
 /* The same from a supervisor's `progress` event; what is malformed is passed over. */
 void progress_event(struct progress *progress, const json_t *event);
 
+/* Lines are redrawn on a terminal. */
+bool progress_on_screen(const struct progress *progress);
+
 /* Milliseconds until progress_tick() wants to be called, for poll(); -1: never. */
 int progress_timeout(const struct progress *progress);
 void progress_tick(struct progress *progress);
