@@ -12,6 +12,7 @@ extern const struct command command_container_attach;
 extern const struct command command_container_commit;
 extern const struct command command_container_cp;
 extern const struct command command_container_create;
+extern const struct command command_container_diff;
 extern const struct command command_container_exec;
 extern const struct command command_container_export;
 extern const struct command command_container_inspect;
@@ -21,6 +22,7 @@ extern const struct command command_container_ls;
 extern const struct command command_container_pause;
 extern const struct command command_container_port;
 extern const struct command command_container_prune;
+extern const struct command command_container_rename;
 extern const struct command command_container_restart;
 extern const struct command command_container_rm;
 extern const struct command command_container_run;
@@ -36,6 +38,7 @@ static const struct command *const children[] = {
 	&command_container_commit,
 	&command_container_cp,
 	&command_container_create,
+	&command_container_diff,
 	&command_container_exec,
 	&command_container_export,
 	&command_container_inspect,
@@ -45,6 +48,7 @@ static const struct command *const children[] = {
 	&command_container_pause,
 	&command_container_port,
 	&command_container_prune,
+	&command_container_rename,
 	&command_container_restart,
 	&command_container_rm,
 	&command_container_run,

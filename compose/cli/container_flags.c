@@ -550,7 +550,7 @@ int container_flags_project(const char *name, char *const *argv, char *const *ex
 			    struct error *err)
 {
 	_cleanup_json_ json_t *json = json_object();
-	_cleanup_free_ char *project_name = single_project(name), *here = getcwd(NULL, 0);
+	_cleanup_free_ char *project_name = single_project_new(name), *here = getcwd(NULL, 0);
 	json_t *service = member(member(json, "services"), name);
 	struct project *project = NULL;
 

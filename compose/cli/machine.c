@@ -72,6 +72,29 @@ static int add_project(const char *project, bool all, json_t *list, struct error
 	return r < 0 ? r : 0;
 }
 
+/* Whether its container was given another name since. */
+static bool was_renamed(const char *project, const char *container)
+{
+	_cleanup_json_ json_t *containers = json_array();
+	struct error none = ERROR_INIT;
+	json_t *found;
+
+	return client_project_known(project) &&
+	       add_project(project, true, containers, &none) >= 0 && json_array_size(containers) &&
+	       machine_pick(containers, container, &found, &none) < 0;
+}
+
+char *single_project_new(const char *container)
+{
+	char *project = single_project(container);
+
+	for (int i = 2; was_renamed(project, container); i++) {
+		free(project);
+		project = str_printf(SINGLE_PREFIX "%s.%d", container, i);
+	}
+	return project;
+}
+
 static int newest_first(const void *a, const void *b)
 {
 	int64_t left = json_get_int(*(json_t *const *)a, "created", 0);

@@ -20,6 +20,8 @@
 
 /* New string. */
 char *single_project(const char *container);
+/* The same for one that is to be made: not that of one which was so called once. */
+char *single_project_new(const char *container);
 bool single_is(const char *project);
 
 /*

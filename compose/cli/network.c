@@ -505,13 +505,25 @@ static const struct command command_prune = {
 	.run = prune,
 };
 
+/* clang-format off */
+extern const struct command command_network_connect;
+extern const struct command command_network_disconnect;
+
 static const struct command *const children[] = {
-	&command_create, &command_inspect, &command_list, &command_prune, &command_remove, NULL,
+	&command_network_connect,
+	&command_create,
+	&command_network_disconnect,
+	&command_inspect,
+	&command_list,
+	&command_prune,
+	&command_remove,
+	NULL,
 };
+/* clang-format on */
 
 const struct command command_network = {
 	.name = "network",
 	.operands = "COMMAND",
-	.summary = "Networks: make, look at, remove",
+	.summary = "Networks: make, look at, join, remove",
 	.children = children,
 };

@@ -35,6 +35,11 @@
  *              tty, then done {container, exit_code} when it ended; not in foreground: done
  *              {container} when it started. A failed start: error {exit: 126|127}
  *   kill       {container: id or name, signal} -> done
+ *   rename     {container: id or name, name} -> done
+ *   connect    {container: id or name, network: its name, and of the Compose attributes of a
+ *              service's network: aliases, ipv4_address, ipv6_address, gw_priority,
+ *              link_local_ips, driver_opts} -> done
+ *   disconnect {container: id or name, network} -> done
  *   usage      {} -> done {time (monotonic usec), machine_memory_bytes, containers: [{id, name,
  *              service, number, oneoff, running, cpu_usec, memory_bytes, memory_limit_bytes,
  *              processes, pids[], read_bytes, write_bytes, received_bytes, sent_bytes}]}
@@ -82,21 +87,24 @@
  * the CRI form "TIME stdout|stderr F|P text".
  */
 
-#define REQUEST_PING      "ping"
-#define REQUEST_CONVERGE  "converge"
-#define REQUEST_RUN       "run"
-#define REQUEST_KILL      "kill"
-#define REQUEST_USAGE     "usage"
-#define REQUEST_ROOT      "root"
-#define REQUEST_PS        "ps"
-#define REQUEST_EVENTS    "events"
-#define REQUEST_EXEC      "exec"
-#define REQUEST_EXEC_WAIT "exec_wait"
-#define REQUEST_ATTACH    "attach"
-#define REQUEST_WAIT      "wait"
-#define REQUEST_LOGS_SYNC "logs_sync"
-#define REQUEST_REEXEC    "reexec"
-#define REQUEST_SHUTDOWN  "shutdown"
+#define REQUEST_PING       "ping"
+#define REQUEST_CONVERGE   "converge"
+#define REQUEST_RUN        "run"
+#define REQUEST_KILL       "kill"
+#define REQUEST_RENAME     "rename"
+#define REQUEST_CONNECT    "connect"
+#define REQUEST_DISCONNECT "disconnect"
+#define REQUEST_USAGE      "usage"
+#define REQUEST_ROOT       "root"
+#define REQUEST_PS         "ps"
+#define REQUEST_EVENTS     "events"
+#define REQUEST_EXEC       "exec"
+#define REQUEST_EXEC_WAIT  "exec_wait"
+#define REQUEST_ATTACH     "attach"
+#define REQUEST_WAIT       "wait"
+#define REQUEST_LOGS_SYNC  "logs_sync"
+#define REQUEST_REEXEC     "reexec"
+#define REQUEST_SHUTDOWN   "shutdown"
 
 /*
  * How a project's processes are started: argv of the same binary. `berth __keeper PROJECT` is the

@@ -73,6 +73,15 @@ static void release_process(struct instance *instance)
 	keeper_client_drop(instance->supervisor->keeper, names);
 }
 
+static void forget_former(struct instance *instance)
+{
+	for (size_t i = 0; i < instance->former_count; i++)
+		model_unref(instance->supervisor, instance->former[i]);
+	free(instance->former);
+	instance->former = NULL;
+	instance->former_count = 0;
+}
+
 static void do_start(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
@@ -383,6 +392,7 @@ void instance_free(struct instance *instance)
 	free(instance->error);
 	free(instance->hook_error);
 	free(instance->lacks);
+	forget_former(instance);
 	model_unref(instance->supervisor, instance->model);
 	free(instance);
 }

@@ -67,6 +67,8 @@ struct instance {
 
 	struct model *model;     /* counted */
 	struct service *service; /* in the model */
+	struct model **former;   /* counted: what it had while it ran, see membership.c */
+	size_t former_count;
 	char *image_id;
 	char config_hash[65];
 	int64_t created_nsec, started_nsec, finished_nsec;

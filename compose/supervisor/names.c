@@ -329,9 +329,32 @@ static struct dns_server *dns_of(struct supervisor *supervisor, struct error *er
 }
 
 /* As Docker has it: on the default bridge nobody has a name. */
-static bool has_names(const struct instance *instance)
+static bool has_names(const struct endpoint *endpoint)
 {
-	return instance->attachment && !str_equal(instance->service->network_mode, "bridge");
+	return !str_equal(endpoint->network, "bridge");
+}
+
+/* What its name server knows of its networks. The list is new, the names are borrowed. */
+static const char **networks_of(const struct instance *instance,
+				struct dns_listener_options *options)
+{
+	const struct endpoint *endpoints = NULL;
+	const char **networks;
+	size_t count = 0, n = 0;
+
+	if (instance->attachment)
+		endpoints = attachment_endpoints(instance->attachment, &count);
+	networks = new_array(const char *, count + 1);
+	options->no_forward = count > 0;
+	for (size_t i = 0; i < count; i++) {
+		options->no_forward &= endpoints[i].internal;
+		if (has_names(&endpoints[i]))
+			networks[n++] = endpoints[i].network;
+		if (!options->gateway4.s_addr && !endpoints[i].internal)
+			options->gateway4 = endpoints[i].gateway4;
+	}
+	options->networks = networks;
+	return networks;
 }
 
 int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error *err)
@@ -339,31 +362,27 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 	struct supervisor *supervisor = instance->supervisor;
 	_cleanup_free_ const char **networks = NULL;
 	struct dns_listener_options options = {.container_id = instance->id};
-	const struct endpoint *endpoints = NULL;
-	size_t count = 0;
 
 	if (!dns_of(supervisor, err)) {
 		close(udp_fd);
 		close(tcp_fd);
 		return -err->code;
 	}
-	if (instance->attachment)
-		endpoints = attachment_endpoints(instance->attachment, &count);
-	networks = new_array(const char *, count + 1);
-	options.no_forward = count > 0;
-	for (size_t i = 0; i < count; i++) {
-		options.no_forward &= endpoints[i].internal;
-		if (has_names(instance))
-			networks[i] = endpoints[i].network;
-		if (!options.gateway4.s_addr && !endpoints[i].internal)
-			options.gateway4 = endpoints[i].gateway4;
-	}
-	options.networks = networks;
+	networks = networks_of(instance, &options);
 	options.links = (const char *const *)instance->service->links;
 	options.upstreams = (const char *const *)instance->service->dns;
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;
 	return dns_server_listen(supervisor->dns, udp_fd, tcp_fd, &options, &instance->dns, err);
+}
+
+void names_networks_changed(struct instance *instance)
+{
+	struct dns_listener_options options = {0};
+	_cleanup_free_ const char **networks = networks_of(instance, &options);
+
+	if (instance->dns)
+		dns_listener_networks(instance->dns, &options);
 }
 
 static const struct service_network *network_row(const struct instance *instance, const char *name)
@@ -389,13 +408,37 @@ static const char **names_on(const struct instance *instance, const char *networ
 
 	names[n++] = instance->name;
 	if (!instance->oneoff || instance->use_aliases) {
-		names[n++] = instance->service_name;
+		/* A single container's service is called as it was at first. */
+		if (!str_starts_with(instance->supervisor->project, SINGLE_PREFIX))
+			names[n++] = instance->service_name;
 		for (size_t k = 0; k < aliases; k++)
 			names[n++] = row->aliases[k];
 	}
 	memcpy(short_id, instance->id, 12);
 	names[n++] = short_id;
 	return names;
+}
+
+static void announce_on(struct instance *instance, const struct endpoint *endpoint)
+{
+	struct supervisor *supervisor = instance->supervisor;
+	struct error err = ERROR_INIT;
+	char short_id[13] = "";
+	_cleanup_free_ const char **names = names_on(instance, endpoint->network, short_id);
+	struct dns_names entry = {
+		.network = endpoint->network,
+		.container_id = instance->id,
+		.names = names,
+		.ipv4 = endpoint->ipv4,
+		.ipv6 = endpoint->ipv6,
+		.has_ipv4 = endpoint->has_ipv4,
+		.has_ipv6 = endpoint->has_ipv6,
+	};
+
+	dns_server_add(supervisor->dns, &entry);
+	if (roster_add(supervisor->roster, &entry, instance->pid, instance->start_ticks, &err) < 0)
+		log_warning("%s: other projects do not find it by name: %s", instance->name,
+			    err.message);
 }
 
 void names_announce(struct instance *instance)
@@ -406,28 +449,12 @@ void names_announce(struct instance *instance)
 	size_t count = 0;
 
 	/* Others may ask for it, though it has no listener itself. */
-	if (!has_names(instance) || !dns_of(supervisor, &err))
+	if (!instance->attachment || !dns_of(supervisor, &err))
 		return;
 	endpoints = attachment_endpoints(instance->attachment, &count);
 	for (size_t i = 0; i < count; i++) {
-		char short_id[13] = "";
-		_cleanup_free_ const char **names =
-			names_on(instance, endpoints[i].network, short_id);
-		struct dns_names entry = {
-			.network = endpoints[i].network,
-			.container_id = instance->id,
-			.names = names,
-			.ipv4 = endpoints[i].ipv4,
-			.ipv6 = endpoints[i].ipv6,
-			.has_ipv4 = endpoints[i].has_ipv4,
-			.has_ipv6 = endpoints[i].has_ipv6,
-		};
-
-		dns_server_add(supervisor->dns, &entry);
-		if (roster_add(supervisor->roster, &entry, instance->pid, instance->start_ticks,
-			       &err) < 0)
-			log_warning("%s: other projects do not find it by name: %s", instance->name,
-				    err.message);
+		if (has_names(&endpoints[i]))
+			announce_on(instance, &endpoints[i]);
 	}
 }
 
@@ -441,6 +468,16 @@ void names_withdraw(struct instance *instance)
 	}
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;
+}
+
+void names_leave(struct instance *instance, const char *network)
+{
+	struct supervisor *supervisor = instance->supervisor;
+
+	if (!supervisor->dns)
+		return;
+	dns_server_remove(supervisor->dns, network, instance->id);
+	roster_remove(supervisor->roster, network, instance->id);
 }
 
 void names_flush(struct supervisor *supervisor)

@@ -18,6 +18,10 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 /* Others find it from now on, or no longer. */
 void names_announce(struct instance *instance);
 void names_withdraw(struct instance *instance);
+/* It is no longer on that network. */
+void names_leave(struct instance *instance, const char *network);
+/* Its name server answers for the networks that it is on now. */
+void names_networks_changed(struct instance *instance);
 /* Other projects on its networks know what was announced and withdrawn when this returns. */
 void names_flush(struct supervisor *supervisor);
 /* All that runs was found again and announced. */

@@ -26,6 +26,8 @@
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/membership.h"
+#include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/usage.h"
@@ -218,6 +220,40 @@ static void handle_root(struct connection *connection, const json_t *request, in
 			size_t count)
 {
 	usage_root_request(connection->server->supervisor, connection, request);
+}
+
+static void handle_connect(struct connection *connection, const json_t *request, int *fds,
+			   size_t count)
+{
+	membership_connect(connection->server->supervisor, connection, request);
+}
+
+static void handle_disconnect(struct connection *connection, const json_t *request, int *fds,
+			      size_t count)
+{
+	membership_disconnect(connection->server->supervisor, connection, request);
+}
+
+static void handle_rename(struct connection *connection, const json_t *request, int *fds,
+			  size_t count)
+{
+	const char *name = json_get_string(request, "container");
+	const char *wanted = json_get_string(request, "name");
+	struct supervisor *supervisor = connection->server->supervisor;
+	struct instance *instance = name ? supervisor_find(supervisor, name) : NULL;
+	struct error err = ERROR_INIT;
+
+	if (!instance || !wanted)
+		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
+	else if (!str_equal(instance->name, wanted) && supervisor_find(supervisor, wanted))
+		error_set(&err, EEXIST, "container name \"%s\" is already in use", wanted);
+	else
+		(void)instance_rename(instance, wanted, &err);
+	names_flush(supervisor);
+	if (err.code)
+		connection_fail(connection, &err, 1);
+	else
+		connection_done(connection, NULL, NULL, 0);
 }
 
 static void handle_ping(struct connection *connection, const json_t *request, int *fds,
@@ -422,21 +458,15 @@ static const struct {
 	void (*handle)(struct connection *connection, const json_t *request, int *fds,
 		       size_t count);
 } handlers[] = {
-	{REQUEST_ATTACH, handle_attach},
-	{REQUEST_CONVERGE, handle_converge},
-	{REQUEST_EVENTS, handle_events},
-	{REQUEST_EXEC, handle_exec},
-	{REQUEST_EXEC_WAIT, handle_exec_wait},
-	{REQUEST_LOGS_SYNC, handle_logs_sync},
-	{REQUEST_PING, handle_ping},
-	{REQUEST_PS, handle_ps},
-	{REQUEST_REEXEC, handle_reexec},
-	{REQUEST_SHUTDOWN, handle_shutdown},
-	{REQUEST_RUN, handle_run},
-	{REQUEST_WAIT, handle_wait},
-	{REQUEST_KILL, handle_kill},
-	{REQUEST_USAGE, handle_usage},
-	{REQUEST_ROOT, handle_root},
+	{REQUEST_ATTACH, handle_attach},       {REQUEST_CONNECT, handle_connect},
+	{REQUEST_CONVERGE, handle_converge},   {REQUEST_DISCONNECT, handle_disconnect},
+	{REQUEST_EVENTS, handle_events},       {REQUEST_EXEC, handle_exec},
+	{REQUEST_EXEC_WAIT, handle_exec_wait}, {REQUEST_LOGS_SYNC, handle_logs_sync},
+	{REQUEST_PING, handle_ping},           {REQUEST_PS, handle_ps},
+	{REQUEST_REEXEC, handle_reexec},       {REQUEST_RENAME, handle_rename},
+	{REQUEST_SHUTDOWN, handle_shutdown},   {REQUEST_RUN, handle_run},
+	{REQUEST_WAIT, handle_wait},           {REQUEST_KILL, handle_kill},
+	{REQUEST_USAGE, handle_usage},         {REQUEST_ROOT, handle_root},
 };
 
 static void dispatch(struct connection *connection, const json_t *request, int *fds, size_t count)

@@ -357,6 +357,17 @@ static int watch_sockets(struct dns_listener *listener)
 	return r;
 }
 
+void dns_listener_networks(struct dns_listener *listener,
+			   const struct dns_listener_options *options)
+{
+	strv_free(listener->networks);
+	listener->networks = strv_dup((char *const *)options->networks);
+	if (!listener->networks)
+		listener->networks = new_array(char *, 1);
+	listener->gateway4 = options->gateway4;
+	listener->no_forward = options->no_forward;
+}
+
 int dns_server_listen(struct dns_server *server, int udp_fd, int tcp_fd,
 		      const struct dns_listener_options *options, struct dns_listener **ret,
 		      struct error *err)
@@ -367,12 +378,8 @@ int dns_server_listen(struct dns_server *server, int udp_fd, int tcp_fd,
 	listener->server = server;
 	listener->udp_fd = udp_fd;
 	listener->tcp_fd = tcp_fd;
-	listener->networks = strv_dup((char *const *)options->networks);
 	listener->links = strv_dup((char *const *)options->links);
-	if (!listener->networks)
-		listener->networks = new_array(char *, 1);
-	listener->gateway4 = options->gateway4;
-	listener->no_forward = options->no_forward;
+	dns_listener_networks(listener, options);
 	r = parse_upstreams(listener, options->upstreams, err);
 	if (!r) {
 		r = watch_sockets(listener);

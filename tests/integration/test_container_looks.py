@@ -128,6 +128,17 @@ def test_files_in_and_out(machine):
     machine.run("image", "rm", "changed:1")
 
 
+def test_diff(machine):
+    container(machine, "run", "-d", "--init", "--name", "box", *SLEEP)
+    assert container(machine, "diff", "box").stdout.split("\n")[:-1] in ([], ["C /etc"])
+    container(machine, "exec", "box", "sh", "-c", "rm -r /data/sub; echo x >/etc/group; "
+              "mkdir -p /srv/new/dir; touch /srv/new/file; rm -r /home/app; mkdir /home/app")
+    lines = set(container(machine, "diff", "box").stdout.splitlines())
+    assert {"C /etc", "C /etc/group", "C /data", "D /data/sub", "C /srv", "A /srv/new",
+            "A /srv/new/dir", "A /srv/new/file", "C /home", "C /home/app"} == lines
+    assert container(machine, "diff", "nosuch", check=False).returncode == 1
+
+
 def test_what_it_does(machine):
     container(machine, "run", "-d", "--init", "--name", "box", "-p", "18092:80", "-p",
               "127.0.0.1:18093:53/udp", *SLEEP)

@@ -178,3 +178,101 @@ def test_the_default_bridge_has_no_names(host):
     one = inside(host, "one")
     assert lookup(one, "two") == []
     assert "nameserver 127.0.0.11" in one("cat", "/etc/resolv.conf").stdout
+
+
+def test_connect_and_disconnect(host):
+    """A container gets and loses networks while it runs; for good."""
+    host.run("network", "create", "other", "--subnet", "10.78.0.0/24")
+    project = up(host, {"web": {}})
+    ident = single(host, "box", network="bridge")
+    web, box = within(project, "web"), inside(host, "box")
+    assert lookup(web, "box") == [] and lookup(box, "web") == []
+    host.run("network", "connect", "--alias", "extra", "--alias", "more", "shared", "box")
+    assert len(lookup(web, "box")) == len(lookup(web, "extra")) == len(lookup(web, "more")) == 1
+    assert lookup(box, "web") == [address(web)] and lookup(web, ident[:12]) == lookup(web, "box")
+    assert box("ping", "-c", "1", "-W", "2", "web").returncode == 0
+    host.run("network", "connect", "--ip", "10.78.0.7", "--gw-priority", "1",
+             "--link-local-ip", "169.254.8.8", "other", ident)
+    addresses = box("ip", "addr").stdout
+    assert "10.78.0.7/24" in addresses and "169.254.8.8" in addresses
+    assert "default via 10.78.0.1" in box("ip", "route").stdout
+    assert "10.78.0.7" in box("cat", "/etc/hosts").stdout
+    networks = host.run("container", "inspect", "-f", "{{json .NetworkSettings.Networks}}",
+                        "box").stdout
+    assert all(f'"{name}"' in networks for name in ("bridge", "shared", "other"))
+    # As if it had always been there: a new supervisor, and the next start.
+    for pid in host.own_pids_of("__supervisor", "container.box"):
+        host.kill(pid)
+    host.wait_until(lambda: len(lookup(web, "extra")) == 1, 5)
+    host.run("container", "restart", "-t", "0", "box")
+    assert len(lookup(web, "extra")) == 1 and lookup(box, "web") == [address(web)]
+    host.run("network", "disconnect", "shared", "box")
+    assert lookup(web, "extra") == lookup(web, "box") == lookup(box, "web") == []
+    again = host.run("network", "disconnect", "shared", "box", check=False)
+    assert again.returncode == 1 and "is not connected to network shared" in again.stderr
+    assert host.run("network", "disconnect", "-f", "shared", "box").stderr == ""
+    host.run("network", "disconnect", "bridge", "box")
+    assert "10.78.0.7" in box("ip", "addr").stdout
+    # Of a project's container as well, and of one that does not run.
+    host.run("container", "stop", "-t", "0", "box")
+    host.run("network", "connect", "shared", "box")
+    host.run("container", "start", "box")
+    assert len(lookup(web, "box")) == 1
+    host.run("network", "connect", "other", f"{project.name}-web-1")
+    assert "10.78.0." in web("ip", "addr").stdout
+    before = project.ps()[0]["ID"]
+    project.run("up", "-d")
+    assert project.ps()[0]["ID"] == before
+    for words, said in ((["shared", "box"], "already exists in network shared"),
+                        (["nosuch", "box"], "network nosuch not found"),
+                        (["other", "nosuch"], "No such container: nosuch"),
+                        (["--link", "x", "other", "box"], "--link is not supported")):
+        bad = host.run("network", "connect", *words, check=False)
+        assert bad.returncode == 1 and said in bad.stderr, bad.stderr
+    host.run("container", "run", "-d", "--name", "alone", "--network", "none", "busybox", "sleep",
+             "1000")
+    bad = host.run("network", "connect", "other", "alone", check=False)
+    assert bad.returncode == 1 and "network_mode none" in bad.stderr
+    host.run("container", "rm", "-f", "box", "alone")
+    project.run("down", "-t", "0")
+    host.run("network", "rm", "other")
+
+
+def test_connect_keeps_ports(host):
+    """What is published follows a container that changes its network."""
+    host.run("container", "run", "-d", "--init", "--name", "box", "--network", "shared", "-p",
+             "18096:80", "busybox", "nc", "-ll", "-p", "80", "-e", "hostname")
+    host.run("network", "create", "other")
+
+    def answers():
+        return host.command(["sh", "-c", "echo | busybox nc -w 2 127.0.0.1 18096"],
+                            check=False).stdout.strip()
+
+    assert host.wait_until(answers, 5)
+    host.run("network", "connect", "other", "box")
+    host.run("network", "disconnect", "shared", "box")
+    assert host.wait_until(answers, 5)
+    host.run("container", "rm", "-f", "box")
+    host.run("network", "rm", "other")
+
+
+def test_rename(host):
+    project = up(host, {"web": {}})
+    web = within(project, "web")
+    ident = single(host, "box")
+    host.run("container", "rename", "box", "crate")
+    assert len(lookup(web, "crate")) == 1 and lookup(web, "box") == []
+    # The name is free again, and both go their own ways.
+    single(host, "box")
+    assert len(lookup(web, "box")) == 1 and lookup(web, "box") != lookup(web, "crate")
+    host.run("container", "restart", "-t", "0", "crate")
+    assert host.run("container", "inspect", "-f", "{{.Name}}", ident).stdout == "/crate\n"
+    for words, said in ((["crate", "box"], "already in use"), (["nosuch", "x1"], "No such"),
+                        (["crate", "-x"], "Invalid container name")):
+        bad = host.run("container", "rename", "--", *words, check=False)
+        assert bad.returncode == 1 and said in bad.stderr, bad.stderr
+    host.run("container", "rm", "-f", "crate")
+    assert len(lookup(web, "box")) == 1
+    host.run("container", "rename", f"{project.name}-web-1", "renamed")
+    assert len(lookup(inside(host, "box"), "renamed")) == 1
+    host.run("container", "rename", "renamed", f"{project.name}-web-1")

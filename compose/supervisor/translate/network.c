@@ -111,23 +111,37 @@ int translate_namespaces(struct translation *translation, struct error *err)
 
 #define ENDPOINT "com.docker.network.endpoint."
 
-static void fill_endpoint(struct translation *translation, const struct service_network *row,
+static void fill_endpoint(const struct instance *instance, const struct service_network *row,
 			  struct endpoint_options *ret)
 {
-	const struct network *network = project_network(translation->project, row->name);
+	const struct network *network = project_network(instance->model->project, row->name);
 
 	*ret = (struct endpoint_options){
 		.network = network ? network->name : row->name,
-		.container_id = translation->instance->id,
+		.container_id = instance->id,
 		.ipv4_address = row->ipv4_address,
 		.ipv6_address = row->ipv6_address,
-		.mac_address = row->mac_address ?: translation->service->mac_address,
+		.mac_address = row->mac_address ?: instance->service->mac_address,
 		.link_local_ips = (const char *const *)row->link_local_ips,
 		.interface_name =
 			row->interface_name ?: mapping_get(&row->driver_opts, ENDPOINT "ifname"),
 		.priority = row->priority.set ? (int)row->priority.value : 0,
 		.gw_priority = row->gw_priority.set ? (int)row->gw_priority.value : 0,
 	};
+}
+
+int translate_endpoint(struct instance *instance, const char *key, struct endpoint_options *ret,
+		       struct error *err)
+{
+	const struct service *service = instance->service;
+
+	for (size_t i = 0; i < service->network_count; i++) {
+		if (!str_equal(service->networks[i].name, key))
+			continue;
+		fill_endpoint(instance, &service->networks[i], ret);
+		return 0;
+	}
+	return error_set(err, ENOENT, "its service has no network %s", key);
 }
 
 /* `network_mode: bridge`: one network of that name for all projects, without names. */
@@ -154,22 +168,32 @@ void translate_release_default_bridge(struct supervisor *supervisor)
 		log_debug("%s", ignored.message);
 }
 
+/* All that it is on: the default bridge first, which `network connect` may add others to. */
+static size_t fill_endpoints(const struct instance *instance, bool bridge,
+			     struct endpoint_options *ret)
+{
+	const struct service *service = instance->service;
+	size_t count = 0;
+
+	if (bridge)
+		ret[count++] = (struct endpoint_options){.network = "bridge",
+							 .container_id = instance->id};
+	for (size_t i = 0; i < service->network_count; i++)
+		fill_endpoint(instance, &service->networks[i], &ret[count++]);
+	return count;
+}
+
 static int prepare_attachment(struct translation *translation, struct error *err)
 {
 	struct instance *instance = translation->instance;
-	const struct service *service = translation->service;
-	bool bridge = str_equal(service->network_mode, "bridge");
-	size_t count = bridge ? 1 : service->network_count;
+	struct network_store *store = instance->supervisor->networks;
+	bool bridge = str_equal(translation->service->network_mode, "bridge");
 	_cleanup_free_ struct endpoint_options *endpoints =
-		new_array(struct endpoint_options, count + 1);
+		new_array(struct endpoint_options, translation->service->network_count + 2);
+	size_t count = fill_endpoints(instance, bridge, endpoints);
 	int r = bridge ? ensure_default_bridge(instance->supervisor, err) : 0;
 	struct attachment *fresh = NULL;
 
-	if (bridge)
-		endpoints[0] = (struct endpoint_options){.network = "bridge",
-							 .container_id = instance->id};
-	for (size_t i = 0; !bridge && i < count; i++)
-		fill_endpoint(translation, &service->networks[i], &endpoints[i]);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		if (!names_network(instance->supervisor, endpoints[i].network, err))
 			return error_wrap(err, "network %s", endpoints[i].network);
@@ -177,14 +201,13 @@ static int prepare_attachment(struct translation *translation, struct error *err
 	if (r < 0)
 		return r;
 	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
-	r = attachment_prepare(instance->supervisor->networks, endpoints, count, true, &fresh, err);
+	r = attachment_prepare(store, endpoints, count, true, &fresh, err);
 	/* Its last user left between the two. */
 	if (r == -ENOENT && bridge) {
 		error_clear(err);
 		r = ensure_default_bridge(instance->supervisor, err);
 		if (r == 0)
-			r = attachment_prepare(instance->supervisor->networks, endpoints, count,
-					       true, &fresh, err);
+			r = attachment_prepare(store, endpoints, count, true, &fresh, err);
 	}
 	if (r < 0)
 		return r;

@@ -77,6 +77,10 @@ int translate_mounts(struct translation *translation, struct error *err);
 /* Devices by name (CDI): before resources and mounts. */
 int translate_cdi(struct translation *translation, struct error *err);
 int translate_network(struct translation *translation, struct error *err);
+/* Of a network that its service has under @key: for one more of a running container. */
+struct endpoint_options;
+int translate_endpoint(struct instance *instance, const char *key, struct endpoint_options *ret,
+		       struct error *err);
 int translate_namespaces(struct translation *translation, struct error *err);
 
 /* The words of the container's first process; a part of the image's that the service replaces. */
