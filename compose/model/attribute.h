@@ -31,6 +31,7 @@ enum merge_rule {
 
 enum change_effect {
 	CHANGE_RECREATE, /* a container made before the change is no longer what is asked for */
+	CHANGE_UPDATE,   /* a container is given it as it stands */
 	CHANGE_NONE,     /* concerns the project or berth, not the container */
 };
 

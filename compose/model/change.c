@@ -14,7 +14,7 @@ static bool concerns_container(const char *key)
 {
 	const struct attribute *attribute = schema_attribute(&service_schema, key);
 
-	return attribute && attribute->change == CHANGE_RECREATE;
+	return attribute && attribute->change != CHANGE_NONE;
 }
 
 /* `deploy` without what only says how many there are; NULL when nothing is left. */
@@ -29,7 +29,7 @@ static json_t *relevant_deploy(const json_t *deploy)
 		const struct attribute *attribute = schema_attribute(schema, key);
 		bool empty = json_is_object(value) && !json_object_size(value);
 
-		if (attribute && attribute->change == CHANGE_RECREATE && !empty)
+		if (attribute && attribute->change != CHANGE_NONE && !empty)
 			json_object_set(kept, key, value);
 	}
 	if (json_object_size(kept))
@@ -122,6 +122,65 @@ json_t *network_canonical(const struct network *network)
 json_t *volume_canonical(const struct volume *volume)
 {
 	return encode_plain(&volume_schema, volume);
+}
+
+/* Of a block whatever needs a new container; NULL when there is nothing of that. */
+static json_t *fixed_block(const struct schema *schema, const json_t *block)
+{
+	json_t *kept = json_object(), *value;
+	const char *key;
+
+	json_object_foreach((json_t *)block, key, value) {
+		const struct attribute *attribute = schema_attribute(schema, key);
+		bool deeper = attribute && json_is_object(value) && attribute->shape->schema &&
+			      !attribute->shape->elements;
+
+		if (!attribute || attribute->change != CHANGE_RECREATE)
+			continue;
+		value = deeper ? fixed_block(attribute->shape->schema, value) : json_incref(value);
+		if (value)
+			json_object_set_new(kept, key, value);
+	}
+	if (json_object_size(kept))
+		return kept;
+	json_decref(kept);
+	return NULL;
+}
+
+/* Its program has the socket's name in its environment. */
+static void keep_notify(json_t *kept, const struct service *service)
+{
+	if (service->berth.probe.notify)
+		json_put_bool(kept, "+notify", true);
+}
+
+static json_t *fixed_part(const struct service *service)
+{
+	_cleanup_json_ json_t *all = encode_object(&service_schema, service);
+	_cleanup_json_ json_t *relevant = relevant_part(all);
+	json_t *deploy = json_object_get(relevant, "deploy"), *kept = json_object(), *value;
+	const char *key;
+
+	json_object_foreach(relevant, key, value) {
+		const struct attribute *attribute = schema_attribute(&service_schema, key);
+
+		if (attribute->change == CHANGE_RECREATE && value != deploy)
+			json_object_set(kept, key, value);
+	}
+	value = fixed_block(schema_attribute(&service_schema, "deploy")->shape->schema, deploy);
+	if (value)
+		json_object_set_new(kept, "deploy", value);
+	keep_notify(kept, service);
+	return kept;
+}
+
+void service_fixed_hash(const struct project *project, const struct service *service,
+			char ret_hex[65])
+{
+	_cleanup_json_ json_t *kept = fixed_part(service);
+
+	put_used_objects(kept, project, service);
+	hash_json(kept, ret_hex);
 }
 
 void network_hash(const struct network *network, char ret_hex[65])

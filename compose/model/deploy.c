@@ -48,8 +48,8 @@ static const struct attribute limits_attributes[] = {
 	{"pids",   RESOURCES(pids),   &shape_int},
 };
 static const struct attribute reservations_attributes[] = {
-	{"cpus",              RESOURCES(cpus),                                          &shape_number},
-	{"memory",            RESOURCES(memory),                                        &shape_bytes},
+	{"cpus",              RESOURCES(cpus),                                          &shape_number, MERGE_DEEP, CHANGE_UPDATE},
+	{"memory",            RESOURCES(memory),                                        &shape_bytes,  MERGE_DEEP, CHANGE_UPDATE},
 	{"devices",           RESOURCE_ROWS(devices, device_count),                     &shape_reserved_devices},
 	{"generic_resources", RESOURCE_ROWS(generic_resources, generic_resource_count), &shape_generic},
 };
@@ -84,7 +84,7 @@ static const struct shape shape_reservations = {part_decode, part_encode, releas
 #define DEPLOY(field) offsetof(struct deploy, field), NO_FIELD
 /* clang-format off */
 static const struct attribute resources_attributes[] = {
-	{"limits",       DEPLOY(limits),       &shape_limits},
+	{"limits",       DEPLOY(limits),       &shape_limits, MERGE_DEEP, CHANGE_UPDATE},
 	{"reservations", DEPLOY(reservations), &shape_reservations},
 };
 /* clang-format on */
@@ -270,11 +270,11 @@ static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_en
 static const struct attribute deploy_attributes[] = {
 	{"mode",            DEPLOY(mode),            &shape_mode_word,      MERGE_DEEP,    CHANGE_NONE},
 	{"replicas",        DEPLOY(replicas),        &shape_count,          MERGE_DEEP,    CHANGE_NONE},
-	{"labels",          DEPLOY(labels),          &shape_labels,         MERGE_MAPPING},
+	{"labels",          DEPLOY(labels),          &shape_labels,         MERGE_MAPPING, CHANGE_UPDATE},
 	{"update_config",   DEPLOY(update_config),   &shape_update,         MERGE_DEEP,    CHANGE_NONE},
 	{"rollback_config", DEPLOY(rollback_config), &shape_update,         MERGE_DEEP,    CHANGE_NONE},
 	{"resources",       NO_FIELD, NO_FIELD,      &shape_resources},
-	{"restart_policy",  NO_FIELD, NO_FIELD,      &shape_restart_policy},
+	{"restart_policy",  NO_FIELD, NO_FIELD,      &shape_restart_policy, MERGE_DEEP,    CHANGE_UPDATE},
 	{"placement",       DEPLOY(placement),       &shape_placement,      MERGE_DEEP,    CHANGE_NONE},
 	{"endpoint_mode",   DEPLOY(endpoint_mode),   &shape_endpoint_mode,  MERGE_DEEP,    CHANGE_NONE},
 };

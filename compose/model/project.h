@@ -548,6 +548,12 @@ int project_from_json(const json_t *json, struct project **ret, struct error *er
  * volumes, secrets and configs it uses say (content of secrets and configs included).
  */
 void service_hash(const struct project *project, const struct service *service, char ret_hex[65]);
+/*
+ * The same of what cannot be changed in a container that there is: without labels, limits, the
+ * restart policy, health checks, logging, published ports and what else only berth looks at.
+ */
+void service_fixed_hash(const struct project *project, const struct service *service,
+			char ret_hex[65]);
 void network_hash(const struct network *network, char ret_hex[65]);
 void volume_hash(const struct volume *volume, char ret_hex[65]);
 /* What is hashed; new reference. */

@@ -40,10 +40,11 @@ struct fact_container {
 	enum health_status health;
 	int exit_code;
 	const char *config_hash, *image_id; /* hex; digest */
-	const json_t *config;               /* the service's canonical form it was made from */
-	const char *const *networks;        /* names, NULL-terminated */
-	const char *const *volumes;         /* names of named and anonymous volumes */
-	bool stale_volumes;                 /* an image that it has mounted is another one now */
+	const char *fixed_hash;      /* service_fixed_hash() of it; NULL: as config_hash says */
+	const json_t *config;        /* the service's canonical form it was made from */
+	const char *const *networks; /* names, NULL-terminated */
+	const char *const *volumes;  /* names of named and anonymous volumes */
+	bool stale_volumes;          /* an image that it has mounted is another one now */
 	/* ids of containers whose namespaces it was made with; NULL-terminated */
 	const char *const *parents;
 	/* Made for this very request, before a crash in the middle of it: not to be made anew. */
@@ -143,6 +144,7 @@ enum operation_kind {
 	OP_UNPAUSE_CONTAINER,
 	OP_REMOVE_CONTAINER,
 	OP_RENAME_CONTAINER,
+	OP_UPDATE_CONTAINER, /* gives it the service as it is now, while it runs */
 	OP_WAIT,        /* until `condition` holds for container `name`; required or optional */
 	OP_AWAIT_IMAGE, /* until image `name`, one of facts.coming, is in the store */
 };
@@ -160,6 +162,7 @@ struct operation {
 	bool recreate;       /* progress says Recreate/Recreated */
 	bool oneoff;         /* create, start: a one-off container */
 	bool refresh;        /* pull, build: plan_image's */
+	bool updated;        /* start: an earlier operation updates it */
 	enum condition condition; /* wait */
 	bool required;            /* wait: failing fails the plan; else a warning */
 	bool final;               /* wait: one of --wait's, not of a dependency */
@@ -168,7 +171,7 @@ struct operation {
 	int64_t timeout_usec;     /* stop; negative: the service's own */
 	int signal;               /* kill */
 	char *cause; /* "ports changed", "no container yet", "not in the file any more" */
-	/* Of what is made anew: what differs, as service_changes(); may be NULL. */
+	/* Of what is made anew or updated: what differs, as service_changes(); may be NULL. */
 	json_t *changes;
 	size_t *after; /* indices of prerequisites, all smaller than its own */
 	size_t after_count;

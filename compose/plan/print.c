@@ -23,6 +23,7 @@ static const struct {
 	[OP_UNPAUSE_CONTAINER] = {"unpause container", "unpause_container"},
 	[OP_REMOVE_CONTAINER] = {"remove container", "remove_container"},
 	[OP_RENAME_CONTAINER] = {"rename container", "rename_container"},
+	[OP_UPDATE_CONTAINER] = {"update container", "update_container"},
 	[OP_WAIT] = {"wait for container", "wait"},
 	[OP_AWAIT_IMAGE] = {"wait for image", "await_image"},
 };

@@ -37,6 +37,7 @@ struct slot {
 	char *name, *cause;
 	unsigned int number;
 	bool diverged, oneoff;
+	char *update_cause; /* it stays, and is given what changed; NULL: nothing */
 	size_t create, stop, remove,
 		ready; /* operations; ready: after it the container can start */
 };
@@ -123,6 +124,63 @@ static char *difference_cause(struct up *up, const struct graph_node *node,
 	return str_printf("%s changed", difference);
 }
 
+/* @field cut down to "ports", and within deploy to "deploy.resources.limits". */
+static void add_attribute(char ***names, const char *field, const json_t *value)
+{
+	size_t depth = str_starts_with(field, "deploy") ? 3 : 1, length = 0;
+	const char *key;
+	json_t *below;
+	char *name;
+
+	for (; depth && field[length]; depth--) {
+		length += length > 0;
+		length += strcspn(field + length, ".");
+	}
+	/* Of a block that was not there at all: what is in it. */
+	if (depth && json_is_object(value)) {
+		json_object_foreach((json_t *)value, key, below) {
+			_cleanup_free_ char *inner = str_printf("%s.%s", field, key);
+
+			add_attribute(names, inner, below);
+		}
+		return;
+	}
+	name = alloc_string_n(field, length);
+	if (strv_contains(*names, name))
+		free(name);
+	else
+		strv_take(names, name);
+}
+
+static char *update_cause(const json_t *changes)
+{
+	_cleanup_strv_ char **names = NULL;
+	_cleanup_free_ char *list = NULL;
+	json_t *change;
+	size_t i;
+
+	json_array_foreach(changes, i, change) {
+		json_t *old = json_object_get(change, "old");
+
+		add_attribute(&names, json_get_string(change, "field"),
+			      json_is_null(old) ? json_object_get(change, "new") : old);
+	}
+	list = strv_join(names, ", ");
+	return str_printf("%s changed", list && *list ? list : "configuration");
+}
+
+/* All that differs can be given to the container as it stands. */
+static bool can_be_updated(const struct up *up, const struct graph_node *node,
+			   const struct fact_container *fact)
+{
+	char hash[65];
+
+	if (!fact->fixed_hash || !fact->config)
+		return false;
+	service_fixed_hash(up->planning->project, node->service, hash);
+	return str_equal(fact->fixed_hash, hash);
+}
+
 static const char *replaced_parent(const struct up *up, const struct fact_container *fact)
 {
 	for (const char *const *id = fact->parents; id && *id; id++) {
@@ -176,7 +234,7 @@ static char *recreate_cause(struct up *up, const struct graph_node *node,
 	}
 	if (fact->state == CONTAINER_DEAD)
 		return alloc_string("it is dead");
-	if (!str_equal(fact->config_hash, hash))
+	if (!str_equal(fact->config_hash, hash) && !can_be_updated(up, node, fact))
 		return difference_cause(up, node, fact);
 	if (node->image && node->image->id && fact->image_id &&
 	    !str_equal(fact->image_id, node->image->id))
@@ -234,6 +292,12 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 		slot->fate = FATE_RECREATE;
 		slot->diverged = true;
 		return;
+	}
+	if (recreate_policy(up, node) != RECREATE_NEVER &&
+	    !str_equal(slot->fact->config_hash, hash)) {
+		_cleanup_json_ json_t *changes = changes_of(up, node, slot->fact);
+
+		slot->update_cause = update_cause(changes);
 	}
 	restarting = restarting_need(up, node, slot->fact);
 	if (slot->fact->state == CONTAINER_PAUSED) {
@@ -681,6 +745,7 @@ static int emit_start(struct up *up, struct waits *waits, const struct graph_nod
 	plan->operations[start].service = alloc_string(node->name);
 	plan->operations[start].number = slot->number;
 	plan->operations[start].oneoff = slot->oneoff;
+	plan->operations[start].updated = slot->update_cause != NULL;
 	operation_after(plan, start, slot->ready);
 	after_objects(up, start, node->service);
 	for (size_t i = 0; i < after_count; i++)
@@ -700,7 +765,7 @@ static int emit_running(struct up *up, struct waits *waits, const struct graph_n
 	case FATE_REMOVE:
 		return 0;
 	case FATE_KEEP:
-		if (container_is_alive(slot->fact))
+		if (container_is_alive(slot->fact) && !slot->update_cause)
 			strv_append(&plan->running, slot->name);
 		break;
 	case FATE_UNPAUSE:
@@ -835,6 +900,24 @@ static void emit_stops_and_removals(struct up *up)
 	}
 }
 
+static void emit_updates(struct up *up)
+{
+	struct plan *plan = up->planning->plan;
+
+	up_foreach_slot(up, node, slot, false) {
+		size_t update;
+
+		if (!slot->update_cause || slot->fate == FATE_REMOVE)
+			continue;
+		update = operation_add_existing(plan, OP_UPDATE_CONTAINER, slot->fact,
+						slot->update_cause);
+		plan->operations[update].changes = changes_of(up, node, slot->fact);
+		/* A rename, or a stop, of the same comes first. */
+		operation_after(plan, update, slot->ready);
+		slot->ready = update;
+	}
+}
+
 static int emit_starts(struct up *up, struct error *err)
 {
 	struct waits *waits = waits_new(up->planning);
@@ -886,6 +969,7 @@ static int plan_up_into(struct up *up, struct error *err)
 		slot->create = slot->stop = slot->remove = slot->ready = NO_OPERATION;
 	note_refreshes(up);
 	emit_stops_and_removals(up);
+	emit_updates(up);
 	if (!up->planning->options->no_start)
 		r = emit_starts(up, err);
 	if (r >= 0)
@@ -907,6 +991,7 @@ int plan_up(struct planning *planning, struct error *err)
 		for (size_t s = 0; s < up.services[i].count; s++) {
 			free(up.services[i].items[s].name);
 			free(up.services[i].items[s].cause);
+			free(up.services[i].items[s].update_cause);
 		}
 		free(up.services[i].items);
 	}

@@ -28,6 +28,7 @@
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
+#include "compose/supervisor/update.h"
 
 #define ENDED_UNNOTICED   255
 #define EXIT_NOT_RELEASED 125
@@ -263,6 +264,7 @@ static void resume_running(struct instance *instance)
 		    0)
 		log_error("%s: %s", instance->name, err.message);
 	resume_names(instance);
+	update_resume(instance);
 	if (instance->birth.report_fd >= 0) {
 		instance->state = INSTANCE_STARTING;
 		if (start_watch(instance, &err) < 0)

@@ -147,35 +147,49 @@ static void mark_leaving(struct converge *converge, bool leaving)
 	}
 }
 
+/* A start takes ports, and an update of what goes on running. */
+static bool takes_ports(const struct plan *plan, const struct operation *operation)
+{
+	if (operation->kind != OP_UPDATE_CONTAINER)
+		return operation->kind == OP_START_CONTAINER;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->operations[i].updated && str_equal(plan->operations[i].id, operation->id))
+			return false;
+	return true;
+}
+
+static int reserve_ports_of(struct converge *converge, const struct operation *operation,
+			    struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const struct instance *instance =
+		operation->id ? map_get(&supervisor->instances, operation->id) : NULL;
+	const struct model *model = converge->model;
+	const struct service *service = NULL;
+
+	if (operation->kind == OP_UPDATE_CONTAINER || operation->updated) {
+		service = project_service(model->project, operation->service);
+	} else if (instance) {
+		service = instance->service;
+		model = instance->model;
+	} else if (operation->oneoff && converge->oneoff.model) {
+		service = project_service(converge->oneoff.model->project, operation->service);
+	} else if (model) {
+		service = project_service(model->project, operation->service);
+	}
+	if (!service || !model)
+		return 0;
+	return ports_reserve(supervisor->ports, model->project, service, instance, err);
+}
+
 /* A port that is taken is an error before anything happens. */
 static int reserve_ports(struct converge *converge, struct error *err)
 {
-	struct supervisor *supervisor = converge->supervisor;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-		const struct instance *instance = NULL;
-		const struct service *service = NULL;
-		const struct model *model = converge->model;
-
-		if (operation->kind != OP_START_CONTAINER)
-			continue;
-		if (operation->id)
-			instance = map_get(&supervisor->instances, operation->id);
-		if (instance) {
-			service = instance->service;
-			model = instance->model;
-		} else if (operation->oneoff && converge->oneoff.model) {
-			service = project_service(converge->oneoff.model->project,
-						  operation->service);
-		} else if (converge->model) {
-			service = project_service(converge->model->project, operation->service);
-		}
-		if (service && model)
-			r = ports_reserve(supervisor->ports, model->project, service, instance,
-					  err);
-	}
+	for (size_t i = 0; r == 0 && i < converge->plan->count; i++)
+		if (takes_ports(converge->plan, &converge->plan->operations[i]))
+			r = reserve_ports_of(converge, &converge->plan->operations[i], err);
 	return r;
 }
 

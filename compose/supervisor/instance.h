@@ -82,6 +82,7 @@ struct instance {
 	char *lacks;           /* what it was started without; NULL: nothing */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
 	bool again;            /* what stops it now starts it once more: instance_restart() */
+	bool updating;         /* it is being given another service: see update.h */
 	bool revive;           /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */

@@ -99,6 +99,7 @@ static void observe_container(struct observed *observed, const struct instance *
 {
 	struct fact_container *fact = &observed->containers[observed->facts.container_count++];
 	const char *now = map_get(hashes, instance->service_name);
+	char hash[65];
 
 	*fact = (struct fact_container){
 		.id = instance->id,
@@ -119,8 +120,11 @@ static void observe_container(struct observed *observed, const struct instance *
 		.made_for_this = request_id[0] && strcmp(instance->created_by, request_id) == 0,
 	};
 	fact->stale_volumes = has_stale_volumes(instance);
-	if (now && strcmp(now, instance->config_hash) != 0)
-		fact->config = config_of(observed, instance);
+	if (!now || strcmp(now, instance->config_hash) == 0)
+		return;
+	fact->config = config_of(observed, instance);
+	service_fixed_hash(instance->model->project, instance->service, hash);
+	fact->fixed_hash = keep(observed, hash);
 }
 
 bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels)

@@ -25,6 +25,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
+#include "compose/supervisor/update.h"
 
 #define SETTLED_USEC (500 * (int64_t)USEC_PER_MSEC)
 
@@ -44,6 +45,7 @@ static const struct {
 	[OP_UNPAUSE_CONTAINER] = {"Unpausing", "Unpaused"},
 	[OP_REMOVE_CONTAINER] = {"Removing", "Removed"},
 	[OP_RENAME_CONTAINER] = {NULL, "Recreated"},
+	[OP_UPDATE_CONTAINER] = {"Updating", "Updated"},
 	[OP_WAIT] = {"Waiting", NULL},
 	/* Whoever fetches it shows that. */
 	[OP_AWAIT_IMAGE] = {NULL, NULL},
@@ -669,6 +671,8 @@ static int begin_on_container(struct converge *converge, size_t index, struct er
 		return remove_container(converge, operation, instance, err);
 	case OP_RENAME_CONTAINER:
 		return instance_rename(instance, operation->new_name, err);
+	case OP_UPDATE_CONTAINER:
+		return update_container(instance, converge->model, err);
 	default:
 		return wait_begin(converge, operation, instance, err);
 	}

@@ -249,14 +249,19 @@ static void take(struct instance *instance, struct held_port *held)
 	*array_add(instance->ports, instance->port_count) = held;
 }
 
+/* The host's and another container's network publish nothing of their own. */
+static bool publishes(const struct service *service)
+{
+	return !service->network_mode || str_equal(service->network_mode, "bridge");
+}
+
 int ports_hold(struct instance *instance, struct error *err)
 {
 	struct ports *ports = instance->supervisor->ports;
 	const struct service *service = instance->service;
 	const char *binding = default_binding(instance->model->project, service);
 
-	/* The host's and another container's network publish nothing of their own. */
-	if (service->network_mode && !str_equal(service->network_mode, "bridge"))
+	if (!publishes(service))
 		return 0;
 	for (size_t i = 0; i < service->port_count; i++) {
 		struct publish wish;
@@ -316,24 +321,26 @@ static void pending_add(struct ports *ports, const char *id, struct instance *in
 		1, on_timer, ports);
 }
 
+static void let_go(struct instance *instance, struct held_port *held)
+{
+	for (int k = 0; k < 2 && held->owner == instance; k++) {
+		proxy_free(held->proxies[k]);
+		held->proxies[k] = NULL;
+	}
+	if (held->owner == instance)
+		held->owner = NULL;
+	if (--held->refs == 0 && !held->reserved)
+		held_free(instance->supervisor->ports, held, true);
+}
+
 void ports_release(struct instance *instance)
 {
 	struct ports *ports = instance->supervisor->ports;
 
 	if (!instance->port_count)
 		return;
-	for (size_t i = 0; i < instance->port_count; i++) {
-		struct held_port *held = instance->ports[i];
-
-		for (int k = 0; k < 2 && held->owner == instance; k++) {
-			proxy_free(held->proxies[k]);
-			held->proxies[k] = NULL;
-		}
-		if (held->owner == instance)
-			held->owner = NULL;
-		if (--held->refs == 0 && !held->reserved)
-			held_free(ports, held, true);
-	}
+	for (size_t i = 0; i < instance->port_count; i++)
+		let_go(instance, instance->ports[i]);
 	free(instance->ports);
 	instance->ports = NULL;
 	instance->port_count = 0;
@@ -419,6 +426,103 @@ void ports_publish(struct instance *instance, void (*done)(struct instance *inst
 			start_proxy(instance, instance->ports[i], family);
 	}
 	pending_add(instance->supervisor->ports, instance->id, instance, done);
+}
+
+/* One that it has already, decided when it was started, and that is still what is asked for. */
+static struct held_port *still_wanted(const struct instance *instance,
+				      const struct ports_exchange *exchange,
+				      const struct publish *wish)
+{
+	for (size_t i = 0; i < exchange->count; i++) {
+		struct held_port *held = exchange->before[i];
+		const struct publish *has = &held->publish;
+
+		if (has->container_port == wish->container_port &&
+		    has->protocol == wish->protocol && str_equal(has->host_ip, wish->host_ip) &&
+		    (!wish->host_first ||
+		     (has->host_port >= wish->host_first && has->host_port <= wish->host_last)) &&
+		    !holds(instance, held))
+			return held;
+	}
+	return NULL;
+}
+
+static int exchange_one(struct instance *instance, const struct ports_exchange *exchange,
+			struct publish *wish, struct error *err)
+{
+	struct ports *ports = instance->supervisor->ports;
+	struct held_port *held;
+	char key[sizeof(held->key)];
+
+	make_key(wish, key, sizeof(key));
+	held = wish->host_port ? map_get(&ports->held, key)
+			       : still_wanted(instance, exchange, wish);
+	if (held && held->owner && held->owner != instance && instance_runs(held->owner))
+		return error_set(err, EADDRINUSE, "port %s is already taken by container %s",
+				 key[0] == ':' ? key + 1 : key, held->owner->name);
+	if (!held && hold_new(ports, wish, &held, err) < 0)
+		return -err->code;
+	held->publish.container_port = wish->container_port;
+	take(instance, held);
+	return 0;
+}
+
+int ports_exchange(struct instance *instance, const struct model *model,
+		   const struct service *service, struct ports_exchange *ret, struct error *err)
+{
+	const char *binding = default_binding(model->project, service);
+	int r = 0;
+
+	*ret = (struct ports_exchange){instance->ports, instance->port_count};
+	instance->ports = NULL;
+	instance->port_count = 0;
+	for (size_t i = 0; r == 0 && publishes(service) && i < service->port_count; i++) {
+		struct publish wish;
+
+		publish_of(&service->ports[i], binding, &wish);
+		r = exchange_one(instance, ret, &wish, err);
+	}
+	if (r < 0)
+		ports_exchange_undo(instance, ret);
+	return r;
+}
+
+/* Where they lead to is looked at anew when the rules are made. */
+void ports_exchange_undo(struct instance *instance, struct ports_exchange *exchange)
+{
+	for (size_t i = 0; i < instance->port_count; i++)
+		let_go(instance, instance->ports[i]);
+	free(instance->ports);
+	instance->ports = exchange->before;
+	instance->port_count = exchange->count;
+	for (size_t i = 0; i < instance->port_count; i++)
+		instance->ports[i]->owner = instance;
+	*exchange = (struct ports_exchange){0};
+}
+
+static void published_anew(struct instance *instance)
+{
+}
+
+void ports_exchange_finish(struct instance *instance, struct ports_exchange *exchange)
+{
+	struct ports *ports = instance->supervisor->ports;
+
+	if (!instance->port_count)
+		pending_add(ports, instance->id, NULL, NULL);
+	ports_publish(instance, published_anew);
+	ports_flush(ports);
+	/* Only now: a connection that comes in between still finds somebody. */
+	for (size_t i = 0; i < exchange->count; i++) {
+		struct held_port *held = exchange->before[i];
+
+		if (holds(instance, held))
+			held->refs--;
+		else
+			let_go(instance, held);
+	}
+	free(exchange->before);
+	*exchange = (struct ports_exchange){0};
 }
 
 void ports_flush(struct ports *ports)

@@ -19,6 +19,7 @@
 #include "compose/model/project.h"
 
 struct instance;
+struct model;
 struct ports;
 struct supervisor;
 
@@ -38,6 +39,20 @@ void ports_unreserve(struct ports *ports);
 int ports_hold(struct instance *instance, struct error *err);
 /* The container stopped: rules go (with the next commit), sockets are let go. */
 void ports_release(struct instance *instance);
+/*
+ * For a running container whose ports changed, in two steps. First it holds those that @service
+ * (of @model) has; what it has already it keeps. Then the rules of the one list take the place of
+ * the other's in one commit, and what is no longer held is let go.
+ */
+struct ports_exchange {
+	struct held_port **before;
+	size_t count;
+};
+int ports_exchange(struct instance *instance, const struct model *model,
+		   const struct service *service, struct ports_exchange *ret, struct error *err);
+/* The first step is not to have happened. */
+void ports_exchange_undo(struct instance *instance, struct ports_exchange *exchange);
+void ports_exchange_finish(struct instance *instance, struct ports_exchange *exchange);
 /* Rules of a container that does not run must go, whatever we remember of it. */
 void ports_forget(struct ports *ports, const char *container_id);
 /* Rules and proxies for a started container; @done is called once they are in place. */

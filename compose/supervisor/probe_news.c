@@ -75,6 +75,8 @@ void probe_watch_log(struct instance *instance)
 	struct error err = ERROR_INIT;
 
 	probe_unwatch_log(instance);
+	if (instance->log)
+		log_pump_on_data(instance->log, NULL, NULL);
 	if (!pattern || !instance->log)
 		return;
 	if (line_watch_new(pattern, &instance->line_watch, &err) < 0)

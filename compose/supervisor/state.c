@@ -231,6 +231,8 @@ static json_t *record_of(const struct instance *instance)
 		json_put_bool(record, "revive", true);
 	if (instance->again)
 		json_put_bool(record, "again", true);
+	if (instance->updating)
+		json_put_bool(record, "updating", true);
 	if (instance->dependents_due)
 		json_put_int(record, "dependents_due", instance->dependents_due);
 	json_put_string(record, "request", instance->request);
@@ -392,6 +394,7 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->by_hand = json_get_bool(record, "by_hand", false);
 	instance->revive = json_get_bool(record, "revive", false);
 	instance->again = json_get_bool(record, "again", false);
+	instance->updating = json_get_bool(record, "updating", false);
 	instance->dependents_due = (enum dependents_due)json_get_int(record, "dependents_due", 0);
 	unhealthy_from_json(&instance->unhealthy, json_object_get(record, "unhealthy"));
 	take_string(instance->request, sizeof(instance->request),

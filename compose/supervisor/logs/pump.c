@@ -155,6 +155,20 @@ int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream stream, s
 	return 0;
 }
 
+void log_pump_take_streams(struct log_pump *to, struct log_pump *from)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(from->streams); i++) {
+		struct pump_stream *stream = &from->streams[i];
+		struct error err = ERROR_INIT;
+
+		event_source_drop(&stream->source);
+		if (stream->fd >= 0 &&
+		    log_pump_add_stream(to, TAKE_FD(stream->fd), stream->stream, &err) < 0)
+			log_error("log: %s", err.message);
+	}
+	log_tee_move(&to->tees, &from->tees);
+}
+
 int log_pump_writer(const struct log_pump *pump, enum log_stream stream)
 {
 	const struct pump_stream *source = &pump->streams[stream == LOG_STDERR];

@@ -68,6 +68,10 @@ void log_pump_free(struct log_pump *pump);
  */
 int log_pump_add_stream(struct log_pump *pump, int fd, enum log_stream stream, struct error *err);
 
+/* What @from reads and tees goes on in @to, which has no streams yet; @from is still to be freed.
+ */
+void log_pump_take_streams(struct log_pump *to, struct log_pump *from);
+
 /*
  * A new descriptor by which another process writes into @stream as the container does: of its pipe,
  * or of its terminal. -errno: it has neither now.

@@ -33,6 +33,18 @@ static void tee_free(struct log_tee *tee)
 	free(tee);
 }
 
+void log_tee_move(struct log_tee **to, struct log_tee **from)
+{
+	while (*from) {
+		struct log_tee *tee = *from;
+
+		*from = tee->next;
+		tee->next = *to;
+		tee->list = to;
+		*to = tee;
+	}
+}
+
 /* Bytes taken, 0 when the client is slow, or -errno when it is gone. */
 static ssize_t put(const struct log_tee *tee, const void *data, size_t size)
 {

@@ -18,6 +18,8 @@ struct log_tee;
 int log_tee_new(sd_event *event, struct log_tee **list, int fd, unsigned int streams,
 		struct error *err);
 void log_tee_send(struct log_tee **list, enum log_stream stream, const void *data, size_t size);
+/* All of @from's are @to's from now on. */
+void log_tee_move(struct log_tee **to, struct log_tee **from);
 void log_tee_free_all(struct log_tee **list);
 
 #endif

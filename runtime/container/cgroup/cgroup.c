@@ -361,23 +361,22 @@ int cgroup_list(const char *base, char ***ret_ids, struct error *err)
 
 int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err)
 {
-	unsigned int needed = limits_controllers(resources);
+	unsigned int needed = limits_controllers(resources), added = 0;
+	int r = 0;
 
-	/* A limit of a v1 controller that was not needed so far: everybody moves into it. */
-	for (int i = 0; i < CONTROLLER_COUNT; i++) {
-		int r;
-
+	for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++) {
 		if (cgroup->layout->v1[i].fd < 0 || !(needed & 1U << i) || cgroup->v1[i])
 			continue;
+		added |= 1U << i;
 		r = create_v1(cgroup, (enum controller)i, err);
-		if (r == 0)
-			r = limits_apply(cgroup, resources, true, err);
-		if (r == 0)
-			r = cgroup_gather(cgroup, i, err);
-		if (r < 0)
-			return r;
 	}
-	return limits_apply(cgroup, resources, true, err);
+	if (r == 0)
+		r = limits_apply(cgroup, resources, true, err);
+	/* A limit of a v1 controller that was not needed so far: everybody moves into it. */
+	for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++)
+		if (added & 1U << i)
+			r = cgroup_gather(cgroup, i, err);
+	return r;
 }
 
 /* The rest of a name's way up, while it is empty. */

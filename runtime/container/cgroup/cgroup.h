@@ -37,7 +37,7 @@ int cgroup_remains(const char *base, const char *id, struct cgroup **ret, struct
 int cgroup_list(const char *base, char ***ret_ids, struct error *err);
 /* BASE itself, where it is empty. */
 void cgroup_remove_base(const char *base);
-/* Applies limits to a living one. */
+/* Applies limits to a living one; what @resources does not limit has no limit any more. */
 int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err);
 void cgroup_free(struct cgroup *cgroup); /* the handle, not the group */
 

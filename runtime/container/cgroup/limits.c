@@ -134,18 +134,21 @@ static const struct limit {
 	render_fn *render;
 	bool optional; /* kernels without swap accounting or real-time groups lack the file */
 	const char *what;
+	const char *none_v1, *none_v2; /* what an update writes for no limit; NULL: it is left */
 } limits[] = {
-	{CONTROLLER_MEMORY, "memory.limit_in_bytes", "memory.max", memory, false, "memory limit"},
+	{CONTROLLER_MEMORY, "memory.limit_in_bytes", "memory.max", memory, false, "memory limit",
+	 "-1", "max"},
 	{CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", swap, true,
-	 "memory and swap limit"},
+	 "memory and swap limit", "-1", "max"},
 	{CONTROLLER_MEMORY, "memory.soft_limit_in_bytes", "memory.low", reservation, false,
-	 "memory reservation"},
+	 "memory reservation", "-1", "0"},
 	{CONTROLLER_MEMORY, "memory.swappiness", NULL, swappiness, true, "swappiness"},
 	{CONTROLLER_MEMORY, "memory.oom_control", NULL, oom, true, "oom_kill_disable"},
-	{CONTROLLER_PIDS, "pids.max", "pids.max", pids, false, "limit of processes"},
-	{CONTROLLER_CPU, "cpu.shares", "cpu.weight", shares, false, "cpu shares"},
-	{CONTROLLER_CPU, "cpu.cfs_period_us", NULL, cpu_period, false, "cpu period"},
-	{CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", quota, false, "cpu quota"},
+	{CONTROLLER_PIDS, "pids.max", "pids.max", pids, false, "limit of processes", "max", "max"},
+	{CONTROLLER_CPU, "cpu.shares", "cpu.weight", shares, false, "cpu shares", "1024", "100"},
+	{CONTROLLER_CPU, "cpu.cfs_period_us", NULL, cpu_period, false, "cpu period", "100000"},
+	{CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", quota, false, "cpu quota", "-1",
+	 "max 100000"},
 	{CONTROLLER_CPU, "cpu.rt_period_us", NULL, rt_period, true, "cpu real-time period"},
 	{CONTROLLER_CPU, "cpu.rt_runtime_us", NULL, rt_runtime, true, "cpu real-time runtime"},
 	{CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", cpus, false, "cpuset"},
@@ -215,10 +218,23 @@ static void make_way(struct cgroup *cgroup, const struct resources_spec *resourc
 {
 	char value[VALUE_MAX];
 
-	if (cgroup->v1[CONTROLLER_MEMORY] && swap(resources, false, value))
+	if (!swap(resources, false, value))
+		snprintf(value, sizeof(value), "-1");
+	if (cgroup->v1[CONTROLLER_MEMORY])
 		(void)group_write(cgroup->layout->v1[CONTROLLER_MEMORY].fd,
 				  cgroup->v1[CONTROLLER_MEMORY], "memory.memsw.limit_in_bytes",
 				  value);
+}
+
+/* Where there is no group, or no such file, there was no limit either. */
+static void lift_limit(struct cgroup *cgroup, const struct limit *row, bool v2)
+{
+	const char *none = v2 ? row->none_v2 : row->none_v1;
+	const char *group = v2 ? cgroup->v2 : cgroup->v1[row->controller];
+	int hierarchy = v2 ? cgroup->layout->v2.fd : cgroup->layout->v1[row->controller].fd;
+
+	if (none && group)
+		(void)group_write(hierarchy, group, v2 ? row->v2 : row->v1, none);
 }
 
 int limits_apply(struct cgroup *cgroup, const struct resources_spec *resources, bool update,
@@ -235,8 +251,13 @@ int limits_apply(struct cgroup *cgroup, const struct resources_spec *resources, 
 		bool v2 = cgroup->layout->v1[row->controller].fd < 0;
 		int r;
 
-		if (!(v2 ? row->v2 : row->v1) || !row->render(resources, v2, value))
+		if (!(v2 ? row->v2 : row->v1))
 			continue;
+		if (!row->render(resources, v2, value)) {
+			if (update)
+				lift_limit(cgroup, row, v2);
+			continue;
+		}
 		r = write_limit(cgroup, row, value, v2, err);
 		if (r < 0)
 			return r;

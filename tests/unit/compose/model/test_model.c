@@ -9,6 +9,63 @@
 #include "compose/model/emit.h"
 #include "compose/model/shapes.h"
 
+/* Pairs of services that are one and the same container, and pairs that are not. */
+static const struct {
+	const char *before, *after;
+	bool same;
+} fixed[] = {
+	{"'image': 'i'", "'image': 'j'", false},
+	{"'image': 'i'", "'image': 'i', 'labels': {'a': 'b'}", true},
+	{"'image': 'i', 'mem_limit': '1000000'", "'image': 'i', 'cpus': 1", true},
+	{"'image': 'i'", "'image': 'i', 'cpuset': '0'", false},
+	{"'image': 'i'", "'image': 'i', 'deploy': {'resources': {'limits': {'pids': 3}}}", true},
+	{"'image': 'i'",
+	 "'image': 'i', 'deploy': {'resources': {'reservations': {'memory': '1000000'}}}", true},
+	{"'image': 'i'",
+	 "'image': 'i', 'deploy': {'resources': {'reservations': {'devices': "
+	 "[{'capabilities': ['gpu']}]}}}",
+	 false},
+	{"'image': 'i'",
+	 "'image': 'i', 'restart': 'always', 'healthcheck': {'test': ['CMD', 'x']}, "
+	 "'logging': {'driver': 'none'}, 'ports': [{'target': 80}]",
+	 true},
+	{"'image': 'i'", "'image': 'i', 'x-berth': {'probe': {'tcp': 1}}", true},
+	{"'image': 'i'", "'image': 'i', 'x-berth': {'probe': {'notify': true}}", false},
+	{"'image': 'i'", "'image': 'i', 'x-other': 1", true},
+};
+
+static void hashes_of(const char *service, char hash[65], char ret_fixed[65])
+{
+	_cleanup_free_ char *text =
+		str_printf("{\"name\": \"p\", \"services\": {\"a\": {%s}}}", service);
+	_cleanup_json_ json_t *json = NULL;
+	struct project *project = NULL;
+	struct error err = ERROR_INIT;
+
+	for (char *c = text; *c; c++)
+		if (*c == '\'')
+			*c = '"';
+	cr_assert_geq(json_parse(text, strlen(text), &json, &err), 0, "%s", err.message);
+	cr_assert_geq(project_from_json(json, &project, &err), 0, "%s: %s", text, err.message);
+	service_hash(project, project_service(project, "a"), hash);
+	service_fixed_hash(project, project_service(project, "a"), ret_fixed);
+	project_free(project);
+}
+
+Test(model, what_needs_a_new_container)
+{
+	array_foreach(pair, fixed) {
+		char hash[2][65], fixed_hash[2][65];
+
+		hashes_of(pair->before, hash[0], fixed_hash[0]);
+		hashes_of(pair->after, hash[1], fixed_hash[1]);
+		cr_expect_eq(strcmp(fixed_hash[0], fixed_hash[1]) == 0, pair->same, "%s",
+			     pair->after);
+		cr_expect(strcmp(hash[0], hash[1]) != 0 || strstr(pair->after, "x-other"), "%s",
+			  pair->after);
+	}
+}
+
 Test(argv, words_of_a_command_line)
 {
 	static const struct {

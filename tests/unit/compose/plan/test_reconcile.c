@@ -2,7 +2,8 @@
 
 /*
  * Plans are compared as text. A row has a project (canonical form, single quotes for double ones),
- * the containers there are ("name state hash", hash "=" for what the project asks for), options
+ * the containers there are ("name state hash", hash "=" for what the project asks for, "~" for the
+ * same with another restart policy and memory limit), options
  * as words, and the plan.
  */
 
@@ -27,7 +28,8 @@ struct scene {
 	struct fact_object network;
 	struct fact_image *images;
 	char network_hash[65];
-	char hashes[16][65];
+	char hashes[16][65], fixed_hashes[16][65];
+	json_t *canonical; /* with what "~" stands for */
 	char *strings[64];
 	size_t string_count;
 	const char *services[8];
@@ -61,6 +63,21 @@ static struct project *project_of(const char *text)
 }
 
 static const char *const network_names[] = {"p_default", NULL};
+
+static void make_similar(struct scene *scene, struct fact_container *fact, char hash[65])
+{
+	json_t *service;
+
+	if (!scene->canonical)
+		scene->canonical = project_to_json(scene->project, true);
+	service = json_object_get(json_object_get(scene->canonical, "services"), fact->service);
+	json_object_set_new(service, "restart", json_string("always"));
+	json_object_set_new(service, "deploy",
+			    json_pack("{s:{s:{s:s}}}", "resources", "limits", "memory", "1048576"));
+	fact->config = service;
+	service_fixed_hash(scene->project, project_service(scene->project, fact->service), hash);
+	fact->fixed_hash = hash;
+}
 
 /* "p-a-1 running =": service and number come from the name. */
 static void add_container(struct scene *scene, char *line)
@@ -102,6 +119,8 @@ static void add_container(struct scene *scene, char *line)
 		strcpy(scene->hashes[index], "other");
 	}
 	fact->config_hash = scene->hashes[index];
+	if (str_equal(hash, "~"))
+		make_similar(scene, fact, scene->fixed_hashes[index]);
 }
 
 static void add_containers(struct scene *scene, const char *text)
@@ -214,6 +233,7 @@ static char *plan_of(const struct row *row)
 				cr_expect_lt(plan->operations[i].after[a], i, "%s", row->what);
 	}
 	plan_free(plan);
+	json_decref(scene.canonical);
 	project_free(scene.project);
 	free(scene.containers);
 	free(scene.images);
@@ -282,6 +302,31 @@ static const struct row rows[] = {
 	 "start container p-a-1 (no container yet)\n"
 	 "wait for container p-a-1 to be healthy (b needs it)\n"
 	 "start container p-b-1 (no container yet)\n"},
+	{"it can be changed as it stands", ONE, "p-a-1 running ~", "up",
+	 "update container p-a-1 (deploy.resources.limits, restart changed)\n"},
+	{"... where it does not run, too", ONE, "p-a-1 exited ~", "up",
+	 "update container p-a-1 (deploy.resources.limits, restart changed)\n"
+	 "start container p-a-1 (it is exited)\n"},
+	{"... and is not to be", ONE, "p-a-1 running ~", "up --no-recreate", ""},
+	{"... or made anew", ONE, "p-a-1 running ~", "up --force-recreate",
+	 "create container p-a-1 as 000000000000_p-a-1 (asked for)\n"
+	 "stop container p-a-1 (asked for)\n"
+	 "remove container p-a-1 (asked for)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (asked for)\n"
+	 "start container p-a-1 (asked for)\n"},
+	{"... or is one too many", ONE, "p-a-1 running =, p-a-2 running ~", "up",
+	 "stop container p-a-2 (1 wanted)\n"
+	 "remove container p-a-2 (1 wanted)\n"},
+	{"... and what it needs is made anew", NEEDS("started", ", 'restart': true"),
+	 "p-a-1 running x, p-b-1 running ~", "up",
+	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
+	 "stop container p-b-1 (a is made anew)\n"
+	 "stop container p-a-1 (configuration changed)\n"
+	 "remove container p-a-1 (configuration changed)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
+	 "update container p-b-1 (deploy.resources.limits, restart changed)\n"
+	 "start container p-a-1 (configuration changed)\n"
+	 "start container p-b-1 (a is made anew)\n"},
 	{"it exited", ONE, "p-a-1 exited =", "up", "start container p-a-1 (it is exited)\n"},
 	{"an init container that did its work", INIT, "p-a-1 exited =, p-b-1 running =", "up", ""},
 	{"... is not started with its service", INIT, "p-a-1 exited =, p-b-1 exited =", "start",
