@@ -336,7 +336,10 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 		r = step(&attached, &err);
 	end_watching(&attached);
 	terminal_restore();
-	log_session_drain(session);
+	if (r >= 0 && !attached.detached)
+		log_session_finish(session);
+	else
+		log_session_drain(session);
 	pull_beside_free(TAKE_PTR(converge->beside));
 	progress_free(attached.progress);
 	client_free(attached.work);

@@ -13,9 +13,11 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
-#define NUMBER_MAX 100000
-#define TRIES      100
-#define WINDOW     (64 * 1024)
+#include "compose/control/log_name.h"
+
+#define WINDOW (64 * 1024)
+/* A file's time comes from a clock that lags by a tick behind the one of its lines. */
+#define MTIME_SLACK INT64_C(1000000000)
 /* So far beyond the last lines we look for the front of a line that another stream interrupts. */
 #define FRONT_MAX (1024 * 1024)
 
@@ -141,169 +143,91 @@ bool log_file_parse(const char *line, size_t size, struct log_file_record *ret)
 
 /* --- files --- */
 
-struct log_file {
-	unsigned int number; /* 0: current */
-	uint64_t inode;
-	int64_t mtime_nsec;
-};
-
-static void file_name(unsigned int number, char name[16])
+/* The lowest number behind @after; 0: there is none. -errno. */
+static int64_t lowest_after(int dirfd, uint64_t after)
 {
-	if (number)
-		snprintf(name, 16, "%u", number);
-	else
-		snprintf(name, 16, "current");
+	_cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t lowest = 0;
+	struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	fd = -EBADF; /* it is the directory's now */
+	while ((entry = readdir(dir))) {
+		uint64_t number = log_name_parse(entry->d_name);
+
+		if (number > after && (!lowest || number < lowest))
+			lowest = number;
+	}
+	return lowest;
 }
 
-static int compare_numbers(const void *a, const void *b)
+static int open_number(int dirfd, uint64_t number)
 {
-	const struct log_file *x = a, *y = b;
+	char name[LOG_NAME_MAX];
+	int fd;
 
-	return (x->number > y->number) - (x->number < y->number);
-}
-
-static bool stat_file(int dirfd, struct log_file *file)
-{
-	struct stat st;
-	char name[16];
-
-	file_name(file->number, name);
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	file->inode = st.st_ino;
-	file->mtime_nsec = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-	return true;
+	log_name_format(number, name);
+	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
 }
 
 /*
- * From the newest to the oldest, and asked for in that order: a rotation in between may show a
- * file twice, but never hides one.
+ * Files are made in the order of their numbers and removed in it, so those that exist have no gap:
+ * what lies below an existing one and does not exist has been removed. (A list alone does not say
+ * so: it may lack a file that was made while it was read.)
  */
-static ssize_t list_files(int dirfd, struct log_file **ret)
+int log_files_newer(int dirfd, uint64_t number, uint64_t *ret_number)
 {
-	_cleanup_dir_ DIR *dir = NULL;
-	_cleanup_free_ struct log_file *files = NULL;
-	size_t count = 0, found = 0;
-	struct dirent *entry;
-	int fd;
+	int fd = open_number(dirfd, number + 1);
+	uint64_t newer = number + 1;
 
-	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -errno;
+	while (fd == -ENOENT) {
+		int64_t listed = lowest_after(dirfd, number);
+
+		if (listed <= 0)
+			return listed < 0 ? listed : -ENOENT;
+		newer = listed;
+		fd = open_number(dirfd, newer);
+		while (fd >= 0 && newer > number + 1) {
+			int lower = open_number(dirfd, newer - 1);
+
+			if (lower < 0)
+				break;
+			close(fd);
+			fd = lower;
+			newer--;
+		}
 	}
-	while ((entry = readdir(dir))) {
-		int number = digits(entry->d_name, strnlen(entry->d_name, 8));
-
-		if (str_equal(entry->d_name, "current"))
-			number = 0;
-		else if (number <= 0 || number > NUMBER_MAX)
-			continue;
-		array_add(files, count)->number = number;
-	}
-	*ret = NULL;
-	if (!files)
-		return 0;
-	qsort(files, count, sizeof(*files), compare_numbers);
-	for (size_t i = 0; i < count; i++)
-		if (stat_file(dirfd, &files[i]))
-			files[found++] = files[i];
-	*ret = TAKE_PTR(files);
-	return found;
+	*ret_number = newer;
+	return fd;
 }
 
-/* Fd of the file if it still has its name; -EAGAIN if not. */
-static int open_listed(int dirfd, const struct log_file *file)
+static bool is_older(int fd, int64_t nsec)
 {
-	_cleanup_close_ int fd = -EBADF;
 	struct stat st;
-	char name[16];
 
-	file_name(file->number, name);
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_ino == file->inode ? TAKE_FD(fd) : -EAGAIN;
-}
-
-/* The oldest file that is not too old, or at least the newest. */
-static int open_oldest(int dirfd, const struct log_file *files, size_t count, int64_t since_nsec)
-{
-	size_t i = count;
-
-	if (!files || !count)
-		return -ENOENT;
-	while (i > 1 && files[i - 1].mtime_nsec < since_nsec)
-		i--;
-	return open_listed(dirfd, &files[i - 1]);
-}
-
-/* One try: -EAGAIN when names moved meanwhile. */
-static int open_neighbour(int dirfd, int fd, int direction)
-{
-	_cleanup_free_ struct log_file *files = NULL;
-	_cleanup_close_ int neighbour = -EBADF;
-	struct log_file again;
-	struct stat st;
-	ssize_t count, i;
-
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		return -errno;
-	count = list_files(dirfd, &files);
-	if (count < 0)
-		return count;
-	if (!files)
-		return -ENOENT;
-	if (fd < 0 || !st.st_nlink)
-		return direction < 0 ? open_oldest(dirfd, files, count, 0) : -ENOENT;
-	for (i = 0; i < count && files[i].inode != st.st_ino; i++)
-		;
-	if (i == count)
-		return -EAGAIN;
-	if (i + direction < 0 || i + direction >= count)
-		return -ENOENT;
-	neighbour = open_listed(dirfd, &files[i + direction]);
-	if (neighbour < 0)
-		return neighbour;
-	again.number = files[i].number;
-	if (!stat_file(dirfd, &again) || again.inode != st.st_ino)
-		return -EAGAIN;
-	return TAKE_FD(neighbour);
-}
-
-static int neighbour_of(int dirfd, int fd, int direction)
-{
-	int r = -EAGAIN;
-
-	for (int i = 0; i < TRIES && r == -EAGAIN; i++)
-		r = open_neighbour(dirfd, fd, direction);
-	/* It keeps moving: the rotations make events, and then we are called again. */
-	return r == -EAGAIN ? -ENOENT : r;
-}
-
-int log_files_newer(int dirfd, int fd)
-{
-	return neighbour_of(dirfd, fd, -1);
+	return !fstat(fd, &st) &&
+	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec < nsec - MTIME_SLACK;
 }
 
 int log_files_oldest(int dirfd, int64_t since_nsec, struct log_file_start *ret)
 {
-	int fd = -EAGAIN;
+	uint64_t number;
+	int fd = log_files_newer(dirfd, 0, &number);
 
-	for (int i = 0; i < TRIES && fd == -EAGAIN; i++) {
-		_cleanup_free_ struct log_file *files = NULL;
-		ssize_t count = list_files(dirfd, &files);
-
-		fd = count < 0 ? count : open_oldest(dirfd, files, count, since_nsec);
+	*ret = (struct log_file_start){.fd = -EBADF};
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	*ret = (struct log_file_start){.fd = fd, .number = number};
+	while (is_older(ret->fd, since_nsec)) {
+		fd = log_files_newer(dirfd, ret->number, &number);
+		if (fd < 0)
+			break;
+		close(ret->fd);
+		*ret = (struct log_file_start){.fd = fd, .number = number};
 	}
-	if (fd < 0 && fd != -ENOENT)
-		return fd;
-	*ret = (struct log_file_start){.fd = fd < 0 ? -EBADF : fd};
 	return 0;
 }
 
@@ -381,12 +305,13 @@ static char *window_line(struct window *window, size_t *ret_size)
 	return line;
 }
 
-static void tail_move_start(struct tail *tail, int fd, int64_t offset)
+static void tail_move_start(struct tail *tail, const struct log_file_start *file, int64_t offset)
 {
-	if (tail->start.fd != fd) {
+	if (tail->start.number != file->number) {
 		if (tail->start.fd >= 0)
 			close(tail->start.fd);
-		tail->start.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		tail->start.fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
+		tail->start.number = file->number;
 	}
 	tail->start.offset = offset;
 }
@@ -409,19 +334,17 @@ static int64_t whole_end(int fd, char *data)
 	return newline ? window.start + (newline + 1 - data) : window.start;
 }
 
-static int tail_scan_file(struct tail *tail, int fd, char *data)
+static int tail_scan_file(struct tail *tail, const struct log_file_start *file, char *data)
 {
-	struct window window = {.fd = fd, .data = data};
-	bool moved = tail->start.fd < 0;
+	struct window window = {.fd = file->fd, .data = data};
 
-	window.end = whole_end(fd, data);
+	window.end = whole_end(file->fd, data);
 	if (window.end < 0)
 		return window.end;
 	window.start = window.end;
 	/* No line of it may be wanted: then this is where later ones appear. */
-	if (moved)
-		tail_move_start(tail, fd, window.end);
-	moved = false;
+	if (tail->start.fd < 0)
+		tail_move_start(tail, file, window.end);
 	while (window.end > 0 && !tail_complete(tail)) {
 		struct log_file_record record;
 		const char *time_end;
@@ -440,12 +363,8 @@ static int tail_scan_file(struct tail *tail, int fd, char *data)
 		}
 		if (tail->before && (tail->front_bytes += size) > FRONT_MAX)
 			return 1;
-		if (parse_frame(line, size, &record, &time_end) && tail_take(tail, &record)) {
-			if (!moved)
-				tail_move_start(tail, fd, window.end);
-			moved = true;
-			tail->start.offset = window.end;
-		}
+		if (parse_frame(line, size, &record, &time_end) && tail_take(tail, &record))
+			tail_move_start(tail, file, window.end);
 	}
 	return tail_complete(tail);
 }
@@ -454,26 +373,19 @@ int log_files_tail(int dirfd, uint64_t lines, struct log_file_start *ret)
 {
 	struct tail tail = {.wanted = lines, .start.fd = -EBADF};
 	_cleanup_free_ char *data = alloc(WINDOW);
-	_cleanup_close_ int fd = -EBADF;
-	struct log_file_start newest = {.fd = -EBADF};
+	struct log_file_start file;
 	int r;
 
 	/* Nothing is newer than the end of time: so this is the newest file. */
-	r = log_files_oldest(dirfd, INT64_MAX, &newest);
-	fd = newest.fd;
-	while (r >= 0 && fd >= 0) {
-		int older;
-
-		r = tail_scan_file(&tail, fd, data);
-		if (r)
-			break;
-		older = neighbour_of(dirfd, fd, +1);
-		if (older == -ENOENT)
-			break;
-		close(fd);
-		fd = older;
-		r = older < 0 ? older : 0;
+	r = log_files_oldest(dirfd, INT64_MAX, &file);
+	while (r >= 0 && file.fd >= 0) {
+		r = tail_scan_file(&tail, &file, data);
+		close(file.fd);
+		file.fd = r || file.number == 1 ? -EBADF : open_number(dirfd, --file.number);
 	}
+	/* What goes while we look is nothing that was lost. */
+	if (r >= 0 && file.fd < 0 && file.fd != -EBADF && file.fd != -ENOENT)
+		r = file.fd;
 	if (r < 0) {
 		if (tail.start.fd >= 0)
 			close(tail.start.fd);

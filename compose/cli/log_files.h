@@ -3,10 +3,11 @@
 #define COMPOSE_CLI_LOG_FILES_H
 
 /*
- * log_files.h - the files of one log, which may be renamed under our eyes, and their lines.
+ * log_files.h - the files of one log, which may be rotated under our eyes, and their lines.
  *
- * Who holds a file knows its inode, and therefore its name of the moment, its neighbours, and that
- * these are really its neighbours: the name is checked again after they were opened.
+ * Who has read a file knows its number and therefore its successor's (compose/control/log_name.h):
+ * either that one is there, or it is not there yet, or it was removed, and which of these it is
+ * can be told.
  */
 
 #include <stdbool.h>
@@ -25,13 +26,14 @@ struct log_file_record {
 bool log_file_parse(const char *line, size_t size, struct log_file_record *ret);
 
 /*
- * The file written after the one held in @fd; the oldest of all when @fd is negative or was
- * deleted. New fd; -ENOENT: there is none (yet).
+ * The first file after @number that is still there (0: the oldest). New fd, and its number: those
+ * between are lost. -ENOENT: there is none (yet).
  */
-int log_files_newer(int dirfd, int fd);
+int log_files_newer(int dirfd, uint64_t number, uint64_t *ret_number);
 
 struct log_file_start {
-	int fd; /* -EBADF: there is no file yet */
+	int fd;          /* -EBADF: there is no file yet */
+	uint64_t number; /* of the file */
 	int64_t offset;
 	uint64_t skip; /* whole lines from there that are not asked for */
 };

@@ -17,19 +17,33 @@
 #define READ_SIZE      (256 * 1024)
 #define TIMER_NSEC     100000000
 #define LINE_MAX_BYTES (1024 * 1024) /* more of a line is given in pieces */
+/*
+ * Files after the one being read are opened as soon as they are seen, so that rotation cannot take
+ * them away; but not without bound, for what is held open fills the disk.
+ */
+#define AHEAD_MAX 8
 
 struct log_reader {
 	struct log_reader_options options;
 	int dirfd, wakeup; /* @wakeup: an inotify; a timer where there are too many of those */
 	bool is_timer;
-	int fd;         /* the file being read; -EBADF: none was there yet */
-	int64_t offset; /* of buffer[start] in it */
-	char *buffer;   /* READ_SIZE */
+	int fd;          /* the file being read; -EBADF: none was there yet */
+	uint64_t number; /* of that file */
+	int64_t offset;  /* of buffer[start] in it */
+	struct ahead {
+		int fd;
+		uint64_t number;
+	} ahead[AHEAD_MAX];
+	size_t ahead_count;
+	uint64_t lost; /* files */
+	char *buffer;  /* READ_SIZE */
 	size_t start, end;
 	struct strbuf parts[3]; /* by stream: what came of an unfinished line */
 	int64_t parts_nsec[3];  /* when its first part was stored */
 	int given;              /* the stream whose parts the caller is looking at; or 0 */
+	int64_t cut_nsec;       /* of unfinished lines begun until then, no more will come */
 	uint64_t skip;          /* lines before those that `tail` asks for */
+	bool gap;               /* files between the one before and this one are lost */
 	bool ended, directory_gone;
 };
 
@@ -38,6 +52,19 @@ static void forget_given(struct log_reader *reader)
 	if (reader->given)
 		reader->parts[reader->given].length = 0;
 	reader->given = 0;
+}
+
+static void look_ahead(struct log_reader *reader)
+{
+	while (reader->ahead_count < AHEAD_MAX) {
+		struct ahead *ahead = &reader->ahead[reader->ahead_count];
+		uint64_t last = reader->ahead_count ? ahead[-1].number : reader->number;
+
+		ahead->fd = log_files_newer(reader->dirfd, last, &ahead->number);
+		if (ahead->fd < 0)
+			return;
+		reader->ahead_count++;
+	}
 }
 
 /* More of the current file into the buffer. Bytes, 0 at its end for now, or -errno. */
@@ -83,6 +110,7 @@ static ssize_t next_line(struct log_reader *reader, const char **ret)
 		n = fill(reader);
 		if (n <= 0)
 			return n < 0 ? n : -EAGAIN;
+		look_ahead(reader);
 	}
 }
 
@@ -92,22 +120,25 @@ static ssize_t next_line(struct log_reader *reader, const char **ret)
  */
 static int next_file(struct log_reader *reader)
 {
-	_cleanup_close_ int fd = -EBADF;
+	const struct ahead *next = reader->ahead;
 	ssize_t n;
 
-	fd = log_files_newer(reader->dirfd, reader->fd);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return fd;
+	look_ahead(reader);
+	if (!reader->ahead_count)
+		return next->fd == -ENOENT ? 0 : next->fd;
 	n = fill(reader);
 	if (n < 0)
 		return n;
 	if (n > 0 && memchr(reader->buffer, '\n', n))
 		return 1;
-	if (reader->fd >= 0)
+	if (reader->fd >= 0) {
 		close(reader->fd);
-	reader->fd = TAKE_FD(fd);
+		reader->lost += next->number - reader->number - 1;
+		reader->gap = next->number != reader->number + 1;
+	}
+	reader->fd = next->fd;
+	reader->number = next->number;
+	memmove(reader->ahead, reader->ahead + 1, --reader->ahead_count * sizeof(*next));
 	reader->offset = 0;
 	reader->start = reader->end = 0;
 	return 1;
@@ -152,11 +183,11 @@ static bool wanted(struct log_reader *reader, const struct log_record *record)
 	return record->nsec >= reader->options.since_nsec;
 }
 
-/* The log is over: what is left of a line is given as it is. */
-static int give_rest(struct log_reader *reader, struct log_record *ret)
+/* Unfinished lines that were begun until then are given as they are. 1: here is one; 0: no more. */
+static int give_cut(struct log_reader *reader, int64_t until_nsec, struct log_record *ret)
 {
 	for (int stream = 1; stream <= 2; stream++) {
-		if (!reader->parts[stream].length)
+		if (!reader->parts[stream].length || reader->parts_nsec[stream] > until_nsec)
 			continue;
 		ret->nsec = reader->parts_nsec[stream];
 		ret->stream = stream;
@@ -168,7 +199,6 @@ static int give_rest(struct log_reader *reader, struct log_record *ret)
 			return 1;
 		forget_given(reader);
 	}
-	reader->ended = true;
 	return 0;
 }
 
@@ -193,6 +223,10 @@ static int next_stored(struct log_reader *reader, struct log_record *ret)
 	ssize_t n;
 
 	while (!reader->ended) {
+		/* The ends of lines that were begun before it are among what is lost. */
+		if (reader->gap && give_cut(reader, INT64_MAX, ret))
+			return 1;
+		reader->gap = false;
 		n = next_line(reader, &line);
 		if (n == -EAGAIN) {
 			int r = next_file(reader);
@@ -214,6 +248,7 @@ static int next_stored(struct log_reader *reader, struct log_record *ret)
 
 int log_reader_next(struct log_reader *reader, struct log_record *ret)
 {
+	bool over;
 	int r;
 
 	forget_given(reader);
@@ -225,14 +260,29 @@ int log_reader_next(struct log_reader *reader, struct log_record *ret)
 	}
 	if (r || reader->ended)
 		return r;
-	if (!reader->options.follow || reader->directory_gone)
-		return give_rest(reader, ret);
+	over = !reader->options.follow || reader->directory_gone;
+	if (give_cut(reader, over ? INT64_MAX : reader->cut_nsec, ret))
+		return 1;
+	reader->ended = over;
 	return 0;
 }
 
 bool log_reader_ended(const struct log_reader *reader)
 {
 	return reader->ended;
+}
+
+void log_reader_cut(struct log_reader *reader, int64_t nsec)
+{
+	reader->cut_nsec = nsec;
+}
+
+uint64_t log_reader_lost(struct log_reader *reader)
+{
+	uint64_t lost = reader->lost;
+
+	reader->lost = 0;
+	return lost;
 }
 
 void log_reader_stop_following(struct log_reader *reader)
@@ -251,6 +301,8 @@ void log_reader_free(struct log_reader *reader)
 		return;
 	if (reader->fd >= 0)
 		close(reader->fd);
+	for (size_t i = 0; i < reader->ahead_count; i++)
+		close(reader->ahead[i].fd);
 	if (reader->dirfd >= 0)
 		close(reader->dirfd);
 	if (reader->wakeup >= 0)
@@ -313,6 +365,7 @@ static int find_start(struct log_reader *reader, struct error *err)
 	if (r < 0)
 		return error_code(err, r, "log cannot be read");
 	reader->fd = start.fd;
+	reader->number = start.number;
 	reader->offset = start.offset;
 	reader->skip = start.skip;
 	return 0;

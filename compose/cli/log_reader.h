@@ -3,12 +3,13 @@
 #define COMPOSE_CLI_LOG_READER_H
 
 /*
- * log_reader.h - one container's log, read from its directory ("current", "1", "2", ... newest
- * first; CRI form: "TIME stdout|stderr F|P text").
+ * log_reader.h - one container's log, read from its directory (compose/control/log_name.h; CRI
+ * form: "TIME stdout|stderr F|P text").
  *
  * Gives whole lines in the order they were stored, from the oldest file to the newest, and goes
- * on across rotations without losing or doubling one, as long as it keeps up: what the writer
- * deleted before it was read is gone. Needs nobody's help: the supervisor is not asked.
+ * on across rotations without losing or doubling one. What rotation deletes while it is being
+ * read is read on. Only what was made and deleted between two looks is lost, and then it is known
+ * how much (log_reader_lost()). Needs nobody's help: the supervisor is not asked.
  */
 
 #include <stdbool.h>
@@ -52,6 +53,16 @@ int log_reader_next(struct log_reader *reader, struct log_record *ret);
  * directory was removed.
  */
 bool log_reader_ended(const struct log_reader *reader);
+
+/*
+ * The container ended at @nsec, and may start again: an unfinished line that was begun until then
+ * is given as it is, once all that is stored was given.
+ */
+void log_reader_cut(struct log_reader *reader, int64_t nsec);
+
+/* Log files that rotation deleted before they could be opened; those told once are not told again.
+ */
+uint64_t log_reader_lost(struct log_reader *reader);
 
 /*
  * The container has ended and its log is complete: as if it were not followed any more. Call

@@ -66,20 +66,12 @@ static bool is_shown(const struct log_session *session, const char *service)
 
 static void open_reader(struct log_session *session, struct log_source *source)
 {
-	struct log_reader_options options = session->options;
 	struct error err = ERROR_INIT;
 
-	if (!source->path || !is_shown(session, source->service))
+	/* One reader as long as the container is there: it goes on where it is. */
+	if (source->reader || !source->path || !is_shown(session, source->service))
 		return;
-	/* It came back: what was shown of it before is not shown again. */
-	if (source->last_nsec) {
-		options.since_nsec = source->last_nsec + 1;
-		options.tail = LOG_TAIL_ALL;
-	}
-	log_reader_free(source->reader);
-	source->reader = NULL;
-	source->has_pending = false;
-	if (log_reader_open(source->path, &options, &source->reader, &err) < 0 &&
+	if (log_reader_open(source->path, &session->options, &source->reader, &err) < 0 &&
 	    err.code != ENOENT)
 		output_warn("%s: %s", source->name, err.message);
 }
@@ -133,7 +125,8 @@ static void add_container(struct log_session *session, const json_t *container)
 	open_reader(session, source);
 }
 
-static void container_ended(struct log_session *session, struct log_source *source, int exit_code);
+static void container_ended(struct log_session *session, struct log_source *source, int exit_code,
+			    int64_t nsec);
 
 /* What a supervisor that died did not tell us any more. */
 static void catch_up(struct log_session *session, const json_t *container)
@@ -141,7 +134,8 @@ static void catch_up(struct log_session *session, const json_t *container)
 	struct log_source *source = find_source(session, json_get_string(container, "id"));
 
 	if (source && source->running && !container_is_running(container))
-		container_ended(session, source, (int)json_get_int(container, "exit_code", 0));
+		container_ended(session, source, (int)json_get_int(container, "exit_code", 0),
+				json_get_int(container, "finished", 0) ?: INT64_MAX);
 	else if (source)
 		source->running = container_is_running(container);
 }
@@ -179,17 +173,30 @@ int log_session_follow(struct log_session *session, struct error *err)
 			      NULL, 0, &session->events, err);
 }
 
-static bool fetch(struct log_source *source)
+static void tell_lost(struct log_session *session, const struct log_source *source)
 {
-	if (!source->has_pending && source->reader)
-		source->has_pending = log_reader_next(source->reader, &source->pending) == 1;
+	uint64_t files = log_reader_lost(source->reader);
+
+	if (!files)
+		return;
+	log_printer_flush(&session->printer);
+	output_warn("%s: lines are missing here: %ju log file%s filled and deleted faster "
+		    "than they could be read (logging option max-file keeps more)",
+		    source->name, (uintmax_t)files, files == 1 ? " was" : "s were");
+}
+
+static bool fetch(struct log_session *session, struct log_source *source)
+{
+	if (source->has_pending || !source->reader)
+		return source->has_pending;
+	source->has_pending = log_reader_next(source->reader, &source->pending) == 1;
+	tell_lost(session, source);
 	return source->has_pending;
 }
 
 static void print_pending(struct log_session *session, struct log_source *source)
 {
 	log_printer_print(&session->printer, source->name, source->color, &source->pending);
-	source->last_nsec = source->pending.nsec;
 	source->has_pending = false;
 }
 
@@ -201,7 +208,7 @@ void log_session_drain(struct log_session *session)
 		for (size_t i = 0; i < session->count; i++) {
 			struct log_source *source = &session->sources[i];
 
-			if (fetch(source) &&
+			if (fetch(session, source) &&
 			    (!oldest || source->pending.nsec < oldest->pending.nsec))
 				oldest = source;
 		}
@@ -212,25 +219,32 @@ void log_session_drain(struct log_session *session)
 	log_printer_flush(&session->printer);
 }
 
-static void drain_source(struct log_session *session, struct log_source *source)
+/* What it wrote until then; a later line stays pending. */
+static void drain_source(struct log_session *session, struct log_source *source, int64_t until_nsec)
 {
-	while (fetch(source))
+	while (fetch(session, source) && source->pending.nsec <= until_nsec)
 		print_pending(session, source);
 }
 
-static void container_ended(struct log_session *session, struct log_source *source, int exit_code)
+static void sync_logs(struct log_session *session)
 {
 	struct error ignored = ERROR_INIT;
 
+	(void)client_call(session->project, CLIENT_START_FOR_STATE, REQUEST_LOGS_SYNC, NULL, NULL,
+			  &ignored);
+}
+
+/* It may have started again long since: then the log goes on with what it says now. */
+static void container_ended(struct log_session *session, struct log_source *source, int exit_code,
+			    int64_t nsec)
+{
 	source->running = false;
 	source->exit_code = exit_code;
 	/* What it wrote last may still be on its way to the file. */
-	(void)client_call(session->project, CLIENT_START_FOR_STATE, REQUEST_LOGS_SYNC, NULL, NULL,
-			  &ignored);
+	sync_logs(session);
 	if (source->reader) {
-		drain_source(session, source);
-		log_reader_stop_following(source->reader);
-		drain_source(session, source);
+		log_reader_cut(source->reader, nsec);
+		drain_source(session, source, nsec);
 		if (!session->quiet_exits)
 			log_printer_exited(&session->printer, source->name, source->color,
 					   exit_code);
@@ -280,11 +294,11 @@ static int take_event(struct log_session *session, const json_t *event, struct e
 		return 0;
 	if (start) {
 		source->running = true;
-		if (source->ended)
-			open_reader(session, source);
+		open_reader(session, source);
 		source->ended = false;
 	} else if (die && !source->ended) {
-		container_ended(session, source, event_exit_code(event));
+		container_ended(session, source, event_exit_code(event),
+				json_get_int(event, "time", 0) ?: INT64_MAX);
 	} else if (!strcmp(action, "destroy")) {
 		source->running = false;
 	}
@@ -298,7 +312,9 @@ size_t log_session_polls(const struct log_session *session, struct pollfd *polls
 	polls[n++] = (struct pollfd){session->events ? client_fd(session->events) : -1, POLLIN};
 	for (size_t i = 0; i < session->count; i++) {
 		const struct log_source *source = &session->sources[i];
-		int fd = source->reader && !source->ended ? log_reader_fd(source->reader) : -1;
+		int fd = source->reader && !log_reader_ended(source->reader)
+				 ? log_reader_fd(source->reader)
+				 : -1;
 
 		polls[n++] = (struct pollfd){fd, POLLIN};
 	}
@@ -326,6 +342,26 @@ int log_session_work(struct log_session *session, bool event_ready, struct error
 	if (client_reconnects(session->events) != before && refresh(session, true, err) < 0)
 		return -err->code;
 	return take_event(session, event, err);
+}
+
+void log_session_finish(struct log_session *session)
+{
+	struct pollfd poll_fd = {.events = POLLIN};
+	struct error err = ERROR_INIT;
+
+	if (session->events)
+		client_stay(session->events);
+	/* What the supervisor has told us already, so that nobody's end goes unsaid. */
+	while (session->events) {
+		poll_fd.fd = client_fd(session->events);
+		if (poll(&poll_fd, 1, 0) != 1 || log_session_work(session, true, &err) < 0)
+			break;
+	}
+	sync_logs(session);
+	for (size_t i = 0; i < session->count; i++)
+		if (session->sources[i].reader)
+			log_reader_stop_following(session->sources[i].reader);
+	log_session_drain(session);
 }
 
 static size_t count_running(const struct log_session *session)

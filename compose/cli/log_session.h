@@ -19,7 +19,6 @@
 struct log_source {
 	char *id, *service, *name, *path; /* name: as it is shown */
 	struct log_reader *reader;        /* NULL: not shown, only watched */
-	int64_t last_nsec;                /* of the last line that was printed */
 	struct log_record pending;        /* valid when has_pending */
 	bool has_pending, running, ended;
 	int exit_code;
@@ -62,6 +61,9 @@ struct pollfd;
 size_t log_session_polls(const struct log_session *session, struct pollfd *polls);
 /* After poll(): prints and takes an event, if one is there. */
 int log_session_work(struct log_session *session, bool event_ready, struct error *err);
+
+/* Nothing runs any more: the rest of what was said and written, to its very end. */
+void log_session_finish(struct log_session *session);
 
 /*
  * How many containers of the session are running or will come back by themselves: when events say

@@ -84,7 +84,7 @@ static int follow_session(struct log_session *session, struct error *err)
 		if (log_session_work(session, polls[0].revents != 0, err) < 0)
 			return -err->code;
 	}
-	log_session_drain(session);
+	log_session_finish(session);
 	return 0;
 }
 

@@ -83,8 +83,8 @@
  * BRIEF, for tables of many, has of these: id, name, service, number, oneoff, image, command,
  * state, health, exit_code, oom_killed, pid, created, started, finished, publishers.
  *
- * Log files: log.path is a directory with "current" and rotated "1", "2", ... (newest first), in
- * the CRI form "TIME stdout|stderr F|P text".
+ * Log files: log.path is a directory with "00000001", "00000002", ... (compose/control/log_name.h),
+ * in the CRI form "TIME stdout|stderr F|P text".
  */
 
 #define REQUEST_PING       "ping"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Logs: streams, order, following, tails, rotation; and attached `up`."""
+import glob
+import os
 import re
 import signal
 
@@ -12,6 +14,21 @@ def up(berth, **services):
     project = berth.project({"compose.yaml": {"services": services}})
     project.run("up", "-d")
     return project
+
+
+def log_files(project):
+    """The files of its only container's log, the oldest first."""
+    folders = f"{project.sandbox.root}/projects/{project.name}/containers/*/logs"
+    return sorted(glob.glob(f"{folders}/[0-9]*"))
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def log_size(project):
+    return sum(os.path.getsize(path) for path in log_files(project))
 
 
 def test_streams_keep_apart(berth):
@@ -71,6 +88,66 @@ def test_follow_over_rotation_and_restart(berth):
     out, _ = follow.communicate(timeout=30)
     lines = [line for line in out.splitlines() if not line.startswith("a-1 exited")]
     assert lines == [str(n) for n in range(1, 50001)] * 2
+
+
+def test_follow_that_comes_late_to_a_restart(berth):
+    """The follower hears of the end when the container has long started again and writes on. What
+    it finds in the log then ends anywhere, also between two lines that were stored together."""
+    project = up(berth, a=sh("test -e /again && { seq 1001 200000; exec sleep 1000; }; "
+                             "touch /again; seq 1 1000; exec sleep 1000", restart="always",
+                             logging={"options": {"max-size": "1m", "max-file": "50"}}))
+    path = os.path.join(project.path, "out")
+    with open(path, "wb") as out:
+        follow = project.popen("logs", "-f", "--no-log-prefix", stdout=out)
+    berth.wait_until(lambda: read(path).endswith("\n1000\n"))
+    [supervisor] = project.supervisor_pids()
+    follow.send_signal(signal.SIGSTOP)
+    slow = berth.slow_calls(supervisor, "pwrite64", 20000)
+    berth.kill(berth.pids_of("sleep", "1000")[0])
+    berth.wait_until(lambda: log_size(project) > 300000, 30)
+    follow.send_signal(signal.SIGCONT)
+    berth.wait_until(lambda: len(read(path)) > 20000, 30)
+    slow.close()
+    berth.wait_until(lambda: read(log_files(project)[-1]).endswith(" 200000\n"), 30)
+    project.run("stop", "-t", "0")
+    assert follow.wait(20) == 0
+    lines = read(path).split()
+    assert lines == [str(n) for n in range(1, 200001)]
+
+
+def test_follow_says_what_rotation_took_away(berth):
+    """A follower that stands still loses what was written and deleted meanwhile: it says so."""
+    project = up(berth, a=sh("mkfifo /go; seq 1 1000; read _ </go; seq 1001 60000",
+                             logging={"options": {"max-size": "100k", "max-file": "2"}}))
+    follow = project.popen("logs", "-f", "--no-log-prefix")
+    lines = [int(follow.stdout.readline()) for _ in range(1000)]
+    follow.send_signal(signal.SIGSTOP)
+    project.exec("a", "sh", "-c", "echo >/go")
+    project.wait_state("a", "exited")
+    kept = len(log_files(project))
+    newest = int(os.path.basename(log_files(project)[-1]))
+    follow.send_signal(signal.SIGCONT)
+    out, err = follow.communicate(timeout=20)
+    lines += [int(line) for line in out.split()]
+    assert lines == sorted(lines) and lines[-1] == 60000 and len(lines) < 20000
+    assert kept == 2
+    assert f"a-1: lines are missing here: {newest - 3} log files were" in err
+
+
+def test_rotated_files_are_followed_to_their_end(berth):
+    """What the follower has open is read though rotation has removed it."""
+    project = up(berth, a=sh("mkfifo /go; seq 1 2000; read _ </go; seq 2001 4000",
+                             logging={"options": {"max-size": "100k", "max-file": "1"}}))
+    follow = project.popen("logs", "-f", "--no-log-prefix")
+    lines = [int(follow.stdout.readline()) for _ in range(2000)]
+    follow.send_signal(signal.SIGSTOP)
+    project.exec("a", "sh", "-c", "echo >/go")
+    project.wait_state("a", "exited")
+    assert [os.path.basename(path) for path in log_files(project)] == ["00000002"]
+    follow.send_signal(signal.SIGCONT)
+    out, err = follow.communicate(timeout=20)
+    assert lines + [int(line) for line in out.split()] == list(range(1, 4001))
+    assert "missing" not in err
 
 
 def test_long_lines_come_whole(berth):

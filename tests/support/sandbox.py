@@ -67,6 +67,8 @@ class Process(subprocess.Popen):
         try:
             if self.poll() is None:
                 os.kill(self.inner_pid(), sig)
+                if sig == signal.SIGCONT:
+                    os.kill(self.pid, sig)  # nsenter stops when its child does
         except ProcessLookupError:
             pass  # as Popen has it: it ended meanwhile
 
@@ -225,12 +227,12 @@ class Outside:
         return process
 
 
-class CrashPoint:
-    """strace, for its fault injection: see Sandbox.crash_point()."""
+class Injection:
+    """strace, for its fault injection: see Sandbox.crash_point() and Sandbox.slow_calls()."""
 
-    def __init__(self, sandbox, pid, calls, number):
+    def __init__(self, sandbox, pid, calls, what=None):
         self.path = os.path.join(sandbox.base, f"calls-{secrets.token_hex(4)}")
-        inject = ["-e", f"inject={calls}:signal=SIGKILL:when={number}"] if number else []
+        inject = ["-e", f"inject={calls}:{what}"] if what else []
         self.process = subprocess.Popen(
             ["strace", "-qq", "-p", str(pid), "-o", self.path, "-e", f"trace={calls}", *inject],
             stdin=subprocess.DEVNULL)
@@ -497,7 +499,11 @@ class Sandbox:
     def crash_point(self, pid, calls, number=None):
         """Kills process @pid as it is about to make its @number-th of these system calls (None:
         not at all). close() gives how many it made."""
-        return CrashPoint(self, pid, calls, number)
+        return Injection(self, pid, calls, number and f"signal=SIGKILL:when={number}")
+
+    def slow_calls(self, pid, calls, usec):
+        """Each of these system calls of process @pid takes so much longer, until close()."""
+        return Injection(self, pid, calls, f"delay_exit={usec}")
 
     # -- nothing may be left --
 

@@ -4,10 +4,15 @@
  *
  *     2026-01-02T03:04:05.123456789Z stdout F text
  *
- * F ends a line, P says that its rest follows in the next record of that stream. "current" is
- * written, "1" is the one before it, and so on. A record never spans two files.
+ * F ends a line, P says that its rest follows in the next record of that stream. A record never
+ * spans two files.
+ *
+ * Files are numbered as they begin, "00000001", "00000002", ..., and keep their names: the highest
+ * is written, the lowest go. So there is no moment at which the files in the directory are in
+ * disorder, and a reader knows from the numbers whether one went before it was read.
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,13 +20,14 @@
 #include <sys/stat.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/units.h"
 
+#include "compose/control/log_name.h"
 #include "compose/supervisor/logs/log_driver.h"
 
-#define CURRENT     "current"
 #define RECORD_TEXT 16384 /* bytes of text in one record, as at Docker and containerd */
 #define PREFIX_SIZE 40    /* "TIME stdout F " */
 #define FLAG_AT     38
@@ -32,6 +38,7 @@
 struct cri {
 	struct log_sink sink;
 	int dirfd, fd;
+	uint64_t number; /* of the current file */
 	uint64_t inode;
 	int64_t size; /* of the current file: where the next record goes */
 	int64_t max_size;
@@ -167,12 +174,14 @@ static bool write_records(struct cri *cri, enum log_stream stream, const struct 
 	return false;
 }
 
-static int open_file(struct cri *cri, const char *name, int flags)
+static int open_file(struct cri *cri, uint64_t number)
 {
+	char name[LOG_NAME_MAX];
 	struct stat st;
 	int fd;
 
-	fd = openat(cri->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
+	log_name_format(number, name);
+	fd = openat(cri->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0) {
@@ -182,55 +191,40 @@ static int open_file(struct cri *cri, const char *name, int flags)
 	if (cri->fd >= 0)
 		close(cri->fd);
 	cri->fd = fd;
+	cri->number = number;
 	cri->inode = st.st_ino;
 	cri->size = st.st_size;
 	return 0;
 }
 
-/* "N-1" becomes "N", ..., "current" becomes "1"; the oldest goes. */
-static int shift_names(const struct cri *cri)
+/* The oldest goes; and those that stayed because we were killed just before their turn. */
+static int remove_old(const struct cri *cri)
 {
-	char from[16], to[16];
+	char name[LOG_NAME_MAX];
 
-	if (cri->max_file == 1)
-		return unlinkat(cri->dirfd, CURRENT, 0) < 0 && errno != ENOENT ? -errno : 0;
-	for (unsigned int n = cri->max_file - 1; n > 1; n--) {
-		snprintf(from, sizeof(from), "%u", n - 1);
-		snprintf(to, sizeof(to), "%u", n);
-		if (renameat(cri->dirfd, from, cri->dirfd, to) < 0 && errno != ENOENT)
-			return -errno;
+	for (uint64_t n = cri->number; n > cri->max_file; n--) {
+		log_name_format(n - cri->max_file, name);
+		if (unlinkat(cri->dirfd, name, 0) < 0)
+			return errno == ENOENT ? 0 : -errno;
 	}
-	return renameat(cri->dirfd, CURRENT, cri->dirfd, "1") < 0 && errno != ENOENT ? -errno : 0;
+	return 0;
 }
 
-/*
- * The next file is made before names move, so that a full disk leaves all as it was. Readers that
- * follow find the file they hold under its new name, and read it to its end before the next one.
- */
+/* The next file comes first, so that a full disk leaves all as it was. */
 static void rotate(struct cri *cri)
 {
-	struct cri next = {.fd = -EBADF, .dirfd = cri->dirfd};
 	int r;
 
-	r = open_file(&next, ".next", O_TRUNC);
+	r = open_file(cri, cri->number + 1);
+	cri->grow = r < 0;
 	if (!r)
-		r = shift_names(cri);
-	if (!r && renameat(cri->dirfd, ".next", cri->dirfd, CURRENT) < 0)
-		r = -errno;
-	if (r < 0) {
-		if (next.fd >= 0)
-			close(next.fd);
-		if (cri->rotate_failure != r)
-			complain(cri, "it cannot be rotated and grows on", r);
-		cri->rotate_failure = r;
-		cri->grow = true;
-		return;
-	}
-	close(cri->fd);
-	cri->fd = next.fd;
-	cri->inode = next.inode;
-	cri->size = 0;
-	cri->rotate_failure = 0;
+		r = remove_old(cri);
+	if (r < 0 && cri->rotate_failure != r)
+		complain(cri,
+			 cri->grow ? "it cannot be rotated and grows on"
+				   : "its oldest file cannot be removed",
+			 r);
+	cri->rotate_failure = r;
 }
 
 /* Says what is missing, as soon as it can be said. False: still no space. */
@@ -360,11 +354,13 @@ static void recall_unfinished(struct cri *cri)
 {
 	_cleanup_close_ int older = -EBADF;
 	bool known[3] = {true};
+	char name[LOG_NAME_MAX];
 
 	find_unfinished(cri, cri->fd, known);
 	if (known[LOG_STDOUT] && known[LOG_STDERR])
 		return;
-	older = openat(cri->dirfd, "1", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	log_name_format(cri->number - 1, name);
+	older = openat(cri->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (older >= 0)
 		find_unfinished(cri, older, known);
 }
@@ -400,10 +396,29 @@ static void cri_close(struct log_sink *sink)
 	free(cri);
 }
 
+/* Its number; @ret is left alone where there is none yet. */
+static int find_newest(int dirfd, uint64_t *ret)
+{
+	_cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	fd = -EBADF; /* it is the directory's now */
+	while ((entry = readdir(dir))) {
+		uint64_t number = log_name_parse(entry->d_name);
+
+		*ret = number > *ret ? number : *ret;
+	}
+	return 0;
+}
+
 static int cri_open(const struct log_options *options, const struct log_mark *resume,
 		    struct log_sink **ret, struct error *err)
 {
 	struct cri *cri = new (struct cri);
+	uint64_t number = 1;
 	int r;
 
 	cri->sink.driver = &log_driver_cri;
@@ -411,10 +426,12 @@ static int cri_open(const struct log_options *options, const struct log_mark *re
 	cri->max_size = options->max_size_bytes ? options->max_size_bytes : LOG_MAX_SIZE_BYTES;
 	cri->max_file = options->max_file ? options->max_file : LOG_MAX_FILE;
 	cri->dirfd = fcntl(options->dirfd, F_DUPFD_CLOEXEC, 3);
-	r = cri->dirfd < 0 ? -errno : open_file(cri, CURRENT, 0);
+	r = cri->dirfd < 0 ? -errno : find_newest(cri->dirfd, &number);
+	if (!r)
+		r = open_file(cri, number);
 	if (r < 0) {
 		cri_close(&cri->sink);
-		return error_code(err, r, "log file '%s' cannot be opened", CURRENT);
+		return error_code(err, r, "log file cannot be opened");
 	}
 	if (resume)
 		go_back_to(cri, log_mark_get(resume));

@@ -26,16 +26,17 @@
 	"\"networks\": {\"default\": {\"name\": \"p_default\", \"ipam\": {}}}}"
 
 static int exit_code;
+static int64_t started;
 
 static void write_log(void)
 {
 	_cleanup_free_ char *folder = str_printf("%s/log", scratch_path());
-	_cleanup_free_ char *file = str_printf("%s/log/current", scratch_path());
+	_cleanup_free_ char *file = str_printf("%s/log/00000001", scratch_path());
 	char when[UNITS_TIME_MAX];
 	_cleanup_close_ int fd = -EBADF;
 
 	mkdir(folder, 0700);
-	units_format_time(units_now_nsec(), when, sizeof(when));
+	units_format_time(started, when, sizeof(when));
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	dprintf(fd, "%s stdout F hello\n", when);
 }
@@ -70,8 +71,9 @@ static void send_ps(struct message_stream *stream)
 static void serve_short_lived(struct message_stream *stream, const json_t *request, int index)
 {
 	const char *what = json_get_string(request, "request");
-	static int64_t started;
 
+	if (!started)
+		started = units_now_nsec();
 	if (!strcmp(what, "converge")) {
 		fake_reply(stream,
 			   "{\"event\": \"progress\", \"id\": \"Container p-web-1\", \"status\":"
@@ -80,8 +82,6 @@ static void serve_short_lived(struct message_stream *stream, const json_t *reque
 		fake_reply(stream, "{\"reply\": \"done\"}", NULL, 0);
 		write_log();
 	} else if (!strcmp(what, "events")) {
-		if (!started)
-			started = units_now_nsec();
 		send_event(stream, "start", started);
 		send_event(stream, "die", started + 1);
 	} else if (!strcmp(what, "ps")) {

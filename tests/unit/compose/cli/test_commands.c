@@ -238,7 +238,7 @@ Test(commands, exec_goes_on_without_its_supervisor, .init = fake_setup, .fini = 
 Test(commands, logs_come_from_the_files_with_their_streams, .init = fake_setup, .fini = fake_done)
 {
 	_cleanup_free_ char *log = str_printf("%s/log", scratch_path());
-	_cleanup_free_ char *file = str_printf("%s/log/current", scratch_path());
+	_cleanup_free_ char *file = str_printf("%s/log/00000001", scratch_path());
 	_cleanup_close_ int fd = -EBADF;
 
 	fake_supervisor(serve);

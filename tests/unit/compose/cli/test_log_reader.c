@@ -131,9 +131,9 @@ Test(log_reader, whole_lines_in_order)
 		struct log_reader *reader;
 		_cleanup_free_ char *text = NULL;
 
-		put(path, "2", c->two);
-		put(path, "1", c->one);
-		put(path, "current", c->current);
+		put(path, "00000007", c->two);
+		put(path, "00000008", c->one);
+		put(path, "00000009", c->current);
 		options.since_nsec = c->since ? BASE + c->since * 1000000000 : 0;
 		options.until_nsec = c->until ? BASE + c->until * 1000000000 : 0;
 		reader = open_reader(path, options);
@@ -183,14 +183,6 @@ static bool wakes(struct log_reader *reader)
 	return poll(&fd, 1, 5000) == 1;
 }
 
-static void rename_file(const char *path, const char *from, const char *to)
-{
-	_cleanup_free_ char *a = str_printf("%s/%s", path, from),
-			    *b = str_printf("%s/%s", path, to);
-
-	cr_assert_eq(rename(a, b), 0);
-}
-
 Test(log_reader, follows_over_rotations_and_to_the_end)
 {
 	_cleanup_free_ char *path = log_path();
@@ -199,33 +191,30 @@ Test(log_reader, follows_over_rotations_and_to_the_end)
 	/* Nothing there yet. */
 	reader = open_reader(path, (struct log_reader_options){.tail = -1, .follow = true});
 	expect(reader, "");
-	put(path, "current", O(1, "F", "a"));
+	put(path, "00000001", O(1, "F", "a"));
 	cr_expect(wakes(reader));
 	expect(reader, "o:a|");
 	/* A record in two writes; and one that was cut off and written again. */
-	append(path, "current", T);
+	append(path, "00000001", T);
 	expect(reader, "");
-	append(path, "current", "2.000000000Z stdout F b\n");
+	append(path, "00000001", "2.000000000Z stdout F b\n");
 	cr_expect(wakes(reader));
 	expect(reader, "o:b|");
 	/* Written just before two rotations that come before we look. */
-	append(path, "current", O(3, "F", "c") O(3, "P", "d"));
-	rename_file(path, "current", "1");
-	put(path, "current", O(4, "F", "e"));
-	rename_file(path, "1", "2");
-	rename_file(path, "current", "1");
-	expect(reader, "o:c|o:de|");
-	put(path, "current", O(5, "F", "f") O(5, "P", "g"));
+	append(path, "00000001", O(3, "F", "c") O(3, "P", "d"));
+	put(path, "00000002", O(4, "F", "e"));
+	put(path, "00000003", O(5, "F", "f") O(5, "P", "g"));
 	cr_expect(wakes(reader));
-	expect(reader, "o:f|");
-	/* The file that we hold goes away altogether. */
-	put(path, "1", NULL);
-	put(path, "2", NULL);
-	put(path, "current", NULL);
-	put(path, "current", O(6, "F", "h"));
+	expect(reader, "o:c|o:de|o:f|");
+	/* The file that we hold goes, and the next one is there. */
+	put(path, "00000004", O(6, "F", "h"));
+	put(path, "00000001", NULL);
+	put(path, "00000002", NULL);
+	put(path, "00000003", NULL);
 	expect(reader, "o:gh|");
+	cr_expect_eq(log_reader_lost(reader), 0);
 	cr_expect_not(log_reader_ended(reader));
-	append(path, "current", O(7, "P", "$"));
+	append(path, "00000004", O(7, "P", "$"));
 	expect(reader, "");
 	log_reader_stop_following(reader);
 	expect(reader, "o:$~");
@@ -234,10 +223,10 @@ Test(log_reader, follows_over_rotations_and_to_the_end)
 
 	reader = open_reader(path, (struct log_reader_options){.tail = 0, .follow = true});
 	expect(reader, "");
-	append(path, "current", O(8, "F", "i"));
+	append(path, "00000004", O(8, "F", "i"));
 	expect(reader, "o:$i|");
 	/* Removed with its directory: the end. */
-	put(path, "current", NULL);
+	put(path, "00000004", NULL);
 	cr_assert_eq(rmdir(path), 0);
 	cr_expect(wakes(reader));
 	expect(reader, "");
@@ -246,9 +235,64 @@ Test(log_reader, follows_over_rotations_and_to_the_end)
 	scratch_remove();
 }
 
+static char *take_one(struct log_reader *reader)
+{
+	struct log_record record;
+
+	return log_reader_next(reader, &record) == 1 ? alloc_string_n(record.text, record.size)
+						     : alloc_string("(none)");
+}
+
+/* What was seen before it was deleted is read; what was not is counted. */
+Test(log_reader, rotation_overtakes_the_reader)
+{
+	_cleanup_free_ char *path = log_path(), *first = NULL;
+	struct log_reader *reader;
+
+	for (int number = 1; number <= 12; number++) {
+		_cleanup_free_ char *name = str_printf("%08d", number);
+
+		put(path, name, O(1, "F", "x") O(2, "F", "y") O(2, "P", "z"));
+	}
+	reader = open_reader(path, (struct log_reader_options){.tail = -1, .follow = true});
+	/* This look opens eight files after the first. */
+	first = take_one(reader);
+	cr_expect_str_eq(first, "x");
+	for (int number = 1; number <= 11; number++) {
+		_cleanup_free_ char *name = str_printf("%08d", number);
+
+		put(path, name, NULL);
+	}
+	expect(reader, "o:y|o:zx|o:y|o:zx|o:y|o:zx|o:y|o:zx|o:y|o:zx|o:y|o:zx|o:y|o:zx|o:y|o:zx|"
+		       "o:y|o:z~o:x|o:y|");
+	cr_expect_eq(log_reader_lost(reader), 2);
+	cr_expect_eq(log_reader_lost(reader), 0);
+	log_reader_free(reader);
+	scratch_remove();
+}
+
+/* Only what was unfinished at that time is cut off. */
+Test(log_reader, a_container_ends_and_starts_again)
+{
+	_cleanup_free_ char *path = log_path();
+	struct log_reader *reader;
+
+	put(path, "00000001", O(1, "F", "a") O(2, "P", "b"));
+	reader = open_reader(path, (struct log_reader_options){.tail = -1, .follow = true});
+	expect(reader, "o:a|");
+	log_reader_cut(reader, BASE + INT64_C(3) * 1000000000);
+	expect(reader, "o:b~");
+	append(path, "00000001", O(4, "P", "c"));
+	expect(reader, "");
+	append(path, "00000001", O(4, "F", "d"));
+	expect(reader, "o:cd|");
+	log_reader_free(reader);
+	scratch_remove();
+}
+
 Test(log_reader, lines_without_end_come_in_pieces)
 {
-	_cleanup_free_ char *path = log_path(), *file = str_printf("%s/current", path);
+	_cleanup_free_ char *path = log_path(), *file = str_printf("%s/00000001", path);
 	_cleanup_free_ char *text = alloc(16384);
 	struct log_reader *reader;
 	struct log_record record;
@@ -277,11 +321,11 @@ Test(log_reader, many_followers)
 	_cleanup_free_ char *path = log_path();
 	struct log_reader *readers[300];
 
-	put(path, "current", "");
+	put(path, "00000001", "");
 	array_foreach(reader, readers)
 		*reader =
 			open_reader(path, (struct log_reader_options){.tail = -1, .follow = true});
-	append(path, "current", O(1, "F", "a"));
+	append(path, "00000001", O(1, "F", "a"));
 	array_foreach(reader, readers) {
 		cr_expect(wakes(*reader));
 		expect(*reader, "o:a|");
@@ -304,7 +348,7 @@ Test(log_reader, no_directory_is_an_error)
 Test(log_reader, speed)
 {
 	const int lines = 300000;
-	_cleanup_free_ char *path = log_path(), *file = str_printf("%s/current", path);
+	_cleanup_free_ char *path = log_path(), *file = str_printf("%s/00000001", path);
 	struct log_reader *reader;
 	struct log_record record;
 	FILE *stream = fopen(file, "we");

@@ -148,7 +148,7 @@ Test(pump, lines_are_records_and_pieces_are_partial)
 	close_world(&world);
 
 	world.dir = open(scratch_path(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	raw = read_raw(world.dir, "log/current");
+	raw = read_raw(world.dir, "log/00000001");
 	cr_expect_str_eq(raw, "stdout F one\nstdout F two\nstdout F \nstdout P thr\n"
 			      "stderr F bad\nstdout F ee\nstdout P end\nstdout F \n");
 	text = read_log(LOG_TAIL_ALL);
@@ -221,13 +221,13 @@ Test(pump, rotates_between_records)
 
 	pump_pipe(&world, LOG_STDOUT, &out);
 	say(&world, out, "a\nb\nc\nd\ne\n");
-	now = read_raw(world.dir, "current");
-	one = read_raw(world.dir, "1");
-	two = read_raw(world.dir, "2");
+	now = read_raw(world.dir, "00000005");
+	one = read_raw(world.dir, "00000004");
+	two = read_raw(world.dir, "00000003");
 	cr_expect_str_eq(now, "stdout F e\n");
 	cr_expect_str_eq(one, "stdout F d\n");
 	cr_expect_str_eq(two, "stdout F c\n");
-	cr_expect_lt(faccessat(world.dir, "3", F_OK, 0), 0);
+	cr_expect_lt(faccessat(world.dir, "00000002", F_OK, 0), 0);
 	close(out);
 	close_world(&world);
 
@@ -235,8 +235,13 @@ Test(pump, rotates_between_records)
 	pump_pipe(&world, LOG_STDOUT, &out);
 	say(&world, out, "f\ng\n");
 	free(now);
-	now = read_raw(world.dir, "current");
+	now = read_raw(world.dir, "00000007");
 	cr_expect_str_eq(now, "stdout F g\n");
+	for (int number = 1; number < 7; number++) {
+		_cleanup_free_ char *name = str_printf("%08d", number);
+
+		cr_expect_lt(faccessat(world.dir, name, F_OK, 0), 0, "%s", name);
+	}
 	close(out);
 	close_world(&world);
 	scratch_remove();
@@ -316,6 +321,30 @@ Test(pump, a_follower_sees_every_line_once_across_rotations, .timeout = 60)
 	cr_assert_eq(waitpid(writer, &status, 0), writer);
 	cr_assert_eq(waitpid(follower, &status, 0), follower);
 	cr_expect_eq(status, 0, "follower: %d", WEXITSTATUS(status));
+	close_world(&world);
+	scratch_remove();
+}
+
+/* One that is killed between making a file and removing the oldest leaves the rest to the next. */
+Test(pump, files_that_stayed_go_at_the_next_rotation)
+{
+	static const char *const stayed[] = {"00000003", "00000004", "00000005", "00000006"};
+	struct world world = open_world("local", 50, 3);
+	_cleanup_free_ char *text = NULL;
+	int out;
+
+	array_foreach(name, stayed)
+		close(openat(world.dir, *name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	close_world(&world);
+	world = open_world("local", 50, 3);
+	pump_pipe(&world, LOG_STDOUT, &out);
+	say(&world, out, "a\nb\n");
+	cr_expect_lt(faccessat(world.dir, "00000003", F_OK, 0), 0);
+	cr_expect_lt(faccessat(world.dir, "00000004", F_OK, 0), 0);
+	cr_expect_eq(faccessat(world.dir, "00000007", F_OK, 0), 0);
+	text = read_log(LOG_TAIL_ALL);
+	cr_expect_str_eq(text, "o:a|o:b|");
+	close(out);
 	close_world(&world);
 	scratch_remove();
 }
