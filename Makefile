@@ -212,12 +212,18 @@ demo-packages:
 test-packages:
 	$(call need,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
 
-# The program, its man pages and its completions, all made of the same tables.
+# The program, and what it prints of itself: units, man pages, completions.
 SHARE = $(PREFIX)/share
+UNITS = $(PREFIX)/lib/systemd
 install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
 	install -d $(DESTDIR)$(SHARE)/man/man1 $(DESTDIR)$(SHARE)/bash-completion/completions \
 		$(DESTDIR)$(SHARE)/zsh/site-functions $(DESTDIR)$(SHARE)/fish/vendor_completions.d
+	install -d $(DESTDIR)$(UNITS)/system $(DESTDIR)$(UNITS)/user $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	$(O)/berth systemd unit $(PREFIX)/bin/berth > $(DESTDIR)$(UNITS)/system/berth@.service
+	$(O)/berth systemd unit --user $(PREFIX)/bin/berth > $(DESTDIR)$(UNITS)/user/berth@.service
+	printf '%s\n' 'd /run/berth 0755 root root -' 'd /etc/berth 0755 root root -' \
+		> $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/berth.conf
 	$(O)/berth __manual $(DESTDIR)$(SHARE)/man/man1
 	$(O)/berth completion bash > $(DESTDIR)$(SHARE)/bash-completion/completions/berth
 	$(O)/berth completion zsh > $(DESTDIR)$(SHARE)/zsh/site-functions/_berth

@@ -59,6 +59,7 @@ extern const struct command command_version;
 extern const struct command command_volumes;
 extern const struct command command_network;
 extern const struct command command_system;
+extern const struct command command_systemd;
 extern const struct command command_volume;
 extern const struct command command_wait;
 extern const struct command command_watch;
@@ -105,6 +106,7 @@ const struct command *const commands[] = {
 	&command_stop,
 	&command_supervisor,
 	&command_system,
+	&command_systemd,
 	&command_top,
 	&command_unpause,
 	&command_up,

@@ -247,6 +247,7 @@ static int request(struct project_args *args, struct converge *converge)
 	progress_freeze(progress);
 	if (err.code == EINTR)
 		return PULL_INTERRUPTED;
+	converge->failure = err;
 	output_fail(args, &err);
 	return client ? client_exit_code(client) : 1;
 }

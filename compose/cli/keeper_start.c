@@ -109,6 +109,11 @@ int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error 
 	return wait_connect(project, -EBADF, timeout_usec, err);
 }
 
+int keeper_await(const char *project, int pidfd, int64_t timeout_usec, struct error *err)
+{
+	return wait_connect(project, pidfd, timeout_usec, err);
+}
+
 /* What outlives the user's shell takes along only what it needs of the environment. */
 static char **keeper_environment(void)
 {
@@ -146,6 +151,36 @@ static void reset_signals(void)
 		(void)sigaction(s, &fallback, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5). */
+static void add_service_environment(char ***environment)
+{
+	static const char *const kept[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
+					   "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY"};
+
+	array_foreach(name, kept) {
+		strv_env_set(environment, *name, getenv(*name));
+	}
+}
+
+int keeper_become(const char *project, pid_t starter, struct error *err)
+{
+	_cleanup_free_ char *name = alloc_string(project);
+	_cleanup_free_ char *pid = str_printf("%d", starter);
+	char program[4096] = "";
+	_cleanup_strv_ char **environment = keeper_environment();
+	char *argv[] = {"berth", KEEPER_COMMAND, name, NULL};
+
+	add_service_environment(&environment);
+	strv_env_set(&environment, KEEPER_STARTER, pid);
+	reset_signals();
+	umask(022);
+	/* By its path, where there is one: `systemctl status` then names it rightly. */
+	if (chdir("/") == 0 && readlink("/proc/self/exe", program, sizeof(program) - 1) > 0)
+		execve(program, argv, environment);
+	execve("/proc/self/exe", argv, environment);
+	return error_errno(err, "project %s: become its keeper", project);
 }
 
 /* In the grandchild. Never returns. */

@@ -7,6 +7,7 @@
  */
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/error.h"
 
@@ -18,6 +19,16 @@ int keeper_connect(const char *project);
  * -ECHILD when there is no keeper either, so that nobody ever will.
  */
 int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error *err);
+
+/* The same, for the supervisor of keeper @pidfd only. */
+int keeper_await(const char *project, int pidfd, int64_t timeout_usec, struct error *err);
+
+/*
+ * Becomes the project's keeper, as the main process of a unit: with our stdio, and what systemd
+ * tells its services. @starter brings the project up: if that fails, so does the keeper. Returns
+ * only with an error.
+ */
+int keeper_become(const char *project, pid_t starter, struct error *err);
 
 /*
  * Starts the project's keeper unless somebody else just did, and connects. Of clients that do so

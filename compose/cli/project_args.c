@@ -112,7 +112,7 @@ static int take_variables(struct project_args *args, struct error *err)
 }
 
 /* A name that is also the name of a directory: nothing else may get as far as a path. */
-static int check_name(const char *name, struct error *err)
+int project_args_check_name(const char *name, struct error *err)
 {
 	bool good = islower((unsigned char)name[0]) || isdigit((unsigned char)name[0]);
 
@@ -140,7 +140,7 @@ int project_args_finish(struct project_args *args, struct error *err)
 		args->ansi = "auto";
 	if (args->project_name && !args->project_name[0])
 		args->project_name = NULL;
-	if (args->project_name && check_name(args->project_name, err) < 0)
+	if (args->project_name && project_args_check_name(args->project_name, err) < 0)
 		return -err->code;
 	if (!args->working_dir)
 		args->working_dir = getcwd(NULL, 0);
@@ -194,7 +194,7 @@ static int load(struct project_args *args, const struct load_options *options, s
 	r = load_project(options, ret, &args->report, err);
 	if (r < 0)
 		return r;
-	r = check_name((*ret)->name, err);
+	r = project_args_check_name((*ret)->name, err);
 	if (r < 0) {
 		project_free(*ret);
 		*ret = NULL;
@@ -303,7 +303,7 @@ int project_args_load_or_name(struct project_args *args, char *const *services,
 		*ret_name = alloc_string((*ret)->name);
 		return 0;
 	}
-	if (!variable || !variable[0] || check_name(variable, &ignored) < 0)
+	if (!variable || !variable[0] || project_args_check_name(variable, &ignored) < 0)
 		return r;
 	error_clear(err);
 	*ret_name = alloc_string(variable);

@@ -30,6 +30,9 @@ extern const struct option persistent_options[]; /* before and behind it */
 /* A COMPOSE_* switch is on with "1", "t", "true", "y" or "yes". */
 bool project_args_switch(const char *variable);
 
+/* A name that a project can have: also one that is safe as a path's last part. */
+int project_args_check_name(const char *name, struct error *err);
+
 /* Fills in defaults from COMPOSE_* variables. */
 int project_args_finish(struct project_args *args, struct error *err);
 

@@ -112,6 +112,12 @@
  * BERTH_RUNTIME_DIR/projects/NAME/supervisor.log); it starts `berth __supervisor PROJECT` with its
  * end of the socket pair in fd 3. The client waits for control.sock to accept.
  */
+/*
+ * As the main process of a unit the keeper has systemd's stdio, NOTIFY_SOCKET and WATCHDOG_USEC,
+ * and in BERTH_STARTER the pid of a child that brings the project up: when that fails the keeper
+ * ends, with exit code 1, once the supervisor has stopped everything.
+ */
+#define KEEPER_STARTER     "BERTH_STARTER"
 #define KEEPER_COMMAND     "__keeper"
 #define SUPERVISOR_COMMAND "__supervisor"
 #define KEEPER_FD          3

@@ -28,6 +28,7 @@
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
+#include "compose/supervisor/translate/translate.h"
 #include "compose/supervisor/update.h"
 
 #define ENDED_UNNOTICED   255
@@ -234,6 +235,17 @@ static void resume_names(struct instance *instance)
 	names_announce(instance);
 }
 
+static void restore_limits(struct instance *instance)
+{
+	struct translation translation = {.instance = instance, .service = instance->service};
+	struct error err = ERROR_INIT;
+
+	if (translate_resources(&translation, &err) < 0 ||
+	    cgroup_restore(instance->cgroup, &translation.resources, &err) < 0)
+		log_warning("%s: %s", instance->name, err.message);
+	translation_done(&translation);
+}
+
 static void resume_cgroup(struct instance *instance)
 {
 	struct supervisor *supervisor = instance->supervisor;
@@ -243,6 +255,8 @@ static void resume_cgroup(struct instance *instance)
 			&instance->cgroup, &err) < 0 &&
 	    (instance->pid || err.code != ENOENT))
 		log_warning("%s: %s", instance->name, err.message);
+	if (instance->cgroup)
+		restore_limits(instance);
 }
 
 /* When it was started, on the clock that restarts and probes count by. */

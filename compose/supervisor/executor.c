@@ -18,6 +18,7 @@
 #include "compose/supervisor/coming.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/operations.h"
 #include "compose/supervisor/options.h"
@@ -80,6 +81,11 @@ void executor_free(struct executor *executor)
 size_t executor_births(const struct executor *executor)
 {
 	return executor ? executor->births : 0;
+}
+
+const struct converge *executor_current(const struct executor *executor)
+{
+	return executor->first;
 }
 
 bool executor_idle(const struct executor *executor)
@@ -626,6 +632,7 @@ static bool advance(struct executor *executor, struct converge *converge)
 {
 	if (!converge->begun) {
 		converge->begun = true;
+		notifier_look(executor->supervisor->notifier);
 		if (begin(converge, &converge->err) < 0)
 			converge->waiting = 0;
 	}
@@ -657,6 +664,7 @@ static void step(struct executor *executor)
 		at = executor->first;
 	}
 	executor->stepping = false;
+	notifier_look(executor->supervisor->notifier);
 	/* Nobody follows soon who could share the commit. */
 	if (!executor->births)
 		ports_flush(executor->supervisor->ports);

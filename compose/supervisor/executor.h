@@ -21,6 +21,7 @@
 
 #include "compose/plan/plan.h"
 
+struct converge;
 struct executor;
 struct instance;
 struct model;
@@ -66,6 +67,8 @@ void executor_instance_changed(struct executor *executor, struct instance *insta
 void executor_born(struct executor *executor, const struct instance *instance);
 /* Births under way: others may wait for the end of the group. */
 size_t executor_births(const struct executor *executor);
+/* The command at work (operations.h), or NULL. */
+const struct converge *executor_current(const struct executor *executor);
 bool executor_idle(const struct executor *executor);
 /* Stops everything, then calls supervisor_maybe_end(): SIGTERM. */
 void executor_stop_all(struct executor *executor);

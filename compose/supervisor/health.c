@@ -14,6 +14,7 @@
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/state.h"
@@ -263,6 +264,7 @@ static void set_status(struct health *health, enum health_status status)
 	snprintf(action, sizeof(action), "health_status: %s", health_status_name(status));
 	events_emit(health->instance, action, NULL);
 	executor_instance_changed(health->instance->supervisor->executor, health->instance);
+	notifier_look(health->instance->supervisor->notifier);
 	if (status == HEALTH_HEALTHY)
 		dependents_healthy(health->instance);
 	else if (status == HEALTH_UNHEALTHY)

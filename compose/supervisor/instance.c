@@ -27,6 +27,7 @@
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
@@ -43,6 +44,7 @@ static void changed(struct instance *instance)
 {
 	server_instance_changed(instance->supervisor->server, instance);
 	executor_instance_changed(instance->supervisor->executor, instance);
+	notifier_look(instance->supervisor->notifier);
 	oneoff_instance_changed(instance);
 }
 

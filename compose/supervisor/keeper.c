@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -23,6 +24,8 @@
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/keeper_protocol.h"
+#include "compose/supervisor/keeper_store.h"
+#include "compose/supervisor/keeper_watchdog.h"
 #include "compose/supervisor/main.h"
 
 /*
@@ -33,11 +36,6 @@
 #define BACKOFF_LAST_MSEC  5000
 #define STEADY_USEC        (10 * USEC_PER_SEC) /* up so long: the next death is a first one again */
 #define LOCK_PATIENCE_SEC  5
-
-struct stored {
-	char *name;
-	int fd;
-};
 
 struct keeper {
 	const char *project;
@@ -56,8 +54,11 @@ struct keeper {
 	int64_t started_usec, start_at_usec;
 	bool ending;
 
-	struct stored *stored;
-	size_t stored_count;
+	pid_t starter; /* of a unit, see KEEPER_STARTER; 0: none, or it has ended */
+	bool failed;   /* it, or what it was to bring up */
+	struct keeper_watchdog watchdog;
+
+	struct keeper_store store;
 	bool listing;
 	size_t list_next;
 	bool full; /* descriptors came that we have no room for; to be said */
@@ -66,69 +67,6 @@ struct keeper {
 	size_t exit_count, exit_sent;
 	uint64_t sequence;
 };
-
-/* The names are in order: with thousands of containers nothing looks at all of them. */
-static size_t store_find(const struct keeper *keeper, const char *name, size_t length)
-{
-	size_t low = 0, high = keeper->stored_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strncmp(keeper->stored[middle].name, name, length) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* @name, or with an asterisk at its end all that begin with what is before it. */
-static void store_drop(struct keeper *keeper, const char *name)
-{
-	size_t length = strlen(name);
-	bool prefix = length && name[length - 1] == '*';
-	size_t compared = prefix ? length - 1 : length + 1;
-	size_t first = store_find(keeper, name, compared), end = first;
-
-	for (; end < keeper->stored_count; end++) {
-		if (strncmp(keeper->stored[end].name, name, compared) != 0)
-			break;
-		close(keeper->stored[end].fd);
-		free(keeper->stored[end].name);
-	}
-	if (end == first)
-		return;
-	memmove(keeper->stored + first, keeper->stored + end,
-		(keeper->stored_count - end) * sizeof(*keeper->stored));
-	keeper->stored_count -= end - first;
-}
-
-static void store_add(struct keeper *keeper, const char *name, int fd)
-{
-	struct stored *slot;
-	size_t at;
-
-	store_drop(keeper, name);
-	at = store_find(keeper, name, strlen(name) + 1);
-	(void)array_add(keeper->stored, keeper->stored_count);
-	slot = keeper->stored + at;
-	memmove(slot + 1, slot, (keeper->stored_count - 1 - at) * sizeof(*slot));
-	slot->name = alloc_string(name);
-	slot->fd = fd;
-}
-
-/* Pairs the newline-ended names with the descriptors; what has no partner is closed. */
-static void store_names(struct keeper *keeper, char *names, const int *fds, size_t count)
-{
-	char *rest = names, *name;
-	size_t i = 0;
-
-	while (i < count && (name = strsep(&rest, "\n")) && *name)
-		store_add(keeper, name, fds[i++]);
-	for (; i < count; i++)
-		close(fds[i]);
-}
 
 static void exits_acknowledge(struct keeper *keeper, uint64_t sequence)
 {
@@ -148,11 +86,11 @@ static void handle_packet(struct keeper *keeper, const struct keeper_packet *pac
 
 	switch (packet->type) {
 	case KEEPER_STORE:
-		store_names(keeper, names, fds, count);
+		keeper_store_add(&keeper->store, names, fds, count);
 		return;
 	case KEEPER_DROP:
 		while ((name = strsep(&rest, "\n")) && *name)
-			store_drop(keeper, name);
+			keeper_store_drop(&keeper->store, name);
 		break;
 	case KEEPER_LIST:
 		keeper->listing = true;
@@ -163,6 +101,9 @@ static void handle_packet(struct keeper *keeper, const struct keeper_packet *pac
 		break;
 	case KEEPER_EXIT:
 		keeper->ending = true;
+		break;
+	case KEEPER_ALIVE:
+		keeper_watchdog_heard(&keeper->watchdog);
 		break;
 	default:
 		break;
@@ -208,13 +149,13 @@ static int send_stored(struct keeper *keeper)
 	size_t size = sizeof(packet), count = 0, i = keeper->list_next;
 	int fds[FD_PASS_MAX], r;
 
-	for (; i < keeper->stored_count && count < FD_PASS_MAX; i++) {
-		size_t length = strlen(keeper->stored[i].name);
+	for (; i < keeper->store.count && count < FD_PASS_MAX; i++) {
+		size_t length = strlen(keeper->store.items[i].name);
 
-		memcpy(buffer + size, keeper->stored[i].name, length);
+		memcpy(buffer + size, keeper->store.items[i].name, length);
 		buffer[size + length] = '\n';
 		size += length + 1;
-		fds[count++] = keeper->stored[i].fd;
+		fds[count++] = keeper->store.items[i].fd;
 	}
 	if (!count)
 		packet.type = KEEPER_LISTED;
@@ -317,6 +258,7 @@ static void supervisor_start(struct keeper *keeper)
 		return;
 	}
 	keeper->supervisor = pid;
+	keeper_watchdog_changed(&keeper->watchdog);
 	/* Only the supervisor tells the client that started us when to connect. */
 	(void)fd_null(STDIN_FILENO);
 }
@@ -328,7 +270,7 @@ static void supervisor_start(struct keeper *keeper)
  */
 static bool in_vain(const struct keeper *keeper, const siginfo_t *info)
 {
-	return info->si_code == CLD_EXITED && info->si_status && !keeper->stored_count &&
+	return info->si_code == CLD_EXITED && info->si_status && !keeper->store.count &&
 	       !keeper->exit_count;
 }
 
@@ -338,7 +280,9 @@ static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 
 	keeper->supervisor = 0;
 	receive_all(keeper);
-	keeper->ending |= in_vain(keeper, info);
+	keeper_watchdog_changed(&keeper->watchdog);
+	if (in_vain(keeper, info))
+		keeper->ending = keeper->failed = true;
 	if (keeper->ending)
 		return;
 	if (now - keeper->started_usec >= (int64_t)STEADY_USEC)
@@ -353,6 +297,17 @@ static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 		    keeper->project, info->si_code == CLD_EXITED ? "exit code" : "signal",
 		    info->si_status, (long long)delay_msec);
 	keeper->start_at_usec = now + delay_msec * (int64_t)USEC_PER_MSEC;
+}
+
+/* What it began is stopped; the supervisor may be about that already. */
+static void starter_ended(struct keeper *keeper, const siginfo_t *info)
+{
+	keeper->starter = 0;
+	if (info->si_code == CLD_EXITED && info->si_status == 0)
+		return;
+	keeper->failed = true;
+	if (keeper->supervisor)
+		kill(keeper->supervisor, SIGTERM);
 }
 
 static void exit_note(struct keeper *keeper, const siginfo_t *info, uint64_t start_ticks,
@@ -392,6 +347,8 @@ static bool reap_all(struct keeper *keeper)
 			continue;
 		if (info.si_pid == keeper->supervisor)
 			supervisor_ended(keeper, &info);
+		else if (info.si_pid == keeper->starter)
+			starter_ended(keeper, &info);
 		else
 			exit_note(keeper, &info, start_ticks, &usage);
 	}
@@ -410,6 +367,17 @@ static bool handle_signals(struct keeper *keeper)
 			kill(keeper->supervisor, SIGTERM);
 	}
 	return childless;
+}
+
+static void check_watchdog(struct keeper *keeper)
+{
+	if (!keeper_watchdog_expired(&keeper->watchdog) || !keeper->supervisor)
+		return;
+	log_error("the supervisor of project %s does not answer any more: killing it",
+		  keeper->project);
+	kill(keeper->supervisor, SIGKILL);
+	/* Its end follows. */
+	keeper_watchdog_changed(&keeper->watchdog);
 }
 
 static void run(struct keeper *keeper)
@@ -437,12 +405,14 @@ static void run(struct keeper *keeper)
 		}
 		if (send_all(keeper))
 			fds[0].events |= POLLOUT;
+		timeout = keeper_watchdog_timeout(&keeper->watchdog, timeout);
 		if (poll(fds, 2, timeout) < 0)
 			continue;
 		if (fds[0].revents & POLLIN)
 			receive_all(keeper);
 		if (fds[1].revents & POLLIN)
 			childless = handle_signals(keeper);
+		check_watchdog(keeper);
 	}
 }
 
@@ -451,16 +421,25 @@ static void on_alarm(int signal_number)
 	_exit(0);
 }
 
+/* A unit's main process is not to end as if nothing had been: who has the project is told. */
+static void on_alarm_in_unit(int signal_number)
+{
+	static const char text[] = "keeper: another one has this project already\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(1);
+}
+
 /*
  * One keeper a project. Another one that is just ending is waited for; one that stays has what we
  * were started for. The file is removed with the project's runtime folder, so a lock on a removed
  * one is worth nothing.
  */
-static int lock_project(const char *project, struct error *err)
+static int lock_project(const char *project, bool in_unit, struct error *err)
 {
 	_cleanup_free_ char *path = paths_project_runtime(project);
 
-	signal(SIGALRM, on_alarm);
+	signal(SIGALRM, in_unit ? on_alarm_in_unit : on_alarm);
 	alarm(LOCK_PATIENCE_SEC);
 	for (;;) {
 		_cleanup_close_ int dir = fs_mkdir_path(path, 0700, err), lock = -EBADF;
@@ -523,16 +502,28 @@ static int prepare(struct keeper *keeper, struct error *err)
 	return fd_set_nonblock(keeper->ours, true);
 }
 
+static void take_starter(struct keeper *keeper)
+{
+	const char *pid = getenv(KEEPER_STARTER);
+
+	keeper->starter = pid ? atoi(pid) : 0;
+	(void)unsetenv(KEEPER_STARTER);
+}
+
 int keeper_main(int argc, char **argv)
 {
 	static struct keeper keeper; /* reached at the end: no leak */
+	bool in_unit;
 	struct error err = ERROR_INIT;
 
 	if (argc < 2)
 		return 1;
 	keeper.project = argv[argc - 1];
 	log_set_name("keeper");
-	keeper.lock = lock_project(keeper.project, &err);
+	take_starter(&keeper);
+	in_unit = keeper.starter > 0;
+	keeper_watchdog_init(&keeper.watchdog);
+	keeper.lock = lock_project(keeper.project, in_unit, &err);
 	if (keeper.lock < 0 || prepare(&keeper, &err) < 0) {
 		log_error("project %s: %s", keeper.project, err.message);
 		return 1;
@@ -540,5 +531,5 @@ int keeper_main(int argc, char **argv)
 	keeper.start_at_usec = units_monotonic_usec();
 	run(&keeper);
 	close(keeper.lock);
-	return 0;
+	return in_unit && keeper.failed;
 }

@@ -243,6 +243,11 @@ void keeper_client_drop(struct keeper_client *keeper, const char *name)
 	(void)send_patiently(keeper, KEEPER_DROP, text, length + 1, NULL, 0);
 }
 
+void keeper_client_alive(struct keeper_client *keeper)
+{
+	(void)send_packet(keeper, KEEPER_ALIVE, NULL, 0, NULL, 0);
+}
+
 void keeper_client_end(struct keeper_client *keeper)
 {
 	(void)send_patiently(keeper, KEEPER_EXIT, NULL, 0, NULL, 0);

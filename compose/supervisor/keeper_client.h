@@ -63,6 +63,8 @@ int keeper_client_store(struct keeper_client *keeper, const char *const *names, 
 			size_t count);
 /* A name, or a prefix followed by '*'. */
 void keeper_client_drop(struct keeper_client *keeper, const char *name);
+/* Says that the loop goes round: keeper_watchdog.h. */
+void keeper_client_alive(struct keeper_client *keeper);
 /* Asks the keeper to end once the supervisor is gone. */
 void keeper_client_end(struct keeper_client *keeper);
 

@@ -22,6 +22,7 @@ enum keeper_packet_type {
 	KEEPER_LIST,      /* send the exits, all stored descriptors, then KEEPER_LISTED */
 	KEEPER_ACK,       /* exits up to `sequence` are written down: forget them */
 	KEEPER_EXIT,      /* end, once the supervisor and all other children are gone */
+	KEEPER_ALIVE,     /* the loop goes round: see keeper_watchdog.h */
 	/* keeper to supervisor */
 	KEEPER_FDS = 64,
 	KEEPER_LISTED,

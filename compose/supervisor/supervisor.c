@@ -31,6 +31,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/main.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/notify.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
@@ -276,6 +277,9 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	if (r < 0)
 		return r;
 	drop_unclaimed(supervisor);
+	r = notifier_new(supervisor, &supervisor->notifier, err);
+	if (r < 0)
+		return r;
 	if (sd_event_add_signal(supervisor->event, NULL, SIGTERM, on_signal, supervisor) < 0 ||
 	    sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC, FIRST_CLIENT_USEC,
 				       0, on_first_client_late, supervisor) < 0)

@@ -16,44 +16,14 @@
 
 #include "runtime/container/cgroup/internal.h"
 
-#define NAME_BYTES_MAX 1024
-
-/* mkdir -p below a hierarchy. Another project may remove a shared parent meanwhile: try again. */
-static int make_group(int hierarchy, const char *group)
-{
-	char path[NAME_BYTES_MAX + 300];
-
-	for (int attempt = 0; attempt < 100; attempt++) {
-		if (mkdirat(hierarchy, group, 0755) == 0 || errno == EEXIST)
-			return 0;
-		if (errno != ENOENT)
-			return -errno;
-		if ((size_t)snprintf(path, sizeof(path), "%s", group) >= sizeof(path))
-			return -ENAMETOOLONG;
-		for (char *slash = path; (slash = strchr(slash, '/')); slash++) {
-			*slash = 0;
-			if (mkdirat(hierarchy, path, 0755) < 0 && errno != EEXIST &&
-			    errno != ENOENT)
-				return -errno;
-			*slash = '/';
-		}
-	}
-	return -ENOENT;
-}
-
-static bool exists(int hierarchy, const char *group)
-{
-	return hierarchy >= 0 && faccessat(hierarchy, group, F_OK, 0) == 0;
-}
-
 /* Plain names between slashes: no "..", nothing hidden, nothing too long. */
 static int check_name(const char *name, struct error *err)
 {
 	size_t length = strlen(name);
 
-	if (!length || length > NAME_BYTES_MAX)
+	if (!length || length > CGROUP_NAME_BYTES)
 		return error_set(err, EINVAL, "control group '%.60s': 1 to %d bytes are possible",
-				 name, NAME_BYTES_MAX);
+				 name, CGROUP_NAME_BYTES);
 	for (const char *at = name;;) {
 		size_t n = strcspn(at, "/");
 
@@ -102,69 +72,6 @@ void cgroup_free(struct cgroup *cgroup)
 }
 DEFINE_CLEANUP(struct cgroup *, cgroup_free);
 
-/* v2 says "no internal processes": who sits in @group moves to a leaf of it. */
-static void clear_group(int v2, const char *group)
-{
-	char leaf[NAME_BYTES_MAX + 320], pids[65536], *at = pids;
-
-	snprintf(leaf, sizeof(leaf), "%s/supervisor", group);
-	if (mkdirat(v2, leaf, 0755) < 0 && errno != EEXIST)
-		return;
-	if (group_read(v2, group, "cgroup.procs", pids, sizeof(pids)) <= 0)
-		return;
-	for (char *pid; (pid = strsep(&at, "\n"));)
-		if (*pid)
-			(void)group_write(v2, leaf, "cgroup.procs", pid);
-}
-
-/* Each on its own: one that is missing here must not take the others with it. */
-static void enable_controllers(int v2, const char *group)
-{
-	static const char *const wanted[] = {"+memory", "+pids", "+cpu", "+cpuset", "+io"};
-	char now[256] = "";
-
-	(void)group_read(v2, group, "cgroup.subtree_control", now, sizeof(now));
-	array_foreach(controller, wanted) {
-		if (strstr(now, *controller + 1) &&
-		    strcmp(*controller, "+cpu") != 0) /* a part of "cpuset" */
-			continue;
-		if (group_write(v2, group, "cgroup.subtree_control", *controller) != -EBUSY)
-			continue;
-		clear_group(v2, group);
-		(void)group_write(v2, group, "cgroup.subtree_control", *controller);
-	}
-}
-
-/* From the top (or the delegated group) down to BASE, once for each BASE. */
-static void enable_path(const struct cgroup *cgroup)
-{
-	static char *done;
-	const struct hierarchy *v2 = &cgroup->layout->v2;
-	char path[NAME_BYTES_MAX + 300];
-	size_t skip = strlen(v2->prefix);
-
-	snprintf(path, sizeof(path), "%s%s", v2->prefix, cgroup->base);
-	if (done && strcmp(done, path) == 0 && exists(v2->fd, path))
-		return;
-	free(done);
-	done = alloc_string(path);
-	if (make_group(v2->fd, path) < 0)
-		return;
-	if (skip) {
-		path[skip - 1] = 0;
-		enable_controllers(v2->fd, path);
-		path[skip - 1] = '/';
-	} else {
-		enable_controllers(v2->fd, ".");
-	}
-	for (char *slash = path + skip; (slash = strchr(slash, '/')); slash++) {
-		*slash = 0;
-		enable_controllers(v2->fd, path);
-		*slash = '/';
-	}
-	enable_controllers(v2->fd, path);
-}
-
 static int create_v2(struct cgroup *cgroup, const struct resources_spec *resources,
 		     struct error *err)
 {
@@ -174,7 +81,7 @@ static int create_v2(struct cgroup *cgroup, const struct resources_spec *resourc
 	if (layout->v2_controllers)
 		enable_path(cgroup);
 	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, cgroup->id);
-	r = make_group(layout->v2.fd, cgroup->v2);
+	r = group_make(layout->v2.fd, cgroup->v2);
 	if (r < 0)
 		return error_code(err, r, "control group %s", cgroup->v2);
 	if (layout->v1[CONTROLLER_DEVICES].fd >= 0)
@@ -201,7 +108,7 @@ static int create_devices(struct cgroup *cgroup, const struct resources_spec *re
 	else
 		name = str_printf("%s.devices/%s", cgroup->base, cgroup->id);
 	cgroup->v1[CONTROLLER_DEVICES] = name;
-	r = make_group(fd, name);
+	r = group_make(fd, name);
 	if (r < 0)
 		return error_code(err, r, "control group devices:%s", name);
 	if (cgroup->shared_devices &&
@@ -215,7 +122,7 @@ static int create_v1(struct cgroup *cgroup, enum controller controller, struct e
 	int r;
 
 	cgroup->v1[controller] = str_printf("%s/%s", cgroup->base, cgroup->id);
-	r = make_group(cgroup->layout->v1[controller].fd, cgroup->v1[controller]);
+	r = group_make(cgroup->layout->v1[controller].fd, cgroup->v1[controller]);
 	if (r < 0)
 		return error_code(err, r, "control group %s:%s", controller_name(controller),
 				  cgroup->v1[controller]);
@@ -273,7 +180,7 @@ int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct er
 		return r;
 	layout = cgroup->layout;
 	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, id);
-	if (exists(layout->v2.fd, cgroup->v2))
+	if (group_exists(layout->v2.fd, cgroup->v2))
 		any = true;
 	else
 		free(TAKE_PTR(cgroup->v2));
@@ -281,7 +188,7 @@ int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct er
 		char *name = str_printf(i == CONTROLLER_DEVICES ? "%s.devices/%s" : "%s/%s",
 					cgroup->base, id);
 
-		if (exists(layout->v1[i].fd, name)) {
+		if (group_exists(layout->v1[i].fd, name)) {
 			cgroup->v1[i] = name;
 			any = true;
 		} else {
@@ -291,7 +198,7 @@ int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct er
 	if (!any)
 		return error_set(err, ENOENT, "control group %s/%s: there is none", base, id);
 	if (!cgroup->v1[CONTROLLER_DEVICES] &&
-	    exists(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base)) {
+	    group_exists(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base)) {
 		cgroup->v1[CONTROLLER_DEVICES] = alloc_string(cgroup->base);
 		cgroup->shared_devices = true;
 	}
@@ -323,7 +230,7 @@ static int list_below(int hierarchy, const char *group, char ***ids, struct erro
 	_cleanup_strv_ char **names = NULL;
 	int r;
 
-	if (hierarchy < 0 || !exists(hierarchy, group))
+	if (hierarchy < 0 || !group_exists(hierarchy, group))
 		return 0;
 	r = fs_list(hierarchy, group, &names, err);
 	if (r == -ENOENT) {
@@ -382,7 +289,7 @@ int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources,
 /* The rest of a name's way up, while it is empty. */
 static void remove_upwards(int hierarchy, const char *group, size_t keep)
 {
-	char path[NAME_BYTES_MAX + 300];
+	char path[CGROUP_NAME_BYTES + 300];
 	char *slash;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s", group) >= sizeof(path))
@@ -438,6 +345,19 @@ void cgroup_remove_base(const char *base)
 	for (int i = 0; i < CONTROLLER_COUNT; i++)
 		(void)remove_group(layout->v1[i].fd, base, 0);
 	(void)remove_group(layout->v1[CONTROLLER_DEVICES].fd, devices, 0);
+}
+
+int cgroup_restore(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err)
+{
+	char file[CGROUP_NAME_BYTES + 320];
+
+	if (!cgroup->v2 || !cgroup->layout->v2_controllers)
+		return 0;
+	snprintf(file, sizeof(file), "%s/memory.max", cgroup->v2);
+	if (group_exists(cgroup->layout->v2.fd, file))
+		return 0;
+	enable_path(cgroup);
+	return limits_apply(cgroup, resources, true, err);
 }
 
 bool cgroup_lacks_device_rules(const struct cgroup *cgroup)

@@ -39,6 +39,9 @@ int cgroup_list(const char *base, char ***ret_ids, struct error *err);
 void cgroup_remove_base(const char *base);
 /* Applies limits to a living one; what @resources does not limit has no limit any more. */
 int cgroup_update(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err);
+/* The same where its controllers were taken away: a unit's group was made room in, on v2. */
+int cgroup_restore(struct cgroup *cgroup, const struct resources_spec *resources,
+		   struct error *err);
 void cgroup_free(struct cgroup *cgroup); /* the handle, not the group */
 
 /* Kills everything in it (cgroup.kill, or signals in a loop on v1); does not wait. */

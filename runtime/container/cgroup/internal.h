@@ -10,6 +10,8 @@
 #include "runtime/container/cgroup/layout.h"
 
 /* A group: its name below each hierarchy it is part of; NULL where it is not. */
+#define CGROUP_NAME_BYTES 1024
+
 struct cgroup {
 	const struct cgroup_layout *layout;
 	char *base; /* of cgroup_create(), without leading slashes */
@@ -28,6 +30,11 @@ int64_t group_read_int(int hierarchy, const char *group, const char *file, int64
 /* The number behind @key ("oom_kill 3" in lines, or "rbytes=3" anywhere, summed up). */
 uint64_t keyed_value(const char *text, const char *key);
 uint64_t keyed_sum(const char *text, const char *key);
+
+/* enable.c: mkdir -p below a hierarchy; and controllers for BASE, from the top down, on v2. */
+int group_make(int hierarchy, const char *group);
+bool group_exists(int hierarchy, const char *group);
+void enable_path(const struct cgroup *cgroup);
 
 /* limits.c: which v1 controllers @resources need besides; and to apply them. */
 unsigned int limits_controllers(const struct resources_spec *resources);

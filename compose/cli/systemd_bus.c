@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/systemd_bus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#define SERVICE    "org.freedesktop.systemd1"
+#define OBJECT     "/org/freedesktop/systemd1"
+#define MANAGER    "org.freedesktop.systemd1.Manager"
+#define UNIT       "org.freedesktop.systemd1.Unit"
+#define CALL_USEC  (120 * USEC_PER_SEC) /* reading all units anew may take long */
+#define SCOPE_USEC (5 * USEC_PER_SEC)
+
+struct systemd_bus {
+	sd_bus *bus;
+	bool direct; /* to the manager itself: nobody has names there */
+	sd_bus_slot *removed;
+	/* The last jobs that ended: one may have done so before we learn its name. */
+	char *ended[8];
+	char ended_result[8][32];
+	unsigned int ended_next;
+};
+DEFINE_CLEANUP(struct systemd_bus *, systemd_bus_close);
+DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref);
+
+bool systemd_booted(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+static int open_private(const char *path, sd_bus **ret)
+{
+	_cleanup_free_ char *address = str_printf("unix:path=%s", path);
+	sd_bus *bus = NULL;
+	int r;
+
+	if (access(path, W_OK) < 0)
+		return -errno;
+	r = sd_bus_new(&bus);
+	if (r >= 0)
+		r = sd_bus_set_address(bus, address);
+	if (r >= 0)
+		r = sd_bus_start(bus);
+	if (r < 0) {
+		sd_bus_unref(bus);
+		return r;
+	}
+	*ret = bus;
+	return 0;
+}
+
+static int open_direct(bool user, sd_bus **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (!user)
+		return geteuid() == 0 ? open_private("/run/systemd/private", ret) : -EACCES;
+	if (!runtime || runtime[0] != '/')
+		return -ENOENT;
+	path = str_printf("%s/systemd/private", runtime);
+	return open_private(path, ret);
+}
+
+static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *ignored)
+{
+	struct systemd_bus *bus = data;
+	const char *path, *unit, *result;
+	unsigned int slot = bus->ended_next;
+	uint32_t id;
+
+	if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
+		return 0;
+	free(bus->ended[slot]);
+	bus->ended[slot] = alloc_string(path);
+	snprintf(bus->ended_result[slot], sizeof(bus->ended_result[slot]), "%s", result);
+	bus->ended_next = (slot + 1) % ARRAY_SIZE(bus->ended);
+	return 0;
+}
+
+int systemd_bus_open(bool user, struct systemd_bus **ret, struct error *err)
+{
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus =
+		new_array(struct systemd_bus, 1);
+	int r = open_direct(user, &bus->bus);
+
+	bus->direct = r >= 0;
+	if (r < 0)
+		r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
+	if (r >= 0)
+		r = sd_bus_match_signal(bus->bus, &bus->removed, bus->direct ? NULL : SERVICE,
+					OBJECT, MANAGER, "JobRemoved", on_job_removed, bus);
+	if (r < 0)
+		return error_code(err, r, "connect to systemd%s",
+				  user ? " of this user (is there a login session?)" : "");
+	(void)sd_bus_set_method_call_timeout(bus->bus, CALL_USEC);
+	*ret = TAKE_PTR(bus);
+	return 0;
+}
+
+void systemd_bus_close(struct systemd_bus *bus)
+{
+	if (!bus)
+		return;
+	sd_bus_slot_unref(bus->removed);
+	sd_bus_flush_close_unref(bus->bus);
+	for (size_t i = 0; i < ARRAY_SIZE(bus->ended); i++)
+		free(bus->ended[i]);
+	free(bus);
+}
+
+/* Frees @failure. */
+static int bus_error(struct error *err, int r, sd_bus_error *failure, const char *what)
+{
+	int code = r < 0 ? -r : EIO;
+
+	if (failure->message)
+		error_set(err, code, "systemd: %s: %s", what, failure->message);
+	else
+		error_set(err, code, "systemd: %s: %s", what, strerror(code));
+	sd_bus_error_free(failure);
+	return -err->code;
+}
+
+int systemd_bus_reload(struct systemd_bus *bus, struct error *err)
+{
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Reload", &failure, NULL,
+				   NULL);
+
+	return r < 0 ? bus_error(err, r, &failure, "reload its units") : 0;
+}
+
+int systemd_bus_enable(struct systemd_bus *bus, const char *unit, struct error *err)
+{
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "EnableUnitFiles", &failure,
+				   NULL, "asbb", 1, unit, 0, 0);
+
+	return r < 0 ? bus_error(err, r, &failure, "enable the unit") : 0;
+}
+
+int systemd_bus_disable(struct systemd_bus *bus, const char *unit, struct error *err)
+{
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "DisableUnitFiles", &failure,
+				   NULL, "asb", 1, unit, 0);
+
+	return r < 0 ? bus_error(err, r, &failure, "disable the unit") : 0;
+}
+
+static const char *job_result(const struct systemd_bus *bus, const char *job)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bus->ended); i++)
+		if (str_equal(bus->ended[i], job))
+			return bus->ended_result[i];
+	return NULL;
+}
+
+/* @patience_usec UINT64_MAX: for ever. -EIO: it did not end with "done". */
+static int wait_job(struct systemd_bus *bus, const char *job, const char *unit,
+		    uint64_t patience_usec, struct error *err)
+{
+	int64_t begun = units_monotonic_usec();
+	const char *result;
+	int r;
+
+	while (!(result = job_result(bus, job))) {
+		if (patience_usec < (uint64_t)(units_monotonic_usec() - begun))
+			return error_set(err, ETIMEDOUT, "systemd: %s: its job does not end", unit);
+		r = sd_bus_process(bus->bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(bus->bus, patience_usec);
+		if (r < 0 && r != -EINTR)
+			return error_code(err, r, "systemd: %s", unit);
+	}
+	if (strcmp(result, "done") != 0)
+		return error_set(err, EIO, "%s: %s", unit, result);
+	return 0;
+}
+
+static int run_job(struct systemd_bus *bus, const char *method, const char *unit, struct error *err)
+{
+	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	const char *job;
+	int r;
+
+	(void)sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
+	r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, method, &failure, &reply, "ss",
+			       unit, "replace");
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return bus_error(err, r, &failure, unit);
+	return wait_job(bus, job, unit, UINT64_MAX, err);
+}
+
+int systemd_bus_start(struct systemd_bus *bus, const char *unit, struct error *err)
+{
+	return run_job(bus, "StartUnit", unit, err);
+}
+
+int systemd_bus_stop(struct systemd_bus *bus, const char *unit, struct error *err)
+{
+	return run_job(bus, "StopUnit", unit, err);
+}
+
+static void text_property(struct systemd_bus *bus, const char *path, const char *interface,
+			  const char *name, char *ret, size_t size)
+{
+	_cleanup_free_ char *value = NULL;
+
+	if (sd_bus_get_property_string(bus->bus, SERVICE, path, interface, name, NULL, &value) >= 0)
+		snprintf(ret, size, "%s", value);
+}
+
+int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
+			   struct systemd_unit_state *ret, struct error *err)
+{
+	static const char service[] = "org.freedesktop.systemd1.Service";
+	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	const char *path;
+	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "LoadUnit", &failure, &reply,
+				   "s", unit);
+
+	*ret = (struct systemd_unit_state){0};
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r < 0)
+		return bus_error(err, r, &failure, unit);
+	text_property(bus, path, UNIT, "ActiveState", ret->active, sizeof(ret->active));
+	text_property(bus, path, UNIT, "SubState", ret->sub, sizeof(ret->sub));
+	text_property(bus, path, UNIT, "UnitFileState", ret->file_state, sizeof(ret->file_state));
+	text_property(bus, path, UNIT, "FragmentPath", ret->fragment, sizeof(ret->fragment));
+	text_property(bus, path, service, "StatusText", ret->status, sizeof(ret->status));
+	text_property(bus, path, service, "DelegateSubgroup", ret->subgroup, sizeof(ret->subgroup));
+	text_property(bus, path, service, "Result", ret->result, sizeof(ret->result));
+	(void)sd_bus_get_property_trivial(bus->bus, SERVICE, path, service, "MainPID", NULL, 'u',
+					  &ret->main_pid);
+	(void)sd_bus_get_property_trivial(bus->bus, SERVICE, path, service, "NRestarts", NULL, 'u',
+					  &ret->restarts);
+	return 0;
+}
+
+int systemd_bus_version(struct systemd_bus *bus, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = sd_bus_get_property_string(bus->bus, SERVICE, OBJECT, MANAGER, "Version", &failure,
+					   &text);
+
+	return r < 0 ? bus_error(err, r, &failure, "ask its version") : atoi(text);
+}
+
+static int scope_message(struct systemd_bus *bus, const char *scope, const char *description,
+			 pid_t pid, sd_bus_message **ret)
+{
+	int r = sd_bus_message_new_method_call(bus->bus, ret, SERVICE, OBJECT, MANAGER,
+					       "StartTransientUnit");
+
+	if (r >= 0)
+		r = sd_bus_message_append(*ret, "ss", scope, "fail");
+	if (r >= 0)
+		r = sd_bus_message_append(*ret, "a(sv)", 4, "Description", "s", description,
+					  "Delegate", "b", 1, "CollectMode", "s",
+					  "inactive-or-failed", "PIDs", "au", 1, (uint32_t)pid);
+	if (r >= 0)
+		r = sd_bus_message_append(*ret, "a(sa(sv))", 0);
+	return r;
+}
+
+int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *description,
+		      pid_t pid, struct error *err)
+{
+	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	const char *job;
+	int r;
+
+	(void)sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
+	r = scope_message(bus, scope, description, pid, &call);
+	if (r >= 0)
+		r = sd_bus_call(bus->bus, call, SCOPE_USEC, &failure, &reply);
+	if (r < 0 && sd_bus_error_has_name(&failure, SERVICE ".UnitExists")) {
+		sd_bus_error_free(&failure);
+		r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit",
+				       &failure, NULL, "ssau", scope, "/supervisor", 1,
+				       (uint32_t)pid);
+		return r < 0 ? bus_error(err, r, &failure, scope) : 0;
+	}
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return bus_error(err, r, &failure, scope);
+	return wait_job(bus, job, scope, SCOPE_USEC, err);
+}

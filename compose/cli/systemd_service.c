@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * systemd_service.c - what the unit berth@NAME.service calls. `run` becomes the keeper and leaves
+ * a child, the starter, to bring the project up; `reload` and `stop` are clients like any other;
+ * `settle` clears up behind a keeper that was killed.
+ *
+ * The supervisor tells systemd how the project is (compose/supervisor/notify.h). What only the
+ * asking side can know is told from here: that it is ready, that it reloads.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/process.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "compose/cli/keeper_start.h"
+#include "compose/cli/output.h"
+#include "compose/cli/systemd.h"
+#include "compose/cli/systemd_bus.h"
+#include "compose/cli/systemd_cgroup.h"
+#include "compose/cli/systemd_unit.h"
+#include "compose/cli/target.h"
+#include "compose/cli/up_options.h"
+#include "compose/control/requests.h"
+
+#define LISTEN_USEC  (30 * (int64_t)USEC_PER_SEC)
+#define EXTEND_MSEC  10000
+#define BARRIER_USEC (5 * USEC_PER_SEC)
+#define EXTEND_USEC  (60 * USEC_PER_SEC)
+
+/* The name in the unit's instance, whatever the file says. */
+static void take_name(struct project_args *args, const char *name)
+{
+	const char *directory = getenv("BERTH_PROJECT_DIRECTORY");
+
+	(void)setenv("COMPOSE_PROJECT_NAME", name, 1);
+	if (!args->project_directory && directory && directory[0])
+		args->project_directory = directory;
+	if (!strcmp(args->progress, "auto"))
+		args->progress = "plain";
+}
+
+/*
+ * As long as we work, systemd does not lose its patience: images may take their time, and so may
+ * health checks. In a process of its own, since the work may block; it ends with us, or by
+ * end_extending().
+ */
+static pid_t extend_timeout(void)
+{
+	pid_t parent = getpid(), pid;
+
+	if (!getenv("NOTIFY_SOCKET"))
+		return 0;
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == parent) {
+		(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)EXTEND_USEC);
+		(void)poll(NULL, 0, EXTEND_MSEC);
+	}
+	_exit(0);
+}
+
+/*
+ * systemd looks up whom a message is from when it reads it: before that, who sent it must not have
+ * ended.
+ */
+static void notify_read(void)
+{
+	(void)sd_notify_barrier(0, BARRIER_USEC);
+}
+
+static void end_extending(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+static void notify_failure(const char *verb, const struct error *failure)
+{
+	if (failure->code)
+		(void)sd_notifyf(0, "STATUS=%s failed: %s%s%s", verb, failure->where,
+				 failure->where[0] ? ": " : "", failure->message);
+	else
+		(void)sd_notifyf(0, "STATUS=%s failed", verb);
+}
+
+/* The project as its files say it now, and wait until it is as they say. */
+static int bring_up(struct project_args *args, struct error *ret_failure)
+{
+	struct converge converge = {.verb = "up"};
+	struct project *project = NULL;
+	int r;
+
+	up_options.yes = true;
+	up_options.remove_orphans = !project_args_switch("COMPOSE_IGNORE_ORPHANS");
+	r = up_options_prepare(args, NULL, false, &project, &converge);
+	if (r == 0) {
+		converge.options.wait = true;
+		r = converge_run(args, &converge);
+	}
+	*ret_failure = converge.failure;
+	up_options_done(&converge);
+	project_free(project);
+	return r;
+}
+
+static bool anything_runs(const char *name)
+{
+	const struct target target = {.name = (char *)name};
+	_cleanup_json_ json_t *containers = NULL;
+	struct error ignored = ERROR_INIT;
+
+	return target_containers(&target, false, NULL, &containers, &ignored) == 0 &&
+	       json_array_size(containers) > 0;
+}
+
+/* What failed stays to be looked at: its containers are stopped, not removed. */
+static void give_up(struct project_args *args, const char *name)
+{
+	struct converge stop = {
+		.name = name,
+		.verb = "stop",
+		.options = {.goal = PLAN_STOP, .by_label = true, .timeout_usec = -1},
+	};
+	struct error ignored = ERROR_INIT;
+
+	(void)converge_run(args, &stop);
+	(void)client_call(name, CLIENT_START_FOR_STATE, REQUEST_SHUTDOWN, NULL, NULL, &ignored);
+}
+
+/* The child of `run`. Exit code: that of the unit, if it is not 0. */
+static int starter(struct project_args *args, const char *name, int keeper)
+{
+	_cleanup_close_ int held = -EBADF;
+	struct error err = ERROR_INIT, failure = ERROR_INIT;
+	bool ran;
+
+	/* Held until the end: a supervisor that has nothing to do yet would leave. */
+	held = keeper_await(name, keeper, LISTEN_USEC, &err);
+	if (held < 0)
+		return output_fail(args, &err);
+	(void)extend_timeout();
+	ran = anything_runs(name);
+	if (bring_up(args, &failure) == 0) {
+		(void)sd_notify(0, "READY=1");
+		notify_read();
+		return 0;
+	}
+	/* The keeper before was killed, and what it left behind is in good hands again. */
+	if (ran) {
+		log_error("project %s: it runs as it did before", name);
+		notify_failure("start", &failure);
+		(void)sd_notify(0, "READY=1");
+		notify_read();
+		return 0;
+	}
+	log_error("project %s: it could not be brought up; its containers are stopped", name);
+	give_up(args, name);
+	notify_failure("start", &failure);
+	notify_read();
+	return 1;
+}
+
+/* One that `berth up` started by hand: its containers shall be the unit's. */
+static int end_other_keeper(const char *name, struct error *err)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	_cleanup_close_ int fd = keeper_connect(name), pidfd = -EBADF;
+	struct pollfd gone = {.events = POLLIN};
+	pid_t pid, extending;
+
+	if (fd < 0)
+		return 0;
+	close(TAKE_FD(fd));
+	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PING, NULL, &reply, err) < 0)
+		return -err->code;
+	pid = (pid_t)json_get_int(reply, "keeper_pid", 0);
+	pidfd = pid > 1 ? process_pidfd_open(pid) : -ESRCH;
+	if (pidfd < 0)
+		return 0;
+	log_info("project %s: it runs outside of the unit; stopping it first", name);
+	if (kill(pid, SIGTERM) < 0)
+		return error_errno(err, "project %s: end its keeper", name);
+	extending = extend_timeout();
+	gone.fd = pidfd;
+	while (poll(&gone, 1, -1) < 0 && errno == EINTR)
+		;
+	end_extending(extending);
+	return 0;
+}
+
+static int run_run(struct project_args *args, int argc, char **argv)
+{
+	const char *name = argv[0];
+	_cleanup_close_ int self = process_pidfd_open(getpid());
+	struct error err = ERROR_INIT;
+	pid_t pid;
+
+	if (project_args_check_name(name, &err) < 0 || client_check_privileges(name, &err) < 0 ||
+	    end_other_keeper(name, &err) < 0)
+		return output_fail(args, &err);
+	take_name(args, name);
+	pid = fork();
+	if (pid < 0) {
+		error_errno(&err, "fork");
+		return output_fail(args, &err);
+	}
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(starter(args, name, self));
+	}
+	(void)keeper_become(name, pid, &err);
+	kill(pid, SIGKILL);
+	return output_fail(args, &err);
+}
+
+static int run_reload(struct project_args *args, int argc, char **argv)
+{
+	struct error failure = ERROR_INIT;
+	int r;
+
+	if (project_args_check_name(argv[0], &failure) < 0)
+		return output_fail(args, &failure);
+	take_name(args, argv[0]);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)units_monotonic_usec());
+	(void)extend_timeout();
+	r = bring_up(args, &failure);
+	/* What runs goes on running: reloading has failed, the unit has not. */
+	(void)sd_notify(0, "READY=1");
+	if (r != 0)
+		notify_failure("reload", &failure);
+	notify_read();
+	return r;
+}
+
+/*
+ * systemd calls it for a main process that has died as well: then it is the next keeper's affair,
+ * for that may find all containers as they were.
+ */
+static int run_stop(struct project_args *args, int argc, char **argv)
+{
+	_cleanup_target_ struct target target = {0};
+	struct converge down = {.verb = "down", .options = {.goal = PLAN_DOWN}};
+	struct error err = ERROR_INIT;
+	const char *main_process = getenv("MAINPID");
+
+	if (project_args_check_name(argv[0], &err) < 0)
+		return output_fail(args, &err);
+	if (!main_process || !main_process[0])
+		return 0;
+	take_name(args, argv[0]);
+	if (target_open(args, NULL, &target, &err) < 0)
+		return output_fail(args, &err);
+	(void)extend_timeout();
+	down.name = target.name;
+	down.project = target.project;
+	down.options.by_label = !target.project;
+	down.options.remove_orphans = true;
+	down.options.timeout_usec = -1;
+	return converge_run(args, &down);
+}
+
+static int run_settle(struct project_args *args, int argc, char **argv)
+{
+	const char *result = getenv("SERVICE_RESULT");
+	_cleanup_free_ char *unit = NULL;
+	struct systemd_unit_state state;
+	struct systemd_bus *bus = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (!result || !strcmp(result, "success") || !systemd_booted())
+		return 0;
+	if (systemd_bus_open(geteuid() != 0, &bus, &err) < 0)
+		return output_fail(args, &err);
+	unit = systemd_unit_name(argv[0]);
+	r = systemd_bus_unit_state(bus, unit, &state, &err);
+	systemd_bus_close(bus);
+	if (r == 0 && !state.subgroup[0])
+		r = systemd_cgroup_open_up(&err);
+	return r < 0 ? output_fail(args, &err) : 0;
+}
+
+const struct command command_systemd_run = {
+	.name = "run",
+	.operands = "PROJECT",
+	.summary = "ExecStart=: be the keeper of the project, and bring it up",
+	.min_operands = 1,
+	.max_operands = 1,
+	.hidden = true,
+	.run = run_run,
+};
+
+const struct command command_systemd_reload = {
+	.name = "reload",
+	.operands = "PROJECT",
+	.summary = "ExecReload=: make the project what its files say now",
+	.min_operands = 1,
+	.max_operands = 1,
+	.hidden = true,
+	.run = run_reload,
+};
+
+const struct command command_systemd_stop = {
+	.name = "stop",
+	.operands = "PROJECT",
+	.summary = "ExecStop=: take the project down, but for its volumes",
+	.min_operands = 1,
+	.max_operands = 1,
+	.hidden = true,
+	.run = run_stop,
+};
+
+const struct command command_systemd_settle = {
+	.name = "settle",
+	.operands = "PROJECT",
+	.summary = "ExecStopPost=: make room for the next keeper",
+	.min_operands = 1,
+	.max_operands = 1,
+	.hidden = true,
+	.run = run_settle,
+};

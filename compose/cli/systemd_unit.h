@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_SYSTEMD_UNIT_H
+#define COMPOSE_CLI_SYSTEMD_UNIT_H
+
+/*
+ * systemd_unit.h - the texts of units: the template berth@.service, and the drop-in that says where
+ * one project has its files. Pure.
+ */
+
+#include <stdbool.h>
+
+/* In the text of every file that we made: those may be made anew. */
+#define SYSTEMD_UNIT_MARK "# Made by berth"
+
+/* Where a project is; what is NULL is left to the defaults. */
+struct systemd_place {
+	const char *folder; /* absolute, as are the files */
+	char *const *files, *const *env_files, *const *profiles;
+	const char *project_directory;
+	const char *root, *runtime; /* BERTH_ROOT, BERTH_RUNTIME_DIR */
+};
+
+/* "berth@NAME.service". New string. */
+char *systemd_unit_name(const char *project);
+
+/* The template unit for @program, an absolute path. New string. */
+char *systemd_unit_template(const char *program, bool user);
+
+/* For all projects, from this version of systemd on: subgroup.conf. Constant. */
+#define SYSTEMD_SUBGROUP_SINCE 254
+extern const char systemd_unit_subgroup[];
+
+/* project.conf. New string. */
+char *systemd_unit_dropin(const struct systemd_place *place);
+
+#endif

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stacks as units of systemd, as far as that can be seen without one: the files that `berth systemd
+enable` writes, and what a unit's processes tell the socket that systemd listens at. With systemd
+itself: tests/vm."""
+import json
+import os
+import signal
+
+import pytest
+
+from tests.support.notify import NotifySocket
+
+SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
+SLOW = {**SLEEP, "healthcheck": {"test": "test -f /tmp/well", "interval": "100ms",
+                                 "start_period": "60s", "retries": 5}}
+UNITS = "/etc/systemd/system"
+
+
+@pytest.fixture
+def etc(berth):
+    """An /etc of the test's own, over the machine's."""
+    over = [os.path.join(berth.base, name) for name in ("etc", "etc-work")]
+    for path in over:
+        os.mkdir(path)
+    berth.command(["mount", "-t", "overlay", "overlay", "-o",
+                   f"lowerdir=/etc,upperdir={over[0]},workdir={over[1]}", "/etc"])
+    berth.ignore_leftover(r"^mount: /etc$")
+    return berth
+
+
+@pytest.fixture
+def systemd(berth):
+    notify = NotifySocket(berth.base)
+    yield notify
+    notify.close()
+
+
+def text_of(berth, path):
+    return berth.command(["cat", path]).stdout
+
+
+def unit(project, systemd, **env):
+    """What ExecStart= runs."""
+    return project.popen("systemd", "run", project.name, env=systemd.env(**env))
+
+
+def control(project, systemd, command, check=True, **env):
+    """What ExecReload= and the like run."""
+    return project.run("systemd", command, project.name, env=systemd.env(**env), check=check)
+
+
+def stop(project, systemd, process):
+    control(project, systemd, "stop", MAINPID="1")
+    assert process.wait(20) == 0
+
+
+def rows(project):
+    """Whatever its file says meanwhile."""
+    done = project.sandbox.run("-p", project.name, "ps", "-a", "--format", "json",
+                               cwd=project.sandbox.home)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ids(project):
+    return {row["Name"]: row["ID"] for row in rows(project)}
+
+
+# -- enable, disable --
+
+def test_enable_a_folder(etc):
+    project = etc.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("systemd", "enable")
+    unit_name = f"berth@{project.name}.service"
+    dropin = text_of(etc, f"{UNITS}/{unit_name}.d/project.conf")
+    assert f'RequiresMountsFor="{project.path}"\n' in dropin
+    assert f"WorkingDirectory={project.path}\n" in dropin
+    assert "COMPOSE_FILE" not in dropin  # what is in the folder counts, also a later override
+    link = etc.command(["readlink", f"{UNITS}/multi-user.target.wants/{unit_name}"]).stdout
+    assert link == "../berth@.service\n"
+    template = text_of(etc, f"{UNITS}/berth@.service")
+    for line in ("Type=notify", "Delegate=yes", "KillMode=process", "WantedBy=multi-user.target"):
+        assert f"\n{line}\n" in template
+    assert " systemd run %i\n" in template
+    project.run("systemd", "disable")
+    assert not etc.command(["ls", f"{UNITS}/multi-user.target.wants"]).stdout.count(unit_name)
+    assert etc.command(["ls", UNITS]).stdout.count(unit_name) == 0
+
+
+def test_enable_with_flags(etc):
+    project = etc.project({
+        "app 100%.yaml": {"services": {"a": {**SLEEP, "image": "${IMAGE}"},
+                                       "b": {**SLEEP, "profiles": ["more"]}}},
+        "sub/over.yaml": {"services": {"a": {"init": False}}}, "vars": "IMAGE=busybox\n"})
+    project.run("-f", "app 100%.yaml", "-f", "sub/over.yaml", "--env-file", "vars", "--profile",
+                "more", "--profile", "x", "-p", f"{project.name}-two", "systemd", "enable")
+    dropin = text_of(etc, f"{UNITS}/berth@{project.name}-two.service.d/project.conf")
+    path = project.path
+    assert (f'Environment="COMPOSE_FILE={path}/app 100%%.yaml:{path}/sub/over.yaml"\n' in dropin)
+    assert f'Environment="COMPOSE_ENV_FILES={path}/vars"\n' in dropin
+    assert 'Environment="COMPOSE_PROFILES=more,x"\n' in dropin
+    assert f'Environment="BERTH_ROOT={etc.root}"\n' in dropin
+
+
+def test_enable_by_name(etc):
+    """A project that has its place in /etc/berth needs nothing but the template."""
+    etc.command(["mkdir", "-p", "/etc/berth/shop"])
+    etc.command(["tee", "/etc/berth/shop/compose.yaml"], input="services: {a: {image: busybox}}\n")
+    etc.run("systemd", "enable", "shop", cwd=etc.home)
+    assert "berth@shop.service" in etc.command(["ls", f"{UNITS}/multi-user.target.wants"]).stdout
+    assert "berth@shop.service.d" not in etc.command(["ls", UNITS]).stdout
+
+
+def test_enable_refuses(etc):
+    project = etc.project({"compose.yaml": "services: {a: {imag: busybox}}\n"})
+    done = project.run("systemd", "enable", check=False)
+    assert done.returncode != 0 and "compose.yaml:1:" in done.stderr
+    assert project.run("systemd", "enable", "../x", check=False).returncode != 0
+    # Without systemd there is nobody to ask.
+    assert "does not run systemd" in project.run("systemd", "status", check=False).stderr
+    assert etc.command(["ls", UNITS]).stdout.count("berth") == 0
+
+
+def test_somebodys_template_stays(etc):
+    project = etc.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    etc.command(["tee", f"{UNITS}/berth@.service"], input="# mine\n")
+    project.run("systemd", "enable")
+    assert text_of(etc, f"{UNITS}/berth@.service") == "# mine\n"
+
+
+# -- what systemd is told --
+
+def test_ready_when_all_are_healthy(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {
+        "db": SLOW, "web": {**SLEEP, "depends_on": {"db": {"condition": "service_healthy"}}}}}})
+    process = unit(project, systemd)
+    systemd.wait("STATUS=0 of 2 healthy, waiting for db")
+    systemd.wait("EXTEND_TIMEOUT_USEC=60000000")
+    assert "READY=1" not in systemd.read()
+    project.exec("db", "touch", "/tmp/well")
+    systemd.wait("READY=1")
+    systemd.wait("STATUS=2 of 2 healthy")
+    # It is the keeper that systemd has for its main process.
+    assert process.inner_pid() in project.keeper_pids()
+    ready = len(systemd.lines)
+    project.exec("db", "rm", "/tmp/well")
+    systemd.wait("STATUS=1 of 2 healthy: db unhealthy", deadline=90, after=ready)
+    stop(project, systemd, process)
+    systemd.wait("STOPPING=1")
+    assert project.ps() == [] and "WATCHDOG=1" not in systemd.lines
+
+
+def test_reload(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP, "b": SLEEP}}})
+    process = unit(project, systemd)
+    ready = systemd.wait("READY=1") + 1
+    before = ids(project)
+    project.write({"compose.yaml": {"services": {"a": SLEEP, "c": SLEEP}}})
+    control(project, systemd, "reload")
+    reloading = systemd.wait("RELOADING=1", after=ready)
+    assert systemd.lines[reloading + 1].startswith("MONOTONIC_USEC=")
+    ready = systemd.wait("READY=1", after=reloading) + 1
+    after = ids(project)
+    assert sorted(after) == [f"{project.name}-a-1", f"{project.name}-c-1"]
+    assert after[f"{project.name}-a-1"] == before[f"{project.name}-a-1"]
+    # A file that is wrong changes nothing, and the unit stays.
+    project.write({"compose.yaml": "services: {a: {imag: busybox}}\n"})
+    assert control(project, systemd, "reload", check=False).returncode != 0
+    systemd.wait("READY=1", after=ready)
+    systemd.wait("STATUS=reload failed", after=ready)
+    assert ids(project) == after
+    stop(project, systemd, process)
+
+
+def test_a_project_that_fails(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {
+        "db": {"image": "busybox", "command": ["sh", "-c", "echo no disk; exit 3"]},
+        "web": {**SLEEP, "depends_on": {"db": {"condition": "service_completed_successfully"}}},
+        "other": SLEEP}}})
+    process = unit(project, systemd)
+    assert process.wait(30) == 1
+    assert "READY=1" not in systemd.read()
+    assert "service \"db\" didn't complete successfully: exit 3" in process.stderr.read()
+    assert [line for line in systemd.lines if line.startswith("STATUS=")][-1] == \
+        "STATUS=start failed: service \"db\" didn't complete successfully: exit 3"
+    # Nothing runs any more, and what failed is there to be looked at.
+    assert {row["State"] for row in project.ps()} <= {"exited", "created"}
+    assert "no disk" in project.run("logs", "db").stdout
+
+
+def test_a_file_that_is_wrong(berth, systemd):
+    project = berth.project({"compose.yaml": "services: {a: {imag: busybox}}\n"})
+    process = unit(project, systemd)
+    assert process.wait(20) == 1
+    assert "compose.yaml:1:" in process.stderr.read()
+    assert project.keeper_pids() == []
+
+
+def test_watchdog(berth, systemd):
+    """A supervisor that hangs is replaced; containers and systemd notice nothing."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    process = unit(project, systemd, WATCHDOG_USEC="2000000")
+    ready = systemd.wait("READY=1")
+    seen = systemd.wait("WATCHDOG=1", after=ready)
+    before, pids = ids(project), project.supervisor_pids()
+    berth.kill(pids[0], signal.SIGSTOP)
+    berth.wait_until(lambda: project.supervisor_pids() not in ([], pids), 20)
+    assert ids(project) == before
+    systemd.wait("WATCHDOG=1", after=seen + 1)
+    assert len(project.keeper_pids()) == 1
+    stop(project, systemd, process)
+    assert "does not answer any more" in process.stderr.read()
+
+
+def test_a_killed_keeper(berth, systemd):
+    """systemd then calls ExecStop= as well, which has to leave everything to the next one."""
+    project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "mem_limit": "64m"}}}})
+    process = unit(project, systemd)
+    systemd.wait("READY=1")
+    before = ids(project)
+    berth.kill(project.keeper_pids()[0])
+    process.wait(10)
+    control(project, systemd, "stop")
+    control(project, systemd, "settle", SERVICE_RESULT="signal")
+    ready = len(systemd.read())
+    # Even where the file has become unusable meanwhile.
+    project.write({"compose.yaml": "services: {a: {imag: busybox}}\n"})
+    process = unit(project, systemd)
+    systemd.wait("READY=1", after=ready)
+    assert ids(project) == before and rows(project)[0]["State"] == "running"
+    stop(project, systemd, process)
+    assert rows(project) == []
+
+
+def test_one_that_runs_outside(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d")
+    outside = project.keeper_pids()
+    process = unit(project, systemd)
+    systemd.wait("READY=1")
+    assert project.keeper_pids() not in ([], outside)
+    assert project.container("a")["State"] == "running"
+    # Down by hand is an end that systemd takes for one: exit code 0.
+    project.run("down")
+    assert process.wait(20) == 0
+
+
+def test_term_stops_everything(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    process = unit(project, systemd)
+    systemd.wait("READY=1")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert project.container("a")["State"] == "exited"
+
+
+def test_reexec(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    process = unit(project, systemd)
+    systemd.wait("READY=1")
+    before, pids = ids(project), project.supervisor_pids()
+    project.run("supervisor", "reexec", project.name)
+    berth.wait_until(lambda: project.supervisor_pids() not in ([], pids))
+    assert ids(project) == before
+    stop(project, systemd, process)
+
+
+def test_what_make_install_brings(berth):
+    text = berth.run("systemd", "unit", "/opt/my tools/berth", cwd=berth.home).stdout
+    assert 'ExecStart="/opt/my tools/berth" systemd run %i\n' in text
+    text = berth.run("systemd", "unit", "--user", "/usr/bin/berth", cwd=berth.home).stdout
+    assert "WantedBy=default.target\n" in text and "network-online" not in text
