@@ -151,8 +151,12 @@ static bool takes_all_down(const struct supervisor *supervisor)
 
 static void tell_status(struct notifier *notifier)
 {
-	char *status = status_now(notifier->supervisor);
+	char *status;
 
+	/* Why that is so has been told by who asked for it. */
+	if (notifier->supervisor->shutdown)
+		return;
+	status = status_now(notifier->supervisor);
 	if (str_equal(status, notifier->told)) {
 		free(status);
 		return;
