@@ -9,6 +9,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/dl.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -29,7 +30,68 @@ struct systemd_bus {
 	unsigned int ended_next;
 };
 DEFINE_CLEANUP(struct systemd_bus *, systemd_bus_close);
-DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref);
+
+/* Of libsystemd, which a client that has nothing to ask does not open. */
+static struct {
+	typeof(sd_bus_call) *call;
+	typeof(sd_bus_call_method) *call_method;
+	typeof(sd_bus_error_free) *error_free;
+	typeof(sd_bus_error_has_name) *error_has_name;
+	typeof(sd_bus_flush_close_unref) *flush_close_unref;
+	typeof(sd_bus_get_property_string) *get_property_string;
+	typeof(sd_bus_get_property_trivial) *get_property_trivial;
+	typeof(sd_bus_match_signal) *match_signal;
+	typeof(sd_bus_message_append) *message_append;
+	typeof(sd_bus_message_new_method_call) *message_new_method_call;
+	typeof(sd_bus_message_read) *message_read;
+	typeof(sd_bus_message_unref) *message_unref;
+	typeof(sd_bus_new) *make;
+	typeof(sd_bus_open_system) *open_system;
+	typeof(sd_bus_open_user) *open_user;
+	typeof(sd_bus_process) *process;
+	typeof(sd_bus_set_address) *set_address;
+	typeof(sd_bus_set_method_call_timeout) *set_method_call_timeout;
+	typeof(sd_bus_slot_unref) *slot_unref;
+	typeof(sd_bus_start) *start;
+	typeof(sd_bus_unref) *unref;
+	typeof(sd_bus_wait) *wait;
+} api;
+
+static int load(struct error *err)
+{
+	static void *handle;
+	static const struct dl_symbol symbols[] = {
+		DL_SYMBOL(api.call, sd_bus_call),
+		DL_SYMBOL(api.call_method, sd_bus_call_method),
+		DL_SYMBOL(api.error_free, sd_bus_error_free),
+		DL_SYMBOL(api.error_has_name, sd_bus_error_has_name),
+		DL_SYMBOL(api.flush_close_unref, sd_bus_flush_close_unref),
+		DL_SYMBOL(api.get_property_string, sd_bus_get_property_string),
+		DL_SYMBOL(api.get_property_trivial, sd_bus_get_property_trivial),
+		DL_SYMBOL(api.match_signal, sd_bus_match_signal),
+		DL_SYMBOL(api.message_append, sd_bus_message_append),
+		DL_SYMBOL(api.message_new_method_call, sd_bus_message_new_method_call),
+		DL_SYMBOL(api.message_read, sd_bus_message_read),
+		DL_SYMBOL(api.message_unref, sd_bus_message_unref),
+		DL_SYMBOL(api.make, sd_bus_new),
+		DL_SYMBOL(api.open_system, sd_bus_open_system),
+		DL_SYMBOL(api.open_user, sd_bus_open_user),
+		DL_SYMBOL(api.process, sd_bus_process),
+		DL_SYMBOL(api.set_address, sd_bus_set_address),
+		DL_SYMBOL(api.set_method_call_timeout, sd_bus_set_method_call_timeout),
+		DL_SYMBOL(api.slot_unref, sd_bus_slot_unref),
+		DL_SYMBOL(api.start, sd_bus_start),
+		DL_SYMBOL(api.unref, sd_bus_unref),
+		DL_SYMBOL(api.wait, sd_bus_wait),
+	};
+
+	return dl_load("libsystemd.so.0", &handle, symbols, ARRAY_SIZE(symbols), err);
+}
+
+static void unref_message(sd_bus_message **message)
+{
+	api.message_unref(*message);
+}
 
 bool systemd_booted(void)
 {
@@ -44,13 +106,13 @@ static int open_private(const char *path, sd_bus **ret)
 
 	if (access(path, W_OK) < 0)
 		return -errno;
-	r = sd_bus_new(&bus);
+	r = api.make(&bus);
 	if (r >= 0)
-		r = sd_bus_set_address(bus, address);
+		r = api.set_address(bus, address);
 	if (r >= 0)
-		r = sd_bus_start(bus);
+		r = api.start(bus);
 	if (r < 0) {
-		sd_bus_unref(bus);
+		api.unref(bus);
 		return r;
 	}
 	*ret = bus;
@@ -77,7 +139,7 @@ static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *ign
 	unsigned int slot = bus->ended_next;
 	uint32_t id;
 
-	if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
+	if (api.message_read(message, "uoss", &id, &path, &unit, &result) < 0)
 		return 0;
 	free(bus->ended[slot]);
 	bus->ended[slot] = alloc_string(path);
@@ -88,20 +150,23 @@ static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *ign
 
 int systemd_bus_open(bool user, struct systemd_bus **ret, struct error *err)
 {
-	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus =
-		new_array(struct systemd_bus, 1);
-	int r = open_direct(user, &bus->bus);
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
+	int r = load(err);
 
+	if (r < 0)
+		return r;
+	bus = new_array(struct systemd_bus, 1);
+	r = open_direct(user, &bus->bus);
 	bus->direct = r >= 0;
 	if (r < 0)
-		r = user ? sd_bus_open_user(&bus->bus) : sd_bus_open_system(&bus->bus);
+		r = user ? api.open_user(&bus->bus) : api.open_system(&bus->bus);
 	if (r >= 0)
-		r = sd_bus_match_signal(bus->bus, &bus->removed, bus->direct ? NULL : SERVICE,
-					OBJECT, MANAGER, "JobRemoved", on_job_removed, bus);
+		r = api.match_signal(bus->bus, &bus->removed, bus->direct ? NULL : SERVICE, OBJECT,
+				     MANAGER, "JobRemoved", on_job_removed, bus);
 	if (r < 0)
 		return error_code(err, r, "connect to systemd%s",
 				  user ? " of this user (is there a login session?)" : "");
-	(void)sd_bus_set_method_call_timeout(bus->bus, CALL_USEC);
+	(void)api.set_method_call_timeout(bus->bus, CALL_USEC);
 	*ret = TAKE_PTR(bus);
 	return 0;
 }
@@ -110,8 +175,8 @@ void systemd_bus_close(struct systemd_bus *bus)
 {
 	if (!bus)
 		return;
-	sd_bus_slot_unref(bus->removed);
-	sd_bus_flush_close_unref(bus->bus);
+	api.slot_unref(bus->removed);
+	api.flush_close_unref(bus->bus);
 	for (size_t i = 0; i < ARRAY_SIZE(bus->ended); i++)
 		free(bus->ended[i]);
 	free(bus);
@@ -126,15 +191,14 @@ static int bus_error(struct error *err, int r, sd_bus_error *failure, const char
 		error_set(err, code, "systemd: %s: %s", what, failure->message);
 	else
 		error_set(err, code, "systemd: %s: %s", what, strerror(code));
-	sd_bus_error_free(failure);
+	api.error_free(failure);
 	return -err->code;
 }
 
 int systemd_bus_reload(struct systemd_bus *bus, struct error *err)
 {
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Reload", &failure, NULL,
-				   NULL);
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Reload", &failure, NULL, NULL);
 
 	return r < 0 ? bus_error(err, r, &failure, "reload its units") : 0;
 }
@@ -142,8 +206,8 @@ int systemd_bus_reload(struct systemd_bus *bus, struct error *err)
 int systemd_bus_enable(struct systemd_bus *bus, const char *unit, struct error *err)
 {
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "EnableUnitFiles", &failure,
-				   NULL, "asbb", 1, unit, 0, 0);
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "EnableUnitFiles", &failure,
+				NULL, "asbb", 1, unit, 0, 0);
 
 	return r < 0 ? bus_error(err, r, &failure, "enable the unit") : 0;
 }
@@ -151,8 +215,8 @@ int systemd_bus_enable(struct systemd_bus *bus, const char *unit, struct error *
 int systemd_bus_disable(struct systemd_bus *bus, const char *unit, struct error *err)
 {
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "DisableUnitFiles", &failure,
-				   NULL, "asb", 1, unit, 0);
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "DisableUnitFiles", &failure,
+				NULL, "asb", 1, unit, 0);
 
 	return r < 0 ? bus_error(err, r, &failure, "disable the unit") : 0;
 }
@@ -176,9 +240,9 @@ static int wait_job(struct systemd_bus *bus, const char *job, const char *unit,
 	while (!(result = job_result(bus, job))) {
 		if (patience_usec < (uint64_t)(units_monotonic_usec() - begun))
 			return error_set(err, ETIMEDOUT, "systemd: %s: its job does not end", unit);
-		r = sd_bus_process(bus->bus, NULL);
+		r = api.process(bus->bus, NULL);
 		if (r == 0)
-			r = sd_bus_wait(bus->bus, patience_usec);
+			r = api.wait(bus->bus, patience_usec);
 		if (r < 0 && r != -EINTR)
 			return error_code(err, r, "systemd: %s", unit);
 	}
@@ -189,16 +253,16 @@ static int wait_job(struct systemd_bus *bus, const char *job, const char *unit,
 
 static int run_job(struct systemd_bus *bus, const char *method, const char *unit, struct error *err)
 {
-	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+	_cleanup_(unref_message) sd_bus_message *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
 	const char *job;
 	int r;
 
-	(void)sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
-	r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, method, &failure, &reply, "ss",
-			       unit, "replace");
+	(void)api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
+	r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, method, &failure, &reply, "ss",
+			    unit, "replace");
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &job);
+		r = api.message_read(reply, "o", &job);
 	if (r < 0)
 		return bus_error(err, r, &failure, unit);
 	return wait_job(bus, job, unit, UINT64_MAX, err);
@@ -219,7 +283,7 @@ static void text_property(struct systemd_bus *bus, const char *path, const char 
 {
 	_cleanup_free_ char *value = NULL;
 
-	if (sd_bus_get_property_string(bus->bus, SERVICE, path, interface, name, NULL, &value) >= 0)
+	if (api.get_property_string(bus->bus, SERVICE, path, interface, name, NULL, &value) >= 0)
 		snprintf(ret, size, "%s", value);
 }
 
@@ -227,15 +291,15 @@ int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 			   struct systemd_unit_state *ret, struct error *err)
 {
 	static const char service[] = "org.freedesktop.systemd1.Service";
-	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+	_cleanup_(unref_message) sd_bus_message *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
 	const char *path;
-	int r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "LoadUnit", &failure, &reply,
-				   "s", unit);
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "LoadUnit", &failure, &reply,
+				"s", unit);
 
 	*ret = (struct systemd_unit_state){0};
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
+		r = api.message_read(reply, "o", &path);
 	if (r < 0)
 		return bus_error(err, r, &failure, unit);
 	text_property(bus, path, UNIT, "ActiveState", ret->active, sizeof(ret->active));
@@ -245,10 +309,10 @@ int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 	text_property(bus, path, service, "StatusText", ret->status, sizeof(ret->status));
 	text_property(bus, path, service, "DelegateSubgroup", ret->subgroup, sizeof(ret->subgroup));
 	text_property(bus, path, service, "Result", ret->result, sizeof(ret->result));
-	(void)sd_bus_get_property_trivial(bus->bus, SERVICE, path, service, "MainPID", NULL, 'u',
-					  &ret->main_pid);
-	(void)sd_bus_get_property_trivial(bus->bus, SERVICE, path, service, "NRestarts", NULL, 'u',
-					  &ret->restarts);
+	(void)api.get_property_trivial(bus->bus, SERVICE, path, service, "MainPID", NULL, 'u',
+				       &ret->main_pid);
+	(void)api.get_property_trivial(bus->bus, SERVICE, path, service, "NRestarts", NULL, 'u',
+				       &ret->restarts);
 	return 0;
 }
 
@@ -256,8 +320,8 @@ int systemd_bus_version(struct systemd_bus *bus, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
-	int r = sd_bus_get_property_string(bus->bus, SERVICE, OBJECT, MANAGER, "Version", &failure,
-					   &text);
+	int r = api.get_property_string(bus->bus, SERVICE, OBJECT, MANAGER, "Version", &failure,
+					&text);
 
 	return r < 0 ? bus_error(err, r, &failure, "ask its version") : atoi(text);
 }
@@ -265,41 +329,40 @@ int systemd_bus_version(struct systemd_bus *bus, struct error *err)
 static int scope_message(struct systemd_bus *bus, const char *scope, const char *description,
 			 pid_t pid, sd_bus_message **ret)
 {
-	int r = sd_bus_message_new_method_call(bus->bus, ret, SERVICE, OBJECT, MANAGER,
-					       "StartTransientUnit");
+	int r = api.message_new_method_call(bus->bus, ret, SERVICE, OBJECT, MANAGER,
+					    "StartTransientUnit");
 
 	if (r >= 0)
-		r = sd_bus_message_append(*ret, "ss", scope, "fail");
+		r = api.message_append(*ret, "ss", scope, "fail");
 	if (r >= 0)
-		r = sd_bus_message_append(*ret, "a(sv)", 4, "Description", "s", description,
-					  "Delegate", "b", 1, "CollectMode", "s",
-					  "inactive-or-failed", "PIDs", "au", 1, (uint32_t)pid);
+		r = api.message_append(*ret, "a(sv)", 4, "Description", "s", description,
+				       "Delegate", "b", 1, "CollectMode", "s", "inactive-or-failed",
+				       "PIDs", "au", 1, (uint32_t)pid);
 	if (r >= 0)
-		r = sd_bus_message_append(*ret, "a(sa(sv))", 0);
+		r = api.message_append(*ret, "a(sa(sv))", 0);
 	return r;
 }
 
 int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *description,
 		      pid_t pid, struct error *err)
 {
-	_cleanup_(cleanup_sd_bus_message_unref) sd_bus_message *call = NULL, *reply = NULL;
+	_cleanup_(unref_message) sd_bus_message *call = NULL, *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
 	const char *job;
 	int r;
 
-	(void)sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
+	(void)api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
 	r = scope_message(bus, scope, description, pid, &call);
 	if (r >= 0)
-		r = sd_bus_call(bus->bus, call, SCOPE_USEC, &failure, &reply);
-	if (r < 0 && sd_bus_error_has_name(&failure, SERVICE ".UnitExists")) {
-		sd_bus_error_free(&failure);
-		r = sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit",
-				       &failure, NULL, "ssau", scope, "/supervisor", 1,
-				       (uint32_t)pid);
+		r = api.call(bus->bus, call, SCOPE_USEC, &failure, &reply);
+	if (r < 0 && api.error_has_name(&failure, SERVICE ".UnitExists")) {
+		api.error_free(&failure);
+		r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit",
+				    &failure, NULL, "ssau", scope, "/supervisor", 1, (uint32_t)pid);
 		return r < 0 ? bus_error(err, r, &failure, scope) : 0;
 	}
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &job);
+		r = api.message_read(reply, "o", &job);
 	if (r < 0)
 		return bus_error(err, r, &failure, scope);
 	return wait_job(bus, job, scope, SCOPE_USEC, err);

@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/process.h"
 #include "common/str.h"
 #include "common/units.h"
@@ -37,7 +37,7 @@
 
 #define LISTEN_USEC  (30 * (int64_t)USEC_PER_SEC)
 #define EXTEND_MSEC  10000
-#define BARRIER_USEC (5 * USEC_PER_SEC)
+#define BARRIER_MSEC 5000
 #define EXTEND_USEC  (60 * USEC_PER_SEC)
 
 /* The name in the unit's instance, whatever the file says. */
@@ -61,26 +61,17 @@ static pid_t extend_timeout(void)
 {
 	pid_t parent = getpid(), pid;
 
-	if (!getenv("NOTIFY_SOCKET"))
+	if (!notify_wanted())
 		return 0;
 	pid = fork();
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (getppid() == parent) {
-		(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)EXTEND_USEC);
+		notify_send("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)EXTEND_USEC);
 		(void)poll(NULL, 0, EXTEND_MSEC);
 	}
 	_exit(0);
-}
-
-/*
- * systemd looks up whom a message is from when it reads it: before that, who sent it must not have
- * ended.
- */
-static void notify_read(void)
-{
-	(void)sd_notify_barrier(0, BARRIER_USEC);
 }
 
 static void end_extending(pid_t pid)
@@ -94,10 +85,10 @@ static void end_extending(pid_t pid)
 static void notify_failure(const char *verb, const struct error *failure)
 {
 	if (failure->code)
-		(void)sd_notifyf(0, "STATUS=%s failed: %s%s%s", verb, failure->where,
-				 failure->where[0] ? ": " : "", failure->message);
+		notify_send("STATUS=%s failed: %s%s%s", verb, failure->where,
+			    failure->where[0] ? ": " : "", failure->message);
 	else
-		(void)sd_notifyf(0, "STATUS=%s failed", verb);
+		notify_send("STATUS=%s failed", verb);
 }
 
 /* The project as its files say it now, and wait until it is as they say. */
@@ -158,22 +149,22 @@ static int starter(struct project_args *args, const char *name, int keeper)
 	(void)extend_timeout();
 	ran = anything_runs(name);
 	if (bring_up(args, &failure) == 0) {
-		(void)sd_notify(0, "READY=1");
-		notify_read();
+		notify_send("READY=1");
+		notify_barrier(BARRIER_MSEC);
 		return 0;
 	}
 	/* The keeper before was killed, and what it left behind is in good hands again. */
 	if (ran) {
 		log_error("project %s: it runs as it did before", name);
 		notify_failure("start", &failure);
-		(void)sd_notify(0, "READY=1");
-		notify_read();
+		notify_send("READY=1");
+		notify_barrier(BARRIER_MSEC);
 		return 0;
 	}
 	log_error("project %s: it could not be brought up; its containers are stopped", name);
 	give_up(args, name);
 	notify_failure("start", &failure);
-	notify_read();
+	notify_barrier(BARRIER_MSEC);
 	return 1;
 }
 
@@ -238,14 +229,14 @@ static int run_reload(struct project_args *args, int argc, char **argv)
 	if (project_args_check_name(argv[0], &failure) < 0)
 		return output_fail(args, &failure);
 	take_name(args, argv[0]);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)units_monotonic_usec());
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)units_monotonic_usec());
 	(void)extend_timeout();
 	r = bring_up(args, &failure);
 	/* What runs goes on running: reloading has failed, the unit has not. */
-	(void)sd_notify(0, "READY=1");
+	notify_send("READY=1");
 	if (r != 0)
 		notify_failure("reload", &failure);
-	notify_read();
+	notify_barrier(BARRIER_MSEC);
 	return r;
 }
 

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/keeper_watchdog.h"
 
-#include <systemd/sd-daemon.h>
-
+#include "common/notify.h"
 #include "common/units.h"
 
 static void tell(struct keeper_watchdog *watchdog, int64_t now)
 {
 	watchdog->told_usec = now;
-	(void)sd_notify(0, "WATCHDOG=1");
+	notify_send("WATCHDOG=1");
 }
 
 void keeper_watchdog_init(struct keeper_watchdog *watchdog)
 {
-	uint64_t limit_usec = 0;
-
-	*watchdog = (struct keeper_watchdog){0};
-	if (sd_watchdog_enabled(0, &limit_usec) > 0 && limit_usec < INT64_MAX)
-		watchdog->limit_usec = (int64_t)limit_usec;
+	*watchdog = (struct keeper_watchdog){.limit_usec = notify_watchdog_usec()};
 }
 
 void keeper_watchdog_changed(struct keeper_watchdog *watchdog)

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "common/alloc.h"
 #include "common/event.h"
+#include "common/notify.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -24,7 +24,7 @@ struct notifier {
 	sd_event_source *soon, *again, *alive;
 	uint64_t alive_usec; /* between two signs of life; 0: none are wanted */
 	char *told;          /* the last status */
-	bool looking, stopping;
+	bool looking, stopping, extending;
 };
 
 static void add_names(struct strbuf *text, char *const *names)
@@ -161,7 +161,7 @@ static void tell_status(struct notifier *notifier)
 		free(status);
 		return;
 	}
-	(void)sd_notifyf(0, "STATUS=%s", status);
+	notify_send("STATUS=%s", status);
 	free(notifier->told);
 	notifier->told = status;
 }
@@ -175,23 +175,24 @@ static void arm(sd_event_source *source, uint64_t usec)
 static int on_soon(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct notifier *notifier = data;
-	int enabled = SD_EVENT_OFF;
 
 	notifier->looking = false;
 	tell_status(notifier);
-	(void)sd_event_source_get_enabled(notifier->again, &enabled);
-	if (!executor_idle(notifier->supervisor->executor) && enabled == SD_EVENT_OFF)
+	if (!executor_idle(notifier->supervisor->executor) && !notifier->extending) {
+		notifier->extending = true;
 		arm(notifier->again, 0);
+	}
 	return 0;
 }
 
 static int on_again(sd_event_source *source, uint64_t usec, void *data)
 {
-	const struct notifier *notifier = data;
+	struct notifier *notifier = data;
 
-	if (executor_idle(notifier->supervisor->executor))
+	notifier->extending = !executor_idle(notifier->supervisor->executor);
+	if (!notifier->extending)
 		return 0;
-	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)EXTEND_USEC);
+	notify_send("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)EXTEND_USEC);
 	arm(source, AGAIN_USEC);
 	return 0;
 }
@@ -212,7 +213,7 @@ void notifier_look(struct notifier *notifier)
 	/* At once: that may be over sooner than anybody looks again. */
 	if (!notifier->stopping && takes_all_down(notifier->supervisor)) {
 		notifier->stopping = true;
-		(void)sd_notify(0, "STOPPING=1");
+		notify_send("STOPPING=1");
 	}
 	if (notifier->looking)
 		return;
@@ -234,7 +235,7 @@ int notifier_new(struct supervisor *supervisor, struct notifier **ret, struct er
 	int r;
 
 	*ret = NULL;
-	if (!getenv("NOTIFY_SOCKET"))
+	if (!notify_wanted())
 		return 0;
 	notifier = new (struct notifier);
 	notifier->supervisor = supervisor;
