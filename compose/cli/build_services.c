@@ -154,15 +154,12 @@ static int put_arguments(struct building *b, const struct build *build, struct b
 	return build_inputs_args(inputs, b->options->build_args, err);
 }
 
-static int put_platform(const struct service *service, struct build_options *o, struct error *err)
+/* Of several, the one that the service runs on; as docker compose's `up`. */
+static void put_platform(const struct service *service, struct build_options *o)
 {
 	char **platforms = service->build.platforms;
 
-	if (strv_length(platforms) > 1)
-		return error_set(err, ENOTSUP,
-				 "build.platforms: one platform a build, this machine's");
-	o->platform = platforms ? platforms[0] : service->platform;
-	return 0;
+	o->platform = strv_length(platforms) == 1 ? platforms[0] : service->platform;
 }
 
 static int fill(struct building *b, const struct service *service, struct build_job *job,
@@ -194,9 +191,9 @@ static int fill(struct building *b, const struct service *service, struct build_
 	put_labels(b, service, inputs);
 	put_contexts(b, job, build, inputs);
 	if (put_arguments(b, build, inputs, err) < 0 || put_secrets(b, build, inputs, err) < 0 ||
-	    put_ssh(b, build, inputs, err) < 0 || put_limits(build, inputs, err) < 0 ||
-	    put_platform(service, o, err) < 0)
+	    put_ssh(b, build, inputs, err) < 0 || put_limits(build, inputs, err) < 0)
 		return -err->code;
+	put_platform(service, o);
 	build_inputs_put(inputs, o);
 	return 0;
 }

@@ -151,6 +151,48 @@ static void storage_decode(struct decoder *d, const struct node *node, const str
 	decode_unheeded(d, node, "roots are overlays, which have no quota of their own");
 }
 
+/* KEY, KEY=VALUE or KEY:VALUE */
+static void security_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const known[] = {
+		"no-new-privileges", "seccomp",          "apparmor",      "label",
+		"systempaths",       "writable-cgroups", "credentialspec"};
+	size_t index = 0;
+
+	shape_strings.decode(d, node, slot);
+	node_foreach(item, node) {
+		const char *text = item->kind == NODE_STRING ? item->text : known[0];
+		_cleanup_free_ char *key = alloc_string_n(text, strcspn(text, "=:"));
+		const char *meant = str_suggest(key, known, ARRAY_SIZE(known));
+		bool good = false;
+
+		array_foreach(name, known)
+			good = good || !strcmp(key, *name);
+		decoder_push_index(d, index++);
+		if (!good)
+			decode_problem(
+				d, item,
+				"there is no such option: \"%s\"%s%s%s; there are "
+				"no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE, "
+				"label=LABEL|disable, systempaths=unconfined and writable-cgroups",
+				text, meant ? "; did you mean '" : "", meant ? meant : "",
+				meant ? "'?" : "");
+		else if (!strcmp(key, "credentialspec"))
+			decode_unheeded(d, item, "managed service accounts are Windows'");
+		decoder_pop(d);
+	}
+}
+
+static json_t *strings_encode(const struct slot *slot)
+{
+	return shape_strings.encode(slot);
+}
+
+static void strings_release(const struct slot *slot)
+{
+	shape_strings.release(slot);
+}
+
 static json_t *options_encode(const struct slot *slot)
 {
 	return shape_options.encode(slot);
@@ -161,6 +203,7 @@ static void options_release(const struct slot *slot)
 	shape_options.release(slot);
 }
 
+static const struct shape shape_security = {security_decode, strings_encode, strings_release};
 static const struct shape shape_userns = {userns_decode, string_encode, string_release};
 static const struct shape shape_runtime = {runtime_decode, string_encode, string_release};
 static const struct shape shape_storage = {storage_decode, options_encode, options_release};
@@ -250,7 +293,7 @@ static const struct attribute service_attributes[] = {
 	{"runtime",             SERVICE(runtime),                        &shape_runtime},
 	{"scale",               SERVICE(scale),                          &shape_count,            MERGE_DEEP,         CHANGE_NONE},
 	{"secrets",             SERVICES(secrets,secret_count),          &shape_secrets,          MERGE_LIST},
-	{"security_opt",        SERVICE(security_opt),                   &shape_strings,          MERGE_LIST},
+	{"security_opt",        SERVICE(security_opt),                   &shape_security,         MERGE_LIST},
 	{"shm_size",            SERVICE(shm_size),                       &shape_bytes},
 	{"stdin_open",          SERVICE(stdin_open),                     &shape_switch},
 	{"stop_grace_period",   SERVICE(stop_grace_period),              &shape_duration,         MERGE_DEEP,         CHANGE_UPDATE},

@@ -38,6 +38,20 @@ static const struct shape shape_generic = {generic_decode,
 					   .element_size = sizeof(struct generic_resource),
 					   .elements = true};
 
+static void reserved_cpus_decode(struct decoder *d, const struct node *node,
+				 const struct slot *slot)
+{
+	shape_number.decode(d, node, slot);
+	decode_unheeded(d, node, "only Swarm reserves processors; cpu_shares gives a part of them");
+}
+
+static json_t *number_encode(const struct slot *slot)
+{
+	return shape_number.encode(slot);
+}
+
+static const struct shape shape_reserved_cpus = {reserved_cpus_decode, number_encode, NULL};
+
 #define RESOURCES(field) offsetof(struct deploy_resources, field), NO_FIELD
 #define RESOURCE_ROWS(field, count) \
 	offsetof(struct deploy_resources, field), offsetof(struct deploy_resources, count)
@@ -48,7 +62,7 @@ static const struct attribute limits_attributes[] = {
 	{"pids",   RESOURCES(pids),   &shape_int},
 };
 static const struct attribute reservations_attributes[] = {
-	{"cpus",              RESOURCES(cpus),                                          &shape_number, MERGE_DEEP, CHANGE_UPDATE},
+	{"cpus",              RESOURCES(cpus),                                          &shape_reserved_cpus, MERGE_DEEP, CHANGE_UPDATE},
 	{"memory",            RESOURCES(memory),                                        &shape_bytes,  MERGE_DEEP, CHANGE_UPDATE},
 	{"devices",           RESOURCE_ROWS(devices, device_count),                     &shape_reserved_devices},
 	{"generic_resources", RESOURCE_ROWS(generic_resources, generic_resource_count), &shape_generic},
@@ -144,7 +158,14 @@ static const struct attribute update_attributes[] = {
 static const struct schema update_schema = {"update_config", update_attributes,
 					    ARRAY_SIZE(update_attributes),
 					    offsetof(struct update_config, rest)};
-static const struct shape shape_update = {decode_block, encode_block, release_block,
+
+static void update_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_block(d, node, slot);
+	decode_unheeded(d, node, "up replaces all that changed at once, only Swarm goes by steps");
+}
+
+static const struct shape shape_update = {update_decode, encode_block, release_block,
 					  &update_schema};
 
 static const struct attribute preference_attributes[] = {
@@ -262,6 +283,26 @@ static void endpoint_mode_decode(struct decoder *d, const struct node *node,
 		decode_unheeded(d, node, "virtual addresses are Swarm's, names have all addresses");
 }
 
+/* docker compose, too, gives them to nothing. */
+static void deploy_labels_decode(struct decoder *d, const struct node *node,
+				 const struct slot *slot)
+{
+	shape_labels.decode(d, node, slot);
+	decode_unheeded(d, node, "they are for Swarm's services; containers have `labels`");
+}
+
+static json_t *labels_encode(const struct slot *slot)
+{
+	return shape_labels.encode(slot);
+}
+
+static void labels_release(const struct slot *slot)
+{
+	shape_labels.release(slot);
+}
+
+static const struct shape shape_deploy_labels = {deploy_labels_decode, labels_encode,
+						 labels_release};
 static const struct shape shape_mode_word = {mode_decode, string_encode, string_release};
 static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_encode,
 						 string_release};
@@ -270,7 +311,7 @@ static const struct shape shape_endpoint_mode = {endpoint_mode_decode, string_en
 static const struct attribute deploy_attributes[] = {
 	{"mode",            DEPLOY(mode),            &shape_mode_word,      MERGE_DEEP,    CHANGE_NONE},
 	{"replicas",        DEPLOY(replicas),        &shape_count,          MERGE_DEEP,    CHANGE_NONE},
-	{"labels",          DEPLOY(labels),          &shape_labels,         MERGE_MAPPING, CHANGE_UPDATE},
+	{"labels",          DEPLOY(labels),          &shape_deploy_labels,  MERGE_MAPPING, CHANGE_UPDATE},
 	{"update_config",   DEPLOY(update_config),   &shape_update,         MERGE_DEEP,    CHANGE_NONE},
 	{"rollback_config", DEPLOY(rollback_config), &shape_update,         MERGE_DEEP,    CHANGE_NONE},
 	{"resources",       NO_FIELD, NO_FIELD,      &shape_resources},
@@ -323,10 +364,29 @@ static const struct schema logging_schema = {"logging", logging_attributes,
 					     ARRAY_SIZE(logging_attributes),
 					     offsetof(struct logging, rest)};
 
+/* What Docker's own drivers put beside each line. */
+static void warn_of_options(struct decoder *d, const struct node *options)
+{
+	static const char *const beside[] = {"env", "env-regex", "labels", "labels-regex", "tag"};
+
+	decoder_push(d, "options");
+	array_foreach(name, beside) {
+		const struct node *option = node_get(options, *name);
+
+		if (!option)
+			continue;
+		decoder_push(d, *name);
+		decode_unheeded(d, option, "log files have nothing beside the lines");
+		decoder_pop(d);
+	}
+	decoder_pop(d);
+}
+
 static void logging_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	((struct logging *)slot->field)->given = true;
 	decode_object(d, node, &logging_schema, slot->field);
+	warn_of_options(d, node_get(node, "options"));
 }
 
 static json_t *logging_encode(const struct slot *slot)

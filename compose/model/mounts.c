@@ -359,6 +359,46 @@ static void check_mount(struct decoder *d, const struct node *item, struct mount
 		decode_problem(d, item, "an image mount needs a source: the image's name");
 }
 
+static void warn_of_block(struct decoder *d, const struct node *item, const char *name,
+			  const char *why)
+{
+	const struct node *block = node_get(item, name);
+
+	if (!block)
+		return;
+	decoder_push(d, name);
+	decode_unheeded(d, block, why);
+	decoder_pop(d);
+}
+
+/* Blocks of other types, and labels of a volume that has its own already. */
+static void warn_of_unheeded(struct decoder *d, const struct node *item, const struct mount *mount)
+{
+	const struct {
+		const char *name, *why;
+		enum mount_type type;
+	} blocks[] = {
+		{"bind", "it is for mounts of type bind", MOUNT_BIND},
+		{"volume", "it is for mounts of type volume", MOUNT_VOLUME},
+		{"tmpfs", "it is for mounts of type tmpfs", MOUNT_TMPFS},
+		{"image", "it is for mounts of type image", MOUNT_IMAGE},
+	};
+
+	if (mount->type == MOUNT_NPIPE || mount->type == MOUNT_CLUSTER)
+		return;
+	array_foreach(block, blocks)
+		if (block->type != mount->type)
+			warn_of_block(d, item, block->name, block->why);
+	if (mount->type == MOUNT_TMPFS)
+		warn_of_block(d, item, "source", "a tmpfs has none");
+	if (mount->type == MOUNT_VOLUME && mount->source) {
+		decoder_push(d, "volume");
+		warn_of_block(d, node_get(item, "volume"), "labels",
+			      "those of a named volume stand with it, below `volumes`");
+		decoder_pop(d);
+	}
+}
+
 static void decode_mount(struct decoder *d, const struct node *item, const struct slot *slot)
 {
 	struct mount *mount = array_add(*(struct mount **)slot->field, *slot->count);
@@ -369,6 +409,7 @@ static void decode_mount(struct decoder *d, const struct node *item, const struc
 		if (!node_get(item, "type"))
 			decode_problem(d, item, "type is required");
 		check_mount(d, item, mount);
+		warn_of_unheeded(d, item, mount);
 	} else if (item->kind != NODE_STRING) {
 		decode_wrong_type(d, item, "a string or a mapping");
 	} else if (mount_parse(item->text, mount, &err) < 0) {

@@ -40,11 +40,52 @@ static void string_release(const struct slot *slot)
 static const struct shape shape_ipv4 = {ipv4_decode, string_encode, string_release};
 static const struct shape shape_ipv6 = {ipv6_decode, string_encode, string_release};
 
+/* What an endpoint has beside its addresses; Docker, too, passes over the others. */
+static void endpoint_opts_decode(struct decoder *d, const struct node *node,
+				 const struct slot *slot)
+{
+	static const char *const known[] = {"com.docker.network.endpoint.ifname",
+					    "com.docker.network.endpoint.sysctls"};
+
+	shape_options.decode(d, node, slot);
+	if (node->kind != NODE_MAPPING)
+		return;
+	node_foreach(option, node) {
+		const char *meant = str_suggest(option->key, known, ARRAY_SIZE(known));
+		bool heeded = false;
+		char why[160];
+
+		array_foreach(name, known)
+			heeded = heeded || !strcmp(option->key, *name);
+		if (heeded)
+			continue;
+		(void)snprintf(why, sizeof(why), "there are %s and %s%s%s%s", known[0], known[1],
+			       meant ? "; did you mean '" : "", meant ? meant : "",
+			       meant ? "'?" : "");
+		decoder_push(d, option->key);
+		decode_unheeded(d, option, why);
+		decoder_pop(d);
+	}
+}
+
+static json_t *options_encode(const struct slot *slot)
+{
+	return shape_options.encode(slot);
+}
+
+static void options_release(const struct slot *slot)
+{
+	shape_options.release(slot);
+}
+
+static const struct shape shape_endpoint_opts = {endpoint_opts_decode, options_encode,
+						 options_release};
+
 #define ON(field) offsetof(struct service_network, field), NO_FIELD
 /* clang-format off */
 static const struct attribute service_network_attributes[] = {
 	{"aliases",        ON(aliases),        &shape_strings, MERGE_LIST},
-	{"driver_opts",    ON(driver_opts),    &shape_options},
+	{"driver_opts",    ON(driver_opts),    &shape_endpoint_opts},
 	{"gw_priority",    ON(gw_priority),    &shape_int},
 	{"interface_name", ON(interface_name), &shape_string},
 	{"ipv4_address",   ON(ipv4_address),   &shape_ipv4},
@@ -211,12 +252,29 @@ static void pools_release(const struct slot *slot)
 static const struct shape shape_pools = {pools_decode, pools_encode, pools_release, &pool_schema,
 					 .elements = true};
 
+static void ipam_driver_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	if (decode_string(d, node, slot->field) && *node->text && strcmp(node->text, "default"))
+		decode_unheeded(d, node, "addresses are berth's own to give");
+}
+
+static void ipam_options_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	shape_options.decode(d, node, slot);
+	if (node->count)
+		decode_unheeded(d, node, "they are for drivers of Docker's plugins");
+}
+
+static const struct shape shape_ipam_driver = {ipam_driver_decode, string_encode, string_release};
+static const struct shape shape_ipam_options = {ipam_options_decode, options_encode,
+						options_release};
+
 #define NETWORK(field) offsetof(struct network, field), NO_FIELD
 /* clang-format off */
 static const struct attribute ipam_attributes[] = {
-	{"driver",  NETWORK(ipam.driver),                                                                &shape_string},
+	{"driver",  NETWORK(ipam.driver),                                                                &shape_ipam_driver},
 	{"config",  offsetof(struct network, ipam.configs), offsetof(struct network, ipam.config_count), &shape_pools,   MERGE_IPAM},
-	{"options", NETWORK(ipam.options),                                                               &shape_options},
+	{"options", NETWORK(ipam.options),                                                               &shape_ipam_options},
 };
 /* clang-format on */
 static const struct schema ipam_schema = {"ipam", ipam_attributes, ARRAY_SIZE(ipam_attributes),

@@ -562,6 +562,9 @@ json_t *volume_canonical(const struct volume *volume);
 /* Of two such: as service_changes(), sorted by field. */
 json_t *object_changes(json_t *before, json_t *after);
 
+/* Why @key of `sysctls` would change more than the container; NULL: it is its own. */
+const char *service_sysctl_refusal(const struct service *service, const char *key);
+
 /* How many containers: none of a provider; else scale, deploy.replicas, or 1. */
 unsigned int service_replicas(const struct service *service);
 

@@ -263,6 +263,15 @@ void decode_unheeded(struct decoder *d, const struct node *node, const char *why
 		       decoder_path(d, path, sizeof(path)), why);
 }
 
+void decode_warning_at(struct decoder *d, const struct node *node, const char *text)
+{
+	char path[200], where[160];
+
+	position_text(&node->at, where, sizeof(where));
+	decode_warning(d, "%s%s%s: %s", where, *where ? ": " : "",
+		       decoder_path(d, path, sizeof(path)), text);
+}
+
 #define WINDOWS "only Windows has it"
 
 static void isolation_decode(struct decoder *d, const struct node *node, const struct slot *slot)

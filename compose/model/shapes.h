@@ -69,6 +69,8 @@ bool decode_word(struct decoder *d, const struct node *node, char **ret, const c
 		 size_t count);
 /* "FILE:LINE:COLUMN: PATH has no effect here: WHY" */
 void decode_unheeded(struct decoder *d, const struct node *node, const char *why);
+/* "FILE:LINE:COLUMN: PATH: TEXT" */
+void decode_warning_at(struct decoder *d, const struct node *node, const char *text);
 /* A list of names as a mapping of nulls. */
 struct node *decode_names(struct decoder *d, const struct node *sequence);
 

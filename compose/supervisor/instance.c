@@ -400,7 +400,7 @@ void instance_free(struct instance *instance)
 }
 
 /* A volume of a random name for @target, or the one that the replaced container had there. */
-static int add_anonymous(struct instance *instance, const char *target,
+static int add_anonymous(struct instance *instance, const char *target, const struct mapping *own,
 			 const struct instance *replaces, struct error *err)
 {
 	const char *inherited = replaces ? mapping_get(&replaces->anonymous, target) : NULL;
@@ -415,6 +415,8 @@ static int add_anonymous(struct instance *instance, const char *target,
 	} else {
 		fs_random_hex(name, 32);
 		labels = json_object();
+		for (size_t i = 0; own && i < own->count; i++)
+			json_put_string(labels, own->items[i].key, own->items[i].value ?: "");
 		json_put_string(labels, "com.docker.volume.anonymous", "");
 		json_put_string(labels, "com.docker.compose.project",
 				instance->supervisor->project);
@@ -463,13 +465,14 @@ static int create_volumes(struct instance *instance, const struct image *image,
 		if (mount->type != MOUNT_VOLUME)
 			continue;
 		if (!mount->source)
-			r = add_anonymous(instance, mount->target, replaces, err);
+			r = add_anonymous(instance, mount->target, &mount->volume.labels, replaces,
+					  err);
 		else
 			strv_append(&instance->volumes, translate_volume_name(instance, mount));
 	}
 	strv_foreach(target, of_image)
 		if (r == 0)
-			r = add_anonymous(instance, target, replaces, err);
+			r = add_anonymous(instance, target, NULL, replaces, err);
 	return r;
 }
 

@@ -98,6 +98,35 @@ def test_sysctls_ulimits_shm(berth):
     assert "size=8192k" in [line for line in mounts.splitlines() if "/dev/shm" in line][0]
 
 
+def test_sysctls_of_the_host_are_refused(berth):
+    """As runc does: what a container has not for itself is not its to set."""
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        **SLEEP, "sysctls": {"vm.max_map_count": "262144"}}}}})
+    refused = project.run("up", "-d", check=False)
+    assert refused.returncode == 1
+    assert "vm.max_map_count is not in a separate kernel namespace" in refused.stderr
+    shared = berth.run("container", "run", "--rm", "--network", "host", "--sysctl",
+                       "net.ipv4.ip_forward=1", "busybox", "true", cwd="/", check=False)
+    assert shared.returncode != 0
+    assert "net.ipv4.ip_forward is the host's" in shared.stderr
+    berth.wait_until(lambda: not berth.run("supervisor", "ls", "-q", cwd="/").stdout, 30,
+                     "nobody looks after what is gone")
+
+
+def test_mac_address_is_for_the_first_network(berth):
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "mac_address": "02:42:00:00:00:77",
+                           "networks": {"x": {}, "y": {"priority": 10}}},
+                     "b": {**SLEEP, "network_mode": "bridge",
+                           "mac_address": "02:42:00:00:00:78"}},
+        "networks": {"x": {}, "y": {}}}})
+    project.run("up", "-d")
+    shown = project.exec("a", "cat", "/sys/class/net/eth0/address", "/sys/class/net/eth1/address")
+    assert shown.stdout.split().count("02:42:00:00:00:77") == 1
+    assert shown.stdout.splitlines()[0] == "02:42:00:00:00:77"
+    assert project.exec("b", "cat", "/sys/class/net/eth0/address").stdout.strip().endswith(":78")
+
+
 def test_devices(berth):
     project = up(berth, devices=["/dev/zero:/dev/nought:r"])
     assert project.exec("a", "head", "-c", "1", "/dev/nought").stdout == "\0"

@@ -188,3 +188,12 @@ def test_down_does_not_wait_for_a_volume_to_be_filled(berth):
                 assert has_all(project)
                 project.run("down", "-v", "-t", "0")
     assert not os.path.exists(f"{berth.root}/volumes/{project.name}_data")
+
+
+def test_anonymous_volumes_have_the_labels_of_their_mount(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": "busybox", "command": ["sleep", "1000"], "stop_grace_period": "0s",
+        "volumes": [{"type": "volume", "target": "/d", "volume": {"labels": {"own": "yes"}}}]}}}})
+    project.run("up", "-d")
+    shown = berth.run("volume", "ls", "-q", "--filter", "label=own=yes", cwd="/").stdout.split()
+    assert len(shown) == 1 and len(shown[0]) == 64

@@ -138,6 +138,21 @@ static void check_probe(struct loader *l, const struct service *service)
 		       service->name);
 }
 
+static void check_sysctls(struct loader *l, const struct service *service)
+{
+	if (is_broken(l, service, "sysctls"))
+		return;
+	for (size_t i = 0; i < service->sysctls.count; i++) {
+		const char *key = service->sysctls.items[i].key;
+		const char *why = service_sysctl_refusal(service, key);
+
+		if (why)
+			loader_problem(
+				l, loader_at(l, "services", service->name, "sysctls", key, NULL),
+				"services.%s.sysctls: %s %s", service->name, key, why);
+	}
+}
+
 void check_container_names(struct loader *l)
 {
 	const struct project *p = l->project;
@@ -166,5 +181,6 @@ void check_service(struct loader *l, const struct service *service)
 	check_targets(l, service);
 	check_scale(l, service);
 	check_limits(l, service);
+	check_sysctls(l, service);
 	check_probe(l, service);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* unheeded.c - attributes that are right by themselves, and come to nothing beside another one. */
+#include <unistd.h>
+
 #include "common/str.h"
 
 #include "compose/load/check/parts.h"
@@ -62,11 +64,26 @@ static void check_ports(struct loader *l, const struct service *service)
 			 "reached without the host");
 }
 
+/* Elsewhere the kernel has no labels, and nothing is to be done. */
+static void check_labels(struct loader *l, const struct service *service)
+{
+	if (access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return;
+	for (size_t i = 0; i < service->volume_count; i++)
+		if (service->volumes[i].bind.selinux)
+			unheeded(l, service, "volumes",
+				 "files are not given SELinux labels (z, Z): chcon -R -t "
+				 "container_file_t does it");
+}
+
 void check_unheeded(struct loader *l, const struct service *service)
 {
 	bool foreign_ipc = str_equal(service->ipc, "host") || is_shared(service->ipc);
 
 	check_ports(l, service);
+	check_labels(l, service);
+	if (service->pull_refresh_after && !str_equal(service->pull_policy, "refresh"))
+		unheeded(l, service, "pull_refresh_after", "it is for `pull_policy: refresh`");
 	if (service->hostname && str_equal(service->uts, "host"))
 		unheeded(l, service, "hostname", "with `uts: host` the name is the host's");
 	if (service->domainname && str_equal(service->uts, "host"))

@@ -84,13 +84,11 @@ static const struct log_option {
 	const char *key;
 	int (*parse)(const char *value, struct log_options *options, struct error *err);
 } options_table[] = {
-	{"max-size", parse_max_size},
-	{"max-file", parse_max_file},
-	{"mode", parse_mode},
-	{"max-buffer-size", NULL},
-	{"compress", NULL},
-	{"labels", NULL},
-	{"tag", NULL},
+	{"max-size", parse_max_size}, {"max-file", parse_max_file},
+	{"mode", parse_mode},         {"max-buffer-size", NULL},
+	{"compress", NULL},           {"labels", NULL},
+	{"labels-regex", NULL},       {"env", NULL},
+	{"env-regex", NULL},          {"tag", NULL},
 };
 
 static int parse_option(const struct log_driver *driver, const char *key, const char *value,

@@ -37,8 +37,8 @@ struct log_sink {
 };
 
 struct log_driver {
-	const char *names[4];   /* what `logging.driver` may say; NULL-terminated */
-	const char *options[8]; /* keys of `logging.options`; NULL-terminated */
+	const char *names[4];    /* what `logging.driver` may say; NULL-terminated */
+	const char *options[12]; /* keys of `logging.options`; NULL-terminated */
 
 	/* With @resume, the log is as a killed supervisor left it, and store() is next. */
 	int (*open)(const struct log_options *options, const struct log_mark *resume,

@@ -111,6 +111,23 @@ int translate_namespaces(struct translation *translation, struct error *err)
 
 #define ENDPOINT "com.docker.network.endpoint."
 
+/* `mac_address` of the service is for the network that is connected to first. */
+static const char *own_mac(const struct service *service, const struct service_network *row)
+{
+	int64_t priority = row->priority.set ? row->priority.value : 0;
+
+	if (row->mac_address || service->network_mode)
+		return row->mac_address;
+	for (size_t i = 0; service->mac_address && i < service->network_count; i++) {
+		const struct service_network *other = &service->networks[i];
+		int64_t its = other->priority.set ? other->priority.value : 0;
+
+		if (its > priority || (its == priority && strcmp(other->name, row->name) < 0))
+			return NULL;
+	}
+	return service->mac_address;
+}
+
 static void fill_endpoint(const struct instance *instance, const struct service_network *row,
 			  struct endpoint_options *ret)
 {
@@ -121,7 +138,7 @@ static void fill_endpoint(const struct instance *instance, const struct service_
 		.container_id = instance->id,
 		.ipv4_address = row->ipv4_address,
 		.ipv6_address = row->ipv6_address,
-		.mac_address = row->mac_address ?: instance->service->mac_address,
+		.mac_address = own_mac(instance->service, row),
 		.link_local_ips = (const char *const *)row->link_local_ips,
 		.interface_name =
 			row->interface_name ?: mapping_get(&row->driver_opts, ENDPOINT "ifname"),
@@ -177,7 +194,8 @@ static size_t fill_endpoints(const struct instance *instance, bool bridge,
 
 	if (bridge)
 		ret[count++] = (struct endpoint_options){.network = "bridge",
-							 .container_id = instance->id};
+							 .container_id = instance->id,
+							 .mac_address = service->mac_address};
 	for (size_t i = 0; i < service->network_count; i++)
 		fill_endpoint(instance, &service->networks[i], &ret[count++]);
 	return count;

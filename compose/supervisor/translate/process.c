@@ -201,9 +201,12 @@ static int translate_confinement(struct translation *translation, struct error *
 	option = security_option(service, "systempaths");
 	if (str_equal(option, "unconfined"))
 		spec->proc_unmasked = true;
+	option = security_option(service, "writable-cgroups");
+	if (option)
+		spec->cgroup_writable = !str_equal(option, "false");
 	if (str_equal(seccomp, "unconfined") || (!seccomp && service->privileged == TRI_TRUE))
 		return 0;
-	if (seccomp && seccomp[0])
+	if (seccomp && seccomp[0] && !str_equal(seccomp, "builtin"))
 		return seccomp_from_file(translation, seccomp, err);
 	r = seccomp_default_program(spec->capabilities, &program, err);
 	spec->seccomp_program = program;
@@ -327,7 +330,7 @@ static int translate_endpoint_sysctls(struct translation *translation, struct er
 	return 0;
 }
 
-static void translate_sysctls(struct translation *translation)
+static int translate_sysctls(struct translation *translation, struct error *err)
 {
 	const struct mapping *given = &translation->service->sysctls;
 	struct container_spec *spec = &translation->spec;
@@ -335,6 +338,12 @@ static void translate_sysctls(struct translation *translation)
 	for (size_t i = 0; i < given->count; i++) {
 		struct sysctl_spec *slot = array_add(translation->sysctls, spec->sysctl_count);
 		char *path = translation_own(translation, alloc_string(given->items[i].key));
+		const char *refusal =
+			service_sysctl_refusal(translation->service, given->items[i].key);
+
+		if (refusal)
+			return error_set(err, EPERM, "sysctls: %s %s", given->items[i].key,
+					 refusal);
 
 		/* "net.ipv4.conf.eth0/1.x" is written with the other separator inside names. */
 		for (char *c = path; *c; c++)
@@ -351,6 +360,7 @@ static void translate_sysctls(struct translation *translation)
 		*array_add(translation->sysctls, spec->sysctl_count) =
 			(struct sysctl_spec){"net/ipv4/ping_group_range", "0 2147483647"};
 	spec->sysctls = translation->sysctls;
+	return 0;
 }
 
 int translate_exec_process(struct translation *translation, bool privileged, struct error *err)
@@ -409,6 +419,6 @@ int translate_process(struct translation *translation, struct error *err)
 			alloc_string(translate_hostname(translation->instance, short_id)));
 		spec->domainname = service->domainname;
 	}
-	translate_sysctls(translation);
-	return translate_endpoint_sysctls(translation, err);
+	r = translate_sysctls(translation, err);
+	return r < 0 ? r : translate_endpoint_sysctls(translation, err);
 }

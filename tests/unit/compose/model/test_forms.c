@@ -279,7 +279,10 @@ static const struct row service_rows[] = {
 	 "1 ;; [] ;; maybe"},
 	{"runtime", "runc ;; io.containerd.runc.v2", "1 ;; []"},
 	{"scale", INT},
-	{"security_opt", STRINGS},
+	{"security_opt",
+	 "[] ;; [no-new-privileges] ;; ['no-new-privileges:true', seccomp=unconfined, "
+	 "'apparmor:x', 'label:disable', systempaths=unconfined, writable-cgroups=true]",
+	 "null ;; a ;; [a] ;; [1] ;; [null] ;; {a: b} ;; [[]] ;; [label=a, label=a]"},
 	{"shm_size", SIZE},
 	{"secrets",
 	 "[a] ;; [{source: a}] ;; [{source: a, target: b, uid: '1', gid: '2', mode: '0440'}] ;; []",
