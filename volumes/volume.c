@@ -257,6 +257,32 @@ int volume_inspect(struct volume_store *store, const char *name, struct volume_i
 	return 0;
 }
 
+bool volume_is_anonymous(struct volume_store *store, const char *name)
+{
+	_cleanup_json_ json_t *record = NULL;
+	_cleanup_close_ int volume = -EBADF;
+	struct error none = ERROR_INIT;
+
+	volume = store_open_volume(store, name, &none);
+	return volume >= 0 && store_read_record(volume, &record, &none) >= 0 &&
+	       json_get_bool(record, "anonymous", false);
+}
+
+int volume_keep(struct volume_store *store, const char *name, struct error *err)
+{
+	_cleanup_json_ json_t *record = NULL;
+	_cleanup_close_ int volume = -EBADF;
+	int r;
+
+	volume = store_open_volume(store, name, err);
+	r = volume < 0 ? volume : store_read_record(volume, &record, err);
+	if (r >= 0 && json_get_bool(record, "anonymous", false)) {
+		json_put_bool(record, "anonymous", false);
+		r = store_write_record(volume, record, err);
+	}
+	return r < 0 ? error_wrap(err, "volume %s", name) : 0;
+}
+
 void volume_info_free(struct volume_info *info)
 {
 	if (!info)

@@ -48,6 +48,10 @@ int volume_inspect(struct volume_store *store, const char *name, struct volume_i
 void volume_info_free(struct volume_info *info);
 int volume_list(struct volume_store *store, struct volume_info ***ret, size_t *ret_count,
 		struct error *err);
+/* Whether it was made for one container alone, and goes with it. */
+bool volume_is_anonymous(struct volume_store *store, const char *name);
+/* Another has it as well: from now on it goes with nobody. */
+int volume_keep(struct volume_store *store, const char *name, struct error *err);
 /* -ENOENT; the caller has made sure that nobody uses it. Renamed away first, then emptied. */
 int volume_remove(struct volume_store *store, const char *name, struct error *err);
 

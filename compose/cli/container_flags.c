@@ -12,7 +12,9 @@
 #include "compose/cli/env_words.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/mount_words.h"
+#include "compose/cli/network_words.h"
 #include "compose/cli/run_service.h"
+#include "compose/cli/volumes_from.h"
 #include "compose/model/project.h"
 
 struct container_flags container_flags = {.sig_proxy = true};
@@ -23,24 +25,25 @@ static struct {
 		**device_cgroup_rule, **device_read_bps, **device_read_iops, **device_write_bps,
 		**device_write_iops, **dns, **dns_option, **dns_search, **env, **env_file, **expose,
 		**group_add, **label, **label_file, **link, **link_local_ip, **log_opt, **mount,
-		**network, **network_alias, **publish, **security_opt, **storage_opt, **sysctl,
-		**tmpfs, **ulimit, **volume, **volumes_from;
+		**network, **network_alias, **publish, **security_opt, **sysctl, **tmpfs, **ulimit,
+		**volume, **volumes_from;
 	const char *blkio_weight, *cgroup_parent, *cgroupns, *cpu_period, *cpu_quota,
 		*cpu_rt_period, *cpu_rt_runtime, *cpu_shares, *cpus, *cpuset_cpus, *domainname,
 		*entrypoint, *gpus, *health_cmd, *health_interval, *health_retries,
 		*health_start_interval, *health_start_period, *health_timeout, *hostname, *ip, *ip6,
 		*ipc, *isolation, *log_driver, *mac_address, *memory, *memory_reservation,
 		*memory_swap, *memory_swappiness, *oom_score_adj, *pid, *pids_limit, *platform,
-		*runtime, *shm_size, *stop_signal, *stop_timeout, *user, *userns, *uts,
-		*volume_driver, *workdir;
-	bool init, no_healthcheck, oom_kill_disable, privileged, read_only, use_api_socket;
+		*shm_size, *stop_signal, *stop_timeout, *user, *userns, *uts, *volume_driver,
+		*workdir;
+	bool init, no_healthcheck, oom_kill_disable, privileged, read_only;
 } given;
 
 /* What has no equal: the flag is refused by name. */
 static char **attach;
+static char **storage_opt;
 static const char *cpuset_mems, *kernel_memory, *cpu_count, *cpu_percent, *io_maxbandwidth,
-	*io_maxiops;
-static bool ignored;
+	*io_maxiops, *runtime;
+static bool ignored, use_api_socket;
 
 #define FLAG(x)   OPTION_FLAG, &(x), NULL
 #define TEXT(x)   OPTION_STRING, &(x), "string"
@@ -138,18 +141,18 @@ const struct option container_options[] = {
 	{"read-only", 0, FLAG(given.read_only), "Its root is not to be written to"},
 	{"restart", 0, TEXT(container_flags.restart), "no, always, unless-stopped, on-failure[:N]"},
 	{"rm", 0, FLAG(container_flags.auto_remove), "Remove it when it ends"},
-	{"runtime", 0, TEXT(given.runtime), NULL},
+	{"runtime", 0, TEXT(runtime), NULL},
 	{"security-opt", 0, LIST(given.security_opt), "seccomp=FILE, no-new-privileges, ..."},
 	{"shm-size", 0, BYTES(given.shm_size), "Size of /dev/shm"},
 	{"sig-proxy", 0, FLAG(container_flags.sig_proxy), "Pass signals that we get on to it (on; --sig-proxy=false)"},
 	{"stop-signal", 0, TEXT(given.stop_signal), "The signal that asks it to stop"},
 	{"stop-timeout", 0, NUMBER(given.stop_timeout), "Seconds that it has then"},
-	{"storage-opt", 0, LIST(given.storage_opt), NULL},
+	{"storage-opt", 0, LIST(storage_opt), NULL},
 	{"sysctl", 0, LIST(given.sysctl), "KEY=VALUE: net.core.somaxconn=1024"},
 	{"tmpfs", 0, LIST(given.tmpfs), "A tmpfs: /run:size=64m"},
 	{"tty", 't', FLAG(container_flags.tty), "Give it a terminal"},
 	{"ulimit", 0, LIST(given.ulimit), "NAME=SOFT[:HARD]: nofile=1024:2048"},
-	{"use-api-socket", 0, FLAG(given.use_api_socket), "Hand on the engine's socket"},
+	{"use-api-socket", 0, FLAG(use_api_socket), NULL},
 	{"user", 'u', TEXT(given.user), "As this user: NAME, UID, or USER:GROUP"},
 	{"userns", 0, TEXT(given.userns), "Its user namespace: host"},
 	{"uts", 0, TEXT(given.uts), "Its UTS namespace: host"},
@@ -204,7 +207,6 @@ static const struct {
 	{&given.hostname, PUT_TEXT, "hostname"},
 	{&given.init, PUT_BOOL, "init"},
 	{&given.ipc, PUT_TEXT, "ipc"},
-	{&given.isolation, PUT_TEXT, "isolation"},
 	{&given.label, PUT_MAP, "labels"},
 	{&given.link, PUT_LIST, "external_links"},
 	{&given.log_driver, PUT_TEXT, "logging.driver"},
@@ -224,14 +226,11 @@ static const struct {
 	{&given.publish, PUT_LIST, "ports"},
 	{&given.read_only, PUT_BOOL, "read_only"},
 	{&container_flags.restart, PUT_TEXT, "restart"},
-	{&given.runtime, PUT_TEXT, "runtime"},
 	{&given.security_opt, PUT_LIST, "security_opt"},
 	{&given.shm_size, PUT_TEXT, "shm_size"},
 	{&given.stop_signal, PUT_TEXT, "stop_signal"},
-	{&given.storage_opt, PUT_MAP, "storage_opt"},
 	{&given.sysctl, PUT_MAP, "sysctls"},
 	{&given.tmpfs, PUT_LIST, "tmpfs"},
-	{&given.use_api_socket, PUT_BOOL, "use_api_socket"},
 	{&given.user, PUT_TEXT, "user"},
 	{&given.userns, PUT_TEXT, "userns_mode"},
 	{&given.uts, PUT_TEXT, "uts"},
@@ -255,6 +254,9 @@ static const struct {
 	{&io_maxiops, false, "--io-maxiops", "it is of Windows; --device-read-iops is there"},
 	{&kernel_memory, false, "--kernel-memory",
 	 "kernels have no such limit; --memory has it in"},
+	{&runtime, false, "--runtime", "containers are run by berth itself"},
+	{&storage_opt, true, "--storage-opt",
+	 "layers are directories, and have no size of their own"},
 	{&given.volume_driver, false, "--volume-driver", "volumes are local directories"},
 };
 
@@ -363,6 +365,15 @@ static int check_refused(struct error *err)
 			return error_set(err, EINVAL, "%s is not supported: %s", row->flag,
 					 row->hint);
 	}
+	if (use_api_socket)
+		return error_set(err, EINVAL,
+				 "--use-api-socket is not supported: there is no engine; mount the "
+				 "socket that you mean with -v");
+	if (given.isolation && strcmp(given.isolation, "default") != 0)
+		return error_set(err, EINVAL,
+				 "--isolation %s is not supported: it is of Windows; there is "
+				 "default",
+				 given.isolation);
 	return 0;
 }
 
@@ -456,72 +467,23 @@ static void put_gpus(json_t *service)
 	json_object_set_new(service, "gpus", json_pack("[o]", row));
 }
 
-/* "container:NAME", and nothing else of another container, which lies in another project. */
-static void put_volumes_from(json_t *service)
-{
-	strv_foreach(word, given.volumes_from) {
-		_cleanup_free_ char *name = str_printf("container:%s", word);
-		json_t *list = json_object_get(service, "volumes_from");
-
-		if (!list) {
-			list = json_array();
-			json_object_set_new(service, "volumes_from", list);
-		}
-		json_array_append_new(list, json_string(name));
-	}
-}
-
-static bool is_mode(const char *network)
-{
-	return !strcmp(network, "bridge") || !strcmp(network, "host") || !strcmp(network, "none") ||
-	       !strcmp(network, "default") || str_starts_with(network, "container:");
-}
-
-static json_t *endpoint(void)
-{
-	json_t *row = json_object();
-
-	if (given.network_alias)
-		json_object_set_new(row, "aliases", json_from_strv(given.network_alias));
-	json_put_string(row, "ipv4_address", given.ip);
-	json_put_string(row, "ipv6_address", given.ip6);
-	if (given.link_local_ip)
-		json_object_set_new(row, "link_local_ips", json_from_strv(given.link_local_ip));
-	return row;
-}
-
-/* Networks are there already; by `network create`, or a project's. */
 static int put_networks(json_t *project, json_t *service, struct error *err)
 {
-	const char *first = given.network ? given.network[0] : "bridge";
-	bool addresses = given.ip || given.ip6 || given.network_alias || given.link_local_ip;
+	const struct network_words words = {
+		.networks = given.network,
+		.aliases = given.network_alias,
+		.link_local_ips = given.link_local_ip,
+		.ip = given.ip,
+		.ip6 = given.ip6,
+	};
 
-	if (is_mode(first)) {
-		if (given.network && given.network[1])
-			return error_set(err, EINVAL, "--network %s goes with no other network",
-					 first);
-		if (addresses)
-			return error_set(err, EINVAL,
-					 "addresses and aliases are for user-defined networks: "
-					 "name one by --network");
-		json_put_string(service, "network_mode",
-				strcmp(first, "default") ? first : "bridge");
-		return 0;
-	}
-	strv_foreach(name, given.network) {
-		if (is_mode(name))
-			return error_set(err, EINVAL, "--network %s goes with no other network",
-					 name);
-		json_object_set_new(member(project, "networks"), name,
-				    json_pack("{s:s, s:b}", "name", name, "external", 1));
-		json_object_set_new(member(service, "networks"), name,
-				    name == first ? endpoint() : json_object());
-	}
-	return 0;
+	return network_words_put(project, service, &words, err);
 }
 
 static int put_mounts(json_t *project, json_t *service, struct error *err)
 {
+	if (volumes_from_put(project, service, given.volumes_from, err) < 0)
+		return -err->code;
 	run_service_put_volumes(project, service, given.volume);
 	strv_foreach(word, given.mount) {
 		if (mount_words_put(project, service, word, err) < 0)
@@ -562,7 +524,6 @@ int container_flags_project(const char *name, char *const *argv, char *const *ex
 	put_command(service, argv);
 	put_ulimits(service);
 	put_gpus(service);
-	put_volumes_from(service);
 	put_exposed(service, exposed);
 	if (put_environment(service, err) < 0 || put_networks(json, service, err) < 0 ||
 	    put_mounts(json, service, err) < 0 || project_from_json(json, &project, err) < 0)

@@ -135,9 +135,12 @@ static int make_volumes(struct making *making, bool dry_run, struct error *err)
 		struct volume *volume = &making->project->volumes[i];
 		int r = store ? volume_create(store, volume->name, &options, err) : 0;
 
-		if (r < 0 && r != -EEXIST)
+		if (r == -EEXIST) {
+			error_clear(err);
+			r = volume_keep(store, volume->name, err);
+		}
+		if (r < 0)
 			return error_wrap(err, "volume %s", volume->name);
-		error_clear(err);
 		volume->external = store != NULL;
 	}
 	return 0;

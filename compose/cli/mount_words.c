@@ -86,7 +86,6 @@ int mount_words_put(json_t *project, json_t *service, const char *text, struct e
 {
 	_cleanup_strv_ char **words = strv_split(text, ",");
 	_cleanup_json_ json_t *row = json_object();
-	json_t *volumes = json_object_get(service, "volumes");
 	const char *type, *source;
 
 	json_put_string(row, "type", "volume");
@@ -106,10 +105,6 @@ int mount_words_put(json_t *project, json_t *service, const char *text, struct e
 	/* As docker: --mount makes no directory on this machine. */
 	if (str_equal(type, "bind"))
 		json_put_bool(block_of(row, "bind"), "create_host_path", false);
-	if (!volumes) {
-		volumes = json_array();
-		json_object_set_new(service, "volumes", volumes);
-	}
-	json_array_append(volumes, row);
+	run_service_put_mount(service, json_get_string(row, "target"), json_incref(row));
 	return 0;
 }

@@ -133,6 +133,14 @@ void run_service_put_volumes(json_t *project, json_t *service, char *const *word
 	}
 }
 
+void run_service_put_mount(json_t *service, const char *target, json_t *row)
+{
+	json_t *volumes = member(service, "volumes", json_array());
+
+	drop_target(volumes, target);
+	json_array_append_new(volumes, row);
+}
+
 /* A run is one container, is not started again, and takes no port from those that serve. */
 static void take_away(json_t *service, const struct run_service *run)
 {

@@ -33,6 +33,8 @@ int run_service_project(const struct project *project, const struct run_service 
 
 /* -v: appends to @service's volumes; a name becomes a volume of @project. */
 void run_service_put_volumes(json_t *project, json_t *service, char *const *words);
+/* One more in long form, instead of what is at @target by now; takes @row. */
+void run_service_put_mount(json_t *service, const char *target, json_t *row);
 /* A name that the project does not declare is the volume of just that name. */
 void run_service_declare_volume(json_t *project, const char *name);
 

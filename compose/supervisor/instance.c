@@ -720,7 +720,9 @@ int instance_remove(struct instance *instance, bool volumes, struct error *err)
 		const char *name = instance->anonymous.items[i].value;
 		struct error ignored = ERROR_INIT;
 
+		/* One that a container of another project has as well is nobody's any more. */
 		if (!used_by_another(instance, name) &&
+		    volume_is_anonymous(supervisor->volumes, name) &&
 		    volume_remove(supervisor->volumes, name, &ignored) < 0)
 			log_warning("volume %s: %s", name, ignored.message);
 	}

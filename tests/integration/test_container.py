@@ -131,3 +131,11 @@ def test_beside_projects(berth, machine):
     assert row(machine, "made")["State"] == "running"
     assert container(machine, "ls", "-q", "-a", "-f", f"name={name}").stdout.count("\n") == 1
     project.run("down")
+
+
+def test_short_lives_side_by_side(machine):
+    """The default network comes and goes with them, and nobody finds it half gone."""
+    for _ in range(2):
+        runs = [machine.popen("container", "run", "--rm", "busybox", "true") for _ in range(10)]
+        assert [process.wait(60) for process in runs] == [0] * 10, [
+            process.stderr.read() for process in runs]

@@ -109,6 +109,8 @@ int translate_namespaces(struct translation *translation, struct error *err)
 	return r;
 }
 
+#define BRIDGE_TRIES 16
+
 #define ENDPOINT "com.docker.network.endpoint."
 
 /* `mac_address` of the service is for the network that is connected to first. */
@@ -201,31 +203,38 @@ static size_t fill_endpoints(const struct instance *instance, bool bridge,
 	return count;
 }
 
-static int prepare_attachment(struct translation *translation, struct error *err)
+static int attach(struct instance *instance, bool bridge, struct attachment **ret,
+		  struct error *err)
 {
-	struct instance *instance = translation->instance;
-	struct network_store *store = instance->supervisor->networks;
-	bool bridge = str_equal(translation->service->network_mode, "bridge");
 	_cleanup_free_ struct endpoint_options *endpoints =
-		new_array(struct endpoint_options, translation->service->network_count + 2);
+		new_array(struct endpoint_options, instance->service->network_count + 2);
 	size_t count = fill_endpoints(instance, bridge, endpoints);
 	int r = bridge ? ensure_default_bridge(instance->supervisor, err) : 0;
-	struct attachment *fresh = NULL;
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		if (!names_network(instance->supervisor, endpoints[i].network, err))
 			return error_wrap(err, "network %s", endpoints[i].network);
 	}
-	if (r < 0)
-		return r;
 	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
-	r = attachment_prepare(store, endpoints, count, true, &fresh, err);
-	/* Its last user left between the two. */
-	if (r == -ENOENT && bridge) {
-		error_clear(err);
-		r = ensure_default_bridge(instance->supervisor, err);
-		if (r == 0)
-			r = attachment_prepare(store, endpoints, count, true, &fresh, err);
+	return r < 0 ? r
+		     : attachment_prepare(instance->supervisor->networks, endpoints, count, true,
+					  ret, err);
+}
+
+static int prepare_attachment(struct instance *instance, struct error *err)
+{
+	bool bridge = str_equal(instance->service->network_mode, "bridge");
+	struct attachment *fresh = NULL;
+	int r = -ENOENT;
+
+	for (int i = 0; r == -ENOENT && i < (bridge ? BRIDGE_TRIES : 1); i++) {
+		/* Its last user left, and took it away, while we came. */
+		if (i) {
+			error_clear(err);
+			network_info_free(
+				map_remove(&instance->supervisor->networks_ready, "bridge"));
+		}
+		r = attach(instance, bridge, &fresh, err);
 	}
 	if (r < 0)
 		return r;
@@ -244,7 +253,7 @@ int translate_network(struct translation *translation, struct error *err)
 	    (!translation->service->network_count &&
 	     !str_equal(translation->service->network_mode, "bridge")))
 		return 0;
-	r = prepare_attachment(translation, err);
+	r = prepare_attachment(instance, err);
 	if (r < 0)
 		return r;
 	translation->spec.network_hook = attachment_hook;
