@@ -185,9 +185,8 @@ void sha256_update(struct sha256 *sha, const void *data, size_t size)
 		memcpy(sha->block, at, size % BLOCK);
 }
 
-void sha256_hex(struct sha256 *sha, char ret_hex[SHA256_HEX_SIZE])
+static void finish(struct sha256 *sha)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t padding[2 * BLOCK] = {0x80};
 	uint64_t bits = htobe64(sha->length * 8);
 	size_t held = sha->length % BLOCK;
@@ -195,6 +194,20 @@ void sha256_hex(struct sha256 *sha, char ret_hex[SHA256_HEX_SIZE])
 
 	memcpy(padding + zeros, &bits, 8);
 	sha256_update(sha, padding, zeros + 8);
+}
+
+void sha256_bytes(struct sha256 *sha, unsigned char ret[32])
+{
+	finish(sha);
+	for (int i = 0; i < 32; i++)
+		ret[i] = (unsigned char)(sha->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void sha256_hex(struct sha256 *sha, char ret_hex[SHA256_HEX_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	finish(sha);
 	for (int i = 0; i < 64; i++)
 		ret_hex[i] = digits[(sha->state[i / 8] >> (28 - 4 * (i % 8))) & 15];
 	ret_hex[64] = '\0';

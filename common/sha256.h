@@ -21,6 +21,7 @@ struct sha256 {
 
 void sha256_init(struct sha256 *sha);
 void sha256_update(struct sha256 *sha, const void *data, size_t size);
+void sha256_bytes(struct sha256 *sha, unsigned char ret[32]);       /* ends it */
 void sha256_hex(struct sha256 *sha, char ret_hex[SHA256_HEX_SIZE]); /* ends it */
 void sha256_of(const void *data, size_t size, char ret_hex[SHA256_HEX_SIZE]);
 

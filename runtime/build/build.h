@@ -15,6 +15,7 @@
 #include "runtime/build/dockerfile.h"
 #include "runtime/build/expand.h"
 #include "runtime/build/ignore.h"
+#include "runtime/build/statcache.h"
 #include "runtime/image/store.h"
 
 /* Each step's own: an empty parent that builds share would be removed under another's feet. */
@@ -38,6 +39,7 @@ struct context {
 	char *path;
 	int dir; /* -EBADF: there is none */
 	struct ignore ignore;
+	struct statcache *known; /* digests of its files; NULL: of no use (a clone) */
 };
 
 struct build;
@@ -282,8 +284,9 @@ struct digest {
 	int root;                    /* names are resolved inside it */
 	const struct ignore *ignore; /* may be NULL */
 	const struct ignore *exclude;
-	bool owners;  /* uid and gid count */
-	size_t files; /* seen */
+	bool owners;             /* uid and gid count */
+	size_t files;            /* seen */
+	struct statcache *known; /* may be NULL */
 };
 int digest_path(struct digest *digest, const char *path, struct error *err);
 

@@ -23,6 +23,7 @@ void context_done(struct context *context)
 	free(context->name);
 	free(context->path);
 	cleanup_close_fd(&context->dir);
+	statcache_free(context->known);
 	ignore_done(&context->ignore);
 	context->dir = -EBADF;
 }
@@ -77,6 +78,18 @@ static int fetch_context(struct build *build, struct context *context, struct er
 	return open_folder(context, err);
 }
 
+static int open_place(struct build *build, struct context *context, struct error *err)
+{
+	int r;
+
+	if (fetch_is_git(context->path))
+		return fetch_context(build, context, err);
+	r = open_folder(context, err);
+	if (r == 0)
+		context->known = statcache_new(build->dir, context->path);
+	return r;
+}
+
 static int open_main(struct build *build, struct error *err)
 {
 	struct context *context = &build->context;
@@ -88,8 +101,7 @@ static int open_main(struct build *build, struct error *err)
 	context->path = alloc_string(options->context ?: "");
 	if (!*context->path)
 		return 0;
-	r = fetch_is_git(context->path) ? fetch_context(build, context, err)
-					: open_folder(context, err);
+	r = open_place(build, context, err);
 	if (r < 0)
 		return r;
 	/* The Dockerfile's own one comes before the folder's. */
@@ -112,7 +124,7 @@ static int open_named(struct build *build, const char *name, const char *value, 
 	context->dir = -EBADF;
 	if (str_starts_with(value, "docker-image://") || str_starts_with(value, "oci-layout://"))
 		return 0; /* looked up when a stage asks for it */
-	r = fetch_is_git(value) ? fetch_context(build, context, err) : open_folder(context, err);
+	r = open_place(build, context, err);
 	if (r == 0)
 		r = read_ignore(context, context->dir, ".dockerignore", err);
 	return r == -ENOENT && !err->code ? 0 : r;

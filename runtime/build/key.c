@@ -14,7 +14,7 @@
 
 #include "runtime/build/build.h"
 
-#define KEY_VERSION "1"
+#define KEY_VERSION "2"
 
 static void put_list(json_t *json, const char *key, char *const *list)
 {
@@ -47,7 +47,8 @@ static int context_digest(const struct source *source, char *const *patterns,
 {
 	struct digest digest = {.root = source->context->dir,
 				.ignore = &source->context->ignore,
-				.exclude = exclude};
+				.exclude = exclude,
+				.known = source->context->known};
 
 	sha256_init(&digest.sha);
 	strv_foreach(pattern, patterns) {
