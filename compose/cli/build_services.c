@@ -175,6 +175,8 @@ static int fill(struct building *b, const struct service *service, struct build_
 	o->network = build->network;
 	o->no_cache = b->options->no_cache || build->no_cache == TRI_TRUE;
 	o->no_cache_filter = build->no_cache_filter;
+	o->cache_from = build->cache_from;
+	o->cache_to = build->cache_to;
 	o->pull = b->options->pull || build->pull == TRI_TRUE;
 	o->check_only = b->options->check;
 	o->insecure = build->privileged == TRI_TRUE ||

@@ -24,7 +24,7 @@
 
 static char **tags, **build_args, **labels, **contexts, **secrets, **ssh, **no_cache_filter,
 	**hosts;
-static char **allow;
+static char **allow, **cache_from, **cache_to;
 static const char *file, *target, *platform, *network, *memory, *shm_size, *iidfile;
 static bool no_cache, pull, quiet, check;
 
@@ -34,6 +34,10 @@ static const struct option options[] = {
 	{"build-arg", 0, OPTION_LIST, &build_args, "stringArray", "NAME=VALUE for ARG"},
 	{"build-context", 0, OPTION_LIST, &contexts, "stringArray",
 	 "NAME=PATH or NAME=docker-image://IMAGE: one more context"},
+	{"cache-from", 0, OPTION_LIST, &cache_from, "stringArray",
+	 "IMAGE, type=registry,ref=IMAGE or type=local,src=DIR: the cache of another machine"},
+	{"cache-to", 0, OPTION_LIST, &cache_to, "stringArray",
+	 "type=registry,ref=IMAGE, type=local,dest=DIR or type=inline: the cache for others"},
 	{"check", 0, OPTION_FLAG, &check, NULL, "Only look for what is wrong"},
 	{"file", 'f', OPTION_STRING, &file, "string",
 	 "The Dockerfile (default: DIR/Dockerfile); -: standard input"},
@@ -79,6 +83,8 @@ static int fill(struct build_options *o, struct build_inputs *inputs, const char
 		.pull = pull,
 		.check_only = check,
 		.no_cache_filter = no_cache_filter,
+		.cache_from = cache_from,
+		.cache_to = cache_to,
 		.insecure = strv_contains(allow, "security.insecure"),
 	};
 	if (parse_size("memory", memory, &o->memory_bytes, err) < 0 ||

@@ -16,6 +16,7 @@
 #include "runtime/build/expand.h"
 #include "runtime/build/ignore.h"
 #include "runtime/build/statcache.h"
+#include "runtime/build/transfer.h"
 #include "runtime/image/store.h"
 
 /* Each step's own: an empty parent that builds share would be removed under another's feet. */
@@ -183,6 +184,7 @@ struct build {
 	size_t tree_count;
 	struct map images; /* reference to struct base_image, loaded once */
 	char **temporary;  /* folders of BERTH_ROOT/build to be removed */
+	struct transfer *transfer;
 };
 
 /* report.c */
@@ -243,6 +245,9 @@ int step_record(struct build *build, struct step *step, struct error *err);
 bool step_cache_allowed(const struct build *build, const struct step *step);
 /* Its result is that of an earlier build under @key. */
 bool step_from_cache(struct build *build, struct step *step, const char *key);
+
+/* Whether the stage's layers are those of the image. */
+bool build_exports(const struct build *build, const struct build_stage *stage);
 
 /* start.c */
 int step_begin(struct build *build, struct step *step, enum step_state state, struct error *err);
@@ -384,5 +389,7 @@ int copying_mode(const char *chmod, mode_t mode, bool directory, mode_t *ret);
 
 /* export.c: the image */
 int export_image(struct build *build, struct error *err);
+/* The blob of a layer is found or made: tree->blob and blob_bytes. */
+int export_blob(struct build *build, struct tree *tree, struct error *err);
 
 #endif

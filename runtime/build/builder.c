@@ -74,8 +74,9 @@ static void warn_of_unused(struct build *build)
 
 static int prepare(struct build *build, struct error *err)
 {
-	if (open_folders(build, err) < 0 || contexts_open(build, err) < 0 ||
-	    read_dockerfile(build, err) < 0 || scope_init(build, err) < 0)
+	if (open_folders(build, err) < 0 || transfer_new(build, &build->transfer, err) < 0 ||
+	    contexts_open(build, err) < 0 || read_dockerfile(build, err) < 0 ||
+	    scope_init(build, err) < 0)
 		return -err->code;
 	if (build->dockerfile->warnings.length)
 		build_emit(build,
@@ -166,6 +167,7 @@ static void build_done(struct build *build)
 	for (size_t i = 0; i < build->context_count; i++)
 		context_done(&build->contexts[i]);
 	free(build->contexts);
+	transfer_free(build->transfer);
 	build_temporary_done(build);
 	dockerfile_free(build->dockerfile);
 	cleanup_close_fd(&build->dir);
@@ -175,10 +177,12 @@ static int finish_build(struct build *build, struct error *err)
 {
 	if (build_open_staging(build, err) < 0)
 		return -err->code;
-	if (export_image(build, err) < 0)
+	if (export_image(build, err) < 0 || transfer_stage(build->transfer, err) < 0)
 		return -err->code;
 	/* Steps of stages that are not in the image: only then the cache may know them. */
-	return build_commit(build, err);
+	if (build_commit(build, err) < 0)
+		return -err->code;
+	return transfer_send(build->transfer, err);
 }
 
 int build_run(const struct build_surroundings *surroundings, const struct build_options *options,

@@ -56,9 +56,9 @@ struct build_options {
 	bool no_cache, pull, insecure;   /* insecure: RUN --security=insecure is allowed */
 	bool check_only;                 /* reads and checks, builds nothing */
 	char *const *no_cache_filter;    /* stages that are built anew */
-	char *const *cache_from;         /* type=local,src=DIR */
-	char *const *cache_to;           /* type=local,dest=DIR */
-	unsigned int parallel;           /* steps at a time; 0: as many as processors, at least 2 */
+	char *const *cache_from;         /* type=local,src=DIR; type=registry,ref=NAME; NAME */
+	char *const *cache_to; /* type=local,dest=DIR; type=registry,ref=NAME; type=inline */
+	unsigned int parallel; /* steps at a time; 0: as many as processors, at least 2 */
 	bool shared; /* other builds run beside this one: what is finished is shared at once */
 };
 

@@ -40,16 +40,16 @@ static void collect_layers(struct exporting *e)
 }
 
 /* Made once more of the layer's files: the same bytes, or it is not that layer. */
-static int repack(struct exporting *e, struct tree *tree, struct error *err)
+static int repack(struct build *build, struct tree *tree, struct error *err)
 {
-	struct staging *staging = &e->build->staging;
+	struct staging *staging = &build->staging;
 	const char *staged = map_get(&staging->layers, tree->chain);
 	_cleanup_close_ int dir = -EBADF, blob = -EBADF;
 	_cleanup_free_ char *name = NULL;
 	struct layer_result layer;
 	int r;
 
-	dir = openat(staged ? staging->dir : e->build->store->layers, staged ?: tree->chain,
+	dir = openat(staged ? staging->dir : build->store->layers, staged ?: tree->chain,
 		     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_errno(err, "layer %s", tree->chain);
@@ -68,15 +68,15 @@ static int repack(struct exporting *e, struct tree *tree, struct error *err)
 	return 0;
 }
 
-static int find_blob(struct exporting *e, struct tree *tree, struct error *err)
+int export_blob(struct build *build, struct tree *tree, struct error *err)
 {
-	struct staging *staging = &e->build->staging;
+	struct staging *staging = &build->staging;
 	_cleanup_close_ int fd = -EBADF;
 	struct stat st;
 
 	if (*tree->blob)
 		return 0;
-	if (!staging_has_blob(staging, tree->diff) && repack(e, tree, err) < 0)
+	if (!staging_has_blob(staging, tree->diff) && repack(build, tree, err) < 0)
 		return -err->code;
 	fd = staging_open_blob(staging, tree->diff, err);
 	if (fd < 0)
@@ -162,6 +162,7 @@ static int write_config(struct exporting *e, struct error *err)
 
 		json_array_append_new(diffs, json_string(diff));
 	}
+	transfer_put_inline(e->build->transfer, image);
 	return staging_put_json(&e->build->staging, image, e->config, &e->config_size, err);
 }
 
@@ -241,7 +242,7 @@ int export_image(struct build *build, struct error *err)
 			      e.layer_count, IMAGE_LAYERS_MAX);
 	put_labels(&e);
 	for (size_t i = 0; r == 0 && i < e.layer_count; i++)
-		r = find_blob(&e, e.layers[i], err);
+		r = export_blob(build, e.layers[i], err);
 	if (r == 0)
 		r = write_config(&e, err);
 	if (r == 0)

@@ -23,6 +23,9 @@ int step_record(struct build *build, struct step *step, struct error *err)
 		memcpy(row.chain, step->result->chain, sizeof(row.chain));
 	}
 	step->recorded = true;
+	/* Of what was found by its fast key the other one is not known. */
+	if (!*step->key)
+		return cache_put(build->dir, step->fast_key, &row, step->text, err);
 	if (*step->fast_key && cache_put(build->dir, step->fast_key, &row, step->text, err) < 0)
 		return -err->code;
 	return cache_put(build->dir, step->key, &row, step->text, err);
@@ -62,18 +65,37 @@ bool step_cache_allowed(const struct build *build, const struct step *step)
 	return !name || !strv_contains(build->options->no_cache_filter, name);
 }
 
+/* From a cache elsewhere: its layer comes with it, and this machine's cache gets to know it. */
+static bool fetch(struct build *build, struct step *step, const char *key, struct cache_record *ret)
+{
+	struct error err = ERROR_INIT;
+
+	if (!transfer_find(build->transfer, key, ret) || build_open_staging(build, &err) < 0)
+		return false;
+	if (*ret->diff &&
+	    transfer_fetch(build->transfer, tree_new(build, step->below, ret->diff), &err) < 0) {
+		build_warn(build, "%s: %s", step->title, err.message);
+		return false;
+	}
+	step->fresh = build->staging_dirty = true;
+	return true;
+}
+
 bool step_from_cache(struct build *build, struct step *step, const char *key)
 {
 	struct cache_record row;
+	bool here;
 
-	if (!*key || !step_cache_allowed(build, step) ||
-	    cache_find(build->dir, build->store, key, &row) < 0)
+	if (!*key || !step_cache_allowed(build, step))
+		return false;
+	here = cache_find(build->dir, build->store, key, &row) == 0;
+	if (!here && !fetch(build, step, key, &row))
 		return false;
 	if (*row.diff) {
 		struct tree *tree = tree_new(build, step->below, row.diff);
 
 		/* What it stands upon has the same chain, or the key were another. */
-		if (strcmp(tree->chain, row.chain) != 0)
+		if (here && strcmp(tree->chain, row.chain) != 0)
 			return false;
 		step->result = tree;
 	} else {
@@ -83,4 +105,12 @@ bool step_from_cache(struct build *build, struct step *step, const char *key)
 	step->created_nsec = row.created_nsec;
 	step->tree_bytes = row.tree_bytes;
 	return true;
+}
+
+bool build_exports(const struct build *build, const struct build_stage *stage)
+{
+	for (const struct build_stage *s = &build->stages[build->target]; s; s = s->base_stage)
+		if (s == stage)
+			return true;
+	return false;
 }

@@ -34,14 +34,6 @@ int build_open_staging(struct build *build, struct error *err)
 	return 0;
 }
 
-static bool is_exported(const struct build *build, const struct build_stage *stage)
-{
-	for (const struct build_stage *s = &build->stages[build->target]; s; s = s->base_stage)
-		if (s == stage)
-			return true;
-	return false;
-}
-
 static int make_places(struct build *build, struct step *step, struct error *err)
 {
 	int fd;
@@ -59,7 +51,7 @@ static int make_places(struct build *build, struct step *step, struct error *err
 	if (fd < 0)
 		return fd;
 	close(fd);
-	if (!is_exported(build, step->stage))
+	if (!build_exports(build, step->stage))
 		return 0;
 	fd = staging_file(&build->staging, &step->staged_blob, err);
 	if (fd < 0)

@@ -98,6 +98,14 @@ struct push_image *push_add(struct push *push, const char *name)
 	return image;
 }
 
+struct push_image *push_add_digest(struct push *push, const char *name, const char *digest)
+{
+	struct push_image *image = push_add(push, name);
+
+	snprintf(image->digest, sizeof(image->digest), "%s", digest);
+	return image;
+}
+
 int push_result(const struct push_image *image, struct error *err)
 {
 	if (image->stage == PUSH_FAILED && err)
@@ -134,32 +142,46 @@ static int add_blob(struct push_image *image, const json_t *descriptor, struct e
 	return 0;
 }
 
+static int find_digest(struct push_image *image, struct error *err)
+{
+	struct image_store *store = image->push->store;
+	_cleanup_free_ char *reference = NULL;
+	json_t *descriptor;
+
+	if (store_refresh(store, err) < 0 ||
+	    store_lookup(store, image->name, &descriptor, &reference, err) < 0)
+		return -err->code;
+	snprintf(image->digest, sizeof(image->digest), "%s",
+		 json_get_string(descriptor, "digest") ?: "");
+	image->media = alloc_string(json_get_string(descriptor, "mediaType"));
+	return 0;
+}
+
 static int prepare(struct push_image *image, struct error *err)
 {
 	struct image_store *store = image->push->store;
 	_cleanup_json_ json_t *manifest = NULL;
-	_cleanup_free_ char *reference = NULL;
-	json_t *descriptor, *layer;
+	const char *media;
+	json_t *layer;
 	size_t i;
 
 	if (registry_name_parse(image->name, &image->ref, err) < 0)
 		return -err->code;
 	if (image->ref.digest)
 		return error_set(err, EINVAL, "a digest cannot be pushed to: give it a tag");
-	if (store_refresh(store, err) < 0 ||
-	    store_lookup(store, image->name, &descriptor, &reference, err) < 0)
+	if (!*image->digest && find_digest(image, err) < 0)
 		return -err->code;
-	snprintf(image->digest, sizeof(image->digest), "%s",
-		 json_get_string(descriptor, "digest") ?: "");
 	if (!digest_hex(image->digest) ||
 	    store_read_json(store, image->digest, &manifest, err) < 0 ||
 	    fs_read(store->blobs, digest_hex(image->digest), IMAGE_JSON_MAX, &image->manifest,
 		    &image->manifest_size, err) < 0)
 		return err->code ? -err->code
 				 : error_set(err, EBADMSG, "the store has no digest of it");
-	image->media = alloc_string(json_get_string(manifest, "mediaType")
-					    ?: json_get_string(descriptor, "mediaType")
-					    ?: MEDIA_OCI_MANIFEST);
+	media = json_get_string(manifest, "mediaType");
+	if (media || !image->media) {
+		free(image->media);
+		image->media = alloc_string(media ?: MEDIA_OCI_MANIFEST);
+	}
 	json_array_foreach(json_object_get(manifest, "layers"), i, layer)
 		if (add_blob(image, layer, err) < 0)
 			return -err->code;

@@ -50,6 +50,8 @@ void push_free(struct push *push);
 
 /* "ghcr.io/team/app:1", which has to be in the store. Starts with the next push_step(). */
 struct push_image *push_add(struct push *push, const char *name);
+/* The manifest @digest of the store, whatever it is called there, is pushed as @name. */
+struct push_image *push_add_digest(struct push *push, const char *name, const char *digest);
 /* 1: it is there, 0: not yet, negative: it failed, as @err (may be NULL) says. */
 int push_result(const struct push_image *image, struct error *err);
 /* Of the manifest that was pushed, and its size. Borrowed. */

@@ -5,6 +5,7 @@ import collections
 import hashlib
 import json
 import os
+import subprocess
 import tarfile
 
 File = collections.namedtuple("File", "kind mode uid gid link data")
@@ -65,6 +66,32 @@ def image(berth, name="x"):
 
 def image_config(berth, name="x"):
     return json.loads(berth.run("image", "inspect", name).stdout)[0]
+
+
+def other_machine(berth, name="other"):
+    """The environment of another installation, with the same base images."""
+    root = os.path.join(berth.base, name)
+    subprocess.run(["cp", "-al", berth.template, root], check=True)
+    return {"BERTH_ROOT": root}
+
+
+REGISTRY = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {0}}}}}
+http: {{addr: "127.0.0.1:5000"}}
+"""
+
+
+def registry(berth):
+    """Debian's docker-registry in the sandbox's network; gives its address."""
+    config = os.path.join(berth.base, "registry.yml")
+    with open(config, "w") as file:
+        file.write(REGISTRY.format(os.path.join(berth.base, "registry")))
+    berth.popen_command(["docker-registry", "serve", config], cwd="/",
+                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    berth.wait_until(lambda: berth.get("http://127.0.0.1:5000/v2/", check=False).returncode == 0,
+                     30, "the registry answers")
+    return "127.0.0.1:5000"
 
 
 def digest(data):
