@@ -205,6 +205,9 @@ static void root(const struct place *place)
 
 static void join(const struct place *place)
 {
+	/* v2: born there. */
+	if (!place->groups[1][0])
+		return;
 	for (size_t i = 0; i < 2; i++) {
 		int fd = -1;
 
@@ -268,6 +271,20 @@ struct running {
 	pid_t pid;
 };
 
+/* Of the group in cgroup v2, into which the process is born; in v1 it joins by itself. */
+static int open_group(const struct place *place)
+{
+	char path[sizeof(place->groups[0])];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s", place->groups[0]);
+	*strrchr(path, '/') = 0;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
 static struct running start(const struct place *place, unsigned int number, uint32_t bridge)
 {
 	struct running c = {.pidfd = -1};
@@ -277,16 +294,23 @@ static struct running start(const struct place *place, unsigned int number, uint
 		.exit_signal = SIGCHLD,
 		.pidfd = (uint64_t)(uintptr_t)&c.pidfd,
 	};
-	int pipes[2], host_nl = netlink_open();
+	int pipes[2], host_nl = netlink_open(), group = -1;
 
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		die("pipe");
+	if (!place->groups[1][0]) {
+		group = open_group(place);
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)group;
+	}
 	c.pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (c.pid < 0)
 		die("clone3");
 	report = c.pid == 0 ? pipes[1] : -1;
 	if (c.pid == 0)
 		child(place, host_nl, number, bridge);
+	if (group >= 0)
+		close(group);
 	close(pipes[1]);
 	close(host_nl);
 	c.report = pipes[0];
