@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loading and pulling an image of 300 MB in 10,000 files, beside `tar -x` and podman."""
+import hashlib
+import http.client
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import time
+
+LAYERS, FILES = 4, 10000
+ADDRESS = "127.0.0.1:5055"
+NAME = f"{ADDRESS}/big:1"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+def make_files(root):
+    """Words as programs' texts and tables have them, a quarter of it noise: gzip takes 40 % off."""
+    chance = random.Random(1)
+    words = [bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz_(){};=\n\t ", k=chance.randint(2, 9)))
+             for _ in range(4000)]
+    text, noise = b" ".join(chance.choices(words, k=400000)), chance.randbytes(1 << 20)
+    for i in range(FILES):
+        folder = f"{root}/{i * LAYERS // FILES}/usr/lib/part{i // 50}"
+        os.makedirs(folder, exist_ok=True)
+        left = min(int(chance.paretovariate(1.16) * 6200), 4 << 20)
+        with open(f"{folder}/file{i}", "wb") as file:
+            while left > 0:
+                size, of = min(left, 65536), noise if chance.random() < 0.25 else text
+                start = chance.randrange(len(of) - size)
+                file.write(of[start:start + size])
+                left -= size
+
+
+class Image:
+    """As layers (tar), as an archive of docker save (plain layers), and as an OCI layout (gzip)."""
+
+    def __init__(self, work):
+        self.work = work
+        self.layout, self.oci, self.docker = f"{work}/layout", f"{work}/oci.tar", f"{work}/docker.tar"
+        os.makedirs(f"{self.layout}/blobs/sha256")
+        make_files(f"{work}/files")
+        self.layers = [f"{work}/layer{i}.tar" for i in range(LAYERS)]
+        for i, layer in enumerate(self.layers):
+            subprocess.run(["tar", "-C", f"{work}/files/{i}", "--owner=0", "--group=0", "-cf",
+                            layer, "."], check=True)
+        shutil.rmtree(f"{work}/files")
+        self.pack()
+
+    def blob(self, data, media):
+        name = hashlib.sha256(data).hexdigest()
+        with open(f"{self.layout}/blobs/sha256/{name}", "wb") as file:
+            file.write(data)
+        return {"mediaType": media, "digest": f"sha256:{name}", "size": len(data)}
+
+    def write(self, path, value):
+        with open(f"{self.work}/{path}", "w", encoding="utf-8") as file:
+            json.dump(value, file)
+
+    def pack(self):
+        diffs, rows = [], []
+        for layer in self.layers:
+            with open(layer, "rb") as file:
+                diffs.append("sha256:" + hashlib.sha256(file.read()).hexdigest())
+            packed = subprocess.run(["gzip", "-6", "-n", "-c", layer], check=True,
+                                    stdout=subprocess.PIPE).stdout
+            rows.append(self.blob(packed, LAYER))
+        config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["true"]},
+                  "rootfs": {"type": "layers", "diff_ids": diffs}}
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "layers": rows,
+                    "config": self.blob(json.dumps(config).encode(), CONFIG)}
+        top = self.blob(json.dumps(manifest).encode(), MANIFEST)
+        top["annotations"] = {"org.opencontainers.image.ref.name": NAME}
+        self.write("layout/index.json", {"schemaVersion": 2, "manifests": [top]})
+        self.write("layout/oci-layout", {"imageLayoutVersion": "1.0.0"})
+        subprocess.run(["tar", "-C", self.layout, "-cf", self.oci, "."], check=True)
+        self.write("config.json", config)
+        self.write("manifest.json", [{"Config": "config.json", "RepoTags": [NAME],
+                                      "Layers": [os.path.basename(l) for l in self.layers]}])
+        subprocess.run(["tar", "-C", self.work, "-cf", self.docker, "manifest.json", "config.json",
+                        *map(os.path.basename, self.layers)], check=True)
+
+
+class Registry:
+    def __init__(self, work):
+        config = f"{work}/registry.yml"
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"version": "0.1", "log": {"level": "error"}, "http": {"addr": ADDRESS},
+                       "storage": {"filesystem": {"rootdirectory": f"{work}/registry"}}}, file)
+        self.process = subprocess.Popen(["docker-registry", "serve", config],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while not self.answers():
+            if time.monotonic() > end:
+                raise TimeoutError("docker-registry does not answer")
+            time.sleep(0.05)
+
+    @staticmethod
+    def answers():
+        try:
+            http.client.HTTPConnection(ADDRESS, timeout=1).request("GET", "/v2/")
+            return True
+        except OSError:
+            return False
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Podman:
+    """A store of its own, with overlay as berth's."""
+
+    def __init__(self, work):
+        self.command = ["podman", "--root", f"{work}/podman", "--runroot", f"{work}/podman.run",
+                        "--storage-driver", "overlay"]
+
+    def run(self, *args):
+        subprocess.run([*self.command, *args], check=True, capture_output=True)
+
+    def timed(self, rounds, *args):
+        times = []
+        for _ in range(rounds):
+            begin = time.monotonic()
+            self.run(*args)
+            times.append(time.monotonic() - begin)
+            self.run("rmi", "-af")
+        return statistics.median(times)
+
+
+def unpack(image, work):
+    target = f"{work}/plain"
+    os.makedirs(target)
+    begin = time.monotonic()
+    for layer in image.layers:
+        subprocess.run(["tar", "-C", target, "-xf", layer], check=True)
+    seconds = time.monotonic() - begin
+    shutil.rmtree(target)
+    return seconds
+
+
+def ours(bench, *args):
+    begin = time.monotonic()
+    bench.berth("image", *args)
+    seconds = time.monotonic() - begin
+    bench.berth("image", "rm", "-f", NAME)
+    return seconds
+
+
+def podman_words(words, work):
+    if words[0] == "pull":
+        return ["pull", "-q", "--tls-verify=false", NAME]
+    return ["load", "-q", "-i", f"{work}/{words[-1]}"]
+
+
+def measure(bench, row):
+    work = f"{bench.work}/images"
+    os.makedirs(work)
+    bench.folder = work
+    image, ways = Image(work), {"load of 300 MB, docker save's": ("load", "-q", "-i", "docker.tar"),
+                                "load of 300 MB, gzip in OCI": ("load", "-q", "-i", "oci.tar")}
+    podman = Podman(work) if shutil.which("podman") else None
+    registry = None
+    if shutil.which("docker-registry"):
+        registry = Registry(work)
+        bench.berth("image", "load", "-q", "-i", "oci.tar")
+        bench.berth("image", "push", "-q", NAME)
+        bench.berth("image", "rm", "-f", NAME)
+        ways["pull of 300 MB, local registry"] = ("pull", "-q", NAME)
+    else:
+        print("pull of 300 MB: left out, there is no docker-registry")
+    try:
+        for name, words in ways.items():
+            pairs = [(ours(bench, *words), unpack(image, work)) for _ in range(bench.rounds)]
+            seconds = statistics.median(pair[0] for pair in pairs)
+            plain = statistics.median(pair[1] for pair in pairs)
+            row(name, f"{1000 * seconds:.0f} ms = {seconds / plain:.2f} x tar -x {1000 * plain:.0f} ms",
+                "1.3 x", seconds <= 1.3 * plain)
+            if not podman:
+                print(f"{name}: podman is left out, it is not installed")
+                continue
+            theirs = podman.timed(2, *podman_words(words, work))
+            row("  beside podman", f"{seconds / theirs:.2f} x {1000 * theirs:.0f} ms", "0.5 x",
+                seconds <= 0.5 * theirs)
+    finally:
+        if registry:
+            registry.end()
+        shutil.rmtree(work)
