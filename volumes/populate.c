@@ -104,6 +104,8 @@ static int fill(int volume, int data, json_t *record, int source, struct error *
 		r = set_filled(volume, record, "begun", err);
 		if (r == 0)
 			r = copy_tree(source, data, err);
+		if (r == 0 && !is_foreign(record))
+			r = store_own_data(data, record, err);
 		if (r == 0 && syncfs(data) < 0)
 			r = error_errno(err, "write to the disk");
 	}

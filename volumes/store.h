@@ -24,5 +24,7 @@ struct volume_store {
 int store_open_volume(const struct volume_store *store, const char *name, struct error *err);
 int store_read_record(int volume, json_t **ret, struct error *err);
 int store_write_record(int volume, const json_t *record, struct error *err);
+/* The owner and the mode that the record asks for, if it does. */
+int store_own_data(int data, const json_t *record, struct error *err);
 
 #endif

@@ -112,7 +112,25 @@ static json_t *make_record(const struct volume_options *options)
 	json_object_set_new(record, "driver_opts",
 			    options->driver_opts ? json_deep_copy(options->driver_opts)
 						 : json_object());
+	if (options->owned) {
+		json_put_int(record, "uid", options->uid);
+		json_put_int(record, "gid", options->gid);
+	}
+	if (options->has_mode)
+		json_put_int(record, "mode", options->mode & 07777);
 	return record;
+}
+
+int store_own_data(int data, const json_t *record, struct error *err)
+{
+	int64_t uid = json_get_int(record, "uid", -1), gid = json_get_int(record, "gid", -1);
+	int64_t mode = json_get_int(record, "mode", -1);
+
+	if (uid >= 0 && fchown(data, (uid_t)uid, (gid_t)gid) < 0)
+		return error_errno(err, "give it to %lld:%lld", (long long)uid, (long long)gid);
+	if (mode >= 0 && fchmod(data, (mode_t)mode) < 0)
+		return error_errno(err, "set its mode");
+	return 0;
 }
 
 int store_write_record(int volume, const json_t *record, struct error *err)
@@ -146,6 +164,8 @@ static int fill_staging(int dir, const json_t *record, struct error *err)
 		return data;
 	if (fchmod(data, 0755) < 0 || fchmod(dir, 0711) < 0)
 		return error_errno(err, "set its mode");
+	if (store_own_data(data, record, err) < 0)
+		return -err->code;
 	return store_write_record(dir, record, err);
 }
 

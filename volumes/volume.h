@@ -26,6 +26,11 @@ struct volume_options {
 	const json_t *driver_opts; /* type, o, device; object of strings or NULL */
 	const json_t *labels;      /* object of strings or NULL */
 	bool anonymous;
+	/* Of the folder, also once it was filled; without driver_opts only. */
+	bool owned, has_mode;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
 };
 
 struct volume_info {

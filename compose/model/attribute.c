@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * attribute.c - THE table: every attribute of a service, a volume and a project that berth knows.
+ * attribute.c - THE table: every attribute of a service and a project that berth knows.
  *
  * Columns: name, field, form, merge rule, what `up` does when it changes. In the order
  * in which docker compose prints them.
@@ -319,19 +319,6 @@ static const struct attribute service_attributes[] = {
 
 const struct schema service_schema = {"service", service_attributes, ARRAY_SIZE(service_attributes),
 				      offsetof(struct service, rest)};
-
-#define VOLUME(field) offsetof(struct volume, field), NO_FIELD
-/* clang-format off */
-static const struct attribute volume_attributes[] = {
-	{"name",        VOLUME(name),        &shape_name},
-	{"driver",      VOLUME(driver),      &shape_string},
-	{"driver_opts", VOLUME(driver_opts), &shape_options,  MERGE_DEEP},
-	{"external",    VOLUME(external),    &shape_external},
-	{"labels",      VOLUME(labels),      &shape_labels,   MERGE_MAPPING},
-};
-/* clang-format on */
-const struct schema volume_schema = {"volume", volume_attributes, ARRAY_SIZE(volume_attributes),
-				     offsetof(struct volume, rest)};
 
 #define OBJECTS(shape_, type_, key_, schema_, nullable_) \
 	static const struct shape shape_ = {             \

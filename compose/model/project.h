@@ -472,11 +472,18 @@ struct network {
 	json_t *rest;
 };
 
+/* volumes.*.x-berth: whose a volume is that berth makes. */
+struct volume_extension {
+	bool given;
+	struct optional_int uid, gid, mode;
+};
+
 struct volume {
 	char *key, *name;
 	char *driver;
 	struct mapping driver_opts, labels;
 	bool external;
+	struct volume_extension berth; /* read from x-berth, which `rest` has as written */
 	json_t *rest;
 };
 

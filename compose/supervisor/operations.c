@@ -196,6 +196,11 @@ static int create_volume(struct converge *converge, const struct operation *oper
 	options.driver = volume->driver;
 	options.driver_opts = driver_opts;
 	options.labels = labels;
+	options.owned = volume->berth.uid.set;
+	options.uid = (uid_t)volume->berth.uid.value;
+	options.gid = (gid_t)volume->berth.gid.value;
+	options.has_mode = volume->berth.mode.set;
+	options.mode = (mode_t)volume->berth.mode.value;
 	r = volume_create(supervisor->volumes, operation->name, &options, err);
 	if (r == -EEXIST) {
 		error_clear(err);

@@ -197,3 +197,19 @@ def test_anonymous_volumes_have_the_labels_of_their_mount(berth):
     project.run("up", "-d")
     shown = berth.run("volume", "ls", "-q", "--filter", "label=own=yes", cwd="/").stdout.split()
     assert len(shown) == 1 and len(shown[0]) == 64
+
+
+def test_owner_and_mode_of_a_volume(berth):
+    """x-berth: for programs that are not root, also where the image has something there."""
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {"image": "busybox", "user": "1000:1001", "stop_grace_period": "0s",
+                           "command": ["sleep", "1000"], "volumes": ["new:/new", "etc:/etc/x",
+                                                                     "full:/bin"]}},
+        "volumes": {"new": {"x-berth": {"owner": "1000:1001", "mode": "0770"}},
+                    "etc": {"x-berth": {"owner": 1000}},
+                    "full": {"x-berth": {"owner": "1000:1001", "mode": "0711"}}}}})
+    project.run("up", "-d")
+    shown = project.exec("a", "stat", "-L", "-c", "%u:%g %a", "/new", "/etc/x", "/bin").stdout
+    assert shown.splitlines() == ["1000:1001 770", "1000:0 755", "1000:1001 711"]
+    assert project.exec("a", "touch", "/new/x").returncode == 0
+    assert project.exec("a", "test", "-x", "/bin/busybox").returncode == 0

@@ -48,6 +48,8 @@ void check_project(struct loader *l)
 		check_dependencies(l, service);
 		check_unheeded(l, service);
 	}
+	for (size_t i = 0; i < p->volume_count; i++)
+		check_unheeded_volume(l, &p->volumes[i]);
 	check_container_names(l);
 	check_objects(l);
 	check_cycles(l);

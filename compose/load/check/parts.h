@@ -33,5 +33,6 @@ void check_cycles(struct loader *l);
 void check_objects(struct loader *l);
 /* unheeded.c: warns of what is right and will have no effect beside something else. */
 void check_unheeded(struct loader *l, const struct service *service);
+void check_unheeded_volume(struct loader *l, const struct volume *volume);
 
 #endif

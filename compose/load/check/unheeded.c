@@ -95,3 +95,17 @@ void check_unheeded(struct loader *l, const struct service *service)
 	     is_shared(service->network_mode)))
 		unheeded(l, service, "mac_address", "the service has no interface of its own");
 }
+
+void check_unheeded_volume(struct loader *l, const struct volume *volume)
+{
+	char where[160];
+
+	if (!volume->berth.given || (!volume->external && !volume->driver_opts.count) ||
+	    check_is_broken(l, "volumes", volume->key, "x-berth"))
+		return;
+	position_text(loader_at(l, "volumes", volume->key, "x-berth", NULL), where, sizeof(where));
+	loader_warn(l, "%s%svolumes.%s.x-berth has no effect here: %s", where, *where ? ": " : "",
+		    volume->key,
+		    volume->external ? "an external volume is made by others"
+				     : "what driver_opts mount has its owner already");
+}

@@ -100,7 +100,8 @@ static const struct {
 		     "attachable labels"},
 	{"networks.ipam", "driver config options"},
 	{"networks.ipam.config", "subnet ip_range gateway aux_addresses"},
-	{"volumes", "name driver driver_opts external labels"},
+	{"volumes", "name driver driver_opts external labels x-berth"},
+	{"volumes.x-berth", "owner mode"},
 	{"secrets", "name environment file external labels driver driver_opts template_driver"},
 	{"configs", "name content environment file external labels template_driver"},
 };
