@@ -20,8 +20,10 @@ struct network_driver {
 	int (*configure)(struct network *network, struct error *err);
 	/* Makes what is missing in the kernel. @fd: rtnetlink, of the host. */
 	int (*ensure)(const struct network *network, int fd, struct error *err);
-	/* Takes it away; what is gone already is fine. */
-	int (*remove)(const struct network *network, int fd, struct error *err);
+	/* The interfaces of the host that go with it, of those that are there: its own last. New.
+	 */
+	int (*interfaces)(const struct network *network, int fd, char ***ret_names,
+			  struct error *err);
 };
 
 extern const struct network_driver driver_bridge, driver_host, driver_none, driver_macvlan,

@@ -324,11 +324,6 @@ int network_ensure_many(struct network_store *store, const char *const *names, s
 	return r;
 }
 
-int network_remove(struct network_store *store, const char *name, struct error *err)
-{
-	return network_remove_many(store, &name, 1, err);
-}
-
 /* The network, if nothing keeps it. */
 static int load_unused(struct network_store *store, const char *name, struct network **ret,
 		       struct error *err)
@@ -347,44 +342,64 @@ static int load_unused(struct network_store *store, const char *name, struct net
 			 active == 1 ? " is" : "s are");
 }
 
-/* The first failure is the one to tell; later ones are logged. */
-static void note_failure(struct error *err, const struct error *failure)
+static int remove_interfaces(struct network *const *networks, size_t count, int fd,
+			     struct error *err)
 {
-	if (err->code)
-		log_warning("%s", failure->message);
-	else
-		*err = *failure;
-}
+	_cleanup_strv_ char **all = NULL;
 
-int network_remove_many(struct network_store *store, const char *const *names, size_t count,
-			struct error *err)
-{
-	_cleanup_close_ int lock = network_store_lock(store, err);
-	struct network **networks;
-	struct error failure = ERROR_INIT;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_strv_ char **names = NULL;
 
-	if (lock < 0)
-		return lock;
-	networks = new_array(struct network *, count + 1);
-	for (size_t i = 0; i < count; i++) {
-		error_clear(&failure);
-		if (load_unused(store, names[i], &networks[i], &failure) < 0)
-			note_failure(err, &failure);
-	}
-	error_clear(&failure);
-	if (commit_rules(networks, count, true, &failure) < 0)
-		note_failure(err, &failure);
-	for (size_t i = 0; i < count; i++) {
-		error_clear(&failure);
 		if (!networks[i])
 			continue;
-		/* The record goes last: what stays in the kernel is found again by it. */
-		if (networks[i]->driver->remove(networks[i], store->route_fd, &failure) < 0 ||
-		    store_remove(store, names[i], &failure) < 0) {
-			error_wrap(&failure, "network %s", names[i]);
-			note_failure(err, &failure);
-		}
+		if (networks[i]->driver->interfaces(networks[i], fd, &names, err) < 0)
+			return -err->code;
+		strv_foreach(name, names)
+			strv_append(&all, name);
 	}
+	return link_delete_many(fd, (const char *const *)all, strv_length(all), err);
+}
+
+/* Together, unless one is in the way of the others. */
+static void remove_from_kernel(struct network **networks, size_t count, int fd,
+			       struct error *errors)
+{
+	struct error failure = ERROR_INIT;
+
+	if (remove_interfaces(networks, count, fd, &failure) == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (networks[i] && remove_interfaces(&networks[i], 1, fd, &errors[i]) < 0)
+			error_wrap(&errors[i], "network %s", networks[i]->name);
+}
+
+void network_remove_many(struct network_store *store, const char *const *names, size_t count,
+			 struct error *errors)
+{
+	struct error failure = ERROR_INIT, rules = ERROR_INIT;
+	_cleanup_close_ int lock = network_store_lock(store, &failure);
+	struct network **networks = new_array(struct network *, count + 1);
+
+	for (size_t i = 0; i < count; i++) {
+		errors[i] = failure;
+		if (lock >= 0)
+			(void)load_unused(store, names[i], &networks[i], &errors[i]);
+	}
+	if (lock >= 0)
+		(void)commit_rules(networks, count, true, &rules);
+	remove_from_kernel(networks, count, store->route_fd, errors);
+	/* The record goes last: what stays in the kernel is found again by it. */
+	for (size_t i = 0; i < count; i++)
+		if (networks[i] && !errors[i].code && store_remove(store, names[i], &errors[i]) < 0)
+			error_wrap(&errors[i], "network %s", names[i]);
+	for (size_t i = 0; i < count; i++)
+		if (networks[i] && !errors[i].code)
+			errors[i] = rules;
 	free_networks(networks, count);
+}
+
+int network_remove(struct network_store *store, const char *name, struct error *err)
+{
+	network_remove_many(store, &name, 1, err);
 	return -err->code;
 }

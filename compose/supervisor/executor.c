@@ -49,6 +49,8 @@ struct executor *executor_new(struct supervisor *supervisor)
 
 static void converge_free(struct supervisor *supervisor, struct converge *converge)
 {
+	for (size_t i = 0; converge->plan && i < converge->plan->count; i++)
+		free(converge->runs[i].removal);
 	plan_free(converge->plan);
 	options_done(&converge->parsed);
 	model_unref(supervisor, converge->model);
@@ -408,6 +410,10 @@ static bool may_begin(const struct executor *executor, const struct converge *co
 		return false;
 	if (converge->parallel && !is_wait(converge, index) &&
 	    running_operations(converge) >= converge->parallel)
+		return false;
+	/* Networks go when nothing else is under way, and so at once. */
+	if (converge->plan->operations[index].kind == OP_REMOVE_NETWORK &&
+	    running_operations(converge))
 		return false;
 	return converge->plan->operations[index].kind != OP_START_CONTAINER ||
 	       executor->births < executor->births_max;

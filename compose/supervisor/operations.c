@@ -231,17 +231,51 @@ static void forget_network(struct supervisor *supervisor, const char *name)
 	network_info_free(map_remove(&supervisor->networks_ready, name));
 }
 
-/* Others may use it (external to them, or a container of another project): that is no failure. */
-static int remove_network(struct converge *converge, const struct operation *operation,
-			  struct error *err)
+/* All that may go by now, whose operations come right after this one and find it done. */
+static void remove_ready_networks(struct converge *converge, size_t index)
 {
+	const struct operation *operations = converge->plan->operations;
+	_cleanup_free_ const char **names = new_array(const char *, converge->plan->count);
+	_cleanup_free_ size_t *at = new_array(size_t, converge->plan->count);
+	_cleanup_free_ struct error *errors = NULL;
+	size_t count = 0;
+
+	for (size_t i = index; i < converge->plan->count; i++) {
+		const struct operation_run *run = &converge->runs[i];
+
+		if (operations[i].kind != OP_REMOVE_NETWORK ||
+		    (i != index && (run->state != RUN_WAITING || run->unmet || run->removal)))
+			continue;
+		names[count] = operations[i].name;
+		at[count++] = i;
+	}
+	errors = new_array(struct error, count);
+	network_remove_many(converge->supervisor->networks, names, count, errors);
+	for (size_t i = 0; i < count; i++) {
+		struct error *removal = new (struct error);
+
+		*removal = errors[i];
+		converge->runs[at[i]].removal = removal;
+		if (!removal->code || removal->code == ENOENT)
+			forget_network(converge->supervisor, names[i]);
+	}
+}
+
+/* Others may use it (external to them, or a container of another project): that is no failure. */
+static int remove_network(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct operation_run *run = &converge->runs[index];
+	_cleanup_free_ struct error *removal = NULL;
 	_cleanup_free_ char *text = NULL;
 	int r;
 
 	operations_release_networks(converge);
-	r = network_remove(converge->supervisor->networks, operation->name, err);
-	if (r == 0 || r == -ENOENT)
-		forget_network(converge->supervisor, operation->name);
+	if (!run->removal)
+		remove_ready_networks(converge, index);
+	removal = TAKE_PTR(run->removal);
+	*err = *removal;
+	r = -err->code;
 	if (r == -EBUSY) {
 		text = str_printf("%s: %s", operation->object, err->message);
 		converge_warn(converge, text);
@@ -694,7 +728,7 @@ static int dispatch(struct converge *converge, size_t index, struct error *err)
 	case OP_CREATE_NETWORK:
 		return create_network(converge, operation, err);
 	case OP_REMOVE_NETWORK:
-		return remove_network(converge, operation, err);
+		return remove_network(converge, index, err);
 	case OP_CREATE_VOLUME:
 		return create_volume(converge, operation, err);
 	case OP_REMOVE_VOLUME:

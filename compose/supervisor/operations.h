@@ -15,9 +15,10 @@ enum run_state { RUN_WAITING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_SKIPPED };
 
 struct operation_run {
 	enum run_state state;
-	bool birth;   /* counts among the births under way */
-	size_t unmet; /* prerequisites not yet done */
-	void *job;    /* a child works on it, and this is its context */
+	bool birth;            /* counts among the births under way */
+	size_t unmet;          /* prerequisites not yet done */
+	void *job;             /* a child works on it, and this is its context */
+	struct error *removal; /* of a network that went together with another: how that ended */
 };
 
 /* One request `converge` at work. */

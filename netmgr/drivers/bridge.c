@@ -307,24 +307,19 @@ static int bridge_ensure(const struct network *network, int fd, struct error *er
 	return r < 0 ? error_wrap(err, "bridge %s", network->bridge) : 0;
 }
 
-static int bridge_remove(const struct network *network, int fd, struct error *err)
+static int bridge_interfaces(const struct network *network, int fd, char ***ret_names,
+			     struct error *err)
 {
-	_cleanup_strv_ char **ports = NULL;
-	struct batch batch = {0};
-	int index = link_index(fd, network->bridge), r;
+	int index = link_index(fd, network->bridge);
 
+	*ret_names = NULL;
 	if (index < 0 || network->found_bridge)
 		return 0;
 	/* Links of a namespace that is just dying, or of a crashed berth. */
-	r = link_ports(fd, index, &ports, err);
-	if (r >= 0)
-		r = link_delete_many(fd, (const char *const *)ports, strv_length(ports), err);
-	if (r >= 0) {
-		link_delete(&batch, network->bridge);
-		r = batch_send(&batch, fd, ENODEV, err);
-		batch_done(&batch);
-	}
-	return r < 0 ? error_wrap(err, "bridge %s", network->bridge) : 0;
+	if (link_ports(fd, index, ret_names, err) < 0)
+		return error_wrap(err, "bridge %s", network->bridge);
+	strv_append(ret_names, network->bridge);
+	return 0;
 }
 
 const struct network_driver driver_bridge = {
@@ -332,5 +327,5 @@ const struct network_driver driver_bridge = {
 	.addresses = true,
 	.configure = bridge_configure,
 	.ensure = bridge_ensure,
-	.remove = bridge_remove,
+	.interfaces = bridge_interfaces,
 };

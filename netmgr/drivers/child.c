@@ -175,17 +175,13 @@ static int child_ensure(const struct network *network, int fd, struct error *err
 	return r < 0 ? error_wrap(err, "interface %s", network->bridge) : 0;
 }
 
-static int child_remove(const struct network *network, int fd, struct error *err)
+static int child_interfaces(const struct network *network, int fd, char ***ret_names,
+			    struct error *err)
 {
-	struct batch batch = {0};
-	int r;
-
-	if (network->found_bridge || link_index(fd, network->bridge) < 0)
-		return 0;
-	link_delete(&batch, network->bridge);
-	r = batch_send(&batch, fd, ENODEV, err);
-	batch_done(&batch);
-	return r < 0 ? error_wrap(err, "interface %s", network->bridge) : 0;
+	*ret_names = NULL;
+	if (!network->found_bridge && link_index(fd, network->bridge) >= 0)
+		strv_append(ret_names, network->bridge);
+	return 0;
 }
 
 const struct network_driver driver_macvlan = {
@@ -194,7 +190,7 @@ const struct network_driver driver_macvlan = {
 	.child = true,
 	.configure = macvlan_configure,
 	.ensure = child_ensure,
-	.remove = child_remove,
+	.interfaces = child_interfaces,
 };
 const struct network_driver driver_ipvlan = {
 	.name = "ipvlan",
@@ -202,5 +198,5 @@ const struct network_driver driver_ipvlan = {
 	.child = true,
 	.configure = ipvlan_configure,
 	.ensure = child_ensure,
-	.remove = child_remove,
+	.interfaces = child_interfaces,
 };

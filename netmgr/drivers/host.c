@@ -19,7 +19,14 @@ static int nothing(const struct network *network, int fd, struct error *err)
 	return 0;
 }
 
+static int no_interfaces(const struct network *network, int fd, char ***ret_names,
+			 struct error *err)
+{
+	*ret_names = NULL;
+	return 0;
+}
+
 const struct network_driver driver_host = {
-	.name = "host", .configure = configure, .ensure = nothing, .remove = nothing};
+	.name = "host", .configure = configure, .ensure = nothing, .interfaces = no_interfaces};
 const struct network_driver driver_none = {
-	.name = "none", .configure = configure, .ensure = nothing, .remove = nothing};
+	.name = "none", .configure = configure, .ensure = nothing, .interfaces = no_interfaces};

@@ -161,11 +161,6 @@ void link_settle(struct batch *batch, const char *name, unsigned int index)
 	batch_attr_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 }
 
-void link_delete(struct batch *batch, const char *name)
-{
-	link_message(batch, RTM_DELLINK, 0, 0, name, 0);
-}
-
 void link_set_group(struct batch *batch, const char *name, uint32_t group)
 {
 	link_message(batch, RTM_NEWLINK, 0, 0, name, 0);

@@ -51,7 +51,6 @@ void link_without_ipv6(struct batch *batch, const char *name, unsigned int index
  * Asks for a link, by name or (NULL) by index, for the question's effect alone: see the .c file.
  */
 void link_settle(struct batch *batch, const char *name, unsigned int index);
-void link_delete(struct batch *batch, const char *name);
 void link_set_group(struct batch *batch, const char *name, uint32_t group);
 void link_delete_group(struct batch *batch, uint32_t group);
 /* One address, at once usable. */
