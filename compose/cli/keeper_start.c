@@ -20,6 +20,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/systemd_scope.h"
 #include "compose/control/requests.h"
 
 #define SOCKET_NAME   "control.sock"
@@ -184,7 +185,8 @@ int keeper_become(const char *project, pid_t starter, struct error *err)
 }
 
 /* In the grandchild. Never returns. */
-static void become_keeper(char *const argv[], char *const environment[], int ready, int log)
+static void become_keeper(const char *project, char *const argv[], char *const environment[],
+			  int ready, int log)
 {
 	reset_signals();
 	umask(022);
@@ -192,21 +194,22 @@ static void become_keeper(char *const argv[], char *const environment[], int rea
 		_exit(1);
 	/* What the shell left open (a terminal, a lock) is not for something that stays. */
 	close_range(3, ~0U, 0);
+	systemd_scope_enter(project);
 	execve("/proc/self/exe", argv, environment);
 	dprintf(2, "start the keeper: %s\n", strerror(errno));
 	_exit(1);
 }
 
 /* In the child: the keeper must not be ours to reap, nor die with our terminal. */
-static void detach_keeper(char *const argv[], char *const environment[], int ready, int log,
-			  int report)
+static void detach_keeper(const char *project, char *const argv[], char *const environment[],
+			  int ready, int log, int report)
 {
 	pid_t pid;
 
 	setsid();
 	pid = fork();
 	if (pid == 0)
-		become_keeper(argv, environment, ready, log);
+		become_keeper(project, argv, environment, ready, log);
 	if (pid > 0)
 		(void)fd_write_all(report, &pid, sizeof(pid));
 	_exit(pid < 0);
@@ -228,7 +231,7 @@ static int spawn_keeper(const char *project, int dir, int ready, struct error *e
 		return error_errno(err, "project %s: start its keeper", project);
 	child = fork();
 	if (child == 0)
-		detach_keeper(argv, environment, ready, log, report[1]);
+		detach_keeper(project, argv, environment, ready, log, report[1]);
 	close(report[1]);
 	n = child < 0 ? -1 : fd_read_full(report[0], &pid, sizeof(pid));
 	close(report[0]);

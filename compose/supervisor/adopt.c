@@ -252,7 +252,7 @@ static void resume_cgroup(struct instance *instance)
 	struct error err = ERROR_INIT;
 
 	if (cgroup_open(instance->service->cgroup_parent ?: supervisor->cgroup_base, instance->id,
-			&instance->cgroup, &err) < 0 &&
+			instance->pid, &instance->cgroup, &err) < 0 &&
 	    (instance->pid || err.code != ENOENT))
 		log_warning("%s: %s", instance->name, err.message);
 	if (instance->cgroup)

@@ -188,7 +188,7 @@ static void sweep_here(int dir)
 		snprintf(base, sizeof(base), BUILD_CGROUP_BASE, name);
 		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 			continue;
-		if (cgroup_open(base, name, &cgroup, &err) == 0)
+		if (cgroup_open(base, name, 0, &cgroup, &err) == 0)
 			(void)cgroup_remove(cgroup, &err);
 		cgroup_free(cgroup);
 		(void)unlinkat(dir, path, 0);

@@ -16,6 +16,8 @@
 
 #include "runtime/container/cgroup/internal.h"
 
+#define PROC_BYTES_MAX (1 << 20)
+
 /* Plain names between slashes: no "..", nothing hidden, nothing too long. */
 static int check_name(const char *name, struct error *err)
 {
@@ -169,7 +171,24 @@ int cgroup_create(const char *base, const char *id, const struct resources_spec 
 	return 0;
 }
 
-int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct error *err)
+/* The v2 group that @pid is in, if that is BASE/ID of ours; NULL. */
+static char *find_by_process(const struct cgroup *cgroup, pid_t pid)
+{
+	_cleanup_free_ char *file = str_printf("/proc/%d/cgroup", pid), *text = NULL;
+	_cleanup_free_ char *end = str_printf("/%s/%s", cgroup->base, cgroup->id);
+	struct error ignored = ERROR_INIT;
+	char *at, *line;
+
+	if (fs_read(AT_FDCWD, file, PROC_BYTES_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
+	for (at = text; (line = strsep(&at, "\n"));)
+		if (str_starts_with(line, "0::/") && str_ends_with(line, end) &&
+		    group_exists(cgroup->layout->v2.fd, line + strlen("0::/")))
+			return alloc_string(line + strlen("0::/"));
+	return NULL;
+}
+
+int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret, struct error *err)
 {
 	_cleanup_(cleanup_cgroup_free) struct cgroup *cgroup = NULL;
 	const struct cgroup_layout *layout;
@@ -180,10 +199,11 @@ int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct er
 		return r;
 	layout = cgroup->layout;
 	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, id);
-	if (group_exists(layout->v2.fd, cgroup->v2))
-		any = true;
-	else
-		free(TAKE_PTR(cgroup->v2));
+	if (!group_exists(layout->v2.fd, cgroup->v2)) {
+		free(cgroup->v2);
+		cgroup->v2 = pid && layout->v2.fd >= 0 ? find_by_process(cgroup, pid) : NULL;
+	}
+	any = cgroup->v2;
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
 		char *name = str_printf(i == CONTROLLER_DEVICES ? "%s.devices/%s" : "%s/%s",
 					cgroup->base, id);
@@ -314,7 +334,9 @@ static int remove_group(int hierarchy, const char *group, size_t keep)
 int cgroup_remove(struct cgroup *cgroup, struct error *err)
 {
 	const struct cgroup_layout *layout = cgroup->layout;
-	int first = remove_group(layout->v2.fd, cgroup->v2, strlen(layout->v2.prefix));
+	size_t own = strlen(cgroup->base) + 1 + strlen(cgroup->id);
+	int first =
+		remove_group(layout->v2.fd, cgroup->v2, cgroup->v2 ? strlen(cgroup->v2) - own : 0);
 
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
 		bool shared = i == CONTROLLER_DEVICES && cgroup->shared_devices;

@@ -26,8 +26,13 @@ struct cgroup_stats {
 /* "berth/PROJECT" or what the user asked for by cgroup_parent. Makes ID below it with limits. */
 int cgroup_create(const char *base, const char *id, const struct resources_spec *resources,
 		  struct cgroup **ret, struct error *err);
-/* Opens an existing one (after the supervisor was restarted). -ENOENT: there is none. */
-int cgroup_open(const char *base, const char *id, struct cgroup **ret, struct error *err);
+/*
+ * Opens an existing one (after the supervisor was restarted). -ENOENT: there is none. @pid, where
+ * it is not 0, is in it: on v2 it is found below whatever was delegated to the supervisor before
+ * us, a scope or another unit.
+ */
+int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret,
+		struct error *err);
 /*
  * Whatever there may be of it, in any hierarchy, for cgroup_remove() and cgroup_kill(): a crash may
  * have left a part. Without looking.

@@ -76,13 +76,13 @@ static int run_memory(void *unused)
 	CHECK(cgroup_update(cgroup, &limits, &err) == 0, "%s", err.message);
 	limits.memory_bytes = 32 << 20;
 	CHECK(cgroup_update(cgroup, &limits, &err) == 0, "%s", err.message);
-	CHECK(cgroup_open(base, "oom", &again, &err) == 0, "%s", err.message);
+	CHECK(cgroup_open(base, "oom", 0, &again, &err) == 0, "%s", err.message);
 	CHECK(again && cgroup_stats(again, &stats, &err) == 0 &&
 		      stats.memory_limit_bytes == 32 << 20,
 	      "opened: %lu", (unsigned long)stats.memory_limit_bytes);
 	CHECK(cgroup_remove(again, &err) == 0, "%s", err.message);
 	cgroup_free(again);
-	CHECK(cgroup_open(base, "oom", &again, &err) == -ENOENT, "it is still there");
+	CHECK(cgroup_open(base, "oom", 0, &again, &err) == -ENOENT, "it is still there");
 	cgroup_free(cgroup);
 	return failures != 0;
 }
