@@ -131,6 +131,10 @@ TESTS   ?=
 integration: $(O)/berth
 	BERTH=$(abspath $(O)/berth) $(PYTHON) -m pytest -n $(WORKERS) tests/integration $(TESTS)
 
+# On machines with systemd, of the command that BERTH_VM names (tests/vm/README.md); else skipped.
+test-vm: $(O)/berth
+	BERTH=$(abspath $(O)/berth) $(PYTHON) -m pytest -rs -v tests/vm
+
 valgrind: $(O)/berth
 	$(PYTHON) tests/support/run_all.py unit-valgrind
 
@@ -245,7 +249,7 @@ deb-packages:
 clean:
 	rm -rf build
 
-.PHONY: all demo demo-packages test-packages unit unit-binaries test integration valgrind bench fuzz fuzz-run lint lint-format \
+.PHONY: all demo demo-packages test-packages unit unit-binaries test integration test-vm valgrind bench fuzz fuzz-run lint lint-format \
 	lint-headers lint-tidy packages lint-packages install deb deb-packages clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A stack as a unit: enabled, started, reloaded, stopped; and what may die without it.
+. /b/lib.sh
+install_berth
+mkdir -p /etc/berth/shop
+cat > /etc/berth/shop/compose.yaml <<'X'
+services:
+  db:
+    image: busybox
+    init: true
+    command: sh -c "touch /tmp/ok; exec sleep 1000"
+    healthcheck: {test: "test -f /tmp/ok", interval: 1s, retries: 60}
+    mem_limit: 64m
+    volumes: [data:/data]
+  web: {image: busybox, init: true, command: sleep 1000, depends_on: {db: {condition: service_healthy}}}
+volumes: {data: {}}
+X
+unit=berth@shop.service
+
+check "enable --now" berth systemd enable --now shop
+check "is active" has $unit ActiveState active
+check "is enabled" has $unit UnitFileState enabled
+check "status text" wait_for has $unit StatusText "2 of 2 healthy"
+check "berth systemd status" berth systemd status shop
+check "main process is the keeper" test "$(property $unit MainPID)" = "$(keeper shop)"
+check "containers are below the unit" test -d /sys/fs/cgroup$(property $unit ControlGroup)/berth/shop
+check "limit" test "$(limits shop | head -1)" = 67108864
+systemctl set-property --runtime $unit MemoryMax=200M
+check "the unit's own limit" test "$(cat /sys/fs/cgroup$(property $unit ControlGroup)/memory.max)" = 209715200
+before=$(ids shop)
+
+systemctl kill -s KILL --kill-whom=main $unit
+check "keeper killed: another one" wait_for has $unit NRestarts 1
+check "keeper killed: active" wait_for has $unit ActiveState active
+check "keeper killed: no container lost" same_ids shop "$before"
+check "keeper killed: limit" test "$(limits shop | head -1)" = 67108864
+
+pkill -KILL -f "__supervisor shop"
+check "supervisor killed: another one" wait_for supervisor shop
+check "supervisor killed: no container lost" same_ids shop "$before"
+
+check "supervisor reexec" berth supervisor reexec shop
+systemctl daemon-reexec
+check "daemon-reexec: no container lost" same_ids shop "$before"
+check "daemon-reexec: active" has $unit ActiveState active
+
+mkdir -p /run/systemd/system/$unit.d
+printf '[Service]\nWatchdogSec=40\n' > /run/systemd/system/$unit.d/watchdog.conf
+systemctl daemon-reload
+check "restart is down and up" systemctl restart $unit
+check "restart: other containers" test "$(ids shop)" != "$before"
+before=$(ids shop)
+main=$(property $unit MainPID)
+hung=$(supervisor shop)
+kill -STOP $hung
+replaced() { local now; now=$(supervisor shop) && test "$now" != "$hung"; }
+check "watchdog: the supervisor is replaced" wait_for replaced
+check "watchdog: the keeper is not" has $unit MainPID "$main"
+check "watchdog: no container lost" same_ids shop "$before"
+
+sed -i 's/64m/32m/' /etc/berth/shop/compose.yaml
+check "reload" systemctl reload $unit
+check "reload: the new limit" test "$(limits shop | head -1)" = 33554432
+cp /etc/berth/shop/compose.yaml /etc/berth/good
+echo 'services: {a: {imag: x}}' > /etc/berth/shop/compose.yaml
+check "reload of a bad file fails" test "$(systemctl reload $unit 2> /dev/null; echo $?)" != 0
+check "... and changes nothing" has $unit ActiveState active
+mv /etc/berth/good /etc/berth/shop/compose.yaml
+
+check "down by hand" berth -p shop down
+check "... is an end, not a failure" wait_for has $unit ActiveState inactive
+check "start" systemctl start $unit
+check "stop" systemctl stop $unit
+check "stop: no container" test -z "$(berth -p shop ps -aq)"
+check "stop: the volume is kept" test "$(berth volume ls -q)" = shop_data
+check "stop: no control group" test -z "$(find /sys/fs/cgroup -path '*berth/shop*')"
+
+echo 'services: {bad: {image: busybox, command: "false"}, b: {image: busybox, depends_on: {bad: {condition: service_completed_successfully}}}}' \
+	> /etc/berth/shop/compose.yaml
+check "a project that fails fails its unit" test "$(systemctl start $unit 2> /dev/null; echo $?)" != 0
+check "... at once" has $unit NRestarts 0
+case $(property $unit StatusText) in *bad*"exit 1"*) echo "ok the status says which service" ;; *) echo "not ok the status says which service" ;; esac
+check "... the journal says which and why" sh -c "journalctl -u $unit | grep -q 'service \"bad\".*exit 1'"
+check "disable" berth systemd disable --now shop
+check "is not enabled" has $unit UnitFileState disabled
