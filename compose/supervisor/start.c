@@ -17,6 +17,7 @@
 #include "compose/supervisor/children.h"
 #include "compose/supervisor/groups.h"
 #include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/log_fields.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
@@ -61,7 +62,7 @@ int start_open_log(struct instance *instance, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct logging *logging = &instance->service->logging;
-	_cleanup_strv_ char **list = log_option_list(&logging->options);
+	_cleanup_strv_ char **list = log_option_list(&logging->options), **fields = NULL;
 	_cleanup_close_ int dir = -EBADF;
 	struct log_options options = {0};
 	char path[96];
@@ -77,6 +78,9 @@ int start_open_log(struct instance *instance, struct error *err)
 	if (dir < 0)
 		return dir;
 	options.dirfd = dir;
+	if (str_equal(options.driver, "journald") && log_fields_of(instance, &fields, err) < 0)
+		return error_wrap(err, "logging");
+	options.fields = fields;
 	r = log_pump_new(supervisor->event, supervisor->journal, &options, &instance->log, err);
 	if (r == 0)
 		probe_watch_log(instance);

@@ -7,7 +7,8 @@
 #include "compose/supervisor/logs/log_driver.h"
 
 /* The first one is what a service without `logging` gets. */
-static const struct log_driver *const drivers[] = {&log_driver_cri, &log_driver_none};
+static const struct log_driver *const drivers[] = {&log_driver_cri, &log_driver_journald,
+						   &log_driver_none};
 
 #define MAX_FILE_LIMIT 1000
 
@@ -22,8 +23,8 @@ int log_driver_find(const char *name, const struct log_driver **ret, struct erro
 				return 0;
 			}
 	return error_set(err, EINVAL,
-			 "logging driver '%s' is not one that berth has: use json-file, local or "
-			 "none",
+			 "logging driver '%s' is not one that berth has: use json-file, local, "
+			 "journald or none",
 			 name);
 }
 
@@ -77,8 +78,8 @@ static int parse_mode(const char *value, struct log_options *options, struct err
 
 /*
  * What json-file and local take at Docker. Those without a function have nothing to decide here:
- * our files are not compressed, our pump never blocks on a full disk, and it puts no tags or
- * labels beside the lines.
+ * our files are not compressed, our pump never blocks on a full disk, and files
+ * have no tags or labels beside the lines (the journal does: log_fields.h).
  */
 static const struct log_option {
 	const char *key;

@@ -51,6 +51,7 @@ struct log_driver {
 };
 
 extern const struct log_driver log_driver_cri;
+extern const struct log_driver log_driver_journald;
 extern const struct log_driver log_driver_none;
 
 /* NULL finds the default. -EINVAL: "logging driver 'x' is not one that berth has: ...". */

@@ -208,6 +208,7 @@ int log_pump_new(sd_event *event, struct log_journal *journal, const struct log_
 		r = error_errno(err, "log directory");
 	else
 		r = driver->open(&pump->options, NULL, &pump->sink, err);
+	pump->options.fields = NULL;
 	if (r < 0) {
 		log_pump_free(pump);
 		return r;

@@ -33,6 +33,7 @@ struct log_options {
 	int dirfd;              /* the container's log directory; borrowed, must not be O_PATH */
 	const char *driver;     /* NULL: json-file, as Docker; see log_options_parse() */
 	int64_t max_size_bytes; /* of one file; 0: LOG_MAX_SIZE_BYTES; -1: never rotate */
+	char *const *fields;    /* NAME=VALUE for the journal; borrowed; see log_fields.h */
 	unsigned int max_file;  /* files in all; 0: LOG_MAX_FILE */
 };
 

@@ -554,7 +554,10 @@ static const struct {
 	{"none", {NULL}, "none 10000000 3"},
 	{"syslog",
 	 {NULL},
-	 "logging driver 'syslog' is not one that berth has: use json-file, local or none"},
+	 "logging driver 'syslog' is not one that berth has: use json-file, local, journald or "
+	 "none"},
+	{"journald", {"tag={{.Name}}", "labels=a,b", NULL}, "journald 10000000 3"},
+	{"journald", {"max-size=1m", NULL}, "logging driver 'journald' has no option 'max-size'"},
 	{"none", {"max-size=1m", NULL}, "logging driver 'none' has no option 'max-size'"},
 	{"local",
 	 {"max-sise=1m", NULL},
