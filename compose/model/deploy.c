@@ -384,9 +384,13 @@ static void warn_of_options(struct decoder *d, const struct node *options)
 
 static void logging_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
-	((struct logging *)slot->field)->given = true;
-	decode_object(d, node, &logging_schema, slot->field);
-	warn_of_options(d, node_get(node, "options"));
+	struct logging *logging = slot->field;
+
+	logging->given = true;
+	decode_object(d, node, &logging_schema, logging);
+	/* The journal has all of them: fields. */
+	if (!str_equal(logging->driver, "journald"))
+		warn_of_options(d, node_get(node, "options"));
 }
 
 static json_t *logging_encode(const struct slot *slot)
