@@ -301,3 +301,11 @@ int attachment_hook(const void *data, int *ret_fds, size_t *ret_count, struct er
 		*ret_count = 2;
 	return r;
 }
+
+int attachment_dns_again(const struct attachment *attachment, int netns_fd, int ret_fds[2],
+			 struct error *err)
+{
+	int r = attachment->redirect ? redirect_renew(netns_fd, ret_fds, err) : 0;
+
+	return r < 0 ? r : attachment->redirect != NULL;
+}

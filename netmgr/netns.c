@@ -8,23 +8,34 @@
 
 #include "common/cleanup.h"
 
+int netns_enter(int netns_fd, struct error *err)
+{
+	_cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home < 0)
+		return error_errno(err, "open the host's network namespace");
+	if (setns(netns_fd, CLONE_NEWNET) < 0)
+		return error_errno(err, "enter the container's network namespace");
+	return TAKE_FD(home);
+}
+
+void netns_leave(int home_fd)
+{
+	if (setns(home_fd, CLONE_NEWNET) < 0)
+		abort();
+	close(home_fd);
+}
+
 int netns_socket(int netns_fd, int domain, int type, int protocol, struct error *err)
 {
-	_cleanup_close_ int home = -EBADF;
-	int fd;
+	int fd, home = netns_fd < 0 ? -EBADF : netns_enter(netns_fd, err);
 
-	if (netns_fd >= 0) {
-		home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-		if (home < 0)
-			return error_errno(err, "open the host's network namespace");
-		if (setns(netns_fd, CLONE_NEWNET) < 0)
-			return error_errno(err, "enter the container's network namespace");
-	}
+	if (netns_fd >= 0 && home < 0)
+		return home;
 	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		error_errno(err, "make a socket");
-	/* Going on in the wrong namespace would be worse than dying. */
-	if (home >= 0 && setns(home, CLONE_NEWNET) < 0)
-		abort();
+	if (home >= 0)
+		netns_leave(home);
 	return fd < 0 ? -err->code : fd;
 }

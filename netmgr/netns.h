@@ -14,4 +14,11 @@
  */
 int netns_socket(int netns_fd, int domain, int type, int protocol, struct error *err);
 
+/*
+ * For several steps: the calling thread is in @netns_fd until netns_leave(), which takes what this
+ * returned, and dies rather than going on in the wrong namespace.
+ */
+int netns_enter(int netns_fd, struct error *err);
+void netns_leave(int home_fd);
+
 #endif

@@ -111,6 +111,14 @@ int attachment_prepare(struct network_store *store, const struct endpoint_option
  * the redirect of 127.0.0.11:53, and the DNS sockets (udp, tcp) that come back in @ret_fds. */
 int attachment_hook(const void *data, int *ret_fds, size_t *ret_count, struct error *err);
 
+/*
+ * DNS sockets once more, for a running container of which nobody has them any more; @netns_fd: its
+ * namespace, or the pidfd of a process in it. 1: in @ret_fds (udp, tcp), the caller's; 0: it has no
+ * name server.
+ */
+int attachment_dns_again(const struct attachment *attachment, int netns_fd, int ret_fds[2],
+			 struct error *err);
+
 /* The child runs, or never will: closes the socket and frees the messages that only it needed. */
 void attachment_settle(struct attachment *attachment);
 

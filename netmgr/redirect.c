@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 
 #include "netmgr/netlink/nft.h"
+#include "netmgr/netns.h"
 
 #define RESOLVER_ADDRESS 0x7f00000b /* 127.0.0.11 */
 #define RESOLVER_PORT    53
@@ -73,23 +74,37 @@ static size_t put_rule(struct batch *batch, bool query, uint8_t protocol)
 	return query ? stored : compared;
 }
 
+static void put_table(struct batch *batch, uint16_t type)
+{
+	nft_message(batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, NFPROTO_IPV4);
+	batch_attr_string(batch, NFTA_TABLE_NAME, "berth");
+}
+
+static void build(struct redirect *redirect, bool replace)
+{
+	struct batch *batch = &redirect->batch;
+
+	nft_begin(batch);
+	put_table(batch, NFT_MSG_NEWTABLE);
+	if (replace) {
+		put_table(batch, NFT_MSG_DELTABLE);
+		put_table(batch, NFT_MSG_NEWTABLE);
+	}
+	put_chain(batch, "answers", -300); /* before connection tracking (-200) */
+	put_chain(batch, "queries", -100); /* after it */
+	redirect->port_at[0] = put_rule(batch, true, IPPROTO_UDP);
+	redirect->port_at[1] = put_rule(batch, false, IPPROTO_UDP);
+	redirect->port_at[2] = put_rule(batch, true, IPPROTO_TCP);
+	redirect->port_at[3] = put_rule(batch, false, IPPROTO_TCP);
+	nft_end(batch);
+}
+
 const struct redirect *redirect_prepare(void)
 {
 	static struct redirect redirect;
-	struct batch *batch = &redirect.batch;
 
-	if (batch->count)
-		return &redirect;
-	nft_begin(batch);
-	nft_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_IPV4);
-	batch_attr_string(batch, NFTA_TABLE_NAME, "berth");
-	put_chain(batch, "answers", -300); /* before connection tracking (-200) */
-	put_chain(batch, "queries", -100); /* after it */
-	redirect.port_at[0] = put_rule(batch, true, IPPROTO_UDP);
-	redirect.port_at[1] = put_rule(batch, false, IPPROTO_UDP);
-	redirect.port_at[2] = put_rule(batch, true, IPPROTO_TCP);
-	redirect.port_at[3] = put_rule(batch, false, IPPROTO_TCP);
-	nft_end(batch);
+	if (!redirect.batch.count)
+		build(&redirect, false);
 	return &redirect;
 }
 
@@ -151,4 +166,18 @@ int redirect_listen(const struct redirect *redirect, int ret_fds[2], struct erro
 	close(ret_fds[0]);
 	close(ret_fds[1]);
 	return open_sockets(htons(RESOLVER_PORT), ret_fds, ports, err);
+}
+
+int redirect_renew(int netns_fd, int ret_fds[2], struct error *err)
+{
+	struct redirect redirect = {0};
+	int home = netns_enter(netns_fd, err), r;
+
+	if (home < 0)
+		return home;
+	build(&redirect, true);
+	r = redirect_listen(&redirect, ret_fds, err);
+	netns_leave(home);
+	batch_done(&redirect.batch);
+	return r;
 }

@@ -34,4 +34,10 @@ const struct redirect *redirect_prepare(void);
  */
 int redirect_listen(const struct redirect *redirect, int ret_fds[2], struct error *err);
 
+/*
+ * The same for a container that runs, whose sockets were lost: new ones, and new rules in the
+ * place of the old. @netns_fd: as for netns_enter().
+ */
+int redirect_renew(int netns_fd, int ret_fds[2], struct error *err);
+
 #endif

@@ -216,6 +216,22 @@ static void resume_log(struct instance *instance)
 		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
 }
 
+/* Its sockets ended with the keeper that had them. One that is still being born makes its own. */
+static bool new_name_server(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	int fds[2], r;
+
+	if (instance->birth.report_fd >= 0 || instance->error || instance->pidfd < 0)
+		return false;
+	r = attachment_dns_again(instance->attachment, instance->pidfd, fds, &err);
+	if (r < 0)
+		log_error("%s: no name server for it: %s", instance->name, err.message);
+	if (r > 0)
+		start_take_dns(instance, fds);
+	return r > 0;
+}
+
 static void resume_names(struct instance *instance)
 {
 	int udp = kept(instance, "dns-udp"), tcp = kept(instance, "dns-tcp");
@@ -230,8 +246,14 @@ static void resume_names(struct instance *instance)
 		if (!names_network(instance->supervisor, endpoints[i].network, &err))
 			log_warning("%s: %s", instance->name, err.message);
 	error_clear(&err);
-	if (udp >= 0 && tcp >= 0 && names_listen(instance, udp, tcp, &err) < 0)
+	if (udp < 0 || tcp < 0) {
+		cleanup_close_fd(&udp);
+		cleanup_close_fd(&tcp);
+		if (new_name_server(instance))
+			return;
+	} else if (names_listen(instance, udp, tcp, &err) < 0) {
 		log_error("%s: no name server for it: %s", instance->name, err.message);
+	}
 	names_announce(instance);
 }
 

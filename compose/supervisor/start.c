@@ -179,7 +179,7 @@ static void take_pty(struct instance *instance, int master)
 		log_error("%s: its terminal is not logged: %s", instance->name, err.message);
 }
 
-static void take_dns(struct instance *instance, const int *fds)
+void start_take_dns(struct instance *instance, const int fds[2])
 {
 	static const char *const kinds[] = {"dns-udp", "dns-tcp"};
 	struct error err = ERROR_INIT;
@@ -212,7 +212,7 @@ static void on_ready(struct instance *instance, const struct birth_report *repor
 	if (report->pty_master >= 0)
 		take_pty(instance, report->pty_master);
 	if (report->network_fd_count == 2) {
-		take_dns(instance, report->network_fds);
+		start_take_dns(instance, report->network_fds);
 		return;
 	}
 	for (size_t i = 0; i < report->network_fd_count; i++)

@@ -35,6 +35,9 @@ void start_done(struct instance *instance);
 /* The pump for the container's log, with no stream yet. */
 int start_open_log(struct instance *instance, struct error *err);
 
+/* The sockets (udp, tcp; taken) at which it asks for names: kept, and answered from now on. */
+void start_take_dns(struct instance *instance, const int fds[2]);
+
 struct stdio_pipe {
 	int ours, theirs;
 };

@@ -147,6 +147,34 @@ def test_keeper_killed(berth):
     assert project.container("a")["State"] == "exited"
 
 
+def test_names_and_ports_after_the_keeper(berth):
+    """What only the keeper had is made anew for containers that run on: the sockets of their name
+    server, those that hold published ports, and the pipes of their output."""
+    berth.python_image()
+    server = ["python3", "-u", "-c", "import http.server as h; print('serving'); h.HTTPServer("
+              "('', 80), h.SimpleHTTPRequestHandler).serve_forever()"]
+    project = berth.project({"compose.yaml": {"services": {
+        "web": {"image": "python", "command": server, "ports": ["8080:80"], "init": True},
+        "old": {**SLEEP, "links": ["web:site"]}}}})
+    project.run("up", "-d")
+    fetch = ["wget", "-q", "-O", "-", "http://web/etc/hostname"]
+    berth.wait_until(lambda: project.exec("old", *fetch, check=False).returncode == 0)
+    for _ in range(2):
+        for pid in project.keeper_pids():
+            berth.kill(pid)
+        berth.wait_until(lambda: not project.supervisor_pids())
+        assert project.container("old")["State"] == "running"
+        address = project.exec("web", "hostname", "-i").stdout.split()[0]
+        for name in ("web", "site"):
+            assert address in project.exec("old", "nslookup", name).stdout
+        project.exec("old", *fetch)
+        berth.get("http://127.0.0.1:8080/etc/hostname")
+        taken = berth.command(["/usr/bin/python3", "-c", "import socket;"
+                               "socket.create_server(('', 8080))"], check=False)
+        assert "Address already in use" in taken.stderr
+    assert "serving" in project.run("logs", "--no-log-prefix", "web").stdout
+
+
 def test_two_ups_at_once(berth):
     project = berth.project({"compose.yaml": {"services": {f"s{n}": SLEEP for n in range(5)}}})
     clients = [project.popen("up", "-d") for _ in range(4)]
