@@ -25,6 +25,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/ports.h"
+#include "compose/supervisor/probe.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
@@ -232,6 +233,15 @@ static bool new_name_server(struct instance *instance)
 	return r > 0;
 }
 
+static void new_notify(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	if (instance->service->berth.probe.notify && instance->notify_fd < 0 &&
+	    probe_open_notify(instance, instance->pidfd, &err) < 0)
+		log_error("%s: its notifications are not heard: %s", instance->name, err.message);
+}
+
 static void resume_names(struct instance *instance)
 {
 	int udp = kept(instance, "dns-udp"), tcp = kept(instance, "dns-tcp");
@@ -300,6 +310,7 @@ static void resume_running(struct instance *instance)
 		    0)
 		log_error("%s: %s", instance->name, err.message);
 	resume_names(instance);
+	new_notify(instance);
 	update_resume(instance);
 	if (instance->birth.report_fd >= 0) {
 		instance->state = INSTANCE_STARTING;

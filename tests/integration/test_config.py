@@ -129,3 +129,19 @@ def test_digests(berth):
     project.write({"compose.yaml": "services: {a: {image: absent}}\n"})
     missing = project.run("config", "--resolve-image-digests", check=False)
     assert missing.returncode == 1 and "service a: image absent" in missing.stderr
+
+
+def test_a_secret_of_a_variable_that_is_not_set(berth):
+    """`config` warns; what would need the secret fails at its place, before anything is made."""
+    project = berth.project({"compose.yaml": (
+        "services:\n  a:\n    image: busybox\n    secrets: [token]\n"
+        "secrets:\n  token:\n    environment: NO_SUCH_VARIABLE\n")})
+    says = 'environment variable \\"NO_SUCH_VARIABLE\\" required by secret \\"token\\" is not set'
+    assert says in project.run("config").stderr
+    for command in (["up", "-d"], ["create"], ["run", "a", "true"]):
+        failed = project.run(*command, check=False)
+        assert failed.returncode == 1
+        assert f"compose.yaml:7:5: {says}".replace("\\", "") in failed.stderr
+    assert project.ps() == []
+    env = {"NO_SUCH_VARIABLE": "x y"}
+    assert project.run("run", "--rm", "a", "cat", "/run/secrets/token", env=env).stdout == "x y"

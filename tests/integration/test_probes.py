@@ -212,6 +212,23 @@ def test_notify_without_a_supervisor(berth):
     assert project.container("a")["ID"] == container
 
 
+def test_notify_after_the_keeper(berth):
+    """Nobody has the socket any more: who adopts the container makes another."""
+    late = NOTIFY.split('say("STATUS')[0].replace("import ", "import time, ", 1)
+    service = notifier(berth)
+    service["command"] = ["sh", "-c", "touch /wait; while test -e /wait; do sleep 0.02; done; "
+                          "exec python3 -c \"$$SCRIPT\""]
+    service["environment"] = {"SCRIPT": late + "\nsay('READY=1\\n')\ntime.sleep(1000)"}
+    project = berth.project({"compose.yaml": {"services": {"a": service}}})
+    project.run("up", "-d")
+    for pid in project.keeper_pids():
+        berth.kill(pid)
+    berth.wait_until(lambda: not project.supervisor_pids())
+    project.wait_state("a", "starting")
+    project.exec("a", "rm", "/wait")
+    project.wait_state("a", "healthy")
+
+
 def events(project, action, deadline=10):
     """Waits for an event whose action begins so; gives its attributes."""
     def found():

@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from tests.support.sandbox import binary
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
 
@@ -103,3 +105,20 @@ def test_device_rules(berth):
     # /dev/mem (1:1) may be made, but not opened; 10:200 is one more that may.
     assert made.returncode == 0
     assert project.exec("a", "sh", "-c", ": < /tmp/m", check=False).returncode != 0
+
+
+def test_what_berth_itself_may_not_is_said_once(berth):
+    """A limit above berth's own, where it may not raise it: the container has as much as can be."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "ulimits": {"nofile": {"soft": 1024, "hard": 900000}}}}}})
+    up = berth.command(["setpriv", "--bounding-set", "-sys_resource", "sh", "-c",
+                        f"ulimit -n 5000; exec {binary()} up -d"], cwd=project.path)
+    lacks = "ulimit nofile is 5000, the most that berth itself has"
+    assert up.stderr.count(lacks) == 1
+    assert f"container {project.name}-a-1: {lacks}" in up.stderr
+    limits = project.exec("a", "grep", "open files", "/proc/1/limits").stdout
+    assert limits.split()[3:5] == ["1024", "5000"]
+    # Nothing is started anew: nothing is said again.
+    assert lacks not in project.run("up", "-d").stderr
+    logs = glob.glob(f"{project.runtime_dir}/*.log")
+    assert any(lacks in open(path).read() for path in logs), logs
