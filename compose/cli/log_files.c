@@ -143,67 +143,6 @@ bool log_file_parse(const char *line, size_t size, struct log_file_record *ret)
 
 /* --- files --- */
 
-/* The lowest number behind @after; 0: there is none. -errno. */
-static int64_t lowest_after(int dirfd, uint64_t after)
-{
-	_cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t lowest = 0;
-	struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	fd = -EBADF; /* it is the directory's now */
-	while ((entry = readdir(dir))) {
-		uint64_t number = log_name_parse(entry->d_name);
-
-		if (number > after && (!lowest || number < lowest))
-			lowest = number;
-	}
-	return lowest;
-}
-
-static int open_number(int dirfd, uint64_t number)
-{
-	char name[LOG_NAME_MAX];
-	int fd;
-
-	log_name_format(number, name);
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
-}
-
-/*
- * Files are made in the order of their numbers and removed in it, so those that exist have no gap:
- * what lies below an existing one and does not exist has been removed. (A list alone does not say
- * so: it may lack a file that was made while it was read.)
- */
-int log_files_newer(int dirfd, uint64_t number, uint64_t *ret_number)
-{
-	int fd = open_number(dirfd, number + 1);
-	uint64_t newer = number + 1;
-
-	while (fd == -ENOENT) {
-		int64_t listed = lowest_after(dirfd, number);
-
-		if (listed <= 0)
-			return listed < 0 ? listed : -ENOENT;
-		newer = listed;
-		fd = open_number(dirfd, newer);
-		while (fd >= 0 && newer > number + 1) {
-			int lower = open_number(dirfd, newer - 1);
-
-			if (lower < 0)
-				break;
-			close(fd);
-			fd = lower;
-			newer--;
-		}
-	}
-	*ret_number = newer;
-	return fd;
-}
-
 static bool is_older(int fd, int64_t nsec)
 {
 	struct stat st;
@@ -215,14 +154,14 @@ static bool is_older(int fd, int64_t nsec)
 int log_files_oldest(int dirfd, int64_t since_nsec, struct log_file_start *ret)
 {
 	uint64_t number;
-	int fd = log_files_newer(dirfd, 0, &number);
+	int fd = log_name_open_newer(dirfd, 0, &number);
 
 	*ret = (struct log_file_start){.fd = -EBADF};
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	*ret = (struct log_file_start){.fd = fd, .number = number};
 	while (is_older(ret->fd, since_nsec)) {
-		fd = log_files_newer(dirfd, ret->number, &number);
+		fd = log_name_open_newer(dirfd, ret->number, &number);
 		if (fd < 0)
 			break;
 		close(ret->fd);
@@ -381,7 +320,7 @@ int log_files_tail(int dirfd, uint64_t lines, struct log_file_start *ret)
 	while (r >= 0 && file.fd >= 0) {
 		r = tail_scan_file(&tail, &file, data);
 		close(file.fd);
-		file.fd = r || file.number == 1 ? -EBADF : open_number(dirfd, --file.number);
+		file.fd = r || file.number == 1 ? -EBADF : log_name_open(dirfd, --file.number);
 	}
 	/* What goes while we look is nothing that was lost. */
 	if (r >= 0 && file.fd < 0 && file.fd != -EBADF && file.fd != -ENOENT)

@@ -25,12 +25,6 @@ struct log_file_record {
 /* One line of a log file, without its newline. False: it is none. */
 bool log_file_parse(const char *line, size_t size, struct log_file_record *ret);
 
-/*
- * The first file after @number that is still there (0: the oldest). New fd, and its number: those
- * between are lost. -ENOENT: there is none (yet).
- */
-int log_files_newer(int dirfd, uint64_t number, uint64_t *ret_number);
-
 struct log_file_start {
 	int fd;          /* -EBADF: there is no file yet */
 	uint64_t number; /* of the file */

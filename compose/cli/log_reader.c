@@ -13,6 +13,7 @@
 #include "common/str.h"
 
 #include "compose/cli/log_files.h"
+#include "compose/control/log_name.h"
 
 #define READ_SIZE      (256 * 1024)
 #define TIMER_NSEC     100000000
@@ -60,7 +61,7 @@ static void look_ahead(struct log_reader *reader)
 		struct ahead *ahead = &reader->ahead[reader->ahead_count];
 		uint64_t last = reader->ahead_count ? ahead[-1].number : reader->number;
 
-		ahead->fd = log_files_newer(reader->dirfd, last, &ahead->number);
+		ahead->fd = log_name_open_newer(reader->dirfd, last, &ahead->number);
 		if (ahead->fd < 0)
 			return;
 		reader->ahead_count++;

@@ -21,4 +21,15 @@ void log_name_format(uint64_t number, char name[LOG_NAME_MAX]);
 /* 0: it is none of a log's file. */
 uint64_t log_name_parse(const char *name);
 
+/* The highest number in the directory; 0: there is no file. -errno. */
+int log_name_newest(int dirfd, uint64_t *ret);
+
+/* To be read. New fd, or -errno. */
+int log_name_open(int dirfd, uint64_t number);
+/*
+ * The first file after @number that is still there (0: the oldest). New fd, and its number: those
+ * between are lost. -ENOENT: there is none (yet).
+ */
+int log_name_open_newer(int dirfd, uint64_t number, uint64_t *ret_number);
+
 #endif

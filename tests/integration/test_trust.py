@@ -258,14 +258,17 @@ def test_a_hanging_probe_does_not_outlive_its_supervisor(berth):
                          and berth.pids_of("sleep", "3000") != old, 30, "another one at work")
 
 
-@pytest.mark.parametrize("number", (1, 2, 3))
-def test_killed_while_it_rotates_a_log(berth, number):
+@pytest.mark.parametrize("call, number", (("openat", 2), ("openat", 5), ("openat", 9),
+                                          ("unlinkat", 1), ("unlinkat", 3)))
+def test_killed_while_it_rotates_a_log(berth, call, number):
+    """As it makes the next file, and as it removes the oldest."""
+    files = 50 if call == "openat" else 5
     project = berth.project({"compose.yaml": {"services": {"a": sh(
         "read x; seq 1 30000; sleep 1000", init=True, stdin_open=True,
-        logging={"options": {"max-size": "100k", "max-file": "50"}})}}})
+        logging={"options": {"max-size": "100k", "max-file": str(files)}})}}})
     project.run("up", "-d")
     [supervisor] = project.supervisor_pids()
-    trace = berth.crash_point(supervisor, "rename,renameat,renameat2", number)
+    trace = berth.crash_point(supervisor, call, number)
     attached = project.popen("attach", "a", stdin=subprocess.PIPE)
     attached.stdin.write("go\n")
     attached.stdin.flush()
@@ -276,7 +279,12 @@ def test_killed_while_it_rotates_a_log(berth, number):
         return project.run("logs", "--no-log-prefix").stdout.split()
 
     berth.wait_until(lambda: lines()[-1:] == ["30000"], 60)
-    assert lines() == [str(n) for n in range(1, 30001)]
+    kept = lines()
+    assert kept == [str(n) for n in range(30001 - len(kept), 30001)]
+    assert len(kept) == 30000 if call == "openat" else 8000 < len(kept) < 12000
+    [container] = os.listdir(f"{berth.root}/projects/{project.name}/containers")
+    assert len(os.listdir(f"{berth.root}/projects/{project.name}/containers/{container}/logs")) \
+        <= files
     attached.kill()
     attached.communicate()
 

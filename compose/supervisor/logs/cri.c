@@ -12,7 +12,6 @@
  * disorder, and a reader knows from the numbers whether one went before it was read.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -396,29 +395,11 @@ static void cri_close(struct log_sink *sink)
 	free(cri);
 }
 
-/* Its number; @ret is left alone where there is none yet. */
-static int find_newest(int dirfd, uint64_t *ret)
-{
-	_cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	fd = -EBADF; /* it is the directory's now */
-	while ((entry = readdir(dir))) {
-		uint64_t number = log_name_parse(entry->d_name);
-
-		*ret = number > *ret ? number : *ret;
-	}
-	return 0;
-}
-
 static int cri_open(const struct log_options *options, const struct log_mark *resume,
 		    struct log_sink **ret, struct error *err)
 {
 	struct cri *cri = new (struct cri);
-	uint64_t number = 1;
+	uint64_t number = 0;
 	int r;
 
 	cri->sink.driver = &log_driver_cri;
@@ -426,9 +407,9 @@ static int cri_open(const struct log_options *options, const struct log_mark *re
 	cri->max_size = options->max_size_bytes ? options->max_size_bytes : LOG_MAX_SIZE_BYTES;
 	cri->max_file = options->max_file ? options->max_file : LOG_MAX_FILE;
 	cri->dirfd = fcntl(options->dirfd, F_DUPFD_CLOEXEC, 3);
-	r = cri->dirfd < 0 ? -errno : find_newest(cri->dirfd, &number);
+	r = cri->dirfd < 0 ? -errno : log_name_newest(cri->dirfd, &number);
 	if (!r)
-		r = open_file(cri, number);
+		r = open_file(cri, number ?: 1);
 	if (r < 0) {
 		cri_close(&cri->sink);
 		return error_code(err, r, "log file cannot be opened");

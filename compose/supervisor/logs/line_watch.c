@@ -10,11 +10,12 @@
 #include "common/cleanup.h"
 #include "common/units.h"
 
+#include "compose/control/log_name.h"
+
 #define TIME_SIZE   30 /* of a record: "TIME stdout F text", see cri.c */
 #define STREAM_AT   31
 #define FLAG_AT     38
 #define PREFIX_SIZE 40
-#define FILES_MAX   1000
 
 struct line {
 	char text[LINE_WATCH_MAX + 1];
@@ -119,18 +120,12 @@ static void scan_file(struct line_watch *watch, int fd, const char *since)
 
 bool line_watch_scan(struct line_watch *watch, int dirfd, int64_t since_nsec)
 {
-	char since[UNITS_TIME_MAX], name[16];
-	int number = 0, fd;
+	char since[UNITS_TIME_MAX];
+	uint64_t number = 0;
+	int fd;
 
 	units_format_time(since_nsec, since, sizeof(since));
-	do
-		snprintf(name, sizeof(name), "%d", ++number);
-	while (number < FILES_MAX && faccessat(dirfd, name, F_OK, 0) == 0);
-	while (--number >= 0 && !watch->matched) {
-		snprintf(name, sizeof(name), "%d", number);
-		fd = openat(dirfd, number ? name : "current", O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			scan_file(watch, fd, since);
-	}
+	while (!watch->matched && (fd = log_name_open_newer(dirfd, number, &number)) >= 0)
+		scan_file(watch, fd, since);
 	return watch->matched;
 }

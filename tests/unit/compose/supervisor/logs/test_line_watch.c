@@ -88,10 +88,10 @@ Test(line_watch, scan_of_the_files_since_a_time)
 	/* 2026-01-02T03:04:05Z */
 	int64_t time = INT64_C(1767323045) * 1000000000;
 
-	write_file(dir, "1",
+	write_file(dir, "00000001",
 		   "2026-01-02T03:04:03.000000000Z stdout F old line\n"
 		   "2026-01-02T03:04:05.000000001Z stdout P new\n");
-	write_file(dir, "current",
+	write_file(dir, "00000002",
 		   "2026-01-02T03:04:05.000000002Z stderr F other\n"
 		   "torn\n"
 		   "2026-01-02T03:04:05.000000003Z stdout F  line\n");
