@@ -31,6 +31,7 @@ extern const struct command command_container_stats;
 extern const struct command command_container_stop;
 extern const struct command command_container_top;
 extern const struct command command_container_unpause;
+extern const struct command command_container_update;
 extern const struct command command_container_wait;
 
 static const struct command *const children[] = {
@@ -57,6 +58,7 @@ static const struct command *const children[] = {
 	&command_container_stop,
 	&command_container_top,
 	&command_container_unpause,
+	&command_container_update,
 	&command_container_wait,
 	NULL,
 };

@@ -36,6 +36,8 @@
  *              {container} when it started. A failed start: error {exit: 126|127}
  *   kill       {container: id or name, signal} -> done
  *   rename     {container: id or name, name} -> done
+ *   update     {container: id or name, changes: {ATTRIBUTE: value, or null to take it away}, of
+ *              those attributes of its service that a running container can be given} -> done
  *   connect    {container: id or name, network: its name, and of the Compose attributes of a
  *              service's network: aliases, ipv4_address, ipv6_address, gw_priority,
  *              link_local_ips, driver_opts} -> done
@@ -91,6 +93,7 @@
 #define REQUEST_CONVERGE   "converge"
 #define REQUEST_RUN        "run"
 #define REQUEST_KILL       "kill"
+#define REQUEST_UPDATE     "update"
 #define REQUEST_RENAME     "rename"
 #define REQUEST_CONNECT    "connect"
 #define REQUEST_DISCONNECT "disconnect"

@@ -30,6 +30,7 @@
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
+#include "compose/supervisor/update.h"
 #include "compose/supervisor/usage.h"
 
 #define CONNECTIONS_MAX 1024
@@ -232,6 +233,12 @@ static void handle_disconnect(struct connection *connection, const json_t *reque
 			      size_t count)
 {
 	membership_disconnect(connection->server->supervisor, connection, request);
+}
+
+static void handle_update(struct connection *connection, const json_t *request, int *fds,
+			  size_t count)
+{
+	update_request(connection->server->supervisor, connection, request);
 }
 
 static void handle_rename(struct connection *connection, const json_t *request, int *fds,
@@ -458,15 +465,27 @@ static const struct {
 	void (*handle)(struct connection *connection, const json_t *request, int *fds,
 		       size_t count);
 } handlers[] = {
-	{REQUEST_ATTACH, handle_attach},       {REQUEST_CONNECT, handle_connect},
-	{REQUEST_CONVERGE, handle_converge},   {REQUEST_DISCONNECT, handle_disconnect},
-	{REQUEST_EVENTS, handle_events},       {REQUEST_EXEC, handle_exec},
-	{REQUEST_EXEC_WAIT, handle_exec_wait}, {REQUEST_LOGS_SYNC, handle_logs_sync},
-	{REQUEST_PING, handle_ping},           {REQUEST_PS, handle_ps},
-	{REQUEST_REEXEC, handle_reexec},       {REQUEST_RENAME, handle_rename},
-	{REQUEST_SHUTDOWN, handle_shutdown},   {REQUEST_RUN, handle_run},
-	{REQUEST_WAIT, handle_wait},           {REQUEST_KILL, handle_kill},
-	{REQUEST_USAGE, handle_usage},         {REQUEST_ROOT, handle_root},
+	/* clang-format off */
+	{REQUEST_ATTACH, handle_attach},
+	{REQUEST_CONNECT, handle_connect},
+	{REQUEST_CONVERGE, handle_converge},
+	{REQUEST_DISCONNECT, handle_disconnect},
+	{REQUEST_EVENTS, handle_events},
+	{REQUEST_EXEC, handle_exec},
+	{REQUEST_EXEC_WAIT, handle_exec_wait},
+	{REQUEST_KILL, handle_kill},
+	{REQUEST_LOGS_SYNC, handle_logs_sync},
+	{REQUEST_PING, handle_ping},
+	{REQUEST_PS, handle_ps},
+	{REQUEST_REEXEC, handle_reexec},
+	{REQUEST_RENAME, handle_rename},
+	{REQUEST_ROOT, handle_root},
+	{REQUEST_RUN, handle_run},
+	{REQUEST_SHUTDOWN, handle_shutdown},
+	{REQUEST_UPDATE, handle_update},
+	{REQUEST_USAGE, handle_usage},
+	{REQUEST_WAIT, handle_wait},
+	/* clang-format on */
 };
 
 static void dispatch(struct connection *connection, const json_t *request, int *fds, size_t count)

@@ -15,6 +15,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
+#include "compose/supervisor/requests.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -135,6 +136,74 @@ int update_container(struct instance *instance, struct model *model, struct erro
 	model_unref(instance->supervisor, before.model);
 	events_emit(instance, "update", NULL);
 	return r;
+}
+
+/* What it is made from, with the changes; "null" takes one away. */
+static json_t *changed_project(const struct instance *instance, const json_t *changes)
+{
+	json_t *project = project_to_json(instance->model->project, true);
+	json_t *service =
+		json_object_get(json_object_get(project, "services"), instance->service_name);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)changes, key, value) {
+		json_t *there = json_object_get(service, key);
+
+		if (json_is_null(value))
+			json_object_del(service, key);
+		else if (json_is_object(value) && json_is_object(there))
+			json_object_update(there, value);
+		else
+			json_object_set(service, key, value);
+	}
+	return project;
+}
+
+/* Nothing but what needs no new container; whether the kernel can do it, it says itself. */
+static int check_changes(const json_t *changes, struct error *err)
+{
+	static const char *const known[] = {
+		"blkio_config",   "cpu_period", "cpu_quota", "cpu_rt_period",
+		"cpu_rt_runtime", "cpu_shares", "cpus",      "cpuset",
+		"mem_limit",      "pids_limit", "restart",   "mem_reservation",
+		"memswap_limit",
+	};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)changes, key, value) {
+		bool found = false;
+
+		array_foreach(one, known)
+			found = found || str_equal(*one, key);
+		if (!found)
+			return error_set(err, EINVAL,
+					 "%s cannot be changed while the container is there", key);
+	}
+	return 0;
+}
+
+void update_request(struct supervisor *supervisor, struct connection *connection,
+		    const json_t *request)
+{
+	const char *name = json_get_string(request, "container");
+	struct instance *instance = name ? supervisor_find(supervisor, name) : NULL;
+	_cleanup_json_ json_t *project = NULL;
+	struct model *model = NULL;
+	struct error err = ERROR_INIT;
+
+	if (!instance)
+		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
+	else if (check_changes(json_object_get(request, "changes"), &err) == 0)
+		project = changed_project(instance, json_object_get(request, "changes"));
+	if (project && state_accept_oneoff(supervisor, project, &model, &err) == 0)
+		(void)update_container(instance, model, &err);
+	model_unref(supervisor, model);
+	if (err.code)
+		connection_fail(connection, &err, 1);
+	else
+		connection_done(connection, NULL, NULL, 0);
 }
 
 void update_resume(struct instance *instance)

@@ -11,12 +11,19 @@
  * supervisor that dies in between leaves it to the next one, which does it all once more.
  */
 
+#include <jansson.h>
+
 #include "common/error.h"
 
+struct connection;
 struct instance;
 struct model;
+struct supervisor;
 
 int update_container(struct instance *instance, struct model *model, struct error *err);
+/* Answers request `update`: the same for some attributes of one container alone. */
+void update_request(struct supervisor *supervisor, struct connection *connection,
+		    const json_t *request);
 /* What the supervisor before us had begun; everything else about the container is resumed. */
 void update_resume(struct instance *instance);
 

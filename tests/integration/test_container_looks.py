@@ -139,6 +139,44 @@ def test_diff(machine):
     assert container(machine, "diff", "nosuch", check=False).returncode == 1
 
 
+def test_update(machine):
+    container(machine, "run", "-d", "--init", "--name", "box", "--memory", "64m", "--cpus", "1",
+              *SLEEP)
+    before = inspect(machine, "box")
+    assert container(machine, "update", "--memory", "96m", "--memory-swap", "192m",
+                     "--memory-reservation", "32m", "--cpu-shares", "512", "--pids-limit", "60",
+                     "--restart", "on-failure:2", "--cpu-period", "50000", "--cpu-quota", "20000",
+                     "box").stdout == "box\n"
+    box = inspect(machine, "box")
+    host = box["HostConfig"]
+    assert (box["Id"], box["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
+    assert (host["Memory"], host["MemorySwap"], host["MemoryReservation"]) == (
+        96 << 20, 192 << 20, 32 << 20)
+    assert (host["CpuShares"], host["PidsLimit"]) == (512, 60)
+    assert (host["NanoCpus"], host["CpuPeriod"], host["CpuQuota"]) == (0, 50000, 20000)
+    assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 2}
+    stats = container(machine, "stats", "--no-stream", "--format", "{{.MemUsage}}", "box").stdout
+    assert stats.endswith("/ 96MiB\n")
+    container(machine, "update", "--cpus", "0.5", "box")
+    host = inspect(machine, "box")["HostConfig"]
+    assert (host["NanoCpus"], host["CpuQuota"]) == (500000000, 0)
+    # Kept: by the next supervisor, and at the next start.
+    for pid in machine.own_pids_of("__supervisor", "container.box"):
+        machine.kill(pid)
+    container(machine, "restart", "-t", "0", "box")
+    assert inspect(machine, "box")["HostConfig"]["Memory"] == 96 << 20
+    for flags, said in ((["--restart", "sometimes"], "restart"), ([], "one or more flags"),
+                        (["--cpuset-mems", "0"], "--cpuset-mems is not supported"),
+                        (["--memory", "x"], "mem_limit")):
+        bad = container(machine, "update", *flags, "box", check=False)
+        assert bad.returncode == 1 and said in bad.stderr, bad.stderr
+    # What this kernel may lack, or give to a new group only: then it says so.
+    for flag, value in (("--blkio-weight", "300"), ("--cpu-rt-period", "100000"),
+                        ("--cpu-rt-runtime", "0"), ("--cpuset-cpus", "0")):
+        done = container(machine, "update", flag, value, "box", check=False)
+        assert done.returncode == 0 or "container box: " in done.stderr, done.stderr
+
+
 def test_what_it_does(machine):
     container(machine, "run", "-d", "--init", "--name", "box", "-p", "18092:80", "-p",
               "127.0.0.1:18093:53/udp", *SLEEP)
