@@ -32,6 +32,7 @@ extern const struct command command_graph;
 extern const struct command command_image;
 extern const struct command command_images;
 extern const struct command command_inspect;
+extern const struct command command_job;
 extern const struct command command_kill;
 extern const struct command command_login;
 extern const struct command command_logout;
@@ -84,6 +85,7 @@ const struct command *const commands[] = {
 	&command_image,
 	&command_images,
 	&command_inspect,
+	&command_job,
 	&command_kill,
 	&command_login,
 	&command_logout,

@@ -40,6 +40,10 @@ static const struct help_text texts[] = {
 	 "berth exec db psql -U app          at the terminal\n"
 	 "berth exec -T db pg_dump app > app.sql\n"
 	 "berth exec -u root -w /srv --index 2 app sh"},
+	{"berth job run",
+	 "Its next run by the calendar stays as it is. One that runs already is waited for.",
+	 "berth job run nightly-backup       and its exit code\n"
+	 "berth job run -d nightly-backup    do not wait"},
 	{"berth logs", "Shown in the order of time over all containers.",
 	 "berth logs -f --tail 20            go on with what comes\n"
 	 "berth logs --since 10m web db      the last ten minutes of two services"},

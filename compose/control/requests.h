@@ -75,6 +75,7 @@
  *
  * CONTAINER has these fields, the same of a container that runs and of one that does not:
  *   {id, name, service, number, oneoff, image, image_id, command, tty, labels{},
+ *    schedule (x-berth's calendar, or ""), next: nsec (its next run; 0: none),
  *    state, health, exit_code, oom_killed, restart_count, error, pid, cgroup,
  *    created, started, finished: nsec (0: not yet),
  *    health_log: [{start, end, exit_code, output}], health_note (what on_unhealthy did),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* berth.c - `x-berth` of a service: probes without a shell, and what to do when they fail. */
+/* berth.c - `x-berth` of a service: probes without a shell, what to do when they fail, and jobs. */
 #include <ctype.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/calendar.h"
 
 #include "compose/model/shapes.h"
 
@@ -227,6 +228,66 @@ static void unhealthy_decode(struct decoder *d, const struct node *node, const s
 
 static const struct shape shape_unhealthy = {unhealthy_decode, NULL, NULL, &unhealthy_schema};
 
+static void calendar_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **text = slot->field;
+	struct error err = ERROR_INIT;
+	struct calendar calendar;
+
+	if (decode_string(d, node, text) && calendar_parse(*text, &calendar, &err) < 0)
+		decode_problem(d, node, "%s", err.message);
+}
+
+static void overlap_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	static const char *const words[] = {"skip", "queue", "replace"};
+	_cleanup_free_ char *word = NULL;
+
+	if (!decode_word(d, node, &word, words, ARRAY_SIZE(words)))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(words[i], word))
+			*(enum schedule_overlap *)slot->field = (enum schedule_overlap)i;
+}
+
+static const struct shape shape_calendar = {calendar_decode, NULL, string_release};
+static const struct shape shape_overlap = {overlap_decode};
+
+/* clang-format off */
+static const struct attribute schedule_attributes[] = {
+	{"calendar",   BERTH(schedule.calendar),   &shape_calendar},
+	{"overlap",    BERTH(schedule.overlap),    &shape_overlap},
+	{"persistent", BERTH(schedule.persistent), &shape_bool},
+};
+/* clang-format on */
+static const struct schema schedule_schema = {"schedule", schedule_attributes,
+					      ARRAY_SIZE(schedule_attributes), NO_FIELD};
+
+/* A string is its calendar. */
+static void schedule_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct berth_extension *berth = slot->field;
+	const struct slot calendar = {.field = &berth->schedule.calendar};
+
+	if (node->kind == NODE_STRING) {
+		calendar_decode(d, node, &calendar);
+		return;
+	}
+	decode_object(d, node, &schedule_schema, berth);
+	if (node->kind == NODE_MAPPING && !node_get(node, "calendar"))
+		decode_problem(d, node, "needs a calendar, as \"daily\" or \"Mon..Fri 03:30\"");
+}
+
+static void schedule_release(const struct slot *slot)
+{
+	struct berth_extension *berth = slot->field;
+
+	free(TAKE_PTR(berth->schedule.calendar));
+}
+
+static const struct shape shape_schedule = {schedule_decode, NULL, schedule_release,
+					    &schedule_schema};
+
 /* clang-format off */
 static const struct attribute berth_attributes[] = {
 	{"probe",                     BERTH(probe),          &shape_probe, MERGE_REPLACE},
@@ -236,6 +297,7 @@ static const struct attribute berth_attributes[] = {
 	{"start_period",              BERTH(start_period),   &shape_duration},
 	{"start_interval",            BERTH(start_interval), &shape_duration},
 	{"on_unhealthy",              NO_FIELD, NO_FIELD,    &shape_unhealthy, MERGE_REPLACE},
+	{"schedule",                  NO_FIELD, NO_FIELD,    &shape_schedule, MERGE_REPLACE},
 	{"restart_with_dependencies", BERTH(restart_with_dependencies), &shape_bool},
 };
 /* clang-format on */

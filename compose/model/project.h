@@ -152,6 +152,9 @@ struct probe_config {
 
 enum unhealthy_action { UNHEALTHY_NONE, UNHEALTHY_RESTART, UNHEALTHY_STOP };
 
+/* What becomes of a run that is due while the one before still goes on. */
+enum schedule_overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_REPLACE };
+
 /* services.*.x-berth: what Compose has no word for. */
 struct berth_extension {
 	bool given;
@@ -164,6 +167,11 @@ struct berth_extension {
 		struct optional_int budget, window; /* so many times within so long (usec) */
 	} on_unhealthy;
 	bool restart_with_dependencies;
+	struct {
+		char *calendar; /* common/calendar.h; NULL: none */
+		enum schedule_overlap overlap;
+		bool persistent; /* what was missed while the machine was off is made up for */
+	} schedule;
 };
 
 /* A row of `secrets` or `configs` of a service. */

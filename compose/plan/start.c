@@ -21,6 +21,13 @@ static int check_there_is_one(const struct planning *planning, const struct grap
 			 node->name);
 }
 
+/* A job is started by hand when it is named. */
+static bool is_left_to_its_schedule(const struct planning *planning, const struct graph_node *node)
+{
+	return node->service && node->service->berth.schedule.calendar &&
+	       !planning->options->containers && !(planning->options->services && node->named);
+}
+
 static int start_container(struct planning *planning, struct waits *waits,
 			   const struct graph_node *node, const struct fact_container *container,
 			   size_t after, struct error *err)
@@ -36,7 +43,8 @@ static int start_container(struct planning *planning, struct waits *waits,
 				    NO_OPERATION, container);
 		return 0;
 	}
-	if (!container_is_meant(planning, container, false))
+	if (!container_is_meant(planning, container, false) ||
+	    (is_left_to_its_schedule(planning, node) && after == NO_OPERATION))
 		return 0;
 	r = waits_for_dependencies(waits, node, &needs, &need_count, err);
 	if (r < 0)

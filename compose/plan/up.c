@@ -773,6 +773,9 @@ static int emit_running(struct up *up, struct waits *waits, const struct graph_n
 			operation_add_existing(plan, OP_UNPAUSE_CONTAINER, slot->fact, slot->cause);
 		break;
 	default:
+		/* A job's schedule starts it. */
+		if (node->service && node->service->berth.schedule.calendar && !slot->oneoff)
+			return 0;
 		return emit_start(up, waits, node, slot, err);
 	}
 	waits_add_container(waits, node, slot->name, slot->fact->id, slot->number, operation,

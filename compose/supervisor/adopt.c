@@ -27,6 +27,7 @@
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/restart.h"
+#include "compose/supervisor/schedule.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -383,6 +384,7 @@ void adopt_resume(struct supervisor *supervisor)
 		if (instance->pidfd >= 0)
 			resume_running(instance);
 	}
+	schedule_adopt(supervisor);
 }
 
 void adopt_give_up_lost(struct supervisor *supervisor)

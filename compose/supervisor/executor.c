@@ -23,6 +23,7 @@
 #include "compose/supervisor/operations.h"
 #include "compose/supervisor/options.h"
 #include "compose/supervisor/ports.h"
+#include "compose/supervisor/schedule.h"
 #include "compose/supervisor/state.h"
 
 #define QUEUE_MAX 64
@@ -598,6 +599,19 @@ static bool left_nothing(const struct converge *converge)
 	       !converge->supervisor->instances.count;
 }
 
+/* Also of those that did not run just then. */
+static void settle_schedules(const struct converge *converge)
+{
+	enum plan_goal goal = converge->parsed.options.goal;
+
+	if (converge->dry_run || converge->revive || converge->parsed.containers)
+		return;
+	if (goal == PLAN_UP || goal == PLAN_START)
+		schedule_resume(converge->supervisor, converge->parsed.services);
+	else if (goal == PLAN_STOP || goal == PLAN_KILL)
+		schedule_suspend(converge->supervisor, converge->parsed.services);
+}
+
 static void finish(struct executor *executor, struct converge *converge)
 {
 	struct supervisor *supervisor = executor->supervisor;
@@ -616,6 +630,7 @@ static void finish(struct executor *executor, struct converge *converge)
 		supervisor->removed = false;
 	if (converge->revive)
 		end_revival(converge);
+	settle_schedules(converge);
 	if (left_nothing(converge)) {
 		supervisor->removed = true;
 		converge->next = executor->parting;

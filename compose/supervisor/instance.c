@@ -34,6 +34,7 @@
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
+#include "compose/supervisor/schedule.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -182,6 +183,7 @@ static void do_ended(struct instance *instance)
 	state_note(instance);
 	if (asked)
 		events_emit(instance, "stop", NULL);
+	schedule_ended(instance);
 	exec_container_ended(instance);
 	changed(instance);
 }
@@ -361,6 +363,7 @@ void instance_free(struct instance *instance)
 	children_forget(instance->supervisor->children, instance->child);
 	sd_event_source_disable_unref(instance->stop_timer);
 	restart_free(instance->restart);
+	schedule_free(instance->schedule);
 	unhealthy_forget(&instance->unhealthy);
 	log_pump_free(instance->log);
 	probe_unwatch_log(instance);

@@ -51,6 +51,7 @@ enum instance_event {
 struct health;
 struct line_watch;
 struct restart_state;
+struct schedule_state;
 struct held_port;
 
 struct instance {
@@ -119,6 +120,8 @@ struct instance {
 	struct unhealthy_state unhealthy;
 	enum dependents_due dependents_due;
 	struct restart_state *restart;
+	struct schedule_state *schedule; /* NULL: none, or not armed yet */
+	int64_t scheduled_sec;           /* since 1970: the next run; 0: not known */
 	struct hook_state hooks;
 	char *hook_error;   /* what failed of the last ones */
 	int64_t grace_usec; /* once pre_stop is done */

@@ -254,6 +254,8 @@ static json_t *record_of(const struct instance *instance)
 		json_object_set_new(record, "ports", ports_to_json(instance));
 	if (instance->restart)
 		json_object_set_new(record, "restart", restart_to_json(instance->restart));
+	if (instance->scheduled_sec)
+		json_put_int(record, "scheduled", instance->scheduled_sec);
 	if (unhealthy)
 		json_object_set_new(record, "unhealthy", unhealthy);
 	if (process) {
@@ -391,6 +393,7 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->oom_killed = json_get_bool(record, "oom_killed", false);
 	instance->restarts = (unsigned int)json_get_int(record, "restarts", 0);
 	instance->error = alloc_string(json_get_string(record, "error"));
+	instance->scheduled_sec = json_get_int(record, "scheduled", 0);
 	instance->by_hand = json_get_bool(record, "by_hand", false);
 	instance->revive = json_get_bool(record, "revive", false);
 	instance->again = json_get_bool(record, "again", false);

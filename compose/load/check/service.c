@@ -153,6 +153,40 @@ static void check_sysctls(struct loader *l, const struct service *service)
 	}
 }
 
+static bool needs(const struct service *service, const char *other)
+{
+	for (size_t i = 0; i < service->dependency_count; i++)
+		if (!strcmp(service->depends_on[i].service, other))
+			return true;
+	return false;
+}
+
+/* A job ends by itself: who brings it back at once, or waits until it runs, is mistaken. */
+static void check_schedule(struct loader *l, const struct service *service)
+{
+	bool again = str_equal(service->restart, "always") ||
+		     str_equal(service->restart, "unless-stopped");
+
+	if (!service->berth.schedule.calendar || is_broken(l, service, "x-berth"))
+		return;
+	if (again && !is_broken(l, service, "restart"))
+		loader_problem(l, check_at_service(l, service, "restart"),
+			       "services.%s: \"restart: %s\" and x-berth.schedule exclude one "
+			       "another: write \"on-failure\", or nothing",
+			       service->name, service->restart);
+	for (size_t i = 0; i < l->project->service_count; i++) {
+		const struct service *other = &l->project->services[i];
+
+		if (needs(other, service->name))
+			loader_problem(l,
+				       loader_at(l, "services", other->name, "depends_on",
+						 service->name, NULL),
+				       "services.%s depends on \"%s\", which runs only when its "
+				       "x-berth.schedule says so",
+				       other->name, service->name);
+	}
+}
+
 void check_container_names(struct loader *l)
 {
 	const struct project *p = l->project;
@@ -183,4 +217,5 @@ void check_service(struct loader *l, const struct service *service)
 	check_limits(l, service);
 	check_sysctls(l, service);
 	check_probe(l, service);
+	check_schedule(l, service);
 }
