@@ -92,7 +92,7 @@ static const struct {
 	{"services.volumes.image", "subpath"},
 	{"services.x-berth", "probe interval timeout retries start_period start_interval "
 			     "on_unhealthy restart_with_dependencies schedule"},
-		{"services.x-berth.schedule", "calendar overlap persistent"},
+	{"services.x-berth.schedule", "calendar overlap persistent"},
 	{"services.x-berth.probe", "tcp http unix log file notify"},
 	{"services.x-berth.probe.http", "port path status headers"},
 	{"services.x-berth.on_unhealthy", "action budget window"},
