@@ -520,6 +520,8 @@ static void put_details(json_t *json, const struct instance *instance)
 		instance->id);
 
 	json_object_set_new(json, "health_log", health_log(instance->health));
+	json_put_string(json, "schedule", instance->service->berth.schedule.calendar ?: "");
+	json_put_int(json, "next", schedule_next_nsec(instance));
 	json_put_string(json, "error", instance->error ?: "");
 	json_put_string(json, "image_id", instance->image_id);
 	json_put_int(json, "restart_count", instance->restarts);
@@ -550,13 +552,7 @@ static json_t *container_json(const struct instance *instance, bool brief)
 	json_put_int(json, "finished", instance->pid ? 0 : instance->finished_nsec);
 	json_put_string(json, "state", container_state_name(instance_reported_state(instance)));
 	json_put_string(json, "health", health_status_name(instance_health(instance)));
-<<<<<<< HEAD
-=======
-	json_object_set_new(json, "health_log", health_log(instance->health));
 	json_put_string(json, "health_note", instance->unhealthy.note ?: "");
-	json_put_string(json, "schedule", instance->service->berth.schedule.calendar ?: "");
-	json_put_int(json, "next", schedule_next_nsec(instance));
->>>>>>> 6c2573c (supervisor: x-berth.schedule: services that run by the calendar; berth job ls and run)
 	json_put_int(json, "exit_code", instance->pid ? 0 : instance->exit_code);
 	json_put_bool(json, "oom_killed", instance->oom_killed);
 	json_put_int(json, "pid", instance->pid);
