@@ -260,7 +260,9 @@ static void set_status(struct health *health, enum health_status status)
 		return;
 	health->status = status;
 	health->instance->known_health = status;
-	state_note(health->instance);
+	/* Killed in between, the next one would know that it is unhealthy, and do nothing. */
+	if (status != HEALTH_UNHEALTHY || !unhealthy_is_acted_on(health->instance))
+		state_note(health->instance);
 	snprintf(action, sizeof(action), "health_status: %s", health_status_name(status));
 	events_emit(health->instance, action, NULL);
 	executor_instance_changed(health->instance->supervisor->executor, health->instance);

@@ -82,6 +82,9 @@ static void restart(struct instance *instance)
 	}
 	set_note(instance, str_printf("restart %zu of %zu within %s", state->count,
 				      budget_of(berth), window));
+	/* Whoever takes over from us makes it true, so nobody hears of it before it is written. */
+	instance->again = true;
+	state_note(instance);
 	tell(instance, "restart");
 	instance_restart(instance);
 }
@@ -91,15 +94,21 @@ static void stop(struct instance *instance)
 	struct error err = ERROR_INIT;
 
 	set_note(instance, alloc_string("stopped: unhealthy"));
-	tell(instance, "stop");
 	if (instance_stop(instance, -1, &err) < 0)
 		log_error("%s: %s", instance->name, err.message);
+	tell(instance, "stop");
+}
+
+bool unhealthy_is_acted_on(const struct instance *instance)
+{
+	/* One that stops already needs nothing more. */
+	return instance->state == INSTANCE_RUNNING &&
+	       instance->service->berth.on_unhealthy.action != UNHEALTHY_NONE;
 }
 
 void unhealthy_act(struct instance *instance)
 {
-	/* One that stops already needs nothing more. */
-	if (instance->state != INSTANCE_RUNNING)
+	if (!unhealthy_is_acted_on(instance))
 		return;
 	switch (instance->service->berth.on_unhealthy.action) {
 	case UNHEALTHY_RESTART:

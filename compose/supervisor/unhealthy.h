@@ -30,6 +30,8 @@ struct unhealthy_state {
 bool unhealthy_may_restart(struct unhealthy_state *state, const struct berth_extension *berth,
 			   int64_t now_nsec);
 
+/* Whether something is done with it; then unhealthy_act() writes its record, once for both. */
+bool unhealthy_is_acted_on(const struct instance *instance);
 /* It has just become unhealthy. */
 void unhealthy_act(struct instance *instance);
 /* Somebody started it by hand: all of it is forgotten. */
