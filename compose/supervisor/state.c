@@ -347,7 +347,8 @@ static void read_process(struct instance *instance, const json_t *record)
 		return;
 	/* A start that never came so far as to have a process leaves what was there before. */
 	if (!json_get_int(record, "pid", 0)) {
-		instance->revive = instance->state == INSTANCE_BACKOFF && restart_wanted(instance);
+		/* Its policy, or on_unhealthy, has been asked already. */
+		instance->revive = instance->state == INSTANCE_BACKOFF && !instance->by_hand;
 		instance->state = instance->started_nsec ? INSTANCE_EXITED : INSTANCE_CREATED;
 		return;
 	}

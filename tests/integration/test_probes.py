@@ -257,7 +257,8 @@ def test_unhealthy_restarts_within_a_budget(berth):
 
 
 def test_unhealthy_restart_is_finished_by_the_next_supervisor(berth):
-    service = sh("trap 'sleep 1; exit' TERM; echo begun; while :; do sleep 0.05; done",
+    service = sh("trap 'while [ ! -e /project/go ]; do sleep 0.05; done; exit' TERM; echo begun; "
+                 "while :; do sleep 0.05; done", volumes=[".:/project"],
                  **{"x-berth": {"probe": {"tcp": 1}, "interval": "100ms", "retries": 1,
                                 "on_unhealthy": {"action": "restart", "budget": 1}}})
     project = berth.project({"compose.yaml": {"services": {"a": service}}})
@@ -265,6 +266,8 @@ def test_unhealthy_restart_is_finished_by_the_next_supervisor(berth):
     events(project, "on_unhealthy: restart")
     for pid in project.supervisor_pids():
         berth.kill(pid)
+    with open(f"{project.path}/go", "w"):
+        pass
     berth.wait_until(lambda: project.run("logs", "a").stdout.count("begun") == 2, 20, "it is started again")
     assert "all 1 restarts" in berth.wait_until(
         lambda: project.container("a")["Status"] if "spent" in project.container("a")["Status"] else None)
