@@ -49,6 +49,7 @@ extern const struct command command_restart;
 extern const struct command command_rm;
 extern const struct command command_run;
 extern const struct command command_scale;
+extern const struct command command_search;
 extern const struct command command_start;
 extern const struct command command_stats;
 extern const struct command command_stop;
@@ -103,6 +104,7 @@ const struct command *const commands[] = {
 	&command_rm,
 	&command_run,
 	&command_scale,
+	&command_search,
 	&command_start,
 	&command_stats,
 	&command_stop,

@@ -15,6 +15,18 @@
 #include "runtime/image/manifest.h"
 #include "runtime/image/platform.h"
 #include "runtime/image/registry_internal.h"
+#include "runtime/image/search.h"
+
+static void search(const char *text, size_t size)
+{
+	_cleanup_json_ json_t *rows = json_array();
+	_cleanup_free_ char *last = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)search_take(text, size, 10, rows, &err);
+	error_clear(&err);
+	(void)search_take_catalogue(text, size, "a", 10, rows, &last, &err);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -73,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	said = registry_error_text(text, size);
 	if (json_parse(text, size, &json, &err) < 0)
 		return 0;
+	search(text, size);
 	manifest(json);
 	if (json_is_object(json))
 		credentials(json);

@@ -126,3 +126,21 @@ services:
     assert digest in pulled.stdout
     missing = berth.run("image", "push", "127.0.0.1:5000/no/such:1", cwd="/", check=False)
     assert missing.returncode == 1 and "no such image" in missing.stderr
+
+
+def test_search_in_the_catalogue(berth, registry):
+    berth.run("image", "load", "-i", os.path.join(berth.base, "image.tar"), cwd="/")
+    for name in ("team/web", "other"):
+        berth.run("image", "tag", "busybox", f"127.0.0.1:5000/{name}:1", cwd="/")
+        berth.run("image", "push", "-q", f"127.0.0.1:5000/{name}:1", cwd="/")
+
+    def search(term, *arguments):
+        return berth.run("search", "--format", "{{.Name}}", *arguments, f"127.0.0.1:5000/{term}",
+                         cwd="/").stdout.split()
+
+    assert search("team/") == ["team/app", "team/web"]
+    assert search("e") == ["other", "team/app", "team/web"]
+    assert search("e", "--limit", "2") == ["other", "team/app"]
+    assert search("none") == []
+    failed = berth.run("search", "127.0.0.2:1/x", cwd="/", check=False)
+    assert failed.returncode == 1 and "search for '127.0.0.2:1/x': registry" in failed.stderr

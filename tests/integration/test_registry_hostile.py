@@ -121,3 +121,26 @@ def test_two_pulls_of_the_same_image_at_once(berth, registry):
         assert process.returncode == 0, stderr
     assert registry.here() == {"good"}
     assert not [name for name in registry.new_files() if name.startswith(".new-")]
+
+
+def test_search(berth, registry):
+    """As the Hub answers."""
+    def search(*arguments, **options):
+        return berth.run("search", *arguments, f"{HOST}/nginx", cwd="/", **options)
+
+    lines = search().stdout.splitlines()
+    assert lines[0].split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]
+    assert lines[1].split()[0] == "nginx" and lines[1].split()[-2:] == ["20000", "[OK]"]
+    assert "Official build of Nginx. More of it. More of…" in lines[1]
+    assert "\x1b" not in lines[2] and "evil" in lines[2]
+    assert "More of it." * 2 not in lines[1] and " More of it." * 9 in search("--no-trunc").stdout
+    names = ("--format", "{{.Name}} {{.StarCount}}")
+    assert search(*names, "--filter", "stars=3").stdout == "nginx 20000\nteam/nginx 3\n"
+    assert search(*names, "-f", "is-official=true").stdout == "nginx 20000\n"
+    assert search(*names, "-f", "is-automated=1").stdout == "team/nginx 3\n"
+    assert search(*names, "--limit", "1").stdout == "nginx 20000\n"
+    assert json.loads(search("--format", "json", "--limit", "1").stdout)["IsOfficial"] == "true"
+    for wrong in (("--limit", "101"), ("-f", "x=1"), ("-f", "stars=x"), ("-f", "is-official=2")):
+        assert search(*wrong, check=False).returncode == 1
+    asked = registry.requests("v1/search")[0]["path"]
+    assert asked == "/v1/search?q=nginx&n=25"

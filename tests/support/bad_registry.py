@@ -20,6 +20,10 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+SEARCH = [{"name": "nginx", "description": "Official build of Nginx." + " More of it." * 9,
+           "star_count": 20000, "is_official": True, "is_automated": False},
+          {"name": "evil\x1b[31m/nginx", "description": 7, "star_count": "many"},
+          {"name": "team/nginx", "description": "Ours", "star_count": 3, "is_automated": True}]
 lock = threading.Lock()
 seen, images, gates = {}, {}, {}
 
@@ -141,6 +145,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         if self.path.startswith("/elsewhere"):
             self.answer(200, image("private")[0])
+            return
+        if self.path.startswith("/v1/search"):
+            self.answer(200, json.dumps({"results": SEARCH}).encode())
             return
         parts = self.path.split("/")
         if len(parts) < 5:
