@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -209,28 +210,54 @@ int auth_find(const char *registry, struct auth_credentials *ret, struct error *
 	return 1;
 }
 
+/*
+ * The folder that the file is in, and its name there: a config.json that is a link (into a folder
+ * of dot files, say) stays one, and what it leads to is written.
+ */
+static int where_it_is(int folder, char **ret_name, struct error *err)
+{
+	char link[PATH_MAX], path[FD_PATH_MAX], at[FD_PATH_MAX + sizeof(CONFIG)], *slash;
+	int fd;
+
+	*ret_name = alloc_string(CONFIG);
+	if (readlinkat(folder, CONFIG, link, sizeof(link)) < 0)
+		return fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	snprintf(at, sizeof(at), "%s/" CONFIG, fd_path(folder, path));
+	if (!realpath(at, link))
+		return error_errno(err, "what the link " CONFIG " leads to");
+	slash = strrchr(link, '/');
+	free(*ret_name);
+	*ret_name = alloc_string(slash + 1);
+	slash[slash == link] = '\0';
+	fd = open(link, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_errno(err, "%.200s", link) : fd;
+}
+
 /* Beside its name and renamed, never to be read by others: not for a moment. */
 static int write_config(int folder, const json_t *config, struct error *err)
 {
-	_cleanup_free_ char *text = json_dumps(config, JSON_INDENT(1)), *name = NULL;
-	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *text = json_dumps(config, JSON_INDENT(1)), *beside = NULL;
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int dir = where_it_is(folder, &name, err), fd = -EBADF;
 	char random[17];
 	int r;
 
+	if (dir < 0)
+		return dir;
 	fs_random_hex(random, 8);
-	name = str_printf(".config.json.%s", random);
-	fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	beside = str_printf(".config.json.%s", random);
+	fd = openat(dir, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(err, "write " CONFIG);
 	r = fd_write_all(fd, text, strlen(text));
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
-	if (r == 0 && renameat(folder, name, folder, CONFIG) < 0)
+	if (r == 0 && renameat(dir, beside, dir, name) < 0)
 		r = -errno;
 	explicit_bzero(text, strlen(text));
 	if (r == 0)
 		return 0;
-	(void)unlinkat(folder, name, 0);
+	(void)unlinkat(dir, beside, 0);
 	return error_code(err, r, "write " CONFIG);
 }
 

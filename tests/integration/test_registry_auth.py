@@ -107,3 +107,26 @@ def test_a_helper_keeps_the_secret(berth, registry):
     assert not os.path.exists(f"{berth.base}/helper.secret")
     result = registry.run("pull", check=False, env={**env, "PATH": berth.env["PATH"]})
     assert "docker-credential-fake" in result.stderr and "$PATH" in result.stderr
+
+
+def test_a_config_that_is_a_link_stays_one(berth, registry):
+    """As people have it who keep their dot files in a folder under version control."""
+    kept, folder = os.path.join(berth.home, "dotfiles"), os.path.join(berth.home, ".docker")
+    os.makedirs(kept)
+    os.makedirs(folder)
+    with open(os.path.join(kept, "docker.json"), "w") as file:
+        json.dump({"psFormat": "kept"}, file)
+    os.symlink("../dotfiles/docker.json", os.path.join(folder, "config.json"))
+    env = {"SSL_CERT_FILE": f"{berth.base}/tls.crt"}
+    assert login(berth, input="secret", env=env).returncode == 0
+    assert os.readlink(os.path.join(folder, "config.json")) == "../dotfiles/docker.json"
+    with open(os.path.join(kept, "docker.json")) as file:
+        config = json.load(file)
+    assert list(config["auths"]) == [HOST] and config["psFormat"] == "kept"
+    registry.run("pull", env=env)
+    assert "Removing login credentials" in berth.run("logout", HOST, cwd="/").stdout
+    assert os.path.islink(os.path.join(folder, "config.json"))
+    assert os.listdir(kept) == ["docker.json"]
+    os.unlink(os.path.join(kept, "docker.json"))
+    result = login(berth, input="secret", env=env)
+    assert result.returncode == 1 and "what the link config.json leads to" in result.stderr

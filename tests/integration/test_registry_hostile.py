@@ -97,6 +97,35 @@ def test_credentials_stay_with_their_host(berth, registry):
     assert away[0]["authorization"] is None
 
 
+def test_a_token_that_is_too_old_in_the_middle_of_a_pull(berth, registry):
+    os.makedirs(os.path.join(berth.home, ".docker"))
+    with open(os.path.join(berth.home, ".docker/config.json"), "w") as file:
+        json.dump({"auths": {HOST: {"auth": base64.b64encode(b"me:secret").decode()}}}, file)
+    result = registry.pull("expiring")
+    assert result.returncode == 0, result.stderr
+    asked = registry.requests("token")
+    assert len(asked) >= 2
+    for request in asked:
+        assert "service=r" in request["path"]
+        assert "scope=repository%3Aexpiring%3Apull" in request["path"]
+        assert request["authorization"] == "Basic " + base64.b64encode(b"me:secret").decode()
+    blobs = registry.requests("expiring/blobs")
+    assert blobs[-1]["authorization"].startswith("Bearer t")
+    assert not any("secret" in (row["authorization"] or "") for row in blobs)
+
+
+def test_a_mirror_is_asked_first(berth, registry):
+    """And passed over where it has not got the image."""
+    with open(registry.settings, "w") as file:
+        json.dump({"registry-mirrors": [f"http://{HOST}"], "max-download-attempts": 1}, file)
+    env = {"BERTH_REGISTRIES": registry.settings}
+    berth.run("image", "pull", "-q", "good", cwd="/", env=env)
+    assert "good" in berth.run("image", "ls", "--format", "{{.Repository}}", cwd="/").stdout
+    assert registry.requests("library/good/manifests")
+    result = berth.run("image", "pull", "-q", "denied", cwd="/", env=env, check=False)
+    assert result.returncode == 1 and "registry docker.io: " in result.stderr
+
+
 def test_a_pull_that_is_killed_or_interrupted_leaves_nothing(berth, registry):
     before = registry.new_files()
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):

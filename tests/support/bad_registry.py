@@ -149,7 +149,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/v1/search"):
             self.answer(200, json.dumps({"results": SEARCH}).encode())
             return
-        parts = self.path.split("/")
+        if self.path.startswith("/token"):
+            # The first is good for the manifest only, as if it were soon too old.
+            self.answer(200, json.dumps({"token": f"t{self.count('token')}"}).encode())
+            return
+        parts = self.path.replace("/library/", "/").split("/")
         if len(parts) < 5:
             self.answer(200, b"{}")
             if parts[1] == "open":
@@ -158,6 +162,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name, kind, what = parts[2], parts[3], parts[4]
         if name == "private" and not self.headers.get("Authorization"):
             self.answer(401, WWW_Authenticate='Basic realm="r"')
+        elif name == "expiring" and not self.token_is_good(kind):
+            self.answer(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token",'
+                                              'service="r",scope="repository:expiring:pull"')
         elif name == "denied":
             self.answer(403, json.dumps({"errors": [{"code": "DENIED", "message":
                                                      "no\x1b[31m such team"}]}).encode())
@@ -173,6 +180,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, image(name)[1])
         else:
             self.blob(name)
+
+    def token_is_good(self, kind):
+        token = self.headers.get("Authorization", "")
+        return token.startswith("Bearer t") and (kind == "manifests" or token != "Bearer t1")
 
     def manifest(self, name):
         good = image(name)[2]
