@@ -170,6 +170,8 @@ static int create_network(struct converge *converge, const struct operation *ope
 		.pool_count = network->ipam.config_count,
 	};
 	r = network_create(supervisor->networks, operation->name, &options, err);
+	if (r == 0)
+		strv_append(&supervisor->networks_made, operation->name);
 	/* Made by ourselves, before a crash that came between. */
 	if (r == -EEXIST) {
 		error_clear(err);

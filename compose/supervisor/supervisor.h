@@ -62,6 +62,7 @@ struct supervisor {
 	struct map models;         /* hash: struct model */
 	struct map image_cache;    /* id or name as asked for: struct image; see observe.h */
 	struct map networks_ready; /* name: struct network_info, ensured since we started */
+	char **networks_made;      /* records only, so far: the first use makes all of them ready */
 	struct map instances;      /* id: struct instance */
 	struct log_journal *journal;
 	struct children *children;
