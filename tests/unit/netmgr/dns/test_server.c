@@ -37,7 +37,8 @@ struct world {
 	uint16_t last_port;
 };
 
-static int bound(int type, uint16_t port, uint16_t *ret_port)
+/* -1: somebody has that port. */
+static int try_bound(int type, uint16_t port, uint16_t *ret_port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	socklen_t size = sizeof(address);
@@ -45,10 +46,34 @@ static int bound(int type, uint16_t port, uint16_t *ret_port)
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+	if (bind(fd, (struct sockaddr *)&address, size) < 0) {
+		close(fd);
+		return -1;
+	}
 	cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	*ret_port = ntohs(address.sin_port);
 	return fd;
+}
+
+static int bound(int type, uint16_t port, uint16_t *ret_port)
+{
+	int fd = try_bound(type, port, ret_port);
+
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+/* One port for both; who else runs beside us may have it for one of them. */
+static void bound_pair(int *udp, int *tcp, uint16_t *ret_port)
+{
+	for (int tries = 0;; tries++) {
+		*udp = bound(SOCK_DGRAM, 0, ret_port);
+		*tcp = try_bound(SOCK_STREAM, *ret_port, ret_port);
+		if (*tcp >= 0)
+			return;
+		close(*udp);
+		cr_assert_lt(tries, 100);
+	}
 }
 
 static int connected(int type, uint16_t port)
@@ -104,9 +129,8 @@ static struct world open_world(bool no_forward)
 	uint16_t ports[2], udp_port;
 	int udp, tcp;
 
-	world.upstream[0] = bound(SOCK_DGRAM, 0, &ports[0]);
+	bound_pair(&world.upstream[0], &world.upstream_tcp, &ports[0]);
 	world.upstream[1] = bound(SOCK_DGRAM, 0, &ports[1]);
-	world.upstream_tcp = bound(SOCK_STREAM, ports[0], &ports[0]);
 	cr_assert_eq(listen(world.upstream_tcp, 8), 0);
 	write_resolv_conf(ports[0], ports[1]);
 	path = str_printf("%s/resolv.conf", scratch_path());
