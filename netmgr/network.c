@@ -324,9 +324,9 @@ int network_ensure_many(struct network_store *store, const char *const *names, s
 	return r;
 }
 
-/* The network, if nothing keeps it. */
-static int load_unused(struct network_store *store, const char *name, struct network **ret,
-		       struct error *err)
+/* The network, if nothing keeps it. With @abandoned leases do not. */
+static int load_unused(struct network_store *store, const char *name, bool abandoned,
+		       struct network **ret, struct error *err)
 {
 	struct ipam_leases *leases;
 	size_t active;
@@ -334,7 +334,7 @@ static int load_unused(struct network_store *store, const char *name, struct net
 	if (store_leases(store, name, &leases, err) < 0 || store_load(store, name, ret, err) < 0)
 		return -err->code;
 	active = ipam_leases_active(leases);
-	if (!active)
+	if (!active || abandoned)
 		return 0;
 	network_free(*ret);
 	*ret = NULL;
@@ -373,8 +373,8 @@ static void remove_from_kernel(struct network **networks, size_t count, int fd,
 			error_wrap(&errors[i], "network %s", networks[i]->name);
 }
 
-void network_remove_many(struct network_store *store, const char *const *names, size_t count,
-			 struct error *errors)
+static void remove_all(struct network_store *store, const char *const *names, size_t count,
+		       bool abandoned, struct error *errors)
 {
 	struct error failure = ERROR_INIT, rules = ERROR_INIT;
 	_cleanup_close_ int lock = network_store_lock(store, &failure);
@@ -383,7 +383,7 @@ void network_remove_many(struct network_store *store, const char *const *names, 
 	for (size_t i = 0; i < count; i++) {
 		errors[i] = failure;
 		if (lock >= 0)
-			(void)load_unused(store, names[i], &networks[i], &errors[i]);
+			(void)load_unused(store, names[i], abandoned, &networks[i], &errors[i]);
 	}
 	if (lock >= 0)
 		(void)commit_rules(networks, count, true, &rules);
@@ -396,6 +396,18 @@ void network_remove_many(struct network_store *store, const char *const *names, 
 		if (networks[i] && !errors[i].code)
 			errors[i] = rules;
 	free_networks(networks, count);
+}
+
+void network_remove_many(struct network_store *store, const char *const *names, size_t count,
+			 struct error *errors)
+{
+	remove_all(store, names, count, false, errors);
+}
+
+int network_remove_abandoned(struct network_store *store, const char *name, struct error *err)
+{
+	remove_all(store, &name, 1, true, err);
+	return -err->code;
 }
 
 int network_remove(struct network_store *store, const char *name, struct error *err)

@@ -74,6 +74,8 @@ int network_remove(struct network_store *store, const char *name, struct error *
  */
 void network_remove_many(struct network_store *store, const char *const *names, size_t count,
 			 struct error *errors);
+/* One whose containers are known to be gone, whatever leases they left. -ENOENT. */
+int network_remove_abandoned(struct network_store *store, const char *name, struct error *err);
 
 /* One end of a container in one network. */
 struct endpoint_options {

@@ -45,8 +45,8 @@ static void remove_leftover(struct build_network_place *place)
 	    network_inspect(place->store, NETWORK_NAME, &info, &ignored) < 0)
 		return;
 	network_info_free(info);
-	/* Leases of the dead do not hold it: their namespaces are gone. */
-	if (network_remove(place->store, NETWORK_NAME, &ignored) < 0)
+	/* The killed left their leases. */
+	if (network_remove_abandoned(place->store, NETWORK_NAME, &ignored) < 0)
 		log_debug("build: %s", ignored.message);
 }
 

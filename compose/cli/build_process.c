@@ -16,6 +16,7 @@
 #include "common/fd.h"
 #include "common/str.h"
 
+#include "runtime/build/cache.h"
 #include "runtime/image/pull.h"
 
 #include "compose/cli/build_network.h"
@@ -146,6 +147,8 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 	frame.text_length = result.report ? strlen(result.report) : 0;
 	send_frame(out, &frame, result.image_id, result.report);
 	image_store_close(with.store);
+	if (r == 0 && !job->options.check_only)
+		cache_limit(paths_root());
 	_exit(r < 0);
 }
 

@@ -284,9 +284,11 @@ int cache_prune(const char *root, const struct cache_prune_options *options, uin
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		bool young = options->before_nsec && entries[i].used_nsec >= options->before_nsec;
-		bool fits = options->keep_bytes && kept + entries[i].bytes <= options->keep_bytes;
+		bool fits = (options->keep_bytes || options->strict) &&
+			    kept + entries[i].bytes <= options->keep_bytes;
+		bool stays = options->strict ? young && fits : young || fits;
 
-		if (young || fits || (entries[i].mount && !options->mounts) ||
+		if (stays || (entries[i].mount && !options->mounts) ||
 		    !remove_entry(dir, &entries[i])) {
 			kept += entries[i].bytes;
 			continue;

@@ -46,6 +46,7 @@ struct cache_prune_options {
 	int64_t before_nsec; /* only what was not used since; 0: whatever the time */
 	uint64_t keep_bytes; /* the latest that fit are kept; 0: none */
 	bool mounts;         /* cache mounts as well */
+	bool strict;         /* both limits count: what is young goes as well when it is too much */
 };
 
 /* What an entry of the cache is: for `builder du`. */
@@ -62,5 +63,13 @@ void cache_list_free(struct cache_entry *entries, size_t count);
 /* *ret_bytes: so much is free now. What a build uses just now stays. */
 int cache_prune(const char *root, const struct cache_prune_options *options, uint64_t *ret_bytes,
 		size_t *ret_entries, struct error *err);
+
+/*
+ * After a build, at most once an hour: what was not used for sixty days goes, and what is more than
+ * a tenth of the file system (at least 2 GB), as "builder": {"gc": {"enabled",
+ * "defaultKeepStorage", "keepDuration"}} of /etc/berth/builder.json (BERTH_BUILDER) or docker's
+ * daemon.json may say.
+ */
+void cache_limit(const char *root);
 
 #endif

@@ -148,3 +148,172 @@ def test_base_images_come_with_progress(berth):
         env={"BERTH_ROOT": f"{berth.base}/empty3"}).stderr.splitlines()]
     assert any("pull" in row["id"] and row["status"] == "Done" for row in rows)
     assert build(berth, path, "--pull", env=other).stderr.count("pull") >= 1
+
+
+def test_limits_by_size_and_age(berth):
+    settings = f"{berth.base}/builder.json"
+    env = {"BERTH_BUILDER": settings}
+
+    def limit(**gc):
+        write(berth.base, {"builder.json": json.dumps({"builder": {"gc": gc}})})
+        if os.path.exists(f"{berth.root}/build/limited"):
+            os.unlink(f"{berth.root}/build/limited")
+
+    def records():
+        return len(os.listdir(f"{berth.root}/build/cache"))
+
+    def age(hours):
+        then = time.time() - hours * 3600
+        for name in os.listdir(f"{berth.root}/build/cache"):
+            os.utime(f"{berth.root}/build/cache/{name}", (then, then))
+
+    def make(number):
+        path = context(berth, f"FROM busybox\nRUN dd if=/dev/zero of=/{number} bs=1M count=1\n",
+                       f"c{number}")
+        return build(berth, path, name=f"n{number}", env=env)
+
+    limit(defaultKeepStorage="2500k")
+    for number in range(4):
+        make(number)
+        berth.run("image", "rm", f"n{number}")
+        if os.path.exists(f"{berth.root}/build/limited"):
+            os.unlink(f"{berth.root}/build/limited")
+    assert records() == 2  # those that were used last
+    assert cached(make(3)) == 1 and cached(make(0)) == 0
+    # Once an hour only.
+    for number in range(5, 8):
+        make(number)
+    assert records() >= 5
+    limit(defaultKeepStorage="1gb", keepDuration="24h")
+    age(25)
+    make(9)
+    assert records() == 1
+    limit(enabled=False)
+    age(2000)
+    make(10)
+    assert records() == 2
+    limit(defaultKeepStorage="much")
+    assert "defaultKeepStorage" in make(11).stderr
+    limit()
+    make(12)
+    assert records() == 3  # one is older than sixty days
+
+
+def test_prune_and_du(berth):
+    path = context(berth, """\
+FROM busybox
+RUN dd if=/dev/zero of=/one bs=1M count=1
+RUN --mount=type=cache,target=/c,id=mine dd if=/dev/zero of=/c/two bs=1M count=2
+""")
+    build(berth, path)
+    listed = berth.run("builder", "du").stdout
+    assert "RUN dd if=/dev/zero of=/one" in listed and "cache mount mine" in listed
+    assert "1.05MB" in listed and "2.1MB" in listed
+    kept = berth.run("builder", "prune", "-f", "--keep-storage", "1gb").stdout
+    assert "Deleted 0 entries" in kept
+    assert "Deleted 0 entries" in berth.run("builder", "prune", "--filter", "until=1h").stdout
+    assert cached(build(berth, path)) == 2
+    for args, error in ((("--filter", "label=x"), "until=DURATION"),
+                        (("--keep-storage", "x"), "not a size"),
+                        (("--filter", "until=yesterday"), "until=DURATION")):
+        failed = berth.run("builder", "prune", *args, check=False)
+        assert failed.returncode == 1 and error in failed.stderr
+    berth.run("image", "rm", "x")
+    pruned = berth.run("builder", "prune", "-f").stdout
+    assert "Deleted 2 entries" in pruned and "1.05MB" in pruned
+    assert os.listdir(f"{berth.root}/build/mounts")
+    assert "Deleted 1 entries" in berth.run("builder", "prune", "-af").stdout
+    assert not os.listdir(f"{berth.root}/build/mounts")
+    assert len([n for n in os.listdir(f"{berth.root}/layers") if ".json" not in n]) == 1
+
+
+DETERMINED = """\
+FROM busybox AS made
+RUN mkdir -p /d/e && echo a > /d/e/a && ln -s a /d/e/l && ln /d/e/a /d/hard && chmod 4711 /d/e/a
+FROM busybox
+WORKDIR /new/folder
+COPY --chown=app . /copied/
+COPY --from=made /d /d
+COPY <<EOF /heredoc
+text
+EOF
+ADD archive.tar /unpacked/
+RUN rm /d/hard && touch -d @5 /old && mkfifo /fifo && chown app /d/e
+ENV A=1
+"""
+
+
+def test_two_machines_make_the_same_image(berth):
+    path = context(berth, {"Dockerfile": DETERMINED, "a": "1", "b/c": ("2", 0o600)})
+    berth.command(["tar", "-C", path, "-cf", f"{path}/archive.tar", "a", "b"])
+    args = ("--build-arg", "SOURCE_DATE_EPOCH=1000000000")
+    here = build(berth, path, *args).stdout
+    for name in ("a", "b/c", "b"):
+        os.utime(f"{path}/{name}", (2000000000, 2000000000))
+    other = other_machine(berth)
+    there = build(berth, path, *args, env=other).stdout
+    assert here == there
+    manifests = [json.load(open(f"{root}/images/index.json"))["manifests"]
+                 for root in (berth.root, other["BERTH_ROOT"])]
+    digests = [{m["digest"] for m in rows} for rows in manifests]
+    assert digests[0] == digests[1]
+    config = image_config(berth)
+    assert config["Created"].startswith("2001-09-09T01:46:40")
+    files = image(berth)[0]
+    assert files["copied/b/c"].mode == "0o600" and "d/hard" not in files
+
+
+KILLED = """\
+FROM busybox AS one
+RUN i=0; while [ $i -lt 20 ]; do i=$((i+1)); echo $i > /$i; done; sleep 0.05
+FROM busybox AS two
+RUN --mount=type=cache,target=/c touch /c/x; sleep 0.05; dd if=/dev/zero of=/big bs=1M count=3
+FROM busybox
+RUN --network=default true
+COPY --from=one / /one/
+COPY --from=two /big /big
+COPY . /all/
+RUN rm -r /all && sleep 0.05
+"""
+
+
+def left_behind(berth):
+    """What a build may not leave once another one ran: processes, mounts, cgroups, files."""
+    problems = [line for line in berth.command(["ps", "-eo", "args"]).stdout.splitlines()
+                if "berth-build" in line or "sleep" in line or "dd if" in line]
+    problems += [line for line in berth.command(["cat", "/proc/self/mountinfo"]).stdout.splitlines()
+                 if berth.root in line]
+    problems += [f"layers/{name}" for name in os.listdir(f"{berth.root}/layers")
+                 if name.startswith(".")]
+    problems += [f"build/{name}" for name in os.listdir(f"{berth.root}/build")
+                 if name.startswith((".", "git-", "gone-"))]
+    problems += [f"runs/{name}" for name in os.listdir(f"{berth.root}/build/runs")]
+    problems += [f"cache/{name}" for name in os.listdir(f"{berth.root}/build/cache")
+                 if not name.endswith(".json")]
+    problems += [f"networks/{name}" for name in os.listdir(f"{berth.root}/networks")
+                 if "berth-build" in name]
+    return problems
+
+
+def test_kill_at_any_moment(berth):
+    """SIGKILL of the client or its builder; then the build works, and nothing is left."""
+    path = context(berth, {"Dockerfile": KILLED, **{f"f{i}": "x" * 1000 for i in range(50)}})
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    for turn in range(10):
+        process = berth.popen("image", "build", "--no-cache" if turn % 2 else "--pull=false",
+                              "-t", "x", path)
+        deadline = time.monotonic() + chance.uniform(0, 0.9)
+        wait_until(lambda: time.monotonic() > deadline or process.poll() is not None, 10,
+                   interval=0.005)
+        if turn % 3 == 2:
+            for pid in berth.pids_of("berth-builder"):
+                berth.kill(pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+        wait_until(lambda: not berth.pids_of("sleep") and not berth.pids_of("dd"), 30,
+                   f"seed {seed}: the steps end with the build")
+    build(berth, path, network="default")
+    assert image(berth)[0]["big"].data == bytes(3 << 20), f"seed {seed}"
+    build(berth, path, "--no-cache", network="default")
+    assert not left_behind(berth), f"seed {seed}"

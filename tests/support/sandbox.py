@@ -658,3 +658,8 @@ def make_template(path):
     env = {"PATH": os.environ["PATH"], "BERTH_ROOT": path, "BERTH_RUNTIME_DIR": f"{path}.run"}
     subprocess.run([binary(), "image", "import", "-c", 'CMD ["sh"]', tar, "busybox:latest"],
                    env=env, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    # Sandboxes get links to all of it: no lock may be one that they share.
+    for parent, _, names in os.walk(path):
+        for name in names:
+            if name == "lock" or name.endswith(".lock"):
+                os.unlink(os.path.join(parent, name))
