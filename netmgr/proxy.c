@@ -41,6 +41,17 @@ int proxy_new(sd_event *event, int fd, uint8_t protocol, const struct sockaddr *
 	return 0;
 }
 
+void proxy_retarget(struct proxy *proxy, const struct sockaddr *to, socklen_t to_size)
+{
+	struct proxy_target target = {.size = to_size};
+
+	memcpy(&target.address, to, to_size);
+	if (proxy->tcp)
+		proxy_tcp_retarget(proxy->tcp, &target);
+	if (proxy->udp)
+		proxy_udp_retarget(proxy->udp, &target);
+}
+
 void proxy_free(struct proxy *proxy)
 {
 	if (!proxy)

@@ -22,6 +22,8 @@ struct proxy;
 /* Borrows @fd (bound; listening is done here for TCP). @to: the container's address and port. */
 int proxy_new(sd_event *event, int fd, uint8_t protocol, const struct sockaddr *to,
 	      socklen_t to_size, struct proxy **ret, struct error *err);
+/* New clients are led to @to; who is connected already stays where it is. */
+void proxy_retarget(struct proxy *proxy, const struct sockaddr *to, socklen_t to_size);
 void proxy_free(struct proxy *proxy);
 
 #endif

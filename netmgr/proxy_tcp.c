@@ -349,6 +349,11 @@ int proxy_tcp_new(sd_event *event, int fd, const struct proxy_target *to, struct
 	return 0;
 }
 
+void proxy_tcp_retarget(struct proxy_tcp *tcp, const struct proxy_target *to)
+{
+	tcp->to = *to;
+}
+
 void proxy_tcp_free(struct proxy_tcp *tcp)
 {
 	if (!tcp)

@@ -336,6 +336,11 @@ int proxy_udp_new(sd_event *event, int fd, const struct proxy_target *to, struct
 	return 0;
 }
 
+void proxy_udp_retarget(struct proxy_udp *udp, const struct proxy_target *to)
+{
+	udp->to = *to;
+}
+
 void proxy_udp_free(struct proxy_udp *udp)
 {
 	if (!udp)

@@ -161,8 +161,13 @@ static const struct schema update_schema = {"update_config", update_attributes,
 
 static void update_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
+	const struct update_config *config = slot->field;
+
 	decode_block(d, node, slot);
-	decode_unheeded(d, node, "up replaces all that changed at once, only Swarm goes by steps");
+	if (!config->order || strcmp(config->order, "start-first") != 0)
+		decode_unheeded(
+			d, node,
+			"without `order: start-first` up replaces all that changed at once");
 }
 
 static const struct shape shape_update = {update_decode, encode_block, release_block,

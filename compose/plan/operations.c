@@ -23,6 +23,8 @@ static const char *object_of(enum operation_kind kind)
 		return "Volume";
 	case OP_AWAIT_IMAGE:
 		return "Image";
+	case OP_PROCEED:
+		return "Service";
 	default:
 		return "Container";
 	}
@@ -107,12 +109,27 @@ bool container_has_temporary_name(const struct fact_container *container)
 
 bool container_is_half_made(const struct graph_node *node, const struct fact_container *container)
 {
-	if (!container_has_temporary_name(container) || container_is_alive(container))
+	if (!container_has_temporary_name(container) ||
+	    (container_is_alive(container) && !container->standby))
 		return false;
 	for (size_t i = 0; i < node->container_count; i++)
 		if (node->containers[i] != container && !node->containers[i]->oneoff &&
 		    node->containers[i]->number == container->number)
 			return true;
+	return false;
+}
+
+bool container_is_replaced(const struct graph_node *node, const struct fact_container *container)
+{
+	if (container_has_temporary_name(container))
+		return false;
+	for (size_t i = 0; i < node->container_count; i++) {
+		const struct fact_container *other = node->containers[i];
+
+		if (other->number == container->number && !other->oneoff && !other->standby &&
+		    container_has_temporary_name(other) && container_is_alive(other))
+			return true;
+	}
 	return false;
 }
 

@@ -40,6 +40,8 @@ bool container_is_done_with(const struct service *service, const struct fact_con
  * the old one's id before "_"). While the old one is there it is of no use to anybody.
  */
 bool container_is_half_made(const struct graph_node *node, const struct fact_container *container);
+/* The new container of such a recreation has taken over from this one already. */
+bool container_is_replaced(const struct graph_node *node, const struct fact_container *container);
 bool container_has_temporary_name(const struct fact_container *container);
 
 /*
@@ -76,6 +78,31 @@ int plan_kill(struct planning *planning, struct error *err);
 int plan_remove(struct planning *planning, struct error *err);
 int plan_pause(struct planning *planning, struct error *err);
 int plan_unpause(struct planning *planning, struct error *err);
+
+/*
+ * A container that is replaced while it runs (handover.c): `update_config.order: start-first`. The
+ * new one is made under @temporary by @create, starts after @after, and takes over when it is
+ * healthy; only then the old one, @old, is drained, stopped and removed. If it never is, it goes
+ * again, and the old one stays.
+ */
+struct handover {
+	const struct graph_node *node;
+	const struct fact_container *old;
+	const char *name, *temporary, *cause;
+	unsigned int number;
+	size_t create;
+	const size_t *after;
+	size_t after_count;
+	size_t start, ready; /* results: it starts; it bears its name */
+};
+/* How far a service's handovers have come; {0} at first. */
+struct handovers {
+	size_t count, gate, *batch, batch_count;
+};
+/* Whether that is asked for, and can be. */
+bool handover_wanted(const struct planning *planning, const struct graph_node *node);
+void handover_plan(struct planning *planning, struct handovers *handovers,
+		   struct handover *handover);
 
 /* Waits before a start; shared by up and start (waits.c). */
 struct waits;

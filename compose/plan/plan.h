@@ -44,6 +44,7 @@ struct fact_container {
 	const json_t *config;        /* the service's canonical form it was made from */
 	const char *const *networks; /* names, NULL-terminated */
 	const char *const *volumes;  /* names of named and anonymous volumes */
+	bool standby;                /* it runs beside the one that it is to replace */
 	bool stale_volumes;          /* an image that it has mounted is another one now */
 	/* ids of containers whose namespaces it was made with; NULL-terminated */
 	const char *const *parents;
@@ -105,6 +106,7 @@ struct plan_options {
 	const char *const *services; /* selected; NULL: all. Unknown ones are an error. */
 	bool no_deps, no_start, remove_orphans, always_recreate_deps, renew_anon_volumes;
 	bool wait;        /* up --wait: end with waits for running or healthy of every service */
+	bool rollback;    /* up: by rollback_config, not update_config */
 	bool volumes;     /* down -v, rm -v */
 	bool force_stop;  /* rm -s */
 	bool by_label;    /* no project file: act on facts alone, unknown services are no error */
@@ -145,6 +147,9 @@ enum operation_kind {
 	OP_REMOVE_CONTAINER,
 	OP_RENAME_CONTAINER,
 	OP_UPDATE_CONTAINER, /* gives it the service as it is now, while it runs */
+	OP_SWITCH_TRAFFIC,   /* names and published ports of container `replaces` are its own now */
+	OP_DRAIN_CONTAINER,  /* until nobody is connected to it any more, or its time is over */
+	OP_PROCEED,          /* with the next replicas of `service`, unless too many failed */
 	OP_WAIT,        /* until `condition` holds for container `name`; required or optional */
 	OP_AWAIT_IMAGE, /* until image `name`, one of facts.coming, is in the store */
 };
@@ -158,11 +163,16 @@ struct operation {
 	char *service; /* containers: of this service ... */
 	unsigned int number; /* ... with this number */
 	char *new_name;      /* rename: to this; create: the name until it is renamed, or NULL */
-	char *replaces;      /* create: id of the container whose anonymous volumes it inherits */
-	bool recreate;       /* progress says Recreate/Recreated */
-	bool oneoff;         /* create, start: a one-off container */
-	bool refresh;        /* pull, build: plan_image's */
-	bool updated;        /* start: an earlier operation updates it */
+	char *replaces; /* create, switch: id of the container whose anonymous volumes it inherits
+			 */
+	bool recreate;  /* progress says Recreate/Recreated */
+	bool oneoff;    /* create, start: a one-off container */
+	bool refresh;   /* pull, build: plan_image's */
+	bool standby;   /* create, start, wait, remove: it has not taken over yet */
+	bool always;    /* its prerequisites need only be at an end, whichever */
+	unsigned int allowed;     /* proceed: so many failures at most */
+	int64_t delay_usec;       /* proceed: so long after its prerequisites; wait: up so long */
+	bool updated;             /* start: an earlier operation updates it */
 	enum condition condition; /* wait */
 	bool required;            /* wait: failing fails the plan; else a warning */
 	bool final;               /* wait: one of --wait's, not of a dependency */

@@ -24,6 +24,9 @@ static const struct {
 	[OP_REMOVE_CONTAINER] = {"remove container", "remove_container"},
 	[OP_RENAME_CONTAINER] = {"rename container", "rename_container"},
 	[OP_UPDATE_CONTAINER] = {"update container", "update_container"},
+	[OP_SWITCH_TRAFFIC] = {"switch traffic to container", "switch_traffic"},
+	[OP_DRAIN_CONTAINER] = {"drain container", "drain_container"},
+	[OP_PROCEED] = {"proceed with service", "proceed"},
 	[OP_WAIT] = {"wait for container", "wait"},
 	[OP_AWAIT_IMAGE] = {"wait for image", "await_image"},
 };
@@ -75,6 +78,12 @@ static void operation_text(struct strbuf *text, const struct operation *operatio
 		strbuf_addf(
 			text, " within %s",
 			units_format_duration(operation->timeout_usec, duration, sizeof(duration)));
+	if (operation->kind == OP_REMOVE_CONTAINER && operation->standby)
+		strbuf_add(text, " unless it takes over");
+	if (operation->kind == OP_PROCEED && operation->delay_usec)
+		strbuf_addf(
+			text, " after %s",
+			units_format_duration(operation->delay_usec, duration, sizeof(duration)));
 	if (operation->kind == OP_REMOVE_CONTAINER && operation->volumes)
 		strbuf_add(text, " and its anonymous volumes");
 	strbuf_addf(text, " (%s)\n", operation->cause);

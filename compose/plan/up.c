@@ -37,6 +37,7 @@ struct slot {
 	char *name, *cause;
 	unsigned int number;
 	bool diverged, oneoff;
+	bool beside;        /* it is replaced while it runs: handover.c */
 	char *update_cause; /* it stays, and is given what changed; NULL: nothing */
 	size_t create, stop, remove,
 		ready; /* operations; ready: after it the container can start */
@@ -46,6 +47,7 @@ struct slots {
 	struct slot *items;
 	size_t count;
 	bool replaced; /* one of them is made anew */
+	struct handovers handovers;
 };
 
 struct up {
@@ -277,6 +279,14 @@ static const struct graph_node *restarting_need(const struct up *up, const struc
 	return NULL;
 }
 
+/* A network that is made anew is in use until the old one is gone. */
+static bool stands_beside(const struct up *up, const struct graph_node *node,
+			  const struct fact_container *fact)
+{
+	return handover_wanted(up->planning, node) && fact->state == CONTAINER_RUNNING &&
+	       !changed_network(up, fact) && !container_has_temporary_name(fact);
+}
+
 static void decide_existing(struct up *up, const struct graph_node *node, struct slot *slot,
 			    const char *hash)
 {
@@ -287,10 +297,16 @@ static void decide_existing(struct up *up, const struct graph_node *node, struct
 		slot->cause = alloc_string("left by a recreation that was interrupted");
 		return;
 	}
+	if (container_is_replaced(node, slot->fact)) {
+		slot->fate = FATE_REMOVE;
+		slot->cause = alloc_string("another one has taken over from it");
+		return;
+	}
 	slot->cause = recreate_cause(up, node, slot->fact, hash);
 	if (slot->cause) {
 		slot->fate = FATE_RECREATE;
 		slot->diverged = true;
+		slot->beside = stands_beside(up, node, slot->fact);
 		return;
 	}
 	if (recreate_policy(up, node) != RECREATE_NEVER &&
@@ -332,6 +348,7 @@ static void decide_surplus(struct slots *slots, size_t wanted)
 				victim = slot;
 		}
 		victim->fate = FATE_REMOVE;
+		victim->beside = false;
 		free(victim->cause);
 		victim->cause = str_printf("%zu wanted", wanted);
 	}
@@ -660,6 +677,7 @@ static void emit_create(struct up *up, const struct graph_node *node, struct slo
 		operation->replaces = alloc_string(slot->fact->id);
 		operation->changes = changes_of(up, node, slot->fact);
 		operation->new_name = str_printf("%.12s_%s", slot->fact->id, slot->name);
+		operation->standby = slot->beside;
 	}
 	for (size_t i = 0; i < node->getting_count; i++)
 		operation_after(plan, slot->create, node->getting[i]);
@@ -672,7 +690,8 @@ static void emit_stop(struct up *up, const struct graph_node *node, struct slot 
 {
 	struct plan *plan = up->planning->plan;
 
-	if (!container_is_alive(slot->fact))
+	/* What only stood by is removed already, without a grace. */
+	if (!container_is_alive(slot->fact) || slot->beside || slot->remove != NO_OPERATION)
 		return;
 	slot->stop = operation_add_existing(plan, OP_STOP_CONTAINER, slot->fact, slot->cause);
 	plan->operations[slot->stop].timeout_usec = up->planning->options->timeout_usec;
@@ -717,13 +736,18 @@ static void emit_rename(struct up *up, const struct graph_node *node, struct slo
 }
 
 /* A recreation ended between the removal of the old one and the renaming. */
-static void emit_late_rename(struct up *up, struct slot *slot)
+static void emit_late_rename(struct up *up, const struct graph_node *node, struct slot *slot)
 {
+	const struct slots *slots = slots_of(up, node);
 	struct plan *plan = up->planning->plan;
 	size_t rename = operation_add_existing(plan, OP_RENAME_CONTAINER, slot->fact,
 					       "a recreation was interrupted");
 
 	plan->operations[rename].new_name = alloc_string(slot->name);
+	/* It may have taken over from one that still bears the name. */
+	for (size_t i = 0; i < slots->count; i++)
+		if (slots->items[i].number == slot->number)
+			operation_after(plan, rename, slots->items[i].remove);
 	slot->ready = rename;
 }
 
@@ -755,6 +779,32 @@ static int emit_start(struct up *up, struct waits *waits, const struct graph_nod
 	return 0;
 }
 
+/* What depends on it goes by its name, so by the time that it has it. */
+static int emit_handover(struct up *up, struct waits *waits, const struct graph_node *node,
+			 struct slot *slot, struct error *err)
+{
+	struct plan *plan = up->planning->plan;
+	_cleanup_free_ char *temporary = alloc_string(plan->operations[slot->create].new_name);
+	_cleanup_free_ size_t *after = NULL;
+	struct handover handover = {.node = node,
+				    .old = slot->fact,
+				    .name = slot->name,
+				    .temporary = temporary,
+				    .cause = slot->cause,
+				    .number = slot->number,
+				    .create = slot->create};
+	int r = waits_for_dependencies(waits, node, &after, &handover.after_count, err);
+
+	if (r < 0)
+		return r;
+	handover.after = after;
+	handover_plan(up->planning, &slots_of(up, node)->handovers, &handover);
+	after_objects(up, handover.start, node->service);
+	waits_add_container(waits, node, slot->name, NULL, slot->number, handover.ready,
+			    slot->fact);
+	return 0;
+}
+
 static int emit_running(struct up *up, struct waits *waits, const struct graph_node *node,
 			struct slot *slot, struct error *err)
 {
@@ -776,7 +826,8 @@ static int emit_running(struct up *up, struct waits *waits, const struct graph_n
 		/* A job's schedule starts it. */
 		if (node->service && node->service->berth.schedule.calendar && !slot->oneoff)
 			return 0;
-		return emit_start(up, waits, node, slot, err);
+		return slot->beside ? emit_handover(up, waits, node, slot, err)
+				    : emit_start(up, waits, node, slot, err);
 	}
 	waits_add_container(waits, node, slot->name, slot->fact->id, slot->number, operation,
 			    slot->fact);
@@ -890,16 +941,18 @@ static void emit_stops_and_removals(struct up *up)
 		    slot->fate == FATE_REMOVE)
 			emit_stop(up, stopping, slot);
 	up_foreach_slot(up, removing, slot, true)
-		if ((slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE) &&
+		if ((slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE) && !slot->beside &&
 		    slot->remove == NO_OPERATION)
 			emit_remove(up, slot);
 	emit_changed_networks(up);
 	up_foreach_slot(up, renaming, slot, false) {
+		if (slot->beside)
+			continue;
 		if (slot->fate == FATE_RECREATE)
 			emit_rename(up, renaming, slot);
 		else if (slot->fact && slot->fate != FATE_REMOVE &&
 			 container_has_temporary_name(slot->fact))
-			emit_late_rename(up, slot);
+			emit_late_rename(up, renaming, slot);
 	}
 }
 
@@ -997,6 +1050,7 @@ int plan_up(struct planning *planning, struct error *err)
 			free(up.services[i].items[s].update_cause);
 		}
 		free(up.services[i].items);
+		free(up.services[i].handovers.batch);
 	}
 	free(up.services);
 	map_done(&up.replaced_ids, NULL);

@@ -319,6 +319,9 @@ static void resume_running(struct instance *instance)
 			log_error("%s: %s", instance->name, err.message);
 	} else if (!instance->error) {
 		ports_resume(instance);
+		/* Whether its rules went before the supervisor died is not known. */
+		if (instance->retired)
+			ports_forget(instance->supervisor->ports, instance->id);
 		if (instance->state != INSTANCE_PAUSED)
 			instance->state = INSTANCE_RUNNING;
 		health_resume(instance);

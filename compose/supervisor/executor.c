@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/coming.h"
@@ -56,6 +57,7 @@ static void converge_free(struct supervisor *supervisor, struct converge *conver
 	options_done(&converge->parsed);
 	model_unref(supervisor, converge->model);
 	model_unref(supervisor, converge->oneoff.model);
+	model_unref(supervisor, converge->before);
 	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
 		cleanup_close_fd(&converge->oneoff.stdio[i]);
 	json_decref(converge->request);
@@ -332,6 +334,16 @@ static void note_done(struct converge *converge, size_t index)
 			converge->runs[i].unmet--;
 }
 
+/* It was not done: that is good enough for those that only want it over with. */
+static void note_undone(struct converge *converge, size_t index)
+{
+	for (size_t i = index + 1; i < converge->plan->count; i++)
+		if (converge->runs[i].state == RUN_WAITING &&
+		    converge->plan->operations[i].always &&
+		    after(&converge->plan->operations[i], index))
+			converge->runs[i].unmet--;
+}
+
 /* What can be done without, and cannot be had, is no longer waited for. */
 static void skip(struct converge *converge, size_t index)
 {
@@ -340,7 +352,9 @@ static void skip(struct converge *converge, size_t index)
 
 	converge->runs[index].state = needed ? RUN_SKIPPED : RUN_DONE;
 	converge->waiting--;
-	if (!needed)
+	if (needed)
+		note_undone(converge, index);
+	else
 		note_done(converge, index);
 }
 
@@ -350,7 +364,7 @@ static void skip_dependents(struct converge *converge, size_t failed)
 	for (size_t i = failed + 1; i < converge->plan->count; i++) {
 		const struct operation *operation = &converge->plan->operations[i];
 
-		if (converge->runs[i].state != RUN_WAITING)
+		if (converge->runs[i].state != RUN_WAITING || operation->always)
 			continue;
 		for (size_t k = 0; k < operation->after_count; k++) {
 			enum run_state state = converge->runs[operation->after[k]].state;
@@ -380,6 +394,7 @@ void converge_finish_operation(struct converge *converge, size_t index, const st
 	if (run->state == RUN_FAILED) {
 		if (!converge->err.code)
 			converge->err = *err;
+		note_undone(converge, index);
 		skip_dependents(converge, index);
 	} else {
 		note_done(converge, index);
@@ -392,7 +407,8 @@ static bool is_wait(const struct converge *converge, size_t index)
 {
 	enum operation_kind kind = converge->plan->operations[index].kind;
 
-	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE;
+	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_PROCEED ||
+	       kind == OP_DRAIN_CONTAINER;
 }
 
 static size_t running_operations(const struct converge *converge)
@@ -491,7 +507,8 @@ static bool is_interrupting(const struct converge *converge)
 /* What a container does about it goes on by itself; only nobody waits for it here. */
 static bool goes_on_alone(enum operation_kind kind)
 {
-	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_STOP_CONTAINER ||
+	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_PROCEED ||
+	       kind == OP_DRAIN_CONTAINER || kind == OP_STOP_CONTAINER ||
 	       kind == OP_KILL_CONTAINER || kind == OP_REMOVE_CONTAINER;
 }
 
@@ -612,8 +629,117 @@ static void settle_schedules(const struct converge *converge)
 		schedule_suspend(converge->supervisor, converge->parsed.services);
 }
 
+/* @request is taken. */
+static struct converge *converge_new(struct executor *executor, json_t *request)
+{
+	struct converge *converge = new (struct converge);
+
+	converge->supervisor = executor->supervisor;
+	converge->request = request;
+	/* The words in the options point into the request, which is let go early. */
+	converge->options_json = json_incref(json_object_get(request, "options"));
+	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
+		converge->oneoff.stdio[i] = -EBADF;
+	return converge;
+}
+
+void converge_note_handover(struct converge *converge, const struct instance *from)
+{
+	if (!converge->before)
+		converge->before = model_ref(from->model);
+}
+
+static bool rolls_back(const struct converge *converge, const struct operation *operation)
+{
+	const struct service *service =
+		converge->model ? project_service(converge->model->project, operation->service)
+				: NULL;
+
+	return service && str_equal(service->deploy.update_config.failure_action, "rollback") &&
+	       project_service(converge->before->project, operation->service);
+}
+
+static bool has_handover(const struct converge *converge, const char *service, bool done)
+{
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+
+		if (operation->kind == OP_SWITCH_TRAFFIC &&
+		    (converge->runs[i].state == RUN_DONE) == done &&
+		    str_equal(operation->service, service))
+			return true;
+	}
+	return false;
+}
+
+/* Services some of whose replicas have handed over, and others could not; new list. */
+static json_t *half_updated(const struct converge *converge)
+{
+	json_t *names = json_array();
+	const char *last = NULL;
+
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+
+		if (operation->kind != OP_SWITCH_TRAFFIC || str_equal(operation->service, last) ||
+		    !rolls_back(converge, operation) ||
+		    !has_handover(converge, operation->service, true) ||
+		    !has_handover(converge, operation->service, false))
+			continue;
+		last = operation->service;
+		json_array_append_new(names, json_string(last));
+	}
+	return names;
+}
+
+/*
+ * The services as their containers were before, brought up by the same means, for whoever waits
+ * for the answer; which is the failure in any case. NULL: there is nothing to go back to.
+ */
+static struct converge *rollback(struct converge *converge)
+{
+	struct converge *back;
+	struct error err = ERROR_INIT;
+	json_t *names;
+
+	if (!converge->before || !converge->err.code || converge->failure.code ||
+	    converge->abandoned)
+		return NULL;
+	names = half_updated(converge);
+	if (!json_array_size(names)) {
+		json_decref(names);
+		return NULL;
+	}
+	back = converge_new(converge->supervisor->executor,
+			    json_pack("{s:{s:s,s:b,s:b,s:o}}", "options", "goal", "up", "no_deps",
+				      1, "rollback", 1, "services", names));
+	if (options_parse(back->options_json, &back->parsed, &err) < 0) {
+		log_error("%s", err.message);
+		converge_free(converge->supervisor, back);
+		return NULL;
+	}
+	back->model = TAKE_PTR(converge->before);
+	back->failure = converge->err;
+	back->listener = converge->listener;
+	converge->listener = (struct executor_listener){0};
+	return back;
+}
+
+/* How it went is told with why there was one. */
+static void end_rollback(struct converge *converge)
+{
+	struct error how = converge->err;
+
+	converge->err = converge->failure;
+	if (how.code)
+		log_error("roll back: %s", how.message);
+	(void)error_wrap(&converge->err, "%s",
+			 how.code ? "update failed, and so did going back" : "update rolled back");
+}
+
 static void finish(struct executor *executor, struct converge *converge)
 {
+	struct converge *back = converge->plan ? rollback(converge) : NULL;
 	struct supervisor *supervisor = executor->supervisor;
 	bool changed = !converge->dry_run && converge->plan && converge->plan->count;
 
@@ -622,6 +748,13 @@ static void finish(struct executor *executor, struct converge *converge)
 	operations_release_networks(converge);
 	unlink_converge(&executor->first, converge);
 	executor->queued--;
+	if (converge->failure.code)
+		end_rollback(converge);
+	if (back) {
+		back->next = executor->first;
+		executor->first = back;
+		executor->queued++;
+	}
 	if (!executor->first)
 		ports_unreserve(supervisor->ports);
 	ports_flush(supervisor->ports);
@@ -726,20 +859,6 @@ static void queue(struct executor *executor, struct converge *converge)
 	step_soon(executor);
 }
 
-/* @request is taken. */
-static struct converge *converge_new(struct executor *executor, json_t *request)
-{
-	struct converge *converge = new (struct converge);
-
-	converge->supervisor = executor->supervisor;
-	converge->request = request;
-	/* The words in the options point into the request, which is let go early. */
-	converge->options_json = json_incref(json_object_get(request, "options"));
-	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
-		converge->oneoff.stdio[i] = -EBADF;
-	return converge;
-}
-
 static void take_oneoff(struct converge *converge, const json_t *request, const int *fds,
 			size_t count)
 {
@@ -824,7 +943,8 @@ static int on_later(sd_event_source *source, uint64_t usec, void *data)
 	for (struct converge *at = executor->first; at; at = at->next)
 		for (size_t i = 0; at->plan && i < at->plan->count; i++)
 			if (at->runs[i].state == RUN_RUNNING &&
-			    at->plan->operations[i].kind == OP_WAIT)
+			    (at->plan->operations[i].kind == OP_WAIT ||
+			     at->plan->operations[i].kind == OP_PROCEED))
 				operation_look(at, i, NULL);
 	step(executor);
 	return 0;
@@ -832,9 +952,17 @@ static int on_later(sd_event_source *source, uint64_t usec, void *data)
 
 void executor_look_later(struct executor *executor, uint64_t usec)
 {
-	if (!executor->later)
-		(void)sd_event_add_time_relative(executor->supervisor->event, &executor->later,
-						 CLOCK_MONOTONIC, usec, 1, on_later, executor);
+	uint64_t at_usec = 0, now_usec = (uint64_t)units_monotonic_usec();
+
+	/* Each look asks for the next: the earliest of them is enough. */
+	if (executor->later) {
+		(void)sd_event_source_get_time(executor->later, &at_usec);
+		if (at_usec > now_usec + usec)
+			(void)sd_event_source_set_time(executor->later, now_usec + usec);
+		return;
+	}
+	(void)sd_event_add_time(executor->supervisor->event, &executor->later, CLOCK_MONOTONIC,
+				now_usec + usec, 1, on_later, executor);
 }
 
 void executor_born(struct executor *executor, const struct instance *instance)

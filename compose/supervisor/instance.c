@@ -22,6 +22,7 @@
 #include "compose/supervisor/exec.h"
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/groups.h"
+#include "compose/supervisor/handover.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/keeper_client.h"
@@ -55,6 +56,7 @@ static void release_process(struct instance *instance)
 	char names[80];
 
 	health_stop(instance);
+	drain_stop(instance);
 	hooks_cancel(instance);
 	start_done(instance);
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
@@ -358,6 +360,7 @@ void instance_free(struct instance *instance)
 	if (!instance)
 		return;
 	health_free(instance->health);
+	drain_stop(instance);
 	hooks_cancel(instance);
 	start_done(instance);
 	children_forget(instance->supervisor->children, instance->child);
@@ -559,6 +562,7 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 	instance->use_aliases = origin->use_aliases;
 	instance->foreground = origin->foreground;
 	instance->auto_remove = origin->auto_remove;
+	instance->standby = origin->standby;
 	instance->model = model_ref(model);
 	instance->service = (struct service *)service;
 	instance->tty = service->tty == TRI_TRUE;

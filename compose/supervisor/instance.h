@@ -48,6 +48,7 @@ enum instance_event {
 	INSTANCE_EVENTS
 };
 
+struct drain;
 struct health;
 struct line_watch;
 struct restart_state;
@@ -83,6 +84,8 @@ struct instance {
 	char *lacks;           /* what it was started without; NULL: nothing */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
 	bool again;            /* what stops it now starts it once more: instance_restart() */
+	bool standby;          /* beside the one that it is to replace: see handover.h */
+	bool retired;          /* its names and ports are its successor's */
 	bool updating;         /* it is being given another service: see update.h */
 	bool revive;           /* it ran when everything went down, and is to run again */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
@@ -118,6 +121,7 @@ struct instance {
 	struct health *health;           /* NULL: none */
 	enum health_status known_health; /* in this life: outlives the supervisor */
 	struct unhealthy_state unhealthy;
+	struct drain *drain; /* NULL: it is not being drained */
 	enum dependents_due dependents_due;
 	struct restart_state *restart;
 	struct schedule_state *schedule; /* NULL: none, or not armed yet */
@@ -130,7 +134,7 @@ struct instance {
 struct instance_origin {
 	const struct instance *replaces; /* takes over that one's anonymous volumes; may be NULL */
 	const char *request;             /* the client's id of the request */
-	bool oneoff, use_aliases, foreground, auto_remove;
+	bool oneoff, use_aliases, foreground, auto_remove, standby;
 };
 
 /* Makes a container of @service as number @number: id, folder, record. */

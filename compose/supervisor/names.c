@@ -477,7 +477,8 @@ void names_announce(struct instance *instance)
 	size_t count = 0;
 
 	/* Others may ask for it, though it has no listener itself. */
-	if (!instance->attachment || !dns_of(supervisor, &err))
+	if (instance->standby || instance->retired || !instance->attachment ||
+	    !dns_of(supervisor, &err))
 		return;
 	endpoints = attachment_endpoints(instance->attachment, &count);
 	for (size_t i = 0; i < count; i++) {

@@ -111,6 +111,7 @@ static void observe_container(struct observed *observed, const struct instance *
 		.state = instance_reported_state(instance),
 		.health = instance_health(instance),
 		.exit_code = instance->exit_code,
+		.standby = instance->standby,
 		.config_hash = instance->config_hash,
 		.image_id = instance->image_id,
 		.networks = (const char *const *)instance->network_names,

@@ -19,6 +19,7 @@
 #include "compose/control/requests.h"
 #include "compose/model/pre_start.h"
 #include "compose/supervisor/coming.h"
+#include "compose/supervisor/handover.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
@@ -46,6 +47,8 @@ static const struct {
 	[OP_REMOVE_CONTAINER] = {"Removing", "Removed"},
 	[OP_RENAME_CONTAINER] = {NULL, "Recreated"},
 	[OP_UPDATE_CONTAINER] = {"Updating", "Updated"},
+	[OP_SWITCH_TRAFFIC] = {"Taking over", "Took over"},
+	[OP_DRAIN_CONTAINER] = {"Draining", "Drained"},
 	[OP_WAIT] = {"Waiting", NULL},
 	/* Whoever fetches it shows that. */
 	[OP_AWAIT_IMAGE] = {NULL, NULL},
@@ -445,6 +448,7 @@ static int create_container(struct converge *converge, size_t index, struct erro
 		origin.foreground = converge->oneoff.foreground;
 		origin.auto_remove = converge->oneoff.auto_remove;
 	}
+	origin.standby = operation->standby;
 	if (instance_create(
 		    supervisor, operation->oneoff ? converge->oneoff.model : converge->model,
 		    operation->service, name, operation->number, &origin, &instance, err) < 0)
@@ -582,12 +586,18 @@ static int remove_container(struct converge *converge, const struct operation *o
 	struct attachment *attachment;
 	int r;
 
+	/* It has taken over: then it stays. */
+	if (operation->standby && !instance->standby)
+		return 0;
+
 	/* A policy may have begun to start it again since it was looked at. */
 	if (instance_runs(instance)) {
 		r = instance_stop(instance, 0, err);
 		return r < 0 ? r : 1;
 	}
 	attachment = TAKE_PTR(instance->attachment);
+	if (!attachment && instance->network_names)
+		attachment = state_attachment_unknown(converge->supervisor, instance->id);
 	r = instance_remove(instance, operation->volumes, err);
 	if (r < 0) {
 		instance->attachment = attachment;
@@ -601,7 +611,9 @@ static int remove_container(struct converge *converge, const struct operation *o
 static int wait_failed(const struct operation *operation, const struct instance *instance,
 		       struct error *err)
 {
-	const char *prefix = operation->final ? "" : "dependency failed to start: ";
+	const char *prefix = operation->final     ? ""
+			     : operation->standby ? "the old container stays: "
+						  : "dependency failed to start: ";
 	_cleanup_free_ char *reason = NULL;
 
 	if (service_is_pre_start(instance->service))
@@ -631,13 +643,16 @@ static int wait_failed(const struct operation *operation, const struct instance 
  */
 static int settled(const struct operation *operation, const struct instance *instance)
 {
+	int64_t settle_usec = SETTLED_USEC;
 	int64_t up_usec = units_monotonic_usec() - instance->started_usec;
 
+	if (operation->delay_usec)
+		settle_usec = operation->delay_usec;
 	if (instance->state != INSTANCE_RUNNING)
 		return 1;
-	if (!operation->final || up_usec >= SETTLED_USEC)
+	if (!(operation->final || operation->standby) || up_usec >= settle_usec)
 		return 0;
-	executor_look_later(instance->supervisor->executor, (uint64_t)(SETTLED_USEC - up_usec));
+	executor_look_later(instance->supervisor->executor, (uint64_t)(settle_usec - up_usec));
 	return 1;
 }
 
@@ -658,6 +673,11 @@ static int wait_look(const struct operation *operation, const struct instance *i
 			return wait_failed(operation, instance, err);
 		/* Its image came after the plan was made. */
 		if (health == HEALTH_NONE && !operation->waiter)
+			return settled(operation, instance);
+		/* Whether it has a check is only known of its image. */
+		if (operation->standby && health == HEALTH_NONE)
+			return settled(operation, instance);
+		if (operation->standby && health == HEALTH_HEALTHY && operation->delay_usec)
 			return settled(operation, instance);
 		if (health == HEALTH_NONE && instance->state == INSTANCE_RUNNING)
 			return error_set(err, EINVAL, "container %s has no healthcheck configured",
@@ -685,6 +705,62 @@ static int wait_begin(struct converge *converge, const struct operation *operati
 	return 0;
 }
 
+static int switch_traffic(struct converge *converge, const struct operation *operation,
+			  struct instance *instance, struct error *err)
+{
+	struct instance *from = map_get(&converge->supervisor->instances, operation->replaces);
+
+	if (!from)
+		return error_set(err, ENOENT, "the container that %s replaces is gone",
+				 instance->name);
+	converge_note_handover(converge, from);
+	return handover_switch(instance, from, err);
+}
+
+static int drain_container(const struct operation *operation, struct instance *instance,
+			   struct error *err)
+{
+	int r = drain_start(instance, instance_grace_usec(instance, operation->timeout_usec), err);
+
+	/* It is stopped in any case. */
+	if (r < 0) {
+		log_warning("%s: %s", instance->name, err->message);
+		error_clear(err);
+	}
+	return instance->drain ? 1 : 0;
+}
+
+static unsigned int failed_handovers(const struct converge *converge, size_t until)
+{
+	const struct operation *operations = converge->plan->operations;
+	unsigned int failed = 0;
+
+	for (size_t i = 0; i < until; i++)
+		failed += operations[i].kind == OP_SWITCH_TRAFFIC &&
+			  str_equal(operations[i].service, operations[until].service) &&
+			  converge->runs[i].state != RUN_DONE;
+	return failed;
+}
+
+/* 1: not yet. */
+static int proceed(struct converge *converge, size_t index, struct error *err)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct operation_run *run = &converge->runs[index];
+	int64_t now = units_monotonic_usec();
+
+	if (failed_handovers(converge, index) > operation->allowed)
+		return error_set(err, ECANCELED, "service %s: its update goes no further",
+				 operation->service);
+	if (!run->begun_usec)
+		run->begun_usec = now;
+	if (now - run->begun_usec >= operation->delay_usec)
+		return 0;
+	executor_look_later(converge->supervisor->executor,
+			    (uint64_t)(operation->delay_usec - (now - run->begun_usec)));
+	return 1;
+}
+
 static int begin_on_container(struct converge *converge, size_t index, struct error *err)
 {
 	const struct operation *operation = &converge->plan->operations[index];
@@ -692,7 +768,7 @@ static int begin_on_container(struct converge *converge, size_t index, struct er
 
 	if (!instance) {
 		/* What is gone need not be stopped or removed. */
-		if (operation->kind == OP_STOP_CONTAINER ||
+		if (operation->kind == OP_STOP_CONTAINER || operation->kind == OP_DRAIN_CONTAINER ||
 		    operation->kind == OP_REMOVE_CONTAINER || operation->kind == OP_KILL_CONTAINER)
 			return 0;
 		return error_set(err, ENOENT, "container %s is gone", operation->name);
@@ -712,6 +788,10 @@ static int begin_on_container(struct converge *converge, size_t index, struct er
 		return remove_container(converge, operation, instance, err);
 	case OP_RENAME_CONTAINER:
 		return instance_rename(instance, operation->new_name, err);
+	case OP_SWITCH_TRAFFIC:
+		return switch_traffic(converge, operation, instance, err);
+	case OP_DRAIN_CONTAINER:
+		return drain_container(operation, instance, err);
 	case OP_UPDATE_CONTAINER:
 		return update_container(instance, converge->model, err);
 	default:
@@ -737,6 +817,8 @@ static int dispatch(struct converge *converge, size_t index, struct error *err)
 		return remove_volume(converge, index, err);
 	case OP_CREATE_CONTAINER:
 		return create_container(converge, index, err);
+	case OP_PROCEED:
+		return proceed(converge, index, err);
 	default:
 		return begin_on_container(converge, index, err);
 	}
@@ -795,6 +877,12 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 			converge_finish_operation(converge, index, r < 0 ? &err : NULL);
 		return;
 	}
+	if (operation->kind == OP_PROCEED) {
+		r = instance ? 1 : proceed(converge, index, &err);
+		if (r <= 0)
+			converge_finish_operation(converge, index, r < 0 ? &err : NULL);
+		return;
+	}
 	if (!instance)
 		instance = instance_of(converge, operation);
 	if (!instance)
@@ -816,6 +904,9 @@ void operation_look(struct converge *converge, size_t index, struct instance *in
 		/* From the executor's next step: whoever tells us still looks at the instance. */
 		if (!instance_runs(instance))
 			converge->runs[index].state = RUN_WAITING;
+		break;
+	case OP_DRAIN_CONTAINER:
+		r = instance->drain ? 1 : 0;
 		break;
 	case OP_WAIT:
 		r = wait_begin(converge, operation, instance, &err);

@@ -15,6 +15,7 @@ enum run_state { RUN_WAITING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_SKIPPED };
 
 struct operation_run {
 	enum run_state state;
+	int64_t begun_usec;    /* proceed: its delay counts from here */
 	bool birth;            /* counts among the births under way */
 	size_t unmet;          /* prerequisites not yet done */
 	void *job;             /* a child works on it, and this is its context */
@@ -48,6 +49,8 @@ struct converge {
 	size_t waiting;  /* operations not yet at their end */
 	struct error err;
 	struct executor_listener listener;
+	struct model *before;         /* of those that handed over; NULL: none did */
+	struct error failure;         /* a rollback: why there is one */
 	struct attachment **released; /* of removed containers, given back in one go */
 	size_t released_count;
 };
@@ -67,6 +70,8 @@ void converge_progress(struct converge *converge, const char *object, const char
 		       const char *text, const char *details);
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
 void executor_step(struct executor *executor);
+/* @from is about to hand over: what it was made from is what a rollback goes back to. */
+void converge_note_handover(struct converge *converge, const struct instance *from);
 /* Looks at running waits again in so long. */
 void executor_look_later(struct executor *executor, uint64_t usec);
 

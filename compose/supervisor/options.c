@@ -99,6 +99,7 @@ int options_parse(const json_t *json, struct parsed_options *ret, struct error *
 	options->always_recreate_deps = json_get_bool(json, "always_recreate_deps", false);
 	options->renew_anon_volumes = json_get_bool(json, "renew_anon_volumes", false);
 	options->wait = json_get_bool(json, "wait", false);
+	options->rollback = json_get_bool(json, "rollback", false);
 	options->volumes = json_get_bool(json, "volumes", false);
 	options->force_stop = json_get_bool(json, "force_stop", false);
 	options->by_label = json_get_bool(json, "by_label", false);

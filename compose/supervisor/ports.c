@@ -396,8 +396,6 @@ static void start_proxy(struct instance *instance, struct held_port *held, int f
 	socklen_t size = sizeof(to4);
 	struct error err = ERROR_INIT;
 
-	proxy_free(held->proxies[family]);
-	held->proxies[family] = NULL;
 	if (held->fds[family] < 0 || publish->protocol == IPPROTO_SCTP)
 		return;
 	if (family == 0 && !str_equal(firewall_backend(), "none"))
@@ -406,8 +404,11 @@ static void start_proxy(struct instance *instance, struct held_port *held, int f
 		to = (const struct sockaddr *)&to6;
 		size = sizeof(to6);
 	}
-	if (proxy_new(instance->supervisor->event, held->fds[family], publish->protocol, to, size,
-		      &held->proxies[family], &err) < 0)
+	/* Who is connected through the one that there is stays connected. */
+	if (held->proxies[family])
+		proxy_retarget(held->proxies[family], to, size);
+	else if (proxy_new(instance->supervisor->event, held->fds[family], publish->protocol, to,
+			   size, &held->proxies[family], &err) < 0)
 		log_warning("%s: port %s: %s", instance->name, held->key, err.message);
 }
 
@@ -457,7 +458,8 @@ static int exchange_one(struct instance *instance, const struct ports_exchange *
 	make_key(wish, key, sizeof(key));
 	held = wish->host_port ? map_get(&ports->held, key)
 			       : still_wanted(instance, exchange, wish);
-	if (held && held->owner && held->owner != instance && instance_runs(held->owner))
+	if (held && held->owner && held->owner != instance && held->owner != exchange->from &&
+	    instance_runs(held->owner))
 		return error_set(err, EADDRINUSE, "port %s is already taken by container %s",
 				 key[0] == ':' ? key + 1 : key, held->owner->name);
 	if (!held && hold_new(ports, wish, &held, err) < 0)
@@ -467,15 +469,15 @@ static int exchange_one(struct instance *instance, const struct ports_exchange *
 	return 0;
 }
 
-int ports_exchange(struct instance *instance, const struct model *model,
+int ports_exchange(struct instance *instance, struct instance *from, const struct model *model,
 		   const struct service *service, struct ports_exchange *ret, struct error *err)
 {
 	const char *binding = default_binding(model->project, service);
 	int r = 0;
 
-	*ret = (struct ports_exchange){instance->ports, instance->port_count};
-	instance->ports = NULL;
-	instance->port_count = 0;
+	*ret = (struct ports_exchange){from, from->ports, from->port_count};
+	from->ports = NULL;
+	from->port_count = 0;
 	for (size_t i = 0; r == 0 && publishes(service) && i < service->port_count; i++) {
 		struct publish wish;
 
@@ -490,13 +492,19 @@ int ports_exchange(struct instance *instance, const struct model *model,
 /* Where they lead to is looked at anew when the rules are made. */
 void ports_exchange_undo(struct instance *instance, struct ports_exchange *exchange)
 {
+	struct instance *from = exchange->from;
+
 	for (size_t i = 0; i < instance->port_count; i++)
 		let_go(instance, instance->ports[i]);
 	free(instance->ports);
-	instance->ports = exchange->before;
-	instance->port_count = exchange->count;
-	for (size_t i = 0; i < instance->port_count; i++)
-		instance->ports[i]->owner = instance;
+	instance->ports = NULL;
+	instance->port_count = 0;
+	if (!from)
+		return;
+	from->ports = exchange->before;
+	from->port_count = exchange->count;
+	for (size_t i = 0; i < from->port_count; i++)
+		from->ports[i]->owner = from;
 	*exchange = (struct ports_exchange){0};
 }
 
@@ -507,9 +515,12 @@ static void published_anew(struct instance *instance)
 void ports_exchange_finish(struct instance *instance, struct ports_exchange *exchange)
 {
 	struct ports *ports = instance->supervisor->ports;
+	struct instance *from = exchange->from;
 
-	if (!instance->port_count)
-		pending_add(ports, instance->id, NULL, NULL);
+	if (!from)
+		return;
+	if (!from->port_count)
+		pending_add(ports, from->id, NULL, NULL);
 	ports_publish(instance, published_anew);
 	ports_flush(ports);
 	/* Only now: a connection that comes in between still finds somebody. */
@@ -519,7 +530,7 @@ void ports_exchange_finish(struct instance *instance, struct ports_exchange *exc
 		if (holds(instance, held))
 			held->refs--;
 		else
-			let_go(instance, held);
+			let_go(from, held);
 	}
 	free(exchange->before);
 	*exchange = (struct ports_exchange){0};

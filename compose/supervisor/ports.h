@@ -41,14 +41,16 @@ int ports_hold(struct instance *instance, struct error *err);
 void ports_release(struct instance *instance);
 /*
  * For a running container whose ports changed, in two steps. First it holds those that @service
- * (of @model) has; what it has already it keeps. Then the rules of the one list take the place of
- * the other's in one commit, and what is no longer held is let go.
+ * (of @model) has; what @from has already (itself, or the one that it takes over from) is passed
+ * on. Then the rules of the one list take the place of the other's in one commit, and what is no
+ * longer held is let go.
  */
 struct ports_exchange {
+	struct instance *from;
 	struct held_port **before;
 	size_t count;
 };
-int ports_exchange(struct instance *instance, const struct model *model,
+int ports_exchange(struct instance *instance, struct instance *from, const struct model *model,
 		   const struct service *service, struct ports_exchange *ret, struct error *err);
 /* The first step is not to have happened. */
 void ports_exchange_undo(struct instance *instance, struct ports_exchange *exchange);

@@ -404,13 +404,15 @@ static int prepare(struct instance *instance, struct translation *translation, s
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct image *image;
-	int r;
+	int r = 0;
 
 	image = observe_image(supervisor, instance->image_id, err);
 	if (!image)
 		return -err->code;
 	groups_keep(instance);
-	r = ports_hold(instance, err);
+	/* They come with its names: handover.h. */
+	if (!instance->standby && !instance->retired)
+		r = ports_hold(instance, err);
 	if (r == 0)
 		r = translate(instance, image, translation, err);
 	if (r == 0)

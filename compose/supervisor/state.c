@@ -231,6 +231,10 @@ static json_t *record_of(const struct instance *instance)
 		json_put_bool(record, "revive", true);
 	if (instance->again)
 		json_put_bool(record, "again", true);
+	if (instance->standby)
+		json_put_bool(record, "standby", true);
+	if (instance->retired)
+		json_put_bool(record, "retired", true);
 	if (instance->updating)
 		json_put_bool(record, "updating", true);
 	if (instance->dependents_due)
@@ -398,6 +402,8 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->by_hand = json_get_bool(record, "by_hand", false);
 	instance->revive = json_get_bool(record, "revive", false);
 	instance->again = json_get_bool(record, "again", false);
+	instance->standby = json_get_bool(record, "standby", false);
+	instance->retired = json_get_bool(record, "retired", false);
 	instance->updating = json_get_bool(record, "updating", false);
 	instance->dependents_due = (enum dependents_due)json_get_int(record, "dependents_due", 0);
 	unhealthy_from_json(&instance->unhealthy, json_object_get(record, "unhealthy"));
@@ -484,8 +490,7 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	return 0;
 }
 
-/* Nobody knows any more what it was attached to: whatever it holds in a network of ours. */
-static struct attachment *attachment_unknown(struct supervisor *supervisor, const char *id)
+struct attachment *state_attachment_unknown(struct supervisor *supervisor, const char *id)
 {
 	_cleanup_json_ json_t *record = json_object();
 	json_t *rows = json_array();
@@ -525,7 +530,7 @@ static struct attachment *attachment_in_trash(struct supervisor *supervisor, con
 
 	if (json_read(supervisor->state_dir, path, RECORD_MAX, &record, &err) < 0 ||
 	    !json_object_get(record, "attachment"))
-		return attachment_unknown(supervisor, id);
+		return state_attachment_unknown(supervisor, id);
 	json = json_object_get(record, "attachment");
 	if (json && attachment_from_json(supervisor->networks, json, &attachment, &err) < 0)
 		log_warning("container %.12s: %s", id, err.message);

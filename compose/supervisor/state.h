@@ -31,6 +31,11 @@ void state_note(struct instance *instance);
 int state_discard(struct instance *instance, struct error *err);
 
 /*
+ * Of a container nobody knows of what it was attached to, since whoever attached it was killed
+ * before it could write that down: whatever it holds in a network of ours. May be NULL.
+ */
+struct attachment *state_attachment_unknown(struct supervisor *supervisor, const char *id);
+/*
  * At start: what lies in the trash may still have addresses and firewall rules, which the
  * supervisor that threw it there did not come to give back.
  */

@@ -113,7 +113,7 @@ int update_container(struct instance *instance, struct model *model, struct erro
 	if (!service)
 		return error_set(err, ENOENT, "no such service: %s", instance->service_name);
 	if (running)
-		r = ports_exchange(instance, model, service, &exchange, err);
+		r = ports_exchange(instance, instance, model, service, &exchange, err);
 	if (r < 0)
 		return error_wrap(err, "container %s", instance->name);
 	service_hash(model->project, service, now.config_hash);

@@ -107,6 +107,7 @@ static void add_container(struct scene *scene, char *line)
 		fact->made_for_this = true;
 	fact->created_nsec = fact->made_for_this ? 2 : 0;
 	fact->started_nsec = fact->made_for_this ? 3 : 1;
+	fact->standby = strchr(state, '*');
 	if (strchr(state, '+'))
 		fact->health = HEALTH_HEALTHY;
 	fact->networks = network_names;
@@ -247,6 +248,9 @@ static char *plan_of(const struct row *row)
 #define B       "'b': {'image': 'i', 'command': null, 'entrypoint': null, 'networks': {'default': null}"
 #define HEALTHY "'healthcheck': {'test': ['CMD', 'true']}"
 #define ONE     "{'name': 'p', 'services': {" A "}}, " NETWORK "}"
+#define BESIDE(config, replicas)                                             \
+	"{'name': 'p', 'services': {" A ", 'deploy': {'replicas': " replicas \
+	", 'update_config': {'order': 'start-first', " config "}}}}, " NETWORK "}"
 #define NEEDS(condition, restart)                                                      \
 	"{'name': 'p', 'services': {" A "}, " B ", 'depends_on': {'a': {'condition': " \
 	"'service_" condition "', 'required': true" restart "}}}}, " NETWORK "}"
@@ -302,6 +306,41 @@ static const struct row rows[] = {
 	 "start container p-a-1 (no container yet)\n"
 	 "wait for container p-a-1 to be healthy (b needs it)\n"
 	 "start container p-b-1 (no container yet)\n"},
+	{"it is replaced while it runs", BESIDE("'parallelism': 1, 'delay': '5s'", "2"),
+	 "p-a-1 running x, p-a-2 running x", "up",
+	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
+	 "create container p-a-2 as 000000000000_p-a-2 (configuration changed)\n"
+	 "start container 000000000000_p-a-1 (configuration changed)\n"
+	 "wait for container 000000000000_p-a-1 to be healthy (configuration changed)\n"
+	 "switch traffic to container 000000000000_p-a-1 (configuration changed)\n"
+	 "remove container 000000000000_p-a-1 unless it takes over (configuration changed)\n"
+	 "drain container p-a-1 (configuration changed)\n"
+	 "stop container p-a-1 (configuration changed)\n"
+	 "remove container p-a-1 (configuration changed)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
+	 "proceed with service a after 5s (1 replicas are done)\n"
+	 "start container 000000000000_p-a-2 (configuration changed)\n"
+	 "wait for container 000000000000_p-a-2 to be healthy (configuration changed)\n"
+	 "switch traffic to container 000000000000_p-a-2 (configuration changed)\n"
+	 "remove container 000000000000_p-a-2 unless it takes over (configuration changed)\n"
+	 "drain container p-a-2 (configuration changed)\n"
+	 "stop container p-a-2 (configuration changed)\n"
+	 "remove container p-a-2 (configuration changed)\n"
+	 "rename container 000000000000_p-a-2 to p-a-2 (configuration changed)\n"},
+	{"... but not where it does not run", BESIDE("'parallelism': 0", "1"), "p-a-1 exited x",
+	 "up",
+	 "create container p-a-1 as 000000000000_p-a-1 (configuration changed)\n"
+	 "remove container p-a-1 (configuration changed)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (configuration changed)\n"
+	 "start container p-a-1 (configuration changed)\n"},
+	{"... which was interrupted before the switch", BESIDE("'parallelism': 0", "1"),
+	 "p-a-1 running =, p-000000000000_p-a-1 running* =", "up",
+	 "remove container 000000000000_p-a-1 (left by a recreation that was interrupted)\n"},
+	{"... and after it", BESIDE("'parallelism': 0", "1"),
+	 "p-a-1 running x, p-000000000000_p-a-1 running =", "up",
+	 "stop container p-a-1 (another one has taken over from it)\n"
+	 "remove container p-a-1 (another one has taken over from it)\n"
+	 "rename container 000000000000_p-a-1 to p-a-1 (a recreation was interrupted)\n"},
 	{"it can be changed as it stands", ONE, "p-a-1 running ~", "up",
 	 "update container p-a-1 (deploy.resources.limits, restart changed)\n"},
 	{"... where it does not run, too", ONE, "p-a-1 exited ~", "up",
