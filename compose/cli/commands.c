@@ -57,6 +57,7 @@ extern const struct command command_supervisor;
 extern const struct command command_top;
 extern const struct command command_unpause;
 extern const struct command command_up;
+extern const struct command command_url;
 extern const struct command command_version;
 extern const struct command command_volumes;
 extern const struct command command_network;
@@ -114,6 +115,7 @@ const struct command *const commands[] = {
 	&command_top,
 	&command_unpause,
 	&command_up,
+	&command_url,
 	&command_version,
 	&command_volume,
 	&command_volumes,
