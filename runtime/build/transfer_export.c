@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,8 +155,12 @@ static int copy_blob(const struct image_store *store, int blobs, const char *dig
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return error_errno(err, "blob %.19s", digest);
 	while (done < st.st_size) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)(st.st_size - done), 0);
+		size_t left = (size_t)(st.st_size - done);
+		ssize_t n = copy_file_range(from, NULL, to, NULL, left, 0);
 
+		/* Another kind of file system. */
+		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP))
+			n = sendfile(to, from, NULL, left);
 		if (n <= 0)
 			return n < 0 ? error_errno(err, "blob %.19s", digest)
 				     : error_set(err, EIO, "blob %.19s became shorter", digest);
