@@ -60,18 +60,6 @@ static void switch_text_decode(struct decoder *d, const struct node *node, const
 		decode_unheeded(d, node, "berth makes no attestations");
 }
 
-static void cache_from_decode(struct decoder *d, const struct node *node, const struct slot *slot)
-{
-	shape_strings.decode(d, node, slot);
-	decode_unheeded(d, node, "what was built on this machine is the cache");
-}
-
-static void cache_to_decode(struct decoder *d, const struct node *node, const struct slot *slot)
-{
-	shape_strings.decode(d, node, slot);
-	decode_unheeded(d, node, "the cache stays on this machine");
-}
-
 static void platforms_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	shape_strings.decode(d, node, slot);
@@ -146,8 +134,6 @@ static void mapping_slot_release(const struct slot *slot)
 	mapping_release(slot->field);
 }
 
-static const struct shape shape_cache_from = {cache_from_decode, strings_encode, strings_release};
-static const struct shape shape_cache_to = {cache_to_decode, strings_encode, strings_release};
 static const struct shape shape_platforms = {platforms_decode, strings_encode, strings_release};
 static const struct shape shape_context = {context_decode, string_encode, string_release};
 static const struct shape shape_contexts = {contexts_decode, mapping_encode, mapping_slot_release};
@@ -167,8 +153,8 @@ static const struct attribute build_attributes[] = {
 	{"sbom",                BUILD(sbom),                           &shape_switch_text},
 	{"ssh",                 BUILD(ssh),                            &shape_ssh,         MERGE_MAPPING},
 	{"labels",              BUILD(labels),                         &shape_labels,      MERGE_MAPPING},
-	{"cache_from",          BUILD(cache_from),                     &shape_cache_from,     MERGE_LIST},
-	{"cache_to",            BUILD(cache_to),                       &shape_cache_to,     MERGE_LIST},
+	{"cache_from",          BUILD(cache_from),                     &shape_strings,     MERGE_LIST},
+	{"cache_to",            BUILD(cache_to),                       &shape_strings,     MERGE_LIST},
 	{"no_cache",            BUILD(no_cache),                       &shape_switch},
 	{"no_cache_filter",     BUILD(no_cache_filter),                &shape_string_list, MERGE_LIST},
 	{"additional_contexts", BUILD(additional_contexts),            &shape_contexts,    MERGE_MAPPING},
