@@ -343,12 +343,13 @@ int volume_list(struct volume_store *store, struct volume_info ***ret, size_t *r
 	return 0;
 }
 
-int volume_remove(struct volume_store *store, const char *name, struct error *err)
+/* @ret_volume stays open, and with it locked, until the volume's content is gone. */
+static int rename_away(struct volume_store *store, const char *name, int *ret_volume,
+		       char **ret_doomed, struct error *err)
 {
 	_cleanup_close_ int volume = -EBADF, lock = -EBADF;
 	_cleanup_free_ char *doomed = NULL;
 	char random[17];
-	int r;
 
 	volume = store_open_volume(store, name, err);
 	if (volume < 0)
@@ -363,6 +364,65 @@ int volume_remove(struct volume_store *store, const char *name, struct error *er
 	if (renameat(store->dir, name, store->dir, doomed) < 0)
 		return errno == ENOENT ? error_set(err, ENOENT, "volume %s: no such volume", name)
 				       : error_errno(err, "volume %s: remove it", name);
+	*ret_volume = TAKE_FD(volume);
+	*ret_doomed = TAKE_PTR(doomed);
+	return 0;
+}
+
+int volume_remove(struct volume_store *store, const char *name, struct error *err)
+{
+	_cleanup_close_ int volume = -EBADF;
+	_cleanup_free_ char *doomed = NULL;
+	int r = rename_away(store, name, &volume, &doomed, err);
+
+	if (r < 0)
+		return r;
+	r = fs_remove_tree(store->dir, doomed, err);
+	return r < 0 ? error_wrap(err, "volume %s", name) : 0;
+}
+
+bool volume_exists(struct volume_store *store, const char *name)
+{
+	_cleanup_close_ int volume = -EBADF;
+	struct error none = ERROR_INIT;
+
+	volume = store_open_volume(store, name, &none);
+	return volume >= 0;
+}
+
+/*
+ * Held shared from a volume's being looked for until the container's record names it, and
+ * exclusively from asking who uses it until its name is gone: nobody falls in between.
+ */
+static int lock_users(struct volume_store *store, int how, struct error *err)
+{
+	_cleanup_close_ int lock =
+		openat(store->dir, ".users.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (lock < 0)
+		return error_errno(err, "volumes: .users.lock");
+	while (flock(lock, how) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "volumes: .users.lock");
+	return TAKE_FD(lock);
+}
+
+int volume_hold(struct volume_store *store, struct error *err)
+{
+	return lock_users(store, LOCK_SH, err);
+}
+
+int volume_remove_unused(struct volume_store *store, const char *name, volume_check_unused *check,
+			 void *data, struct error *err)
+{
+	_cleanup_close_ int lock = lock_users(store, LOCK_EX, err), volume = -EBADF;
+	_cleanup_free_ char *doomed = NULL;
+	int r = lock < 0 ? lock : check(data, name, err);
+
+	if (r == 0)
+		r = rename_away(store, name, &volume, &doomed, err);
+	if (r < 0)
+		return r;
 	close(TAKE_FD(lock));
 	r = fs_remove_tree(store->dir, doomed, err);
 	return r < 0 ? error_wrap(err, "volume %s", name) : 0;

@@ -60,6 +60,18 @@ int volume_keep(struct volume_store *store, const char *name, struct error *err)
 /* -ENOENT; the caller has made sure that nobody uses it. Renamed away first, then emptied. */
 int volume_remove(struct volume_store *store, const char *name, struct error *err);
 
+bool volume_exists(struct volume_store *store, const char *name);
+/*
+ * Held by who makes a container, from before its volumes are looked for until its record is
+ * there: none is removed as unused meanwhile. An fd, the caller's to close.
+ */
+int volume_hold(struct volume_store *store, struct error *err);
+/* 0: nobody uses volume @name. Asked under the lock that volume_hold() waits for. */
+typedef int volume_check_unused(void *data, const char *name, struct error *err);
+/* As volume_remove(), once @check has returned 0; else its error. */
+int volume_remove_unused(struct volume_store *store, const char *name, volume_check_unused *check,
+			 void *data, struct error *err);
+
 /* How a volume is mounted. */
 struct volume_mount_options {
 	bool read_only;

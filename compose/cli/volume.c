@@ -288,33 +288,41 @@ static const struct option remove_options[] = {
 	{NULL},
 };
 
-static int remove_volume(struct volume_store *store, const char *name, const json_t *records,
-			 struct error *err)
+/* The records are read anew: a container may have been made since they were last looked at. */
+static int check_unused(void *data, const char *name, struct error *err)
 {
-	const json_t *user = projects_user_of(records, "volumes", name);
-	int r;
+	_cleanup_json_ json_t *records = NULL;
+	const json_t *user;
 
-	if (user)
-		return error_set(err, EBUSY, "remove %s: volume is in use - [%s]", name,
-				 json_get_string(user, "name") ?: "");
-	r = volume_remove(store, name, err);
+	(void)data;
+	if (projects_records(&records, err) < 0)
+		return -err->code;
+	user = projects_user_of(records, "volumes", name);
+	return user ? error_set(err, EBUSY, "remove %s: volume is in use - [%s]", name,
+				json_get_string(user, "name") ?: "")
+		    : 0;
+}
+
+static int remove_volume(struct volume_store *store, const char *name, struct error *err)
+{
+	int r = volume_remove_unused(store, name, check_unused, NULL, err);
+
 	return r == -ENOENT ? error_set(err, ENOENT, "get %s: no such volume", name) : r;
 }
 
 static int rm(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_volume_store_close) struct volume_store *store = NULL;
-	_cleanup_json_ json_t *records = NULL;
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (open_store(&store, &err) < 0 || projects_records(&records, &err) < 0)
+	if (open_store(&store, &err) < 0)
 		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
 		int r;
 
 		error_clear(&err);
-		r = remove_volume(store, argv[i], records, &err);
+		r = remove_volume(store, argv[i], &err);
 		if (r < 0 && !(r == -ENOENT && remove_force))
 			exit_code = output_fail(args, &err);
 		else
@@ -353,9 +361,13 @@ int prune_volumes(const struct prune_filter *filter, bool all, uint64_t *bytes, 
 		if ((all || info->anonymous) && !projects_user_of(records, "volumes", info->name) &&
 		    prune_filter_matches(filter, info->labels, info->created_nsec)) {
 			size = tree_size(info->mountpoint);
-			if (volume_remove(store, info->name, &failed) < 0) {
+			int r = volume_remove_unused(store, info->name, check_unused, NULL,
+						     &failed);
+
+			/* Taken into use, or removed by another, since the list was made. */
+			if (r < 0 && r != -EBUSY && r != -ENOENT) {
 				output_warn("volume %s: %s", info->name, failed.message);
-			} else {
+			} else if (r == 0) {
 				*bytes += size;
 				printf("%s%s\n", heading ? "" : "Deleted Volumes:\n", info->name);
 				heading = true;

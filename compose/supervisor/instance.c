@@ -456,6 +456,17 @@ static int note_image_volume(struct instance *instance, const struct mount *moun
 	return 0;
 }
 
+static int note_volume(struct instance *instance, const struct mount *mount, struct error *err)
+{
+	const char *name = translate_volume_name(instance, mount);
+
+	if (!volume_exists(instance->supervisor->volumes, name))
+		return error_set(err, ENOENT, "volume %s was removed meanwhile: run this again",
+				 name);
+	strv_append(&instance->volumes, name);
+	return 0;
+}
+
 static int create_volumes(struct instance *instance, const struct image *image,
 			  const struct instance *replaces, struct error *err)
 {
@@ -474,7 +485,7 @@ static int create_volumes(struct instance *instance, const struct image *image,
 			r = add_anonymous(instance, mount->target, &mount->volume.labels, replaces,
 					  err);
 		else
-			strv_append(&instance->volumes, translate_volume_name(instance, mount));
+			r = note_volume(instance, mount, err);
 	}
 	strv_foreach(target, of_image)
 		if (r == 0)
@@ -536,7 +547,7 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 {
 	const struct instance *replaces = origin->replaces;
 	const struct service *service = project_service(model->project, service_name);
-	_cleanup_close_ int hold = -EBADF;
+	_cleanup_close_ int hold = -EBADF, hold_volumes = -EBADF;
 	const struct image *image;
 	struct instance *instance;
 	char id[65];
@@ -547,10 +558,13 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 	image = observe_image(supervisor, service->image, err);
 	if (!image)
 		return -err->code;
-	/* Until the record is there, which whoever removes images reads. */
+	/* Until the record is there, which whoever removes images or volumes reads. */
 	hold = image_hold(supervisor->images, image, err);
 	if (hold < 0)
 		return error_wrap(err, "image %s was removed meanwhile", service->image);
+	hold_volumes = volume_hold(supervisor->volumes, err);
+	if (hold_volumes < 0)
+		return hold_volumes;
 	do
 		fs_random_hex(id, 32);
 	while (!instance_id_fits(id));

@@ -213,3 +213,37 @@ def test_owner_and_mode_of_a_volume(berth):
     assert shown.splitlines() == ["1000:1001 770", "1000:0 755", "1000:1001 711"]
     assert project.exec("a", "touch", "/new/x").returncode == 0
     assert project.exec("a", "test", "-x", "/bin/busybox").returncode == 0
+
+
+def test_a_volume_is_taken_into_use_or_removed_never_both(berth):
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "volumes": ["vol:/v"]}},
+        "volumes": {"vol": {"name": "kept", "external": True}}}})
+    for name in ("kept", "other"):
+        berth.run("volume", "create", name)
+    # As one that makes a container does, until its record says what it uses.
+    with open(f"{berth.root}/volumes/.users.lock", "w", encoding="utf-8") as lock:
+        for words in (["rm", "kept", "other"], ["prune", "-f", "-a"]):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            remover = berth.popen("volume", *words)
+            berth.wait_until(lambda pid=remover.inner_pid(): waits_for_lock(pid), 10)
+            project.run("up", "-d")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            out, err = remover.communicate(timeout=60)
+            assert "other" in out and "kept" not in out
+            if words[0] == "rm":
+                assert remover.returncode == 1 and "remove kept: volume is in use" in err
+                project.run("down", "-t", "0")
+                berth.run("volume", "create", "other")
+            else:
+                assert (remover.returncode, err) == (0, "")
+    project.exec("a", "touch", "/v/file")
+    assert os.path.exists(f"{berth.root}/volumes/kept/_data/file")
+    project.run("down", "-t", "0")
+    assert berth.run("volume", "rm", "kept").stdout == "kept\n"
+
+
+def waits_for_lock(pid):
+    with open(f"/proc/{pid}/syscall", encoding="utf-8") as file:
+        number = file.read().split()[0]
+    return number == {"x86_64": "73", "aarch64": "32"}[os.uname().machine]
