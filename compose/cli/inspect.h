@@ -10,9 +10,13 @@
 #include <jansson.h>
 
 #include "common/error.h"
+#include "common/sha256.h"
 
 int inspect_network(const char *name, json_t **ret, struct error *err);
 int inspect_volume(const char *name, json_t **ret, struct error *err);
 int inspect_image(const char *name, json_t **ret, struct error *err);
+
+/* Docker numbers the ends of its networks; ours are known by what they join. */
+void inspect_endpoint_id(const char *container_id, const char *network, char ret[SHA256_HEX_SIZE]);
 
 #endif

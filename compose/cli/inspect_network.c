@@ -9,6 +9,7 @@
 
 #include "netmgr/network.h"
 
+#include "compose/cli/inspect.h"
 #include "compose/cli/inspect_parts.h"
 #include "compose/control/requests.h"
 
@@ -84,18 +85,22 @@ static char *network_id(struct network_store *store, const char *network)
 	return alloc_string(info->id);
 }
 
-/* Docker numbers the ends of its networks; ours are known by what they join. */
-static void put_endpoint_id(json_t *object, const struct container_record *record,
-			    const char *network)
+void inspect_endpoint_id(const char *container_id, const char *network, char ret[SHA256_HEX_SIZE])
 {
-	const char *id = json_get_string(record->container, "id") ?: "";
-	char hex[SHA256_HEX_SIZE];
 	struct sha256 sha;
 
 	sha256_init(&sha);
-	sha256_update(&sha, id, strlen(id));
+	sha256_update(&sha, container_id, strlen(container_id));
 	sha256_update(&sha, network, strlen(network));
-	sha256_hex(&sha, hex);
+	sha256_hex(&sha, ret);
+}
+
+static void put_endpoint_id(json_t *object, const struct container_record *record,
+			    const char *network)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	inspect_endpoint_id(json_get_string(record->container, "id") ?: "", network, hex);
 	json_put_string(object, "EndpointID", hex);
 }
 

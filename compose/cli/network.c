@@ -171,13 +171,17 @@ static void put_address(json_t *row, const char *key, const json_t *endpoint, co
 
 static void put_attached(json_t *containers, const json_t *record, const json_t *endpoint)
 {
+	const char *id = json_get_string(record, "id") ?: "";
 	json_t *row = json_object();
+	char hex[SHA256_HEX_SIZE];
 
+	inspect_endpoint_id(id, json_get_string(endpoint, "network") ?: "", hex);
 	json_put_string(row, "Name", json_get_string(record, "name") ?: "");
+	json_put_string(row, "EndpointID", hex);
 	json_put_string(row, "MacAddress", json_get_string(endpoint, "mac") ?: "");
 	put_address(row, "IPv4Address", endpoint, "ipv4", "prefix4");
 	put_address(row, "IPv6Address", endpoint, "ipv6", "prefix6");
-	json_object_set_new(containers, json_get_string(record, "id") ?: "", row);
+	json_object_set_new(containers, id, row);
 }
 
 static json_t *attached(const struct network_info *info, const json_t *records)

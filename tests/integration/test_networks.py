@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks, names, published ports; with iptables and with nftables."""
+import json
 import os
 
 import pytest
@@ -303,3 +304,26 @@ def test_a_port_of_another_project_is_named(berth):
     failed = second.run("up", "-d", check=False)
     assert failed.returncode == 1
     assert f"8080/tcp is already taken on 0.0.0.0, by the berth project {first.name}" in failed.stderr
+
+
+def test_a_network_shows_who_is_on_it(berth):
+    project = berth.project({"compose.yaml": {
+        "services": {
+            "a": {**SLEEP, "networks": {
+                "front": {"ipv4_address": "10.78.0.9", "ipv6_address": "fd78::9",
+                          "mac_address": "02:42:00:00:00:11"}}},
+            "b": SLEEP},
+        "networks": {"front": {"name": "front", "enable_ipv6": True, "ipam": {"config": [
+            {"subnet": "10.78.0.0/24"}, {"subnet": "fd78::/64"}]}}}}})
+    project.run("up", "-d")
+    ident = project.container("a")["ID"]
+    shown = json.loads(berth.run("network", "inspect", "front").stdout)[0]["Containers"]
+    assert len(shown) == 1
+    full, row = shown.popitem()
+    assert full.startswith(ident) and len(full) == 64
+    box = json.loads(berth.run("inspect", full).stdout)[0]["NetworkSettings"]["Networks"]["front"]
+    assert row == {"Name": f"{project.name}-a-1", "EndpointID": box["EndpointID"],
+                   "MacAddress": "02:42:00:00:00:11", "IPv4Address": "10.78.0.9/24",
+                   "IPv6Address": "fd78::9/64"}
+    project.run("stop", "-t", "0")
+    assert berth.run("network", "inspect", "-f", "{{len .Containers}}", "front").stdout == "0\n"
