@@ -164,21 +164,40 @@ static void container_ended(void *data, struct log_session *session,
 		output_fail(attached->args, &err);
 }
 
+static int ask(struct attached *attached, struct error *err)
+{
+	const struct converge *converge = attached->converge;
+	_cleanup_json_ json_t *arguments =
+		converge_arguments(converge->project, &converge->options, false);
+
+	if (converge->beside)
+		json_object_set_new(arguments, "coming", pull_beside_coming(converge->beside));
+	return client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
+			      &attached->work, err);
+}
+
 /* 1: go on, 0: the converge is through, negative: it failed. */
 static int take_work(struct attached *attached, struct error *err)
 {
 	_cleanup_json_ json_t *event = NULL;
 	int r = client_next(attached->work, &event, NULL, NULL, err);
+	bool again;
 
 	if (r > 0) {
 		converge_show(attached->progress, event);
 		return 1;
 	}
-	if (r < 0 && !attached->decided)
+	again = r < 0 && !attached->up && !attached->stopping && !attached->converge->beside &&
+		converge_chose_again(attached->converge, err);
+	if (r < 0 && !again && !attached->decided)
 		attached->exit_code = client_exit_code(attached->work);
 	client_free(attached->work);
 	attached->work = NULL;
-	return r;
+	if (!again)
+		return r;
+	error_clear(err);
+	r = ask(attached, err);
+	return r < 0 ? r : 1;
 }
 
 /* What cannot be watched is told, and the logs go on. */
@@ -293,16 +312,9 @@ static bool finished(const struct attached *attached)
 
 static int start(struct attached *attached, struct error *err)
 {
-	const struct converge *converge = attached->converge;
-	_cleanup_json_ json_t *arguments =
-		converge_arguments(converge->project, &converge->options, false);
-	int r;
-
-	if (converge->beside)
-		json_object_set_new(arguments, "coming", pull_beside_coming(converge->beside));
 	/* The supervisor is there once it took the first request; then its events can be had. */
-	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
-			   &attached->work, err);
+	int r = ask(attached, err);
+
 	return r < 0 ? r : log_session_follow(attached->session, err);
 }
 

@@ -232,8 +232,17 @@ static int ask(struct project_args *args, struct converge *converge, struct prog
 	return r < 0 ? r : follow(*ret_client, progress, converge, signals, err);
 }
 
+bool converge_chose_again(struct converge *converge, const struct error *err)
+{
+	bool moved = err->code == EADDRINUSE && ports_auto_again(converge->ports);
+
+	ports_auto_free(TAKE_PTR(converge->ports));
+	return moved;
+}
+
 static int request(struct project_args *args, struct converge *converge)
 {
+	bool may_retry = !converge->beside && converge->ports;
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_(cleanup_progress_free) struct progress *progress =
 		converge->beside ? pull_beside_progress(converge->beside)
@@ -245,6 +254,8 @@ static int request(struct project_args *args, struct converge *converge)
 	if (r >= 0)
 		return 0;
 	progress_freeze(progress);
+	if (may_retry && converge_chose_again(converge, &err))
+		return request(args, converge);
 	if (err.code == EINTR)
 		return PULL_INTERRUPTED;
 	converge->failure = err;

@@ -12,6 +12,7 @@
 
 #include "compose/cli/client.h"
 #include "compose/cli/due_images.h"
+#include "compose/cli/ports_auto.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/pull_beside.h"
@@ -32,6 +33,7 @@ struct converge {
 	const struct project *project; /* may be NULL, with options.by_label */
 	struct plan_options options;
 	struct due_images due;      /* in a dry run: what options.images are; up_options_done() */
+	struct ports_auto *ports;   /* chosen once more where one is taken; NULL: fixed */
 	const char *verb;           /* heading of the progress */
 	int64_t wait_timeout_usec;  /* --wait-timeout; 0: no limit */
 	bool may_pull_beside;       /* missing images may still come while others start ... */
@@ -47,6 +49,12 @@ struct converge {
  * printed. A project that nobody knows needs no supervisor to be told what there is to do.
  */
 int converge_run(struct project_args *args, struct converge *converge);
+
+/*
+ * Whether the request that failed with @err is worth being made once more: somebody took a port
+ * between our choice and the container that was to have it, and now there is another choice.
+ */
+bool converge_chose_again(struct converge *converge, const struct error *err);
 
 /*
  * -t as every command has it, in seconds; @given false: -1, each service's own. In microseconds.

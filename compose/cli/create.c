@@ -11,6 +11,8 @@ static const struct option options[] = {
 	 "Never build, whatever pull_policy says"},
 	{"no-recreate", 0, OPTION_FLAG, &up_options.no_recreate, NULL,
 	 "Keep containers that are there, though they differ"},
+	{"ports", 0, OPTION_STRING, &up_options.ports, "string",
+	 "auto: a published port that is taken gets a free one; fixed: as the file says"},
 	{"pull", 0, OPTION_STRING, &up_options.pull, "string",
 	 "When to pull: always, missing, never or build"},
 	{"quiet-pull", 0, OPTION_FLAG, &up_options.quiet_pull, NULL, "No progress while pulling"},

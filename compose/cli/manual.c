@@ -144,7 +144,7 @@ static void put_root(FILE *out)
 	      "COMPOSE_ENV_FILES, COMPOSE_PROGRESS, COMPOSE_ANSI, COMPOSE_REMOVE_ORPHANS, "
 	      "COMPOSE_IGNORE_ORPHANS, COMPOSE_PARALLEL_LIMIT, COMPOSE_MENU, COMPOSE_STATUS_STDOUT "
 	      "and NO_COLOR mean what they mean to docker compose. BERTH_ROOT and "
-	      "BERTH_RUNTIME_DIR move berth's own folders.\n"
+	      "BERTH_RUNTIME_DIR move berth's own folders; BERTH_PORTS is up's --ports.\n"
 	      ".SH FILES\n/var/lib/berth, /run/berth\n",
 	      out);
 }

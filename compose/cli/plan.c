@@ -38,6 +38,8 @@ static const struct option options[] = {
 	{"no-recreate", 0, OPTION_FLAG, &up_options.no_recreate, NULL,
 	 "As if containers that differ were to be kept"},
 	{"no-start", 0, OPTION_FLAG, &no_start, NULL, "As if nothing were to be started"},
+	{"ports", 0, OPTION_STRING, &up_options.ports, "string",
+	 "As if published ports were auto (a taken one gets a free one) or fixed"},
 	{"pull", 0, OPTION_STRING, &up_options.pull, "string",
 	 "As if images were pulled so: always, missing, never, policy"},
 	{"remove-orphans", 0, OPTION_FLAG, &up_options.remove_orphans, NULL,

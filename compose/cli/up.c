@@ -52,6 +52,8 @@ static const struct option options[] = {
 	{"no-recreate", 0, OPTION_FLAG, &up_options.no_recreate, NULL,
 	 "Keep containers that are there, though they differ"},
 	{"no-start", 0, OPTION_FLAG, &no_start, NULL, "Make the containers and leave it at that"},
+	{"ports", 0, OPTION_STRING, &up_options.ports, "string",
+	 "auto: a published port that is taken gets a free one; fixed: as the file says"},
 	{"pull", 0, OPTION_STRING, &up_options.pull, "string",
 	 "When to pull: always, missing or never"},
 	{"quiet-build", 0, OPTION_FLAG, &up_options.quiet_build, NULL, "No output of builds"},

@@ -132,7 +132,8 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	if (fill_in(project->secrets, project->secret_count, "secret", err) < 0 ||
 	    fill_in(project->configs, project->config_count, "config", err) < 0)
 		return -err->code;
-	return put_scales(project, &ret->options, err);
+	r = put_scales(project, &ret->options, err);
+	return r < 0 ? r : ports_auto_apply(project, o->ports, args->dry_run, &ret->ports, err);
 }
 
 /* A build's screen is its own, and what it is built on may be among the images. */
@@ -247,6 +248,7 @@ void up_options_done(struct converge *converge)
 	free((void *)converge->options.scales);
 	converge->options.scales = NULL;
 	pull_beside_free(TAKE_PTR(converge->beside));
+	ports_auto_free(TAKE_PTR(converge->ports));
 	due_images_done(&converge->due);
 	converge->options.image_count = 0;
 }

@@ -12,6 +12,7 @@ struct up_options {
 	bool build, no_build, force_recreate, no_recreate, remove_orphans, quiet_pull, quiet_build;
 	bool yes, timeout_given;
 	const char *pull;
+	const char *ports; /* auto, fixed; NULL: not said */
 	char **scales;
 	int timeout;
 };
