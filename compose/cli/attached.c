@@ -15,6 +15,7 @@
 
 #include "compose/cli/output.h"
 #include "compose/cli/terminal.h"
+#include "compose/cli/timeline.h"
 #include "compose/cli/watch_session.h"
 #include "compose/control/requests.h"
 
@@ -176,6 +177,15 @@ static int ask(struct attached *attached, struct error *err)
 			      &attached->work, err);
 }
 
+/* The start is over, however it went. */
+static void draw_start(struct attached *attached)
+{
+	if (attached->options->timeline && !attached->up && !attached->stopping)
+		(void)timeline_save(attached->args, attached->converge->name,
+				    attached->options->timeline,
+				    attached->session->options.since_nsec);
+}
+
 /* 1: go on, 0: the converge is through, negative: it failed. */
 static int take_work(struct attached *attached, struct error *err)
 {
@@ -193,8 +203,10 @@ static int take_work(struct attached *attached, struct error *err)
 		attached->exit_code = client_exit_code(attached->work);
 	client_free(attached->work);
 	attached->work = NULL;
-	if (!again)
+	if (!again) {
+		draw_start(attached);
 		return r;
+	}
 	error_clear(err);
 	r = ask(attached, err);
 	return r < 0 ? r : 1;

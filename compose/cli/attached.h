@@ -15,6 +15,7 @@ struct attached_options {
 	const char *exit_code_from; /* service; NULL: none */
 	bool menu;                  /* keys: d leaves all running, w begins and ends watching */
 	bool watch;                 /* from the start */
+	const char *timeline;       /* file for the chart, once all is started; NULL: none */
 	struct project *watched;    /* what w is about; of it ... */
 	char *const *services;      /* ... these; NULL or none: all */
 };

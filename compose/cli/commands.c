@@ -54,6 +54,7 @@ extern const struct command command_start;
 extern const struct command command_stats;
 extern const struct command command_stop;
 extern const struct command command_supervisor;
+extern const struct command command_timeline;
 extern const struct command command_top;
 extern const struct command command_unpause;
 extern const struct command command_up;
@@ -112,6 +113,7 @@ const struct command *const commands[] = {
 	&command_supervisor,
 	&command_system,
 	&command_systemd,
+	&command_timeline,
 	&command_top,
 	&command_unpause,
 	&command_up,

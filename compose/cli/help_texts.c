@@ -69,6 +69,13 @@ static const struct help_text texts[] = {
 	{"berth stop",
 	 "Those that need others stop first. What does not within its time is killed.",
 	 "berth stop -t 3 web"},
+	{"berth timeline",
+	 "Of the last up, start or restart: when each container waited (for what), was created,\n"
+	 "started and probed until healthy. What the critical path (*) has on it made it as long\n"
+	 "as it was; the rest could be slower at no cost.",
+	 "berth timeline                     bars as wide as the terminal\n"
+	 "berth timeline --format svg > start.svg\n"
+	 "berth up -d --timeline start.svg   the same, once all is started"},
 	{"berth up",
 	 "Makes what is missing, makes anew what differs from the file, starts what does not run, "
 	 "in\n"

@@ -9,6 +9,7 @@
 #include "compose/cli/attached.h"
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
+#include "compose/cli/timeline.h"
 #include "compose/cli/up_options.h"
 #include "compose/cli/watch_rules.h"
 
@@ -16,7 +17,7 @@ static bool detach, wait, no_deps, no_start, always_recreate_deps, renew_anon_vo
 static bool abort_on_exit, abort_on_failure, attach_dependencies;
 static bool no_color, no_log_prefix, timestamps, watch;
 static bool menu, menu_given;
-static const char *exit_code_from;
+static const char *exit_code_from, *timeline;
 static char **attach, **no_attach;
 static int wait_timeout;
 
@@ -64,6 +65,8 @@ static const struct option options[] = {
 	 "New anonymous volumes rather than those of the containers before"},
 	{"scale", 0, OPTION_LIST, &up_options.scales, "stringArray",
 	 "SERVICE=NUM: so many containers, whatever the file says"},
+	{"timeline", 0, OPTION_STRING, &timeline, "file",
+	 "Draw what the start took its time for into this SVG file"},
 	{"timeout", 't', OPTION_INT, &up_options.timeout, "int",
 	 "Seconds until what does not stop is killed (default: stop_grace_period)",
 	 &up_options.timeout_given},
@@ -149,6 +152,7 @@ static int run_attached(struct project_args *args, struct project *project,
 		.exit_code_from = exit_code_from,
 		.menu = wants_menu(),
 		.watch = watch,
+		.timeline = timeline,
 		.watched = project,
 		.services = services,
 	};
@@ -180,6 +184,17 @@ static int run_attached(struct project_args *args, struct project *project,
 	return r;
 }
 
+static int run_detached(struct project_args *args, struct converge *converge)
+{
+	int64_t since_nsec = units_now_nsec();
+	int r = converge_run(args, converge);
+
+	if (timeline && !args->dry_run &&
+	    timeline_save(args, converge->name, timeline, since_nsec) != 0)
+		return r ?: 1;
+	return r;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	struct converge converge = {.verb = "up", .may_pull_beside = true};
@@ -199,7 +214,7 @@ static int run(struct project_args *args, int argc, char **argv)
 		if (always_recreate_deps)
 			converge.options.recreate_dependencies = RECREATE_FORCE;
 		r = detach || wait || no_start || args->dry_run
-			    ? converge_run(args, &converge)
+			    ? run_detached(args, &converge)
 			    : run_attached(args, project, &converge, argv);
 	}
 	up_options_done(&converge);

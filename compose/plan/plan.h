@@ -207,6 +207,8 @@ void plan_free(struct plan *plan);
 char *plan_to_text(const struct plan *plan);
 json_t *plan_to_json(const struct plan *plan);
 
+const char *operation_kind_name(enum operation_kind kind);    /* "create_container" */
+const char *condition_name(enum condition condition);         /* "running", "healthy", ... */
 const char *container_state_name(enum container_state state); /* "running" */
 const char *health_status_name(enum health_status health);    /* "" for none */
 

@@ -51,6 +51,16 @@ static const char *const healths[] = {
 	[HEALTH_UNHEALTHY] = "unhealthy",
 };
 
+const char *operation_kind_name(enum operation_kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *condition_name(enum condition condition)
+{
+	return conditions[condition];
+}
+
 const char *container_state_name(enum container_state state)
 {
 	return states[state];

@@ -26,6 +26,7 @@
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/schedule.h"
 #include "compose/supervisor/state.h"
+#include "compose/supervisor/timeline.h"
 
 #define QUEUE_MAX 64
 
@@ -326,12 +327,23 @@ static bool after(const struct operation *operation, size_t index)
 	return false;
 }
 
+/* Prerequisite @index of @dependent is out of the way. */
+static void meet(struct converge *converge, size_t dependent, size_t index)
+{
+	struct operation_run *run = &converge->runs[dependent];
+
+	if (--run->unmet)
+		return;
+	run->ready_usec = converge->runs[index].ended_usec;
+	run->last = index + 1;
+}
+
 static void note_done(struct converge *converge, size_t index)
 {
 	for (size_t i = index + 1; i < converge->plan->count; i++)
 		if (converge->runs[i].state == RUN_WAITING &&
 		    after(&converge->plan->operations[i], index))
-			converge->runs[i].unmet--;
+			meet(converge, i, index);
 }
 
 /* It was not done: that is good enough for those that only want it over with. */
@@ -341,16 +353,18 @@ static void note_undone(struct converge *converge, size_t index)
 		if (converge->runs[i].state == RUN_WAITING &&
 		    converge->plan->operations[i].always &&
 		    after(&converge->plan->operations[i], index))
-			converge->runs[i].unmet--;
+			meet(converge, i, index);
 }
 
 /* What can be done without, and cannot be had, is no longer waited for. */
-static void skip(struct converge *converge, size_t index)
+static void skip(struct converge *converge, size_t index, size_t why)
 {
 	const struct operation *operation = &converge->plan->operations[index];
 	bool needed = operation->kind != OP_WAIT || operation->required;
 
 	converge->runs[index].state = needed ? RUN_SKIPPED : RUN_DONE;
+	converge->runs[index].last = why + 1;
+	converge->runs[index].ended_usec = units_monotonic_usec();
 	converge->waiting--;
 	if (needed)
 		note_undone(converge, index);
@@ -371,7 +385,7 @@ static void skip_dependents(struct converge *converge, size_t failed)
 
 			if (state != RUN_FAILED && state != RUN_SKIPPED)
 				continue;
-			skip(converge, i);
+			skip(converge, i, operation->after[k]);
 			break;
 		}
 	}
@@ -390,6 +404,7 @@ void converge_finish_operation(struct converge *converge, size_t index, const st
 		executor->births--;
 	}
 	run->state = err && err->code ? RUN_FAILED : RUN_DONE;
+	run->ended_usec = units_monotonic_usec();
 	operation_report_end(converge, index, err);
 	if (run->state == RUN_FAILED) {
 		if (!converge->err.code)
@@ -442,6 +457,9 @@ static void begin_operations(struct executor *executor, struct converge *converg
 		if (!may_begin(executor, converge, i))
 			continue;
 		converge->runs[i].state = RUN_RUNNING;
+		/* A removal is begun twice (operation_look()). */
+		if (!converge->runs[i].begun_usec)
+			converge->runs[i].begun_usec = units_monotonic_usec();
 		if (converge->plan->operations[i].kind == OP_START_CONTAINER) {
 			converge->runs[i].birth = true;
 			executor->births++;
@@ -759,6 +777,7 @@ static void finish(struct executor *executor, struct converge *converge)
 		ports_unreserve(supervisor->ports);
 	ports_flush(supervisor->ports);
 	names_flush(supervisor);
+	timeline_note(converge);
 	if (changed)
 		supervisor->removed = false;
 	if (converge->revive)
@@ -786,6 +805,7 @@ static bool advance(struct executor *executor, struct converge *converge)
 {
 	if (!converge->begun) {
 		converge->begun = true;
+		converge->begun_usec = units_monotonic_usec();
 		notifier_look(executor->supervisor->notifier);
 		if (begin(converge, &converge->err) < 0)
 			converge->waiting = 0;

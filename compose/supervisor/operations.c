@@ -752,8 +752,6 @@ static int proceed(struct converge *converge, size_t index, struct error *err)
 	if (failed_handovers(converge, index) > operation->allowed)
 		return error_set(err, ECANCELED, "service %s: its update goes no further",
 				 operation->service);
-	if (!run->begun_usec)
-		run->begun_usec = now;
 	if (now - run->begun_usec >= operation->delay_usec)
 		return 0;
 	executor_look_later(converge->supervisor->executor,

@@ -15,7 +15,8 @@ enum run_state { RUN_WAITING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_SKIPPED };
 
 struct operation_run {
 	enum run_state state;
-	int64_t begun_usec;    /* proceed: its delay counts from here */
+	int64_t ready_usec, begun_usec, ended_usec; /* monotonic; 0: not, or ready at once */
+	size_t last;           /* 1 + the prerequisite that it waited for last; 0: for none */
 	bool birth;            /* counts among the births under way */
 	size_t unmet;          /* prerequisites not yet done */
 	void *job;             /* a child works on it, and this is its context */
@@ -32,6 +33,7 @@ struct converge {
 	json_t *coming; /* coming.h: images by name, with what was told of each; or NULL */
 	struct parsed_options parsed;
 	bool dry_run, begun;
+	int64_t begun_usec;   /* monotonic */
 	bool urgent;          /* takes no turn */
 	bool tell_grace;      /* somebody watches it stop */
 	bool revive;          /* ours: see executor_revive() */

@@ -6,6 +6,7 @@
  * state.h - what of a project is on disk, all below BERTH_ROOT/projects/NAME:
  *
  *     project.json            the project as last accepted
+ *     timeline.json           when what of the last start happened
  *     accepted/HASH.json      the same, and older ones that containers were made from
  *     containers/ID/record.json, upper/, work/, logs/
  *     trash/                  container folders on their way out
