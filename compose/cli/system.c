@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `berth system`: what the disk is used for, and giving it back. */
+/* `berth system`: what the disk is used for, and giving it back; what else there is of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,11 +342,22 @@ static const struct command command_prune = {
 	.run = prune,
 };
 
-static const struct command *const children[] = {&command_df, &command_prune, NULL};
+/* clang-format off */
+extern const struct command command_system_events;
+extern const struct command command_system_info;
+
+static const struct command *const children[] = {
+	&command_df,
+	&command_system_events,
+	&command_system_info,
+	&command_prune,
+	NULL,
+};
+/* clang-format on */
 
 const struct command command_system = {
 	.name = "system",
 	.operands = "COMMAND",
-	.summary = "Look after the disk",
+	.summary = "The machine: what it has, what happens on it, what its disk is used for",
 	.children = children,
 };
