@@ -199,6 +199,16 @@ static int read_index(int fd, const struct stat *st, json_t **ret, struct error 
 	return 0;
 }
 
+static int damaged_index(struct error *err)
+{
+	struct error why = *err;
+
+	return error_set(err, why.code,
+			 "image store: images/index.json is damaged (%.150s): move it away, then "
+			 "pull or load the images again",
+			 why.message);
+}
+
 int store_refresh(struct image_store *store, struct error *err)
 {
 	_cleanup_json_ json_t *index = NULL;
@@ -221,7 +231,7 @@ int store_refresh(struct image_store *store, struct error *err)
 			return error_errno(err, "image store: index.json");
 		r = read_index(fd, &st, &index, err);
 		if (r < 0)
-			return error_wrap(err, "image store: index.json");
+			return damaged_index(err);
 	}
 	forget_index(store);
 	store->index = TAKE_PTR(index);
@@ -341,7 +351,18 @@ int store_open_blob(struct image_store *store, const char *hex, struct error *er
 
 bool store_has_blob(struct image_store *store, const char *hex)
 {
-	return faccessat(store->blobs, hex, F_OK, 0) == 0;
+	_cleanup_free_ char *data = NULL;
+	struct error err = ERROR_INIT;
+	char actual[SHA256_HEX_SIZE];
+	size_t size;
+	int r = fs_read(store->blobs, hex, BLOB_CHECKED_MAX, &data, &size, &err);
+
+	if (r == -EFBIG)
+		return true;
+	if (r < 0)
+		return false;
+	sha256_of(data, size, actual);
+	return !strcmp(actual, hex);
 }
 
 bool store_has_layer(struct image_store *store, const char *chain)
@@ -361,12 +382,17 @@ int store_read_json(struct image_store *store, const char *digest, json_t **ret,
 		return error_set(err, EBADMSG, "image store: '%.80s' is not a sha256 digest",
 				 digest ? digest : "");
 	r = fs_read(store->blobs, hex, IMAGE_JSON_MAX, &data, &size, err);
+	if (r == -ENOENT)
+		return error_set(err, ENOENT,
+				 "images/blobs/sha256/%s is missing: pull or load the image again",
+				 hex);
 	if (r < 0)
 		return error_wrap(err, "blob %s", digest);
 	sha256_of(data, size, actual);
 	if (strcmp(actual, hex) != 0)
-		return error_set(err, EBADMSG, "blob %s: it is damaged (its digest is sha256:%s)",
-				 digest, actual);
+		return error_set(err, EBADMSG,
+				 "images/blobs/sha256/%s is damaged: pull or load the image again",
+				 hex);
 	r = json_parse(data, size, ret, err);
 	return r < 0 ? error_wrap(err, "blob %s", digest) : 0;
 }

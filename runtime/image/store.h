@@ -22,6 +22,7 @@
 
 #include "runtime/image/image.h"
 
+#define BLOB_CHECKED_MAX   (1 << 20) /* store_has_blob() reads what is not larger */
 #define IMAGE_JSON_MAX     (8 << 20) /* a manifest or config, as in containerd */
 #define IMAGE_LAYERS_MAX   256
 #define ANNOTATION_NAME    "io.containerd.image.name"
@@ -80,6 +81,8 @@ void chain_id(const char *parent, const char *diff_hex, char ret_hex[SHA256_HEX_
 /* A JSON blob of the store, its digest verified. -ENOENT: not there. */
 int store_read_json(struct image_store *store, const char *digest, json_t **ret, struct error *err);
 int store_open_blob(struct image_store *store, const char *hex, struct error *err);
+/* A small one, as manifests and configs are, only when it is whole: a damaged one is stored anew.
+ */
 bool store_has_blob(struct image_store *store, const char *hex);
 bool store_has_layer(struct image_store *store, const char *chain);
 

@@ -2,6 +2,7 @@
 """Images, volumes and networks of the machine: looked at, removed when nobody uses them."""
 
 import io
+import json
 import os
 import tarfile
 
@@ -126,3 +127,69 @@ def test_the_disk(berth):
     pruned = berth.run("system", "prune", "-f", "-a", "--volumes").stdout
     assert anonymous in pruned and "untagged: tiny:latest" in pruned
     assert project.container("a")["State"] == "running"
+
+
+def image_blobs(berth, name):
+    """The files of its manifest and of its config."""
+    with open(f"{berth.root}/images/index.json", encoding="utf-8") as file:
+        digest = next(row["digest"] for row in json.load(file)["manifests"]
+                      if name in str(row.get("annotations")))
+    folder = f"{berth.root}/images/blobs/sha256"
+    with open(f"{folder}/{digest[7:]}", encoding="utf-8") as file:
+        config = json.load(file)["config"]["digest"]
+    return [f"{folder}/{digest[7:]}", f"{folder}/{config[7:]}"]
+
+
+def damages(whole):
+    """Cut to nothing, cut in half, and with one byte that is another."""
+    yield b""
+    yield whole[:len(whole) // 2]
+    for place in range(0, len(whole), len(whole) // 5):
+        yield whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1:]
+
+
+def test_a_damaged_blob_is_named_and_loaded_again(berth):
+    import_text(berth, "tiny")
+    archive = os.path.join(berth.home, "saved.tar")
+    berth.run("image", "save", "-o", archive, "tiny")
+    image = berth.run("image", "inspect", "-f", "{{.Id}}", "tiny").stdout
+    for path in image_blobs(berth, "tiny"):
+        with open(path, "rb") as file:
+            whole = file.read()
+        for data in damages(whole):
+            with open(path, "wb") as file:
+                file.write(data)
+            for words, status in ((("image", "inspect", "tiny"), 1),
+                                  (("container", "create", "tiny", "/x"), 125)):
+                bad = berth.run(*words, check=False)
+                assert bad.returncode == status
+                assert (f"images/blobs/sha256/{os.path.basename(path)} is damaged: "
+                        "pull or load the image again") in bad.stderr, bad.stderr
+            assert berth.run("image", "ls").returncode == 0
+            berth.run("image", "load", "-i", archive)
+            assert berth.run("image", "inspect", "-f", "{{.Id}}", "tiny").stdout == image
+
+
+def test_a_damaged_index_is_named_and_made_anew(berth):
+    import_text(berth, "tiny")
+    archive = os.path.join(berth.home, "saved.tar")
+    berth.run("image", "save", "-o", archive, "tiny")
+    index = f"{berth.root}/images/index.json"
+    with open(index, "rb") as file:
+        whole = file.read()
+    refused = 0
+    for data in damages(whole):
+        with open(index, "wb") as file:
+            file.write(data)
+        for words in (("ls",), ("inspect", "tiny"), ("load", "-i", archive)):
+            done = berth.run("image", *words, check=False)
+            assert done.returncode in (0, 1), done
+            if "index.json" in done.stderr:
+                assert done.returncode == 1
+                assert "images/index.json is damaged (" in done.stderr
+                assert "move it away, then pull or load the images again" in done.stderr
+                refused += 1
+    assert refused >= 6
+    os.unlink(index)
+    berth.run("image", "load", "-i", archive)
+    assert berth.run("image", "inspect", "-f", "{{.RepoTags}}", "tiny").stdout == "[tiny:latest]\n"

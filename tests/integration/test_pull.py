@@ -144,3 +144,26 @@ def test_search_in_the_catalogue(berth, registry):
     assert search("none") == []
     failed = berth.run("search", "127.0.0.2:1/x", cwd="/", check=False)
     assert failed.returncode == 1 and "search for '127.0.0.2:1/x': registry" in failed.stderr
+
+
+def test_a_damaged_blob_is_pulled_again(berth, registry):
+    name = "127.0.0.1:5000/team/app:1"
+    berth.run("image", "pull", name, cwd="/")
+    folder = f"{berth.root}/images/blobs/sha256"
+    with open(f"{berth.root}/images/index.json", encoding="utf-8") as file:
+        manifest = json.load(file)["manifests"][0]["digest"]
+    with open(f"{folder}/{manifest[7:]}", encoding="utf-8") as file:
+        config = json.load(file)["config"]["digest"]
+    for digest in (manifest, config):
+        with open(f"{folder}/{digest[7:]}", "r+b") as file:
+            file.truncate(20)
+        bad = berth.run("image", "inspect", name, cwd="/", check=False)
+        assert bad.returncode == 1
+        assert f"{digest[7:]} is damaged: pull or load the image again" in bad.stderr
+        os.unlink(f"{folder}/{digest[7:]}")
+        bad = berth.run("image", "inspect", name, cwd="/", check=False)
+        assert f"{digest[7:]} is missing: pull or load the image again" in bad.stderr
+        with open(f"{folder}/{digest[7:]}", "wb") as file:
+            file.write(b"{}")
+        berth.run("image", "pull", name, cwd="/")
+        assert berth.run("image", "inspect", "-f", "{{.Id}}", name, cwd="/").stdout == f"{config}\n"
