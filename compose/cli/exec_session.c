@@ -176,6 +176,9 @@ int exec_session(const char *project, json_t *request, bool tty, bool interactiv
 	if (tty)
 		put_window_size(request);
 	exec_session_stdio(interactive && !detach, fds, &null);
+	/* What goes on without us must not keep our caller's pipes open. */
+	for (size_t i = 0; detach && i < ARRAY_SIZE(fds); i++)
+		fds[i] = null;
 	r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EXEC, request, fds,
 			   tty ? 0 : ARRAY_SIZE(fds), &client, err);
 	if (r < 0)

@@ -33,6 +33,8 @@ def test_options(berth):
     assert project.run("exec", "-T", "-w", "/tmp", "a", "pwd").stdout == "/tmp\n"
     assert project.run("exec", "-T", "-e", "X=1", "-e", "Y=2", "a", "sh", "-c",
                        "echo $X$Y").stdout == "12\n"
+    # One that goes on has nothing of ours: the pipes that run() reads end at once.
+    assert project.run("exec", "-d", "a", "sh", "-c", "echo nowhere; exec sleep 1000").stdout == ""
     project.run("exec", "-d", "a", "sh", "-c", "echo detached > /tmp/d")
     berth.wait_until(lambda: project.exec("a", "cat", "/tmp/d", check=False).stdout)
     assert "CapEff:\t0000003fffffffff" <= project.run(
