@@ -44,6 +44,8 @@ char *container_name_make(void)
 
 	fs_random_hex(digits, 4);
 	n = strtoul(digits, NULL, 16);
-	return str_printf("%s_%s", first[n % ARRAY_SIZE(first)],
-			  second[n / ARRAY_SIZE(first) % ARRAY_SIZE(second)]);
+	/* Digits, since two made at the same moment do not see one another. */
+	return str_printf("%s_%s%02lu", first[n % ARRAY_SIZE(first)],
+			  second[n / ARRAY_SIZE(first) % ARRAY_SIZE(second)],
+			  n / (ARRAY_SIZE(first) * ARRAY_SIZE(second)) % 100);
 }

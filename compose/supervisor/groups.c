@@ -15,6 +15,8 @@
 #define RETRY_NSEC    10000000
 #define TRIES_MAX     1000
 #define KILL_EACH     50
+#define AT_ONCE_NSEC  1000000
+#define AT_ONCE_TRIES 100
 #define ID_HEX_DIGITS 64
 
 /* One that has to wait for its processes to go. */
@@ -93,6 +95,21 @@ void groups_release(struct instance *instance)
 	release(instance->supervisor, instance, TAKE_PTR(instance->cgroup));
 }
 
+/*
+ * Some kernels (6.14 and on) kill whatever is cloned into a group that cgroup.kill was ever written
+ * to: the next life needs a new one. What is killed goes within a millisecond or two.
+ */
+static void remove_now(struct cgroup *cgroup)
+{
+	static const struct timespec moment = {.tv_nsec = AT_ONCE_NSEC};
+	struct error ignored = ERROR_INIT;
+
+	for (int i = 0; i < AT_ONCE_TRIES && cgroup_remove(cgroup, &ignored) < 0; i++) {
+		error_clear(&ignored);
+		nanosleep(&moment, NULL);
+	}
+}
+
 void groups_keep(struct instance *instance)
 {
 	struct group_removal *removal = instance->group_removal;
@@ -100,6 +117,7 @@ void groups_keep(struct instance *instance)
 	if (!removal)
 		return;
 	jobs_cancel(instance->supervisor->jobs, removal);
+	remove_now(removal->cgroup);
 	removal_free(removal);
 }
 

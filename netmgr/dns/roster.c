@@ -216,6 +216,32 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *da
 
 /* --- what we have --- */
 
+/* What a killed process leaves of it the next one of the same owner writes over, or removes. */
+static char *staging_name(const struct roster *roster)
+{
+	return str_printf(".%s", roster->owner);
+}
+
+static int replace_ours(const struct room *room, const struct strbuf *text, struct error *err)
+{
+	_cleanup_free_ char *staging = staging_name(room->roster);
+	_cleanup_close_ int fd =
+		openat(room->dir, staging, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fd_write_all(fd, text->data ?: "", text->length) < 0 ||
+	    renameat(room->dir, staging, room->dir, room->roster->owner) < 0)
+		return error_errno(err, "write %s", room->roster->owner);
+	return 0;
+}
+
+static void unlink_ours(const struct roster *roster, int dir)
+{
+	_cleanup_free_ char *staging = staging_name(roster);
+
+	(void)unlinkat(dir, staging, 0);
+	(void)unlinkat(dir, roster->owner, 0);
+}
+
 static void write_room(struct room *room)
 {
 	_cleanup_strbuf_ struct strbuf text = {0};
@@ -226,8 +252,7 @@ static void write_room(struct room *room)
 		strbuf_add(&text, entry->value);
 		strbuf_addc(&text, '\n');
 	}
-	if (fs_replace(room->dir, room->roster->owner, text.data ?: "", text.length, FS_ATOMIC,
-		       &err) < 0)
+	if (replace_ours(room, &text, &err) < 0)
 		log_warning("network %s: other projects do not learn our names: %s", room->network,
 			    err.message);
 }
@@ -318,7 +343,7 @@ static void room_free(void *data)
 	if (room->watch >= 0)
 		(void)inotify_rm_watch(room->roster->inotify_fd, room->watch);
 	if (room->dir >= 0) {
-		(void)unlinkat(room->dir, room->roster->owner, 0);
+		unlink_ours(room->roster, room->dir);
 		remove_folder(room->roster, room->network);
 		close(room->dir);
 	}
@@ -401,11 +426,15 @@ void roster_settle(struct roster *roster)
 	if (fs_list(AT_FDCWD, roster->path, &networks, &none) < 0)
 		return;
 	strv_foreach(network, networks) {
-		_cleanup_free_ char *file =
-			str_printf("%s/%s/%s", roster->path, network, roster->owner);
+		_cleanup_free_ char *path = str_printf("%s/%s", roster->path, network);
+		_cleanup_close_ int dir = -EBADF;
 
-		if (!map_get(&roster->rooms, network) && unlink(file) == 0)
-			remove_folder(roster, network);
+		if (map_get(&roster->rooms, network))
+			continue;
+		dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0)
+			unlink_ours(roster, dir);
+		remove_folder(roster, network);
 	}
 }
 

@@ -79,7 +79,7 @@ def test_in_the_foreground(machine):
     assert row(machine, "kept")["Status"].startswith("Exited (0)")
     container(machine, "run", "-d", "busybox", "sleep", "1000")
     made_up = container(machine, "ls", "-l", "--format", "{{.Names}}").stdout
-    assert re.fullmatch(r"[a-z]+_[a-z]+\n", made_up)
+    assert re.fullmatch(r"[a-z]+_[a-z]+[0-9]{2}\n", made_up)
 
 
 def test_a_terminal(machine):
