@@ -125,7 +125,8 @@ def test_files_in_and_out(machine):
                      "box", "changed:1").stdout
     assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", made)
     assert container(machine, "run", "--rm", "changed:1").stdout == "content"
-    machine.run("image", "rm", "changed:1")
+    # Whoever ran it is told first, then it is removed.
+    machine.wait_until(lambda: machine.run("image", "rm", "changed:1", check=False).returncode == 0)
 
 
 def test_diff(machine):
