@@ -63,12 +63,21 @@ class Process(subprocess.Popen):
         wrappers = {os.path.realpath(shutil.which(name)) for name in ("nsenter", "env")}
         return wait_until(child, 10, "the process inside the sandbox starts", 0.002)
 
+    def _is_stopped(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] in "TZ"
+
     def send_signal(self, sig):
         try:
+            if self.poll() is None and sig != signal.SIGSTOP:
+                os.kill(self.pid, signal.SIGCONT)  # one that stands still would never end
             if self.poll() is None:
                 os.kill(self.inner_pid(), sig)
-                if sig == signal.SIGCONT:
-                    os.kill(self.pid, sig)  # nsenter stops when its child does
+                # nsenter stops when it sees that its child did, which may be late.
+                if sig == signal.SIGSTOP:
+                    wait_until(self._is_stopped, 30, "nsenter stops as well")
+                elif sig == signal.SIGCONT:
+                    os.kill(self.pid, sig)
         except ProcessLookupError:
             pass  # as Popen has it: it ended meanwhile
 
