@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * graph.c - `berth graph`: which service waits for which, and for what. As a tree for the eyes, or
- * for graphviz and mermaid.
+ * graph.c - `berth graph`: which service waits for which, and for what. As a tree for the eyes, for
+ * graphviz and mermaid, or as JSON.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/json.h"
 #include "common/str.h"
 
 #include "compose/cli/command.h"
@@ -16,7 +17,7 @@
 static const char *format;
 
 static const struct option options[] = {
-	{"format", 0, OPTION_STRING, &format, "string", "tree (default), dot or mermaid"},
+	{"format",       0, OPTION_STRING, &format, "string", "tree (default), dot, mermaid or json"},
 	{NULL},
 };
 
@@ -147,12 +148,63 @@ static void print_mermaid(const struct project *project)
 	}
 }
 
+/* The conditions in the file's own words. */
+static json_t *json_edge(const struct project *project, const struct service *from,
+			 const struct dependency *edge)
+{
+	static const char *const conditions[] = {
+		[CONDITION_STARTED] = "service_started",
+		[CONDITION_HEALTHY] = "service_healthy",
+		[CONDITION_COMPLETED] = "service_completed_successfully",
+	};
+	json_t *json = json_object();
+
+	json_put_string(json, "from", from->name);
+	json_put_string(json, "to", edge->service);
+	json_put_string(json, "condition", conditions[edge->condition]);
+	json_put_bool(json, "restart", edge->restart);
+	json_put_bool(json, "required", edge->required);
+	json_put_bool(json, "present", project_service(project, edge->service) != NULL);
+	return json;
+}
+
+/* {project, services: [{name, image, replicas}], edges: [{from, to, condition, ...}]} */
+static void print_json(const struct project *project)
+{
+	_cleanup_json_ json_t *json = json_object();
+	json_t *services = json_array(), *edges = json_array();
+	_cleanup_free_ char *text = NULL;
+
+	json_put_string(json, "project", project->name);
+	json_object_set_new(json, "services", services);
+	json_object_set_new(json, "edges", edges);
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+		json_t *row = json_object();
+
+		json_put_string(row, "name", service->name);
+		json_put_string(row, "image", service->image);
+		json_put_int(row, "replicas", service_replicas(service));
+		json_array_append_new(services, row);
+		for (size_t n = 0; n < service->dependency_count; n++)
+			json_array_append_new(edges,
+					      json_edge(project, service, &service->depends_on[n]));
+	}
+	text = json_dumps(json, JSON_INDENT(2));
+	puts(text);
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*print)(const struct project *project);
-	} formats[] = {{"tree", draw_tree}, {"dot", print_dot}, {"mermaid", print_mermaid}};
+	} formats[] = {
+		{"tree",    draw_tree    },
+		{"dot",     print_dot    },
+		{"mermaid", print_mermaid},
+		{"json",    print_json   }
+        };
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	struct load_options load;
@@ -170,7 +222,7 @@ static int run(struct project_args *args, int argc, char **argv)
 		project_free(project);
 		return 0;
 	}
-	error_set(&err, EINVAL, "unsupported format \"%s\": there are tree, dot and mermaid",
+	error_set(&err, EINVAL, "unsupported format \"%s\": there are tree, dot, mermaid and json",
 		  format);
 	return output_fail(args, &err);
 }

@@ -44,6 +44,38 @@ def test_another_project(berth):
     second.run("down", "-t", "0")
 
 
+def test_volumes_of_another_project(berth):
+    """volumes_from a container of another project, running or not: named, anonymous, bind."""
+    first = berth.project({"compose.yaml": {
+        "services": {"db": {**SLEEP, "container_name": "the-store", "volumes": [
+            "data:/data", "/anonymous", "./here:/here"]}},
+        "volumes": {"data": {}}}, "here/file": "bound\n"})
+    first.run("up", "-d")
+    first.exec("db", "sh", "-c", "echo named > /data/a; echo nameless > /anonymous/a")
+    file = {"services": {
+        "web": {**SLEEP, "volumes_from": ["container:the-store:ro"], "tmpfs": "/here"},
+        "rw": {**SLEEP, "volumes_from": ["container:the-store"]}}}
+    second = berth.project({"compose.yaml": file})
+    second.run("up", "-d")
+    read = second.exec("rw", "cat", "/data/a", "/anonymous/a", "/here/file").stdout
+    assert read == "named\nnameless\nbound\n"
+    second.exec("rw", "sh", "-c", "echo more >> /data/a")
+    assert second.exec("web", "cat", "/data/a").stdout == "named\nmore\n"
+    assert second.exec("web", "touch", "/data/b", check=False).returncode != 0
+    assert second.exec("web", "ls", "/here").stdout == ""  # its own mount wins
+    first.run("stop", "-t", "0")
+    second.run("up", "-d", "--force-recreate", "-t", "0")
+    assert second.exec("rw", "cat", "/data/a").stdout == "named\nmore\n"
+    file["services"]["rw"]["volumes_from"] = ["container:nobody"]
+    second.write({"compose.yaml": file})
+    failed = second.run("up", "-d", "-t", "0", check=False)
+    assert failed.returncode == 1
+    assert "volumes_from: there is no container nobody, in this project or another" \
+        in failed.stderr
+    second.run("down", "-t", "0")
+    first.run("down", "-t", "0", "-v")
+
+
 def test_volume_of_an_image(berth):
     """Read-only, whole or a part of it, and made anew when the name means another image."""
     berth.image_from_binaries("data:1", [], {"/a/b/file": "one\n", "/top": "x\n"})

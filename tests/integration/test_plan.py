@@ -155,5 +155,13 @@ web
     assert '\t"web" -> "cache" [label="started, optional", style=dashed];\n' in dot
     mermaid = project.run("graph", "--format", "mermaid").stdout
     assert mermaid.startswith("flowchart LR\n") and '    s0 -->|"completed"| s2\n' in mermaid
+    machine = json.loads(project.run("graph", "--format", "json").stdout)
+    assert machine["project"] == project.name
+    assert machine["services"][0] == {"name": "api", "image": "x", "replicas": 1}
+    assert [(e["from"], e["to"]) for e in machine["edges"]] == [
+        ("api", "init"), ("web", "api"), ("web", "cache")]
+    assert machine["edges"][1] == {"from": "web", "to": "api", "condition": "service_healthy",
+                                   "restart": True, "required": True, "present": True}
+    assert machine["edges"][2]["required"] is False
     wrong = project.run("graph", "--format", "png", check=False)
-    assert wrong.returncode == 1 and "there are tree, dot and mermaid" in wrong.stderr
+    assert wrong.returncode == 1 and "there are tree, dot, mermaid and json" in wrong.stderr

@@ -16,6 +16,7 @@
 
 #include "compose/control/requests.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -35,14 +36,20 @@ static bool has_target(const struct translation *translation, const char *target
 	return false;
 }
 
-const char *translate_volume_name(const struct instance *instance, const struct mount *mount)
+static const char *volume_name(const struct project *project, const struct mapping *anonymous,
+			       const struct mount *mount)
 {
 	const struct volume *volume;
 
 	if (!mount->source)
-		return mapping_get(&instance->anonymous, mount->target);
-	volume = project_volume(instance->model->project, mount->source);
+		return mapping_get(anonymous, mount->target);
+	volume = project_volume(project, mount->source);
 	return volume ? volume->name : mount->source;
+}
+
+const char *translate_volume_name(const struct instance *instance, const struct mount *mount)
+{
+	return volume_name(instance->model->project, &instance->anonymous, mount);
 }
 
 static bool service_mounts(const struct service *service, const char *target)
@@ -50,9 +57,8 @@ static bool service_mounts(const struct service *service, const char *target)
 	for (size_t i = 0; i < service->volume_count; i++)
 		if (str_equal(service->volumes[i].target, target))
 			return true;
-	strv_foreach(row, service->tmpfs)
-		if (str_starts_with(row, target) && strchr(":", row[strlen(target)]))
-			return true;
+	strv_foreach(row, service->tmpfs) if (str_starts_with(row, target) &&
+					      strchr(":", row[strlen(target)])) return true;
 	return false;
 }
 
@@ -60,9 +66,8 @@ char **translate_image_volumes(const struct service *service, const struct image
 {
 	char **paths = NULL;
 
-	strv_foreach(path, image->volumes)
-		if (!service_mounts(service, path))
-			strv_append(&paths, path);
+	strv_foreach(path, image->volumes) if (!service_mounts(service, path))
+		strv_append(&paths, path);
 	return paths;
 }
 
@@ -88,10 +93,9 @@ bool translate_populate_row(const struct instance *instance, const struct image 
 	return true;
 }
 
-static int add_volume(struct translation *translation, const struct mount *mount, bool read_only,
-		      struct error *err)
+static int add_named_volume(struct translation *translation, const struct mount *mount,
+			    const char *name, bool read_only, struct error *err)
 {
-	const char *name = translate_volume_name(translation->instance, mount);
 	struct volume_mount_options options = {
 		.read_only = mount->read_only || read_only,
 		.subpath = mount->volume.subpath,
@@ -173,7 +177,9 @@ static int add_one(struct translation *translation, const struct mount *mount, b
 {
 	switch (mount->type) {
 	case MOUNT_VOLUME:
-		return add_volume(translation, mount, read_only, err);
+		return add_named_volume(translation, mount,
+					translate_volume_name(translation->instance, mount),
+					read_only, err);
 	case MOUNT_BIND:
 		return add_bind(translation, mount, read_only, err);
 	case MOUNT_TMPFS:
@@ -204,53 +210,101 @@ static int add_tmpfs_text(struct translation *translation, const char *text, str
 	return 0;
 }
 
-static int add_anonymous(struct translation *translation, const struct instance *of, bool read_only,
-			 struct error *err)
+static int add_anonymous(struct translation *translation, const struct mapping *anonymous,
+			 bool read_only, struct error *err)
 {
-	for (size_t i = 0; i < of->anonymous.count; i++) {
-		const struct key_value *row = &of->anonymous.items[i];
-		struct volume_mount_options options = {.read_only = read_only};
-		int fd;
+	for (size_t i = 0; i < anonymous->count; i++) {
+		const struct key_value *row = &anonymous->items[i];
+		struct mount mount = {.type = MOUNT_VOLUME, .target = row->key};
+		int r = 0;
 
-		if (has_target(translation, row->key))
-			continue;
-		fd = volume_mount(of->supervisor->volumes, row->value, &options, err);
-		if (fd < 0)
-			return error_wrap(err, "volume %s", row->value);
-		translation_add_mount(translation, fd, row->key, true);
+		if (!has_target(translation, row->key))
+			r = add_named_volume(translation, &mount, row->value, read_only, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
+}
+
+/* What has volumes to share: a container of this project, or what is known of another's. */
+struct sharer {
+	const struct project *project;
+	const struct service *service;
+	const struct mapping *anonymous;
+};
+
+static int share(struct translation *translation, const struct sharer *from, bool read_only,
+		 struct error *err)
+{
+	for (size_t i = 0; i < from->service->volume_count; i++) {
+		const struct mount *mount = &from->service->volumes[i];
+		int r;
+
+		if (has_target(translation, mount->target))
+			continue;
+		if (mount->type == MOUNT_VOLUME)
+			r = add_named_volume(translation, mount,
+					     volume_name(from->project, from->anonymous, mount),
+					     read_only, err);
+		else
+			r = add_one(translation, mount, read_only, err);
+		if (r < 0)
+			return r;
+	}
+	return add_anonymous(translation, from->anonymous, read_only, err);
+}
+
+/* Its paths are to be there until the birth, and it is not: they are copied. */
+static void own_targets(struct translation *translation, size_t from)
+{
+	for (size_t i = from; i < translation->spec.mount_count; i++)
+		translation->mounts[i].target =
+			translation_own(translation, alloc_string(translation->mounts[i].target));
+}
+
+static int share_neighbour(struct translation *translation, const char *name, bool read_only,
+			   struct error *err)
+{
+	struct neighbour other;
+	struct project *project = NULL;
+	struct sharer from;
+	size_t before = translation->spec.mount_count;
+	int r = neighbour_find(name, &other, err);
+
+	/* Its volumes are there whether or not it runs. */
+	if (r >= 0 || r == -ESRCH)
+		r = neighbour_project(&other, &project, err);
+	if (r >= 0) {
+		from = (struct sharer){project, project_service(project, other.service),
+				       &other.anonymous};
+		r = from.service ? share(translation, &from, read_only, err)
+				 : error_set(err, ENOENT, "container %s has no service", name);
+		own_targets(translation, before);
+	}
+	project_free(project);
+	neighbour_done(&other);
+	return r < 0 ? error_wrap(err, "volumes_from") : 0;
 }
 
 /* "SERVICE[:ro]", "container:NAME[:ro]": everything that one mounts, at the same places. */
 static int add_volumes_from(struct translation *translation, const char *text, struct error *err)
 {
 	struct supervisor *supervisor = translation->instance->supervisor;
-	bool read_only = str_ends_with(text, ":ro");
+	bool read_only = str_ends_with(text, ":ro"),
+	     container = str_starts_with(text, "container:");
 	size_t length = strlen(text) - (read_only || str_ends_with(text, ":rw") ? 3 : 0);
-	_cleanup_free_ char *name = alloc_string_n(text, length);
-	struct instance *other;
+	_cleanup_free_ char *full = alloc_string_n(text, length);
+	const char *name = container ? full + strlen("container:") : full;
+	struct instance *other = container ? supervisor_find(supervisor, name)
+					   : supervisor_find_service(supervisor, name, 0);
+	struct sharer from;
 
-	other = str_starts_with(name, "container:")
-			? supervisor_find(supervisor, name + strlen("container:"))
-			: supervisor_find_service(supervisor, name, 0);
+	if (!other && container)
+		return share_neighbour(translation, name, read_only, err);
 	if (!other)
 		return error_set(err, ENOENT, "volumes_from: there is no container of %s", name);
-	for (size_t i = 0; i < other->service->volume_count; i++) {
-		const struct mount *mount = &other->service->volumes[i];
-		struct mount named = *mount;
-		int r;
-
-		if (has_target(translation, mount->target))
-			continue;
-		/* The other one's volume, which may be an anonymous one of its own. */
-		if (mount->type == MOUNT_VOLUME)
-			named.source = (char *)translate_volume_name(other, mount);
-		r = add_one(translation, &named, read_only, err);
-		if (r < 0)
-			return r;
-	}
-	return add_anonymous(translation, other, read_only, err);
+	from = (struct sharer){other->model->project, other->service, &other->anonymous};
+	return share(translation, &from, read_only, err);
 }
 
 static int numeric_id(const char *text, const char *what, unsigned int *ret, struct error *err)
@@ -330,8 +384,8 @@ static int add_names(struct translation *translation, struct error *err)
 	static const struct {
 		const char *file, *target;
 	} rows[] = {
-		{"hosts", "/etc/hosts"},
-		{"hostname", "/etc/hostname"},
+		{"hosts",       "/etc/hosts"      },
+		{"hostname",    "/etc/hostname"   },
 		{"resolv.conf", "/etc/resolv.conf"},
 	};
 	_cleanup_close_ int dir = names_write(translation->instance, err);
@@ -418,14 +472,11 @@ int translate_mounts(struct translation *translation, struct error *err)
 
 	for (size_t i = 0; r == 0 && i < service->volume_count; i++)
 		r = add_one(translation, &service->volumes[i], false, err);
-	strv_foreach(text, service->tmpfs)
-		if (r == 0)
-			r = add_tmpfs_text(translation, text, err);
-	strv_foreach(text, service->volumes_from)
-		if (r == 0)
-			r = add_volumes_from(translation, text, err);
+	strv_foreach(text, service->tmpfs) if (r == 0) r = add_tmpfs_text(translation, text, err);
+	strv_foreach(text, service->volumes_from) if (r == 0) r =
+		add_volumes_from(translation, text, err);
 	if (r == 0)
-		r = add_anonymous(translation, translation->instance, false, err);
+		r = add_anonymous(translation, &translation->instance->anonymous, false, err);
 	if (r == 0)
 		r = add_files(translation, err);
 	if (r == 0)
