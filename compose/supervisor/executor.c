@@ -2,13 +2,11 @@
 #include "compose/supervisor/executor.h"
 
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/alloc.h"
-#include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -16,17 +14,22 @@
 #include "common/units.h"
 
 #include "compose/control/requests.h"
-#include "compose/supervisor/coming.h"
+#include "compose/supervisor/converge/coming.h"
+#include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/converge/interrupt.h"
+#include "compose/supervisor/converge/networks.h"
+#include "compose/supervisor/converge/operations.h"
+#include "compose/supervisor/converge/planning.h"
+#include "compose/supervisor/converge/revive.h"
+#include "compose/supervisor/converge/rollback.h"
+#include "compose/supervisor/converge/timeline.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/operations.h"
-#include "compose/supervisor/options.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/schedule.h"
 #include "compose/supervisor/state.h"
-#include "compose/supervisor/timeline.h"
 
 #define QUEUE_MAX 64
 
@@ -50,25 +53,6 @@ struct executor *executor_new(struct supervisor *supervisor)
 	return executor;
 }
 
-static void converge_free(struct supervisor *supervisor, struct converge *converge)
-{
-	for (size_t i = 0; converge->plan && i < converge->plan->count; i++)
-		free(converge->runs[i].removal);
-	plan_free(converge->plan);
-	options_done(&converge->parsed);
-	model_unref(supervisor, converge->model);
-	model_unref(supervisor, converge->oneoff.model);
-	model_unref(supervisor, converge->before);
-	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
-		cleanup_close_fd(&converge->oneoff.stdio[i]);
-	json_decref(converge->request);
-	json_decref(converge->options_json);
-	coming_done(converge);
-	free(converge->runs);
-	free(converge->revived);
-	free(converge);
-}
-
 void executor_free(struct executor *executor)
 {
 	if (!executor)
@@ -77,11 +61,31 @@ void executor_free(struct executor *executor)
 		struct converge *converge = executor->first;
 
 		executor->first = converge->next;
-		converge_free(executor->supervisor, converge);
+		converge_free(converge);
 	}
 	sd_event_source_disable_unref(executor->soon);
 	sd_event_source_disable_unref(executor->later);
 	free(executor);
+}
+
+bool executor_birth_may_begin(const struct executor *executor)
+{
+	return executor->births < executor->births_max;
+}
+
+void executor_birth_began(struct executor *executor)
+{
+	executor->births++;
+}
+
+void executor_birth_over(struct executor *executor)
+{
+	executor->births--;
+}
+
+void executor_again(struct executor *executor)
+{
+	executor->again = true;
 }
 
 size_t executor_births(const struct executor *executor)
@@ -99,494 +103,6 @@ bool executor_idle(const struct executor *executor)
 	return !executor->first;
 }
 
-void converge_tell(struct converge *converge, json_t *event)
-{
-	if (converge->listener.event)
-		converge->listener.event(converge->listener.context, event);
-	json_decref(event);
-}
-
-void converge_warn(struct converge *converge, const char *text)
-{
-	json_t *event = json_object();
-
-	json_put_string(event, "event", "warning");
-	json_put_string(event, "text", text);
-	converge_tell(converge, event);
-}
-
-void converge_progress(struct converge *converge, const char *object, const char *status,
-		       const char *text, const char *details)
-{
-	json_t *event;
-
-	if (!converge->listener.event)
-		return;
-	event = json_object();
-	json_put_string(event, "event", "progress");
-	json_put_string(event, "id", object);
-	json_put_string(event, "status", status);
-	json_put_string(event, "text", text);
-	json_put_string(event, "details", details ?: "");
-	converge_tell(converge, event);
-}
-
-static void send_plan(struct converge *converge)
-{
-	_cleanup_free_ char *text = plan_to_text(converge->plan);
-	json_t *event = json_object();
-
-	json_put_string(event, "event", "plan");
-	json_put_string(event, "text", text);
-	json_object_set_new(event, "operations", plan_to_json(converge->plan));
-	converge_tell(converge, event);
-}
-
-/* What the operations are about to stop does not stand in the way of what they start. */
-static void mark_leaving(struct converge *converge, bool leaving)
-{
-	struct supervisor *supervisor = converge->supervisor;
-
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-		struct instance *instance;
-
-		if (operation->kind != OP_STOP_CONTAINER && operation->kind != OP_REMOVE_CONTAINER)
-			continue;
-		instance = operation->id ? map_get(&supervisor->instances, operation->id) : NULL;
-		if (instance)
-			instance->leaving = leaving;
-	}
-}
-
-/* A start takes ports, and an update of what goes on running. */
-static bool takes_ports(const struct plan *plan, const struct operation *operation)
-{
-	if (operation->kind != OP_UPDATE_CONTAINER)
-		return operation->kind == OP_START_CONTAINER;
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->operations[i].updated && str_equal(plan->operations[i].id, operation->id))
-			return false;
-	return true;
-}
-
-static int reserve_ports_of(struct converge *converge, const struct operation *operation,
-			    struct error *err)
-{
-	struct supervisor *supervisor = converge->supervisor;
-	const struct instance *instance =
-		operation->id ? map_get(&supervisor->instances, operation->id) : NULL;
-	const struct model *model = converge->model;
-	const struct service *service = NULL;
-
-	if (operation->kind == OP_UPDATE_CONTAINER || operation->updated) {
-		service = project_service(model->project, operation->service);
-	} else if (instance) {
-		service = instance->service;
-		model = instance->model;
-	} else if (operation->oneoff && converge->oneoff.model) {
-		service = project_service(converge->oneoff.model->project, operation->service);
-	} else if (model) {
-		service = project_service(model->project, operation->service);
-	}
-	if (!service || !model)
-		return 0;
-	return ports_reserve(supervisor->ports, model->project, service, instance, err);
-}
-
-/* A port that is taken is an error before anything happens. */
-static int reserve_ports(struct converge *converge, struct error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < converge->plan->count; i++)
-		if (takes_ports(converge->plan, &converge->plan->operations[i]))
-			r = reserve_ports_of(converge, &converge->plan->operations[i], err);
-	return r;
-}
-
-static int make_plan(struct converge *converge, struct error *err)
-{
-	struct supervisor *supervisor = converge->supervisor;
-	const struct plan_options *options = &converge->parsed.options;
-	const struct model *model =
-		converge->oneoff.model ?: converge->model ?: supervisor->current;
-	_cleanup_strv_ char **coming = NULL;
-	struct observed *observed = NULL;
-	int r;
-
-	if (options->by_label)
-		model = converge->model;
-	r = observe_facts(supervisor, model, converge->id, &observed, err);
-	if (r == 0) {
-		struct facts facts = *observed_facts(observed);
-
-		coming = coming_missing(converge);
-		facts.coming = (const char *const *)coming;
-		r = plan_reconcile(model ? model->project : NULL, &facts, options, &converge->plan,
-				   err);
-	}
-	observed_free(observed);
-	if (r < 0)
-		return r;
-	if (!converge->model && model)
-		converge->model = model_ref((struct model *)model);
-	converge->runs = new_array(struct operation_run, converge->plan->count + 1);
-	converge->waiting = converge->plan->count;
-	for (size_t i = 0; i < converge->plan->count; i++)
-		converge->runs[i].unmet = converge->plan->operations[i].after_count;
-	return 0;
-}
-
-/* The project as asked for: taken over by `up`, only looked at by the others. */
-static int take_project(struct converge *converge, struct error *err)
-{
-	struct supervisor *supervisor = converge->supervisor;
-	const json_t *project = json_object_get(converge->request, "project");
-	bool accept = converge->parsed.options.goal == PLAN_UP && !converge->dry_run;
-	int r = 0;
-
-	if (json_is_object(project))
-		r = accept ? state_accept(supervisor, project, &converge->model, err)
-			   : model_parse(supervisor, project, &converge->model, err);
-	if (r == 0 && accept && converge->model)
-		state_make_current(supervisor, converge->model);
-	return r;
-}
-
-/* What `run` is to make: a service of its own, and a name that nobody has. */
-static int begin_oneoff(struct converge *converge, struct error *err)
-{
-	struct supervisor *supervisor = converge->supervisor;
-	const json_t *project = json_object_get(converge->request, "oneoff_project");
-	const char *name = converge->parsed.options.oneoff;
-	const struct instance *there = supervisor_find(supervisor, name);
-
-	if (!json_is_object(project) || !converge->parsed.services)
-		return error_set(err, EINVAL, "request: a one-off container of no service");
-	if (there && strcmp(there->created_by, converge->id) != 0)
-		return error_set(err, EEXIST,
-				 "container name \"%s\" is already in use by container %.12s: "
-				 "remove that one, or take another name",
-				 name, there->id);
-	if (converge->dry_run)
-		return model_parse(supervisor, project, &converge->oneoff.model, err);
-	return state_accept_oneoff(supervisor, project, &converge->oneoff.model, err);
-}
-
-static int begin(struct converge *converge, struct error *err)
-{
-	const json_t *project = json_object_get(converge->request, "project");
-	int r;
-
-	/* Before anything is written: a plan that cannot be made changes nothing. */
-	if (json_is_object(project)) {
-		r = model_parse(converge->supervisor, project, &converge->model, err);
-		if (r < 0)
-			return r;
-	}
-	if (converge->parsed.options.oneoff && begin_oneoff(converge, err) < 0)
-		return -err->code;
-	r = make_plan(converge, err);
-	if (r < 0)
-		return r;
-	if (converge->plan->warnings)
-		strv_foreach(warning, converge->plan->warnings)
-			converge_warn(converge, warning);
-	if (converge->dry_run) {
-		send_plan(converge);
-		converge->waiting = 0;
-		return 0;
-	}
-	mark_leaving(converge, true);
-	/* Of what ran before, one that cannot have its port back is no reason for the others. */
-	r = converge->revive ? 0 : reserve_ports(converge, err);
-	if (r < 0)
-		return r;
-	if (json_is_object(project)) {
-		model_unref(converge->supervisor, TAKE_PTR(converge->model));
-		r = take_project(converge, err);
-		if (r < 0)
-			return r;
-	}
-	json_decref(converge->request);
-	converge->request = NULL;
-	strv_foreach(name, converge->plan->running) {
-		_cleanup_free_ char *object = str_printf("Container %s", name);
-
-		converge_progress(converge, object, "Done", "Running", NULL);
-	}
-	return 0;
-}
-
-static bool after(const struct operation *operation, size_t index)
-{
-	for (size_t i = 0; i < operation->after_count; i++)
-		if (operation->after[i] == index)
-			return true;
-	return false;
-}
-
-/* Prerequisite @index of @dependent is out of the way. */
-static void meet(struct converge *converge, size_t dependent, size_t index)
-{
-	struct operation_run *run = &converge->runs[dependent];
-
-	if (--run->unmet)
-		return;
-	run->ready_usec = converge->runs[index].ended_usec;
-	run->last = index + 1;
-}
-
-static void note_done(struct converge *converge, size_t index)
-{
-	for (size_t i = index + 1; i < converge->plan->count; i++)
-		if (converge->runs[i].state == RUN_WAITING &&
-		    after(&converge->plan->operations[i], index))
-			meet(converge, i, index);
-}
-
-/* It was not done: that is good enough for those that only want it over with. */
-static void note_undone(struct converge *converge, size_t index)
-{
-	for (size_t i = index + 1; i < converge->plan->count; i++)
-		if (converge->runs[i].state == RUN_WAITING &&
-		    converge->plan->operations[i].always &&
-		    after(&converge->plan->operations[i], index))
-			meet(converge, i, index);
-}
-
-/* What can be done without, and cannot be had, is no longer waited for. */
-static void skip(struct converge *converge, size_t index, size_t why)
-{
-	const struct operation *operation = &converge->plan->operations[index];
-	bool needed = operation->kind != OP_WAIT || operation->required;
-
-	converge->runs[index].state = needed ? RUN_SKIPPED : RUN_DONE;
-	converge->runs[index].last = why + 1;
-	converge->runs[index].ended_usec = units_monotonic_usec();
-	converge->waiting--;
-	if (needed)
-		note_undone(converge, index);
-	else
-		note_done(converge, index);
-}
-
-/* Prerequisites come first in the plan, so one walk finds everything that hangs on it. */
-static void skip_dependents(struct converge *converge, size_t failed)
-{
-	for (size_t i = failed + 1; i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-
-		if (converge->runs[i].state != RUN_WAITING || operation->always)
-			continue;
-		for (size_t k = 0; k < operation->after_count; k++) {
-			enum run_state state = converge->runs[operation->after[k]].state;
-
-			if (state != RUN_FAILED && state != RUN_SKIPPED)
-				continue;
-			skip(converge, i, operation->after[k]);
-			break;
-		}
-	}
-}
-
-void converge_finish_operation(struct converge *converge, size_t index, const struct error *err)
-{
-	struct executor *executor = converge->supervisor->executor;
-	struct operation_run *run = &converge->runs[index];
-
-	if (run->state != RUN_RUNNING)
-		return;
-	converge->waiting--;
-	if (run->birth) {
-		run->birth = false;
-		executor->births--;
-	}
-	run->state = err && err->code ? RUN_FAILED : RUN_DONE;
-	run->ended_usec = units_monotonic_usec();
-	operation_report_end(converge, index, err);
-	if (run->state == RUN_FAILED) {
-		if (!converge->err.code)
-			converge->err = *err;
-		note_undone(converge, index);
-		skip_dependents(converge, index);
-	} else {
-		note_done(converge, index);
-	}
-	executor->again = true;
-}
-
-/* They take nothing from anybody. */
-static bool is_wait(const struct converge *converge, size_t index)
-{
-	enum operation_kind kind = converge->plan->operations[index].kind;
-
-	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_PROCEED ||
-	       kind == OP_DRAIN_CONTAINER;
-}
-
-static size_t running_operations(const struct converge *converge)
-{
-	size_t running = 0;
-
-	for (size_t i = 0; i < converge->plan->count; i++)
-		running += converge->runs[i].state == RUN_RUNNING && !is_wait(converge, i);
-	return running;
-}
-
-static bool may_begin(const struct executor *executor, const struct converge *converge,
-		      size_t index)
-{
-	if (converge->runs[index].state != RUN_WAITING || converge->runs[index].unmet)
-		return false;
-	if (converge->parallel && !is_wait(converge, index) &&
-	    running_operations(converge) >= converge->parallel)
-		return false;
-	/* Networks go when nothing else is under way, and so at once. */
-	if (converge->plan->operations[index].kind == OP_REMOVE_NETWORK &&
-	    running_operations(converge))
-		return false;
-	return converge->plan->operations[index].kind != OP_START_CONTAINER ||
-	       executor->births < executor->births_max;
-}
-
-static void begin_operations(struct executor *executor, struct converge *converge)
-{
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		if (!may_begin(executor, converge, i))
-			continue;
-		converge->runs[i].state = RUN_RUNNING;
-		/* A removal is begun twice (operation_look()). */
-		if (!converge->runs[i].begun_usec)
-			converge->runs[i].begun_usec = units_monotonic_usec();
-		if (converge->plan->operations[i].kind == OP_START_CONTAINER) {
-			converge->runs[i].birth = true;
-			executor->births++;
-		}
-		operation_begin(converge, i);
-	}
-}
-
-static bool another_waits(const struct converge *converge)
-{
-	for (const struct converge *at = converge->next; at; at = at->next)
-		if (!at->urgent)
-			return true;
-	return false;
-}
-
-/*
- * Nobody listens: waiting for the sake of an answer (`--wait`) has lost its sense, and once
- * somebody else asks for something, so has waiting for a dependency and what would follow it.
- */
-static void abandon(struct converge *converge)
-{
-	bool all = another_waits(converge);
-
-	if (converge->listener.context || !converge->plan || !converge->begun)
-		return;
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-		struct operation_run *run = &converge->runs[i];
-		bool wait = operation->kind == OP_WAIT;
-
-		if (run->state == RUN_WAITING
-			    ? !(all || (wait && operation->final))
-			    : run->state != RUN_RUNNING || !wait || !(all || operation->final))
-			continue;
-		run->state = RUN_SKIPPED;
-		converge->waiting--;
-		converge->abandoned = true;
-	}
-}
-
-static bool is_interrupting(const struct converge *converge)
-{
-	const struct plan_options *options = &converge->parsed.options;
-
-	if (converge->dry_run)
-		return false;
-	if (json_get_bool(converge->request, "interrupt", false))
-		return true;
-	switch (options->goal) {
-	case PLAN_DOWN:
-	case PLAN_STOP:
-		return true;
-	case PLAN_REMOVE:
-		return options->force_stop;
-	case PLAN_KILL:
-		return !options->signal || options->signal == SIGKILL;
-	default:
-		return false;
-	}
-}
-
-/* What a container does about it goes on by itself; only nobody waits for it here. */
-static bool goes_on_alone(enum operation_kind kind)
-{
-	return kind == OP_WAIT || kind == OP_AWAIT_IMAGE || kind == OP_PROCEED ||
-	       kind == OP_DRAIN_CONTAINER || kind == OP_STOP_CONTAINER ||
-	       kind == OP_KILL_CONTAINER || kind == OP_REMOVE_CONTAINER;
-}
-
-/* What takes all away is ended by its like only: a shorter grace, say. */
-static bool may_interrupt(const struct converge *by, const struct converge *converge)
-{
-	if (converge->urgent || converge->dry_run)
-		return false;
-	return converge->parsed.options.goal != PLAN_DOWN || by->parsed.options.goal == PLAN_DOWN;
-}
-
-static void interrupt(struct converge *converge, const struct converge *by)
-{
-	static const char *const commands[] = {
-		[PLAN_UP] = "up",     [PLAN_DOWN] = "down",       [PLAN_START] = "start",
-		[PLAN_STOP] = "stop", [PLAN_RESTART] = "restart", [PLAN_KILL] = "kill",
-		[PLAN_REMOVE] = "rm", [PLAN_PAUSE] = "pause",     [PLAN_UNPAUSE] = "unpause",
-	};
-
-	if (!converge->err.code)
-		error_set(&converge->err, ECANCELED, "interrupted by \"berth %s\"",
-			  commands[by->parsed.options.goal]);
-	converge->abandoned = true;
-	if (!converge->begun || !converge->plan) {
-		converge->begun = true;
-		converge->waiting = 0;
-		return;
-	}
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		struct operation_run *run = &converge->runs[i];
-
-		if (run->state != RUN_WAITING &&
-		    !(run->state == RUN_RUNNING &&
-		      goes_on_alone(converge->plan->operations[i].kind)))
-			continue;
-		run->state = RUN_SKIPPED;
-		converge->waiting--;
-	}
-	for (size_t i = 0; i < converge->plan->count; i++)
-		operation_cancel(converge, i);
-}
-
-/*
- * What was tried and failed is left to its restart policy; what was not even tried (a client came
- * in between) is tried when the clients are done.
- */
-static void end_revival(struct converge *converge)
-{
-	if (converge->err.code && !converge->abandoned)
-		log_error("start what ran before: %s", converge->err.message);
-	if (converge->abandoned)
-		return;
-	for (const char **id = converge->revived; *id; id++) {
-		struct instance *instance = map_get(&converge->supervisor->instances, *id);
-
-		if (instance && instance->revive)
-			instance_revive(instance);
-	}
-}
-
 static void unlink_converge(struct converge **at, struct converge *converge)
 {
 	while (*at != converge)
@@ -597,12 +113,10 @@ static void unlink_converge(struct converge **at, struct converge *converge)
 
 static void answer(struct converge *converge)
 {
-	struct supervisor *supervisor = converge->supervisor;
-
 	if (converge->listener.done)
 		converge->listener.done(converge->listener.context, &converge->err,
 					converge->err.code ? 1 : 0, NULL);
-	converge_free(supervisor, converge);
+	converge_free(converge);
 }
 
 bool executor_is_parting(const struct executor *executor, const void *context)
@@ -647,127 +161,19 @@ static void settle_schedules(const struct converge *converge)
 		schedule_suspend(converge->supervisor, converge->parsed.services);
 }
 
-/* @request is taken. */
-static struct converge *converge_new(struct executor *executor, json_t *request)
-{
-	struct converge *converge = new (struct converge);
-
-	converge->supervisor = executor->supervisor;
-	converge->request = request;
-	/* The words in the options point into the request, which is let go early. */
-	converge->options_json = json_incref(json_object_get(request, "options"));
-	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
-		converge->oneoff.stdio[i] = -EBADF;
-	return converge;
-}
-
-void converge_note_handover(struct converge *converge, const struct instance *from)
-{
-	if (!converge->before)
-		converge->before = model_ref(from->model);
-}
-
-static bool rolls_back(const struct converge *converge, const struct operation *operation)
-{
-	const struct service *service =
-		converge->model ? project_service(converge->model->project, operation->service)
-				: NULL;
-
-	return service && str_equal(service->deploy.update_config.failure_action, "rollback") &&
-	       project_service(converge->before->project, operation->service);
-}
-
-static bool has_handover(const struct converge *converge, const char *service, bool done)
-{
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-
-		if (operation->kind == OP_SWITCH_TRAFFIC &&
-		    (converge->runs[i].state == RUN_DONE) == done &&
-		    str_equal(operation->service, service))
-			return true;
-	}
-	return false;
-}
-
-/* Services some of whose replicas have handed over, and others could not; new list. */
-static json_t *half_updated(const struct converge *converge)
-{
-	json_t *names = json_array();
-	const char *last = NULL;
-
-	for (size_t i = 0; i < converge->plan->count; i++) {
-		const struct operation *operation = &converge->plan->operations[i];
-
-		if (operation->kind != OP_SWITCH_TRAFFIC || str_equal(operation->service, last) ||
-		    !rolls_back(converge, operation) ||
-		    !has_handover(converge, operation->service, true) ||
-		    !has_handover(converge, operation->service, false))
-			continue;
-		last = operation->service;
-		json_array_append_new(names, json_string(last));
-	}
-	return names;
-}
-
-/*
- * The services as their containers were before, brought up by the same means, for whoever waits
- * for the answer; which is the failure in any case. NULL: there is nothing to go back to.
- */
-static struct converge *rollback(struct converge *converge)
-{
-	struct converge *back;
-	struct error err = ERROR_INIT;
-	json_t *names;
-
-	if (!converge->before || !converge->err.code || converge->failure.code ||
-	    converge->abandoned)
-		return NULL;
-	names = half_updated(converge);
-	if (!json_array_size(names)) {
-		json_decref(names);
-		return NULL;
-	}
-	back = converge_new(converge->supervisor->executor,
-			    json_pack("{s:{s:s,s:b,s:b,s:o}}", "options", "goal", "up", "no_deps",
-				      1, "rollback", 1, "services", names));
-	if (options_parse(back->options_json, &back->parsed, &err) < 0) {
-		log_error("%s", err.message);
-		converge_free(converge->supervisor, back);
-		return NULL;
-	}
-	back->model = TAKE_PTR(converge->before);
-	back->failure = converge->err;
-	back->listener = converge->listener;
-	converge->listener = (struct executor_listener){0};
-	return back;
-}
-
-/* How it went is told with why there was one. */
-static void end_rollback(struct converge *converge)
-{
-	struct error how = converge->err;
-
-	converge->err = converge->failure;
-	if (how.code)
-		log_error("roll back: %s", how.message);
-	(void)error_wrap(&converge->err, "%s",
-			 how.code ? "update failed, and so did going back" : "update rolled back");
-}
-
 static void finish(struct executor *executor, struct converge *converge)
 {
-	struct converge *back = converge->plan ? rollback(converge) : NULL;
+	struct converge *back = converge->plan ? rollback_new(converge) : NULL;
 	struct supervisor *supervisor = executor->supervisor;
 	bool changed = !converge->dry_run && converge->plan && converge->plan->count;
 
 	if (converge->plan)
-		mark_leaving(converge, false);
-	operations_release_networks(converge);
+		planning_mark_leaving(converge, false);
+	networks_release(converge);
 	unlink_converge(&executor->first, converge);
 	executor->queued--;
 	if (converge->failure.code)
-		end_rollback(converge);
+		rollback_end(converge);
 	if (back) {
 		back->next = executor->first;
 		executor->first = back;
@@ -781,7 +187,7 @@ static void finish(struct executor *executor, struct converge *converge)
 	if (changed)
 		supervisor->removed = false;
 	if (converge->revive)
-		end_revival(converge);
+		revive_end(converge);
 	settle_schedules(converge);
 	if (left_nothing(converge)) {
 		supervisor->removed = true;
@@ -807,14 +213,14 @@ static bool advance(struct executor *executor, struct converge *converge)
 		converge->begun = true;
 		converge->begun_usec = units_monotonic_usec();
 		notifier_look(executor->supervisor->notifier);
-		if (begin(converge, &converge->err) < 0)
+		if (planning_begin(converge, &converge->err) < 0)
 			converge->waiting = 0;
 	}
-	abandon(converge);
+	interrupt_unwatched(converge);
 	do {
 		executor->again = false;
 		if (converge->waiting)
-			begin_operations(executor, converge);
+			converge_begin_operations(converge);
 	} while (executor->again);
 	return !converge->waiting;
 }
@@ -868,12 +274,12 @@ void executor_step(struct executor *executor)
 static void queue(struct executor *executor, struct converge *converge)
 {
 	struct converge **at = &executor->first;
-	bool interrupting = is_interrupting(converge);
+	bool interrupting = interrupt_wanted(converge);
 
 	converge->urgent = converge->parsed.options.goal == PLAN_KILL && !converge->dry_run;
 	for (; *at; at = &(*at)->next)
-		if (interrupting && may_interrupt(converge, *at))
-			interrupt(*at, converge);
+		if (interrupting && interrupt_may(converge, *at))
+			interrupt_by(*at, converge);
 	*at = converge;
 	executor->queued++;
 	step_soon(executor);
@@ -899,7 +305,7 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 	if (executor->queued >= QUEUE_MAX)
 		return error_set(err, EBUSY, "project %s: too many commands are waiting already",
 				 executor->supervisor->project);
-	converge = converge_new(executor, json_incref((json_t *)request));
+	converge = converge_new(executor->supervisor, json_incref((json_t *)request));
 	converge->dry_run = json_get_bool(request, "dry_run", false);
 	converge->tell_grace = json_get_bool(request, "interrupt", false);
 	converge->parallel = (size_t)json_get_int(request, "parallel", 0);
@@ -911,7 +317,7 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 	if (r == 0)
 		r = coming_init(converge, request, err);
 	if (r < 0) {
-		converge_free(executor->supervisor, converge);
+		converge_free(converge);
 		return r;
 	}
 	take_oneoff(converge, request, fds, count);
@@ -1005,37 +411,12 @@ void executor_born(struct executor *executor, const struct instance *instance)
 
 void executor_revive(struct executor *executor)
 {
-	struct supervisor *supervisor = executor->supervisor;
-	struct executor_listener nobody = {0};
-	struct error err = ERROR_INIT;
 	struct converge *converge = NULL;
-	const char **ids = NULL;
-	size_t count = 0;
 
-	if (executor->first || supervisor->shutdown)
-		return;
-	map_foreach(entry, &supervisor->instances) {
-		const struct instance *instance = entry->value;
-
-		if (instance->revive)
-			*array_add(ids, count) = instance->id;
-	}
-	if (!count)
-		return;
-	*array_add(ids, count) = NULL;
-	log_info("%zu containers ran before: starting them again", count - 1);
-	converge = converge_new(executor, json_pack("{s:{s:s,s:b}}", "options", "goal", "start",
-						    "by_label", !supervisor->current));
-	converge->revive = true;
-	converge->revived = ids;
-	converge->listener = nobody;
-	if (options_parse(converge->options_json, &converge->parsed, &err) < 0) {
-		log_error("%s", err.message);
-		converge_free(supervisor, converge);
-		return;
-	}
-	converge->parsed.options.containers = ids;
-	queue(executor, converge);
+	if (!executor->first && !executor->supervisor->shutdown)
+		converge = revive_new(executor->supervisor);
+	if (converge)
+		queue(executor, converge);
 }
 
 void executor_stop_all(struct executor *executor)

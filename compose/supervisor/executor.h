@@ -16,10 +16,9 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/error.h"
-
-#include "compose/plan/plan.h"
 
 struct converge;
 struct executor;
@@ -56,7 +55,7 @@ void executor_revive(struct executor *executor);
 void executor_part(struct executor *executor);
 bool executor_is_parting(const struct executor *executor, const void *context);
 
-/* The client @context tells of an image that its request waits for (coming.h). */
+/* The client @context tells of an image that its request waits for (converge/coming.h). */
 void executor_image_told(struct executor *executor, const void *context, const json_t *message);
 
 /* Nobody listens any more. */
@@ -67,10 +66,23 @@ void executor_instance_changed(struct executor *executor, struct instance *insta
 void executor_born(struct executor *executor, const struct instance *instance);
 /* Births under way: others may wait for the end of the group. */
 size_t executor_births(const struct executor *executor);
-/* The command at work (operations.h), or NULL. */
+/* The command at work (converge/converge.h), or NULL. */
 const struct converge *executor_current(const struct executor *executor);
 bool executor_idle(const struct executor *executor);
 /* Stops everything, then calls supervisor_maybe_end(): SIGTERM. */
 void executor_stop_all(struct executor *executor);
+
+/*
+ * For those who carry operations out (converge/): begins what may begin now, from the loop, ...
+ */
+void executor_step(struct executor *executor);
+/* ... or, within a step, goes round once more. */
+void executor_again(struct executor *executor);
+/* Looks at running waits again in so long. */
+void executor_look_later(struct executor *executor, uint64_t usec);
+/* Births are bounded over all requests together. */
+bool executor_birth_may_begin(const struct executor *executor);
+void executor_birth_began(struct executor *executor);
+void executor_birth_over(struct executor *executor);
 
 #endif

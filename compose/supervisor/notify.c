@@ -10,9 +10,9 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/keeper_client.h"
-#include "compose/supervisor/operations.h"
 
 #define SOON_USEC   (50 * USEC_PER_MSEC)
 #define EXTEND_USEC (60 * USEC_PER_SEC)
@@ -71,7 +71,8 @@ static char *short_name(const struct instance *instance)
 {
 	const struct instance *second = NULL;
 
-	map_foreach(entry, &instance->supervisor->instances) {
+	map_foreach(entry, &instance->supervisor->instances)
+	{
 		const struct instance *other = entry->value;
 
 		if (other != instance && !other->oneoff &&
@@ -126,7 +127,8 @@ static char *status_now(const struct supervisor *supervisor)
 
 	if (converge)
 		all = look_at_command(converge, &waited);
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		const struct instance *instance = entry->value;
 
 		if (instance->oneoff)

@@ -212,7 +212,8 @@ static void observe_images(struct supervisor *supervisor, struct observed *obser
 static void hash_services(struct supervisor *supervisor, const struct model *model,
 			  struct map *hashes)
 {
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		const struct instance *instance = entry->value;
 		struct service *service =
 			model ? project_service(model->project, instance->service_name) : NULL;
@@ -232,7 +233,8 @@ static json_t *made_from(const struct supervisor *supervisor, const struct fact_
 {
 	const struct model *seen = NULL;
 
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		const struct model *model = ((const struct instance *)entry->value)->model;
 		const struct network *network;
 		const struct volume *volume;
@@ -352,6 +354,18 @@ json_t *observe_object_labels(const struct supervisor *supervisor, const char *k
 	json_put_string(labels, LABEL "version", BERTH_VERSION);
 	json_put_string(labels, LABEL "config-hash", hash);
 	return labels;
+}
+
+json_t *observe_strings(const struct mapping *mapping)
+{
+	json_t *object;
+
+	if (!mapping->count)
+		return NULL;
+	object = json_object();
+	for (size_t i = 0; i < mapping->count; i++)
+		json_put_string(object, mapping->items[i].key, mapping->items[i].value ?: "");
+	return object;
 }
 
 static char *depends_on_label(const struct service *service)
@@ -493,7 +507,8 @@ static char *command_text(const struct instance *instance, const struct image *i
 	_cleanup_strv_ char **words = translate_arguments(instance->service, image ? image : &none);
 	_cleanup_strbuf_ struct strbuf text = {0};
 
-	strv_foreach(word, words) {
+	strv_foreach(word, words)
+	{
 		bool quoted = text.length && strchr(word, ' ');
 
 		strbuf_addf(&text, quoted ? "%s'%s'" : "%s%s", text.length ? " " : "", word);
@@ -572,7 +587,8 @@ json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief)
 	json_put_string(reply, "working_dir", project ? project->working_dir : NULL);
 	json_object_set_new(reply, "config_files",
 			    json_from_strv(project ? project->config_files : NULL));
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		const struct instance *instance = entry->value;
 
 		if (all || instance_runs(instance))

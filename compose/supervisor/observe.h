@@ -37,5 +37,7 @@ json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief);
 /* Labels that mark a network (@kind "network") or volume as the project's. */
 json_t *observe_object_labels(const struct supervisor *supervisor, const char *kind,
 			      const char *key, const char *hash, const struct mapping *own);
+/* The pairs as they are; new, NULL: there are none. */
+json_t *observe_strings(const struct mapping *mapping);
 
 #endif

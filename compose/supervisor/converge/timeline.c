@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "compose/supervisor/timeline.h"
+#include "compose/supervisor/converge/timeline.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "common/units.h"
 
 #include "compose/control/timeline.h"
+#include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/supervisor.h"
 
 static const char *command_of(const struct converge *converge)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_SUPERVISOR_COMING_H
-#define COMPOSE_SUPERVISOR_COMING_H
+#ifndef COMPOSE_SUPERVISOR_CONVERGE_COMING_H
+#define COMPOSE_SUPERVISOR_CONVERGE_COMING_H
 
 /*
  * coming.h - images that the asking client is still fetching: containers made of them wait for its

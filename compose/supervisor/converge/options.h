@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_SUPERVISOR_OPTIONS_H
-#define COMPOSE_SUPERVISOR_OPTIONS_H
+#ifndef COMPOSE_SUPERVISOR_CONVERGE_OPTIONS_H
+#define COMPOSE_SUPERVISOR_CONVERGE_OPTIONS_H
 
 /*
  * options.h - struct plan_options out of a request, where it stands under its own field names.

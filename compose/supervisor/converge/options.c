@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "compose/supervisor/options.h"
+#include "compose/supervisor/converge/options.h"
 
 #include <string.h>
 

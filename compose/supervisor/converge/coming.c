@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "compose/supervisor/coming.h"
+#include "compose/supervisor/converge/coming.h"
 
 #include "common/alloc.h"
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/converge/operations.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/operations.h"
 
 #define COMING_MAX 10000
 

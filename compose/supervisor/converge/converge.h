@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_SUPERVISOR_OPERATIONS_H
-#define COMPOSE_SUPERVISOR_OPERATIONS_H
+#ifndef COMPOSE_SUPERVISOR_CONVERGE_CONVERGE_H
+#define COMPOSE_SUPERVISOR_CONVERGE_CONVERGE_H
 
 /*
- * operations.h - what each kind of operation does, when it is done, and what users see of it.
+ * converge.h - one request `converge` at work: what was asked, the plan that answers it, how far
+ * each operation is, and the client that hears of it.
  *
- * The executor knows the order, this file the deeds.
+ * An operation may begin when its prerequisites are done; one that fails takes those that wait for
+ * it with it. When that is looked at is the executor's to say, what an operation does stands in
+ * operations.h.
  */
 
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/error.h"
+
+#include "compose/supervisor/converge/options.h"
 #include "compose/supervisor/executor.h"
-#include "compose/supervisor/options.h"
+
+struct attachment;
+struct instance;
 
 enum run_state { RUN_WAITING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_SKIPPED };
 
@@ -30,7 +41,7 @@ struct converge {
 	char id[33];
 	json_t *request; /* until it is begun */
 	json_t *options_json;
-	json_t *coming; /* coming.h: images by name, with what was told of each; or NULL */
+	json_t *coming; /* converge/coming.h: images by name, with what was told of each; or NULL */
 	struct parsed_options parsed;
 	bool dry_run, begun;
 	int64_t begun_usec;   /* monotonic */
@@ -57,24 +68,25 @@ struct converge {
 	size_t released_count;
 };
 
-void operation_begin(struct converge *converge, size_t index);
-/* Ends a job that makes something, which is then half made: whoever needs it makes it anew. */
-void operation_cancel(struct converge *converge, size_t index);
-/* @instance changed (NULL: something else): is the operation, which is running, thereby done? */
-void operation_look(struct converge *converge, size_t index, struct instance *instance);
-void operation_report_end(struct converge *converge, size_t index, const struct error *err);
-void operations_release_networks(struct converge *converge);
+/* @request is taken. */
+struct converge *converge_new(struct supervisor *supervisor, json_t *request);
+void converge_free(struct converge *converge);
 
-/* The executor's, for the operations. @event is taken. */
+/* What the client hears. @event is taken. */
 void converge_tell(struct converge *converge, json_t *event);
 void converge_warn(struct converge *converge, const char *text);
 void converge_progress(struct converge *converge, const char *object, const char *status,
 		       const char *text, const char *details);
+
+/* The project that the plan was made for. */
+const struct project *converge_project(const struct converge *converge);
+/* Of one of its operations; NULL: there is none (any more). */
+struct instance *converge_instance(const struct converge *converge,
+				   const struct operation *operation);
+
+/* Begins all operations that may begin now. */
+void converge_begin_operations(struct converge *converge);
+/* Operation @index, which runs, is at its end: done, or failed where @err (may be NULL) says so. */
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
-void executor_step(struct executor *executor);
-/* @from is about to hand over: what it was made from is what a rollback goes back to. */
-void converge_note_handover(struct converge *converge, const struct instance *from);
-/* Looks at running waits again in so long. */
-void executor_look_later(struct executor *executor, uint64_t usec);
 
 #endif
