@@ -34,8 +34,10 @@ struct link {
 	unsigned int length;
 };
 
-void extendable_free(struct extendable *file)
+void extendable_free(void *data)
 {
+	struct extendable *file = data;
+
 	if (!file)
 		return;
 	node_free(file->root);

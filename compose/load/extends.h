@@ -9,6 +9,6 @@
 /* Puts each service of @document on its base; @earlier: what stood before it. */
 int extends_apply(struct scope *scope, struct node *document, const struct node *earlier,
 		  struct error *err);
-void extendable_free(struct extendable *file);
+void extendable_free(void *data); /* of a struct extendable, for map_done() */
 
 #endif

@@ -53,7 +53,7 @@ struct loader {
 	struct trace *trace; /* NULL: nobody asks */
 	struct map warned;   /* variables whose absence was told */
 	struct map broken;   /* as decoder.broken */
-	bool incomplete;     /* a part of the project could not be read at all */
+	bool incomplete;     /* a file of the project could not be read at all */
 	char *working_dir;   /* the client's, absolute */
 	char *directory;     /* the project's, absolute */
 	char **files;        /* absolute paths, or "-" */

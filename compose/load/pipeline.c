@@ -31,9 +31,7 @@ void pipeline_done(struct loader *l)
 		free(l->scopes[i]);
 	}
 	free(l->scopes);
-	map_foreach(entry, &l->extended)
-		extendable_free(entry->value);
-	map_done(&l->extended, NULL);
+	map_done(&l->extended, extendable_free);
 	map_done(&l->variables, free);
 	map_done(&l->warned, NULL);
 	map_done(&l->broken, NULL);
@@ -112,11 +110,8 @@ static void decode_tree(struct loader *l)
 	l->project->env_files = strv_dup(l->env_files);
 }
 
-/* What a missing part would have said is not held against the others. */
 static void check(struct loader *l)
 {
-	if (l->incomplete)
-		return;
 	if (!l->options->no_normalize)
 		normalize_project(l);
 	if (!l->options->no_consistency)

@@ -25,7 +25,7 @@ bool check_is_broken(const struct loader *l, const char *kinds, const char *key,
 
 bool check_is_partial(const struct loader *l, const struct service *service)
 {
-	return broken_at(l, "services", service->name, NULL);
+	return l->incomplete || broken_at(l, "services", service->name, NULL);
 }
 
 const struct position *check_at_service(const struct loader *l, const struct service *service,

@@ -6,19 +6,21 @@
 
 #include "compose/load/check/parts.h"
 
+/* Where @attribute says that @service shares a namespace of @other; NULL: it does not. */
+static const struct position *at_sharing(const struct loader *l, const struct service *service,
+					 const char *attribute, const char *value,
+					 const char *other)
+{
+	if (!value || !str_starts_with(value, "service:") ||
+	    strcmp(value + strlen("service:"), other) != 0)
+		return NULL;
+	return loader_at(l, "services", service->name, attribute, NULL);
+}
+
 /* Where the file says that @service needs @other: by name, by a link, by what it shares. */
 static const struct position *at_dependency(const struct loader *l, const struct service *service,
 					    const char *other)
 {
-	const struct {
-		const char *attribute, *value;
-	} shared[] = {
-		{"network_mode", service->network_mode},
-		{"ipc", service->ipc},
-		{"pid", service->pid},
-		{"uts", service->uts},
-		{"cgroup", service->cgroup},
-	};
 	static const char *const lists[] = {"depends_on", "links", "volumes_from"};
 	const struct position *whole = loader_at(l, "services", service->name, NULL);
 
@@ -29,11 +31,12 @@ static const struct position *at_dependency(const struct loader *l, const struct
 		if (at != whole && at != loader_at(l, "services", service->name, *list, NULL))
 			return at;
 	}
-	array_foreach(row, shared)
-		if (row->value && str_starts_with(row->value, "service:") &&
-		    !strcmp(row->value + strlen("service:"), other))
-			return loader_at(l, "services", service->name, row->attribute, NULL);
-	return whole;
+	return at_sharing(l, service, "network_mode", service->network_mode, other)
+		       ?: at_sharing(l, service, "ipc", service->ipc, other)
+		       ?: at_sharing(l, service, "pid", service->pid, other)
+		       ?: at_sharing(l, service, "uts", service->uts, other)
+		       ?: at_sharing(l, service, "cgroup", service->cgroup, other)
+		       ?: whole;
 }
 
 static void undefined_service(struct loader *l, const struct service *service, const char *name)
@@ -56,7 +59,7 @@ static void undefined_service(struct loader *l, const struct service *service, c
 
 void check_dependencies(struct loader *l, const struct service *service)
 {
-	if (check_is_broken(l, "services", service->name, "depends_on"))
+	if (l->incomplete || check_is_broken(l, "services", service->name, "depends_on"))
 		return;
 	for (size_t i = 0; i < service->dependency_count; i++) {
 		const struct dependency *dependency = &service->depends_on[i];

@@ -8,7 +8,7 @@
 
 static void check_model(struct loader *l, const struct ai_model *model)
 {
-	if (!model->model || !*model->model)
+	if (!l->incomplete && (!model->model || !*model->model))
 		loader_problem(l, loader_at(l, "models", model->key, NULL),
 			       "models.%s: model is required", model->key);
 }
@@ -47,6 +47,8 @@ static void check_file_object(struct loader *l, const char *kind, const char *ki
 		report_add(&l->report, loader_at(l, kinds, object->key, "content", NULL),
 			   "secrets.%s additional properties 'content' not allowed", object->key);
 	} else if (!sources && !object->driver) {
+		if (l->incomplete)
+			return;
 		loader_problem(l, at, "%s \"%s\" must declare either `file` or `environment`%s",
 			       kind, object->key, secret ? "" : " or `content`");
 	} else if (sources > 1) {

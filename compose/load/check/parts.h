@@ -6,7 +6,8 @@
  * parts.h - the checks, a file each, and what they share; inside compose/load/check only.
  *
  * A check looks at no attribute whose reading failed: what it would find there is only what was
- * told already, in other words.
+ * told already, in other words. Where a file of the project could not be read (loader.incomplete),
+ * nothing is missed that it may have: only what contradicts itself is told.
  */
 
 #include "compose/load/loader.h"
@@ -15,7 +16,10 @@
 /* Reading this attribute failed, or the object as a whole did. */
 bool check_is_broken(const struct loader *l, const char *kinds, const char *key,
 		     const char *attribute);
-/* What it extends could not be found, so that an attribute that is not there means nothing. */
+/*
+ * What it extends, or a file of the project, could not be read, so that an attribute that is not
+ * there means nothing.
+ */
 bool check_is_partial(const struct loader *l, const struct service *service);
 /* Where the file says the attribute; the service itself where it does not. */
 const struct position *check_at_service(const struct loader *l, const struct service *service,

@@ -22,7 +22,7 @@ static void undefined(struct loader *l, const struct service *service, const cha
 {
 	const char *meant;
 
-	if (is_unknown(l, kind))
+	if (l->incomplete || is_unknown(l, kind))
 		return;
 	meant = l->report.kept < REPORT_MAX ? str_suggest(name, known, count) : NULL;
 
@@ -122,7 +122,7 @@ static void check_build(struct loader *l, const struct service *service)
 	const struct build *build = &service->build;
 
 	for (size_t i = 0; i < build->secret_count; i++)
-		if (!project_secret(l->project, build->secrets[i].source) &&
+		if (!project_secret(l->project, build->secrets[i].source) && !l->incomplete &&
 		    !is_unknown(l, "secret"))
 			loader_problem(
 				l,
@@ -135,7 +135,7 @@ static void check_build(struct loader *l, const struct service *service)
 					    ? row->value + strlen("service:")
 					    : NULL;
 
-		if (other && !project_service(l->project, other))
+		if (other && !l->incomplete && !project_service(l->project, other))
 			loader_problem(l,
 				       loader_at(l, "services", service->name, "build",
 						 "additional_contexts", NULL),
@@ -145,17 +145,19 @@ static void check_build(struct loader *l, const struct service *service)
 	}
 }
 
+static void check_if_read(struct loader *l, const struct service *service, const char *attribute,
+			  void (*check)(struct loader *l, const struct service *service))
+{
+	if (!check_is_broken(l, "services", service->name, attribute))
+		check(l, service);
+}
+
 void check_references(struct loader *l, const struct service *service)
 {
-	static const struct {
-		const char *attribute;
-		void (*check)(struct loader *l, const struct service *service);
-	} rows[] = {
-		{"build", check_build},    {"models", check_models},   {"networks", check_networks},
-		{"volumes", check_mounts}, {"secrets", check_secrets}, {"configs", check_configs},
-	};
-
-	array_foreach(row, rows)
-		if (!check_is_broken(l, "services", service->name, row->attribute))
-			row->check(l, service);
+	check_if_read(l, service, "build", check_build);
+	check_if_read(l, service, "models", check_models);
+	check_if_read(l, service, "networks", check_networks);
+	check_if_read(l, service, "volumes", check_mounts);
+	check_if_read(l, service, "secrets", check_secrets);
+	check_if_read(l, service, "configs", check_configs);
 }
