@@ -23,8 +23,7 @@
 #include "common/units.h"
 
 #include "compose/control/requests.h"
-#include "compose/supervisor/keeper_protocol.h"
-#include "compose/supervisor/keeper_store.h"
+#include "compose/supervisor/keeper_link.h"
 #include "compose/supervisor/keeper_watchdog.h"
 #include "compose/supervisor/main.h"
 
@@ -39,11 +38,7 @@
 
 struct keeper {
 	const char *project;
-	/*
-	 * Both ends: what a supervisor sent and died after is still read from ours, and what it
-	 * did not read any more is emptied out of its end before the next one starts.
-	 */
-	int ours, theirs;
+	struct keeper_link link;
 	int signals;
 	int lock;
 	struct rlimit files; /* as we were started: for the supervisor and the containers */
@@ -57,159 +52,15 @@ struct keeper {
 	pid_t starter; /* of a unit, see KEEPER_STARTER; 0: none, or it has ended */
 	bool failed;   /* it, or what it was to bring up */
 	struct keeper_watchdog watchdog;
-
-	struct keeper_store store;
-	bool listing;
-	size_t list_next;
-	bool full; /* descriptors came that we have no room for; to be said */
-
-	struct keeper_packet *exits; /* not acknowledged yet, in order */
-	size_t exit_count, exit_sent;
-	uint64_t sequence;
 };
 
-static void exits_acknowledge(struct keeper *keeper, uint64_t sequence)
+static void receive(struct keeper *keeper)
 {
-	size_t done = 0;
-
-	while (done < keeper->exit_sent && keeper->exits[done].sequence <= sequence)
-		done++;
-	keeper->exit_count -= done;
-	keeper->exit_sent -= done;
-	memmove(keeper->exits, keeper->exits + done, keeper->exit_count * sizeof(*keeper->exits));
-}
-
-static void handle_packet(struct keeper *keeper, const struct keeper_packet *packet, char *names,
-			  const int *fds, size_t count)
-{
-	char *rest = names, *name;
-
-	switch (packet->type) {
-	case KEEPER_STORE:
-		keeper_store_add(&keeper->store, names, fds, count);
-		return;
-	case KEEPER_DROP:
-		while ((name = strsep(&rest, "\n")) && *name)
-			keeper_store_drop(&keeper->store, name);
-		break;
-	case KEEPER_LIST:
-		keeper->listing = true;
-		keeper->list_next = 0;
-		break;
-	case KEEPER_ACK:
-		exits_acknowledge(keeper, packet->sequence);
-		break;
-	case KEEPER_EXIT:
-		keeper->ending = true;
-		break;
-	case KEEPER_ALIVE:
+	keeper_link_receive(&keeper->link);
+	if (keeper->link.alive)
 		keeper_watchdog_heard(&keeper->watchdog);
-		break;
-	default:
-		break;
-	}
-	for (size_t i = 0; i < count; i++)
-		close(fds[i]);
-}
-
-static void receive_all(struct keeper *keeper)
-{
-	static char buffer[KEEPER_PACKET_MAX + 1];
-	int fds[FD_PASS_MAX];
-
-	for (;;) {
-		size_t count = FD_PASS_MAX;
-		ssize_t size = fd_receive(keeper->ours, buffer, KEEPER_PACKET_MAX, fds, &count);
-		struct keeper_packet packet;
-
-		if (size == -EINTR)
-			continue;
-		if (size == -EMFILE) {
-			keeper->full = true;
-			continue;
-		}
-		if (size < (ssize_t)sizeof(packet)) {
-			if (size < 0)
-				return;
-			for (size_t i = 0; i < count; i++)
-				close(fds[i]);
-			continue;
-		}
-		buffer[size] = '\0';
-		memcpy(&packet, buffer, sizeof(packet));
-		handle_packet(keeper, &packet, buffer + sizeof(packet), fds, count);
-	}
-}
-
-/* One packet with the next stored descriptors. 0, or negative when the socket takes no more. */
-static int send_stored(struct keeper *keeper)
-{
-	static char buffer[KEEPER_PACKET_MAX];
-	struct keeper_packet packet = {.type = KEEPER_FDS};
-	size_t size = sizeof(packet), count = 0, i = keeper->list_next;
-	int fds[FD_PASS_MAX], r;
-
-	for (; i < keeper->store.count && count < FD_PASS_MAX; i++) {
-		size_t length = strlen(keeper->store.items[i].name);
-
-		memcpy(buffer + size, keeper->store.items[i].name, length);
-		buffer[size + length] = '\n';
-		size += length + 1;
-		fds[count++] = keeper->store.items[i].fd;
-	}
-	if (!count)
-		packet.type = KEEPER_LISTED;
-	memcpy(buffer, &packet, sizeof(packet));
-	r = (int)fd_send(keeper->ours, buffer, size, fds, count);
-	if (r < 0)
-		return r;
-	keeper->list_next = i;
-	if (!count)
-		keeper->listing = false;
-	return 0;
-}
-
-/* Sends what waits as far as the socket takes it; true when something is left. */
-static bool send_all(struct keeper *keeper)
-{
-	if (!keeper->supervisor)
-		return false;
-	/* Exits first: with the end of a list the supervisor has all exits noted before it asked.
-	 */
-	while (keeper->exit_sent < keeper->exit_count) {
-		if (fd_send(keeper->ours, &keeper->exits[keeper->exit_sent], sizeof(*keeper->exits),
-			    NULL, 0) < 0)
-			return true;
-		keeper->exit_sent++;
-	}
-	while (keeper->listing)
-		if (send_stored(keeper) < 0)
-			return true;
-	if (keeper->full) {
-		struct keeper_packet packet = {.type = KEEPER_FULL};
-
-		if (fd_send(keeper->ours, &packet, sizeof(packet), NULL, 0) < 0)
-			return true;
-		keeper->full = false;
-	}
-	return false;
-}
-
-static void drain(int socket)
-{
-	static char buffer[KEEPER_PACKET_MAX];
-	int fds[FD_PASS_MAX];
-
-	for (;;) {
-		size_t count = FD_PASS_MAX;
-		struct pollfd poll_fd = {.fd = socket, .events = POLLIN};
-
-		if (poll(&poll_fd, 1, 0) <= 0 ||
-		    fd_receive(socket, buffer, sizeof(buffer), fds, &count) < 0)
-			return;
-		for (size_t i = 0; i < count; i++)
-			close(fds[i]);
-	}
+	keeper->ending |= keeper->link.leave;
+	keeper->link.alive = keeper->link.leave = false;
 }
 
 static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
@@ -229,7 +80,8 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 	 * The supervisor holds the lock as well, without knowing: should the keeper be killed, the
 	 * next one waits until the ports, pipes and groups that this one has are let go of.
 	 */
-	if (fcntl(keeper->lock, F_DUPFD, KEEPER_FD + 1) < 0 || dup2(keeper->theirs, KEEPER_FD) < 0)
+	if (fcntl(keeper->lock, F_DUPFD, KEEPER_FD + 1) < 0 ||
+	    dup2(keeper->link.theirs, KEEPER_FD) < 0)
 		_exit(125);
 	/* The file at our path may be a newer version; ours runs when that keeps failing. */
 	if (keeper->deaths < 3)
@@ -243,10 +95,8 @@ static void supervisor_start(struct keeper *keeper)
 {
 	pid_t pid;
 
-	receive_all(keeper);
-	drain(keeper->theirs);
-	keeper->exit_sent = 0;
-	keeper->listing = false;
+	receive(keeper);
+	keeper_link_renew(&keeper->link);
 	keeper->start_at_usec = 0;
 	keeper->started_usec = units_monotonic_usec();
 	pid = fork();
@@ -270,8 +120,8 @@ static void supervisor_start(struct keeper *keeper)
  */
 static bool in_vain(const struct keeper *keeper, const siginfo_t *info)
 {
-	return info->si_code == CLD_EXITED && info->si_status && !keeper->store.count &&
-	       !keeper->exit_count;
+	return info->si_code == CLD_EXITED && info->si_status && !keeper->link.store.count &&
+	       !keeper->link.exit_count;
 }
 
 static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
@@ -279,7 +129,7 @@ static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 	int64_t now = units_monotonic_usec(), delay_msec = 0;
 
 	keeper->supervisor = 0;
-	receive_all(keeper);
+	receive(keeper);
 	keeper_watchdog_changed(&keeper->watchdog);
 	if (in_vain(keeper, info))
 		keeper->ending = keeper->failed = true;
@@ -310,25 +160,6 @@ static void starter_ended(struct keeper *keeper, const siginfo_t *info)
 		kill(keeper->supervisor, SIGTERM);
 }
 
-static void exit_note(struct keeper *keeper, const siginfo_t *info, uint64_t start_ticks,
-		      const struct rusage *usage)
-{
-	struct keeper_packet *note = array_add(keeper->exits, keeper->exit_count);
-
-	note->type = KEEPER_EXITED;
-	note->pid = info->si_pid;
-	note->code = info->si_code;
-	note->status = info->si_status;
-	note->sequence = ++keeper->sequence;
-	note->start_ticks = start_ticks;
-	note->user_usec =
-		(uint64_t)usage->ru_utime.tv_sec * USEC_PER_SEC + (uint64_t)usage->ru_utime.tv_usec;
-	note->system_usec =
-		(uint64_t)usage->ru_stime.tv_sec * USEC_PER_SEC + (uint64_t)usage->ru_stime.tv_usec;
-	note->max_rss_kib = (uint64_t)usage->ru_maxrss;
-	note->time_nsec = units_now_nsec();
-}
-
 /* Returns true when there is no child left. */
 static bool reap_all(struct keeper *keeper)
 {
@@ -350,7 +181,7 @@ static bool reap_all(struct keeper *keeper)
 		else if (info.si_pid == keeper->starter)
 			starter_ended(keeper, &info);
 		else
-			exit_note(keeper, &info, start_ticks, &usage);
+			keeper_link_note_exit(&keeper->link, &info, start_ticks, &usage);
 	}
 }
 
@@ -385,7 +216,10 @@ static void run(struct keeper *keeper)
 	bool childless = false;
 
 	for (;;) {
-		struct pollfd fds[2] = {{keeper->ours, POLLIN, 0}, {keeper->signals, POLLIN, 0}};
+		struct pollfd fds[2] = {
+			{keeper->link.ours, POLLIN, 0},
+                        {keeper->signals,   POLLIN, 0}
+                };
 		int timeout = -1;
 
 		if (!keeper->supervisor && keeper->ending && childless)
@@ -403,13 +237,13 @@ static void run(struct keeper *keeper)
 			}
 			timeout = (int)(wait / 1000) + 1;
 		}
-		if (send_all(keeper))
+		if (keeper->supervisor && keeper_link_send(&keeper->link))
 			fds[0].events |= POLLOUT;
 		timeout = keeper_watchdog_timeout(&keeper->watchdog, timeout);
 		if (poll(fds, 2, timeout) < 0)
 			continue;
 		if (fds[0].revents & POLLIN)
-			receive_all(keeper);
+			receive(keeper);
 		if (fds[1].revents & POLLIN)
 			childless = handle_signals(keeper);
 		check_watchdog(keeper);
@@ -466,7 +300,6 @@ static int prepare(struct keeper *keeper, struct error *err)
 {
 	struct rlimit all;
 	sigset_t signals;
-	int pair[2];
 
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return error_errno(err, "become the reaper of the containers");
@@ -490,16 +323,7 @@ static int prepare(struct keeper *keeper, struct error *err)
 	keeper->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (keeper->signals < 0)
 		return error_errno(err, "watch signals");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_errno(err, "make a socket pair");
-	/* Neither may be fd 3 itself: dup2() onto itself would leave it close-on-exec. */
-	keeper->ours = fcntl(pair[0], F_DUPFD_CLOEXEC, KEEPER_FD + 1);
-	keeper->theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, KEEPER_FD + 1);
-	close(pair[0]);
-	close(pair[1]);
-	if (keeper->ours < 0 || keeper->theirs < 0)
-		return error_errno(err, "move a socket");
-	return fd_set_nonblock(keeper->ours, true);
+	return keeper_link_open(&keeper->link, err);
 }
 
 static void take_starter(struct keeper *keeper)
