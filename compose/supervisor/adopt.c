@@ -24,6 +24,7 @@
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/networks_ready.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/restart.h"
@@ -126,7 +127,8 @@ static void find_process(struct instance *instance)
 
 void adopt_find_processes(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (!instance->pid) {
@@ -254,7 +256,7 @@ static void resume_names(struct instance *instance)
 		return;
 	endpoints = attachment_endpoints(instance->attachment, &count);
 	for (size_t i = 0; i < count; i++)
-		if (!names_network(instance->supervisor, endpoints[i].network, &err))
+		if (!networks_ready(instance->supervisor, endpoints[i].network, &err))
 			log_warning("%s: %s", instance->name, err.message);
 	error_clear(&err);
 	if (udp < 0 || tcp < 0) {
@@ -362,7 +364,8 @@ static void resume_dead(struct instance *instance)
 void adopt_resume(struct supervisor *supervisor)
 {
 	groups_sweep_unknown(supervisor);
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (instance->state == INSTANCE_BACKOFF && !instance->pid)
@@ -392,7 +395,8 @@ void adopt_resume(struct supervisor *supervisor)
 
 void adopt_give_up_lost(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (instance->pid && instance->pidfd < 0)

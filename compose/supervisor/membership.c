@@ -13,6 +13,7 @@
 
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/networks_ready.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -250,7 +251,7 @@ static int connect_network(struct instance *instance, const json_t *request, con
 	if (is_on(instance, network))
 		return error_set(err, EEXIST, "endpoint with name %s already exists in network %s",
 				 instance->name, network);
-	if (!names_network(instance->supervisor, network, err))
+	if (!networks_ready(instance->supervisor, network, err))
 		return -err->code;
 	before = project_to_json(instance->model->project, true);
 	project = with_network(instance, request, network, &key);

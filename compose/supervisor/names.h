@@ -5,6 +5,8 @@
 /*
  * names.h - what a container knows of names and what others call it: hosts, hostname and
  * resolv.conf (files in BERTH_RUNTIME_DIR, mounted over the image's), and entries in the DNS.
+ *
+ * The files are written in names_files.c, the DNS is told in names.c.
  */
 
 #include "compose/supervisor/instance.h"
@@ -29,10 +31,5 @@ void names_settle(struct supervisor *supervisor);
 
 /* An address on the host that this container reaches: for `host-gateway`. */
 void names_host_gateway(const struct instance *instance, char *buffer, size_t size);
-
-/* Makes sure, once, that the network's bridge is in the kernel; what it is. Borrowed. */
-struct network_info;
-const struct network_info *names_network(struct supervisor *supervisor, const char *name,
-					 struct error *err);
 
 #endif

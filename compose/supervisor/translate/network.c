@@ -7,8 +7,8 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
-#include "compose/supervisor/names.h"
 #include "compose/supervisor/neighbours.h"
+#include "compose/supervisor/networks_ready.h"
 #include "compose/supervisor/translate/translate.h"
 
 /* A container of another project: what it has while it runs. */
@@ -83,11 +83,11 @@ int translate_namespaces(struct translation *translation, struct error *err)
 		const char *key, *mode, *kind;
 		struct namespace_spec *spec;
 	} rows[] = {
-		{"network_mode", service->network_mode, "net", &spec->network},
-		{"pid", service->pid, "pid", &spec->pid},
-		{"ipc", service->ipc, "ipc", &spec->ipc},
-		{"uts", service->uts, "uts", &spec->uts},
-		{"cgroup", service->cgroup, "cgroup", &spec->cgroup},
+		{"network_mode", service->network_mode, "net",    &spec->network},
+		{"pid",          service->pid,          "pid",    &spec->pid    },
+		{"ipc",          service->ipc,          "ipc",    &spec->ipc    },
+		{"uts",          service->uts,          "uts",    &spec->uts    },
+		{"cgroup",       service->cgroup,       "cgroup", &spec->cgroup },
 	};
 	int r = 0;
 
@@ -212,7 +212,7 @@ static int attach(struct instance *instance, bool bridge, struct attachment **re
 	int r = bridge ? ensure_default_bridge(instance->supervisor, err) : 0;
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (!names_network(instance->supervisor, endpoints[i].network, err))
+		if (!networks_ready(instance->supervisor, endpoints[i].network, err))
 			return error_wrap(err, "network %s", endpoints[i].network);
 	}
 	/* Also on a restart: the links went with the old namespace. Its leases are found again. */
