@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "compose/supervisor/requests.h"
+#include "compose/supervisor/connection.h"
 
 struct supervisor;
 

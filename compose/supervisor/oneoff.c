@@ -11,10 +11,10 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/supervisor/connection.h"
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/logs/pump.h"
-#include "compose/supervisor/requests.h"
 #include "compose/supervisor/state.h"
 
 /* So long a client has to come back after its supervisor was killed. */
@@ -297,7 +297,8 @@ static int64_t sweep(struct oneoffs *oneoffs)
 
 	do {
 		again = false;
-		map_foreach(entry, &oneoffs->supervisor->instances) {
+		map_foreach(entry, &oneoffs->supervisor->instances)
+		{
 			struct instance *instance = entry->value;
 
 			if (!is_due(oneoffs, instance, &usec))
@@ -339,7 +340,8 @@ static int on_none_came(sd_event_source *source, uint64_t at_usec, void *data)
 	struct oneoffs *oneoffs = data;
 
 	oneoffs->settle = sd_event_source_disable_unref(oneoffs->settle);
-	map_foreach(entry, &oneoffs->supervisor->instances) {
+	map_foreach(entry, &oneoffs->supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (instance->oneoff && instance->pid && !caller_of(oneoffs, instance))
@@ -352,7 +354,8 @@ void oneoffs_settle(struct oneoffs *oneoffs)
 {
 	bool foreground = false, ended = false;
 
-	map_foreach(entry, &oneoffs->supervisor->instances) {
+	map_foreach(entry, &oneoffs->supervisor->instances)
+	{
 		const struct instance *instance = entry->value;
 
 		foreground |= instance->oneoff && instance->foreground;

@@ -9,13 +9,10 @@
  * for a client that does not read: it is cut off.
  */
 
-#include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "common/error.h"
 
-struct connection;
 struct instance;
 struct server;
 struct supervisor;
@@ -27,15 +24,5 @@ bool server_idle(const struct server *server);
 
 void server_instance_changed(struct server *server, struct instance *instance);
 void server_instance_gone(struct server *server, struct instance *instance);
-
-/* An event; @event is taken, descriptors are borrowed. */
-void connection_event(struct connection *connection, json_t *event, const int *fds, size_t count);
-/* The last message. @fields is taken and may be NULL. The connection must not be used afterwards.
- */
-void connection_done(struct connection *connection, json_t *fields, const int *fds, size_t count);
-void connection_fail(struct connection *connection, const struct error *err, int exit_code);
-/* Called when the client left before its answer. */
-void connection_on_closed(struct connection *connection,
-			  void (*closed)(struct connection *connection, void *data), void *data);
 
 #endif

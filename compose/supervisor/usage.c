@@ -18,10 +18,10 @@
 
 #include "runtime/container/rootfs.h"
 
+#include "compose/supervisor/connection.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/requests.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define NET_DEV_MAX (256 << 10)
@@ -89,7 +89,8 @@ json_t *usage_of_containers(struct supervisor *supervisor)
 	struct sysinfo info = {0};
 
 	(void)sysinfo(&info);
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		const struct instance *instance = entry->value;
 		json_t *row = json_object();
 
