@@ -139,6 +139,8 @@ def test_logging(berth):
     project = berth.project({"compose.yaml": {"services": {"a": service}}})
     project.run("up", "-d")
     attached = project.popen("attach", "--no-stdin", "a")
+    # From here it is attached: the file that it reads is about to be written anew.
+    first = int(attached.stdout.readline())
     before = project.container("a")["ID"]
     changed(project, **service, logging={"driver": "json-file", "options": {"max-size": "1k", "max-file": "4"}})
     berth.wait_until(lambda: len(os.listdir(logs_of(project))) > 1, 20, "it rotates as it is asked to")
@@ -148,7 +150,7 @@ def test_logging(berth):
     berth.wait_until(lambda: len(project.run("logs", "a").stdout.splitlines()) > count + 3)
     assert project.container("a")["ID"] == before
     lines = [int(attached.stdout.readline()) for _ in range(20)]
-    assert lines == list(range(lines[0], lines[0] + 20)), "who is attached loses nothing"
+    assert lines == list(range(first + 1, first + 21)), "who is attached loses nothing"
 
 
 def logs_of(project):
