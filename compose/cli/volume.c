@@ -34,7 +34,8 @@ static json_t *object_of(char *const *words)
 {
 	json_t *object = json_object();
 
-	strv_foreach(word, (char **)words) {
+	strv_foreach(word, (char **)words)
+	{
 		const char *equals = strchr(word, '=');
 		_cleanup_free_ char *key =
 			equals ? alloc_string_n(word, (size_t)(equals - word)) : alloc_string(word);
@@ -50,11 +51,11 @@ static char **create_labels, **create_opts;
 static const char *create_driver = "local", *create_name;
 
 static const struct option create_options[] = {
-	{"driver", 'd', OPTION_STRING, &create_driver, "string", "local (default)"},
+	{"driver",       'd', OPTION_STRING, &create_driver, "string", "local (default)"},
 	{"label", 0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
-	{"name", 0, OPTION_STRING, &create_name, "string", NULL},
-	{"opt", 'o', OPTION_LIST, &create_opts, "map", "type=, o=, device= of what is mounted"},
-	{NULL},
+	{"name",      0, OPTION_STRING, &create_name, "string", NULL},
+	{"opt",              'o', OPTION_LIST, &create_opts, "map", "type=, o=, device= of what is mounted"},
+	{NULL            },
 };
 
 static int create(struct project_args *args, int argc, char **argv)
@@ -100,7 +101,7 @@ static const struct command command_create = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format", 'f', OPTION_STRING, &inspect_format, "string",
+	{"format",       'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Mountpoint}}'"},
 	{NULL},
 };
@@ -175,12 +176,12 @@ static char **list_filters;
 static const char *list_format;
 
 static const struct option list_options[] = {
-	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
+	{"filter",     'f', OPTION_LIST, &list_filters, "filter",
 	 "name=TEXT, label=KEY[=VALUE], driver=NAME, dangling=true|false"},
 	{"format", 0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
-	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
-	{NULL},
+	{"quiet",    'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
+	{NULL           },
 };
 
 static const char *const list_columns[] = {"DRIVER", "Driver", "VOLUME NAME", "Name", NULL};
@@ -207,7 +208,8 @@ static int check_filters(struct error *err)
 {
 	static const char *const known[] = {"name=", "label=", "driver=", "dangling="};
 
-	strv_foreach(filter, list_filters) {
+	strv_foreach(filter, list_filters)
+	{
 		bool found = false;
 
 		array_foreach(prefix, known)
@@ -230,15 +232,15 @@ static bool passes(const char *filter, const struct volume_info *info, const jso
 		return (!strcmp(value, "true") || !strcmp(value, "1")) ==
 		       !projects_user_of(records, "volumes", info->name);
 	return prune_filter_matches(
-		&(struct prune_filter){.filters = (char *const[]){(char *)filter, NULL}},
+		&(struct prune_filter){
+			.filters = (char *const[]){(char *)filter, NULL}
+        },
 		info->labels, 0);
 }
 
 static bool passes_all(const struct volume_info *info, const json_t *records)
 {
-	strv_foreach(filter, list_filters)
-		if (!passes(filter, info, records))
-			return false;
+	strv_foreach(filter, list_filters) if (!passes(filter, info, records)) return false;
 	return true;
 }
 
@@ -284,28 +286,13 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force", 'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
+	{"force",      'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
 	{NULL},
 };
 
-/* The records are read anew: a container may have been made since they were last looked at. */
-static int check_unused(void *data, const char *name, struct error *err)
-{
-	_cleanup_json_ json_t *records = NULL;
-	const json_t *user;
-
-	(void)data;
-	if (projects_records(&records, err) < 0)
-		return -err->code;
-	user = projects_user_of(records, "volumes", name);
-	return user ? error_set(err, EBUSY, "remove %s: volume is in use - [%s]", name,
-				json_get_string(user, "name") ?: "")
-		    : 0;
-}
-
 static int remove_volume(struct volume_store *store, const char *name, struct error *err)
 {
-	int r = volume_remove_unused(store, name, check_unused, NULL, err);
+	int r = volume_remove_unused(store, name, projects_check_volume_unused, NULL, err);
 
 	return r == -ENOENT ? error_set(err, ENOENT, "get %s: no such volume", name) : r;
 }
@@ -361,8 +348,8 @@ int prune_volumes(const struct prune_filter *filter, bool all, uint64_t *bytes, 
 		if ((all || info->anonymous) && !projects_user_of(records, "volumes", info->name) &&
 		    prune_filter_matches(filter, info->labels, info->created_nsec)) {
 			size = tree_size(info->mountpoint);
-			int r = volume_remove_unused(store, info->name, check_unused, NULL,
-						     &failed);
+			int r = volume_remove_unused(store, info->name,
+						     projects_check_volume_unused, NULL, &failed);
 
 			/* Taken into use, or removed by another, since the list was made. */
 			if (r < 0 && r != -EBUSY && r != -ENOENT) {
@@ -385,10 +372,10 @@ static bool prune_all, prune_force;
 static char **prune_words;
 
 static const struct option prune_options[] = {
-	{"all", 'a', OPTION_FLAG, &prune_all, NULL, "Those with a name as well"},
+	{"all",        'a', OPTION_FLAG, &prune_all, NULL, "Those with a name as well"},
 	{"filter", 0, OPTION_LIST, &prune_words, "filter", "label=KEY[=VALUE], label!=KEY[=VALUE]"},
-	{"force", 'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
-	{NULL},
+	{"force",        'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
+	{NULL           },
 };
 
 static int prune(struct project_args *args, int argc, char **argv)

@@ -243,6 +243,28 @@ def test_a_volume_is_taken_into_use_or_removed_never_both(berth):
     assert berth.run("volume", "rm", "kept").stdout == "kept\n"
 
 
+def test_down_leaves_a_volume_that_another_project_uses(berth):
+    owner = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "volumes": ["shared:/v", "own:/o"]}},
+        "volumes": {"shared": {}, "own": {}}}})
+    owner.run("up", "-d")
+    owner.exec("a", "touch", "/v/file")
+    shared = f"{owner.name}_shared"
+    other = berth.project({"compose.yaml": {
+        "services": {"b": {**SLEEP, "volumes": ["theirs:/w"]}},
+        "volumes": {"theirs": {"name": shared, "external": True}}}})
+    other.run("up", "-d")
+    other.run("stop", "-t", "0")
+    down = owner.run("down", "-v", "-t", "0")
+    assert (f"Volume {shared} Resource is still in use (remove {shared}: volume is in use - "
+            f"[{other.name}-b-1])") in down.stderr
+    assert berth.run("volume", "ls", "-q").stdout.split() == [shared]
+    other.run("start")
+    assert other.exec("b", "ls", "/w").stdout == "file\n"
+    other.run("down", "-v", "-t", "0")  # external: not its own to remove
+    assert berth.run("volume", "rm", shared).stdout == f"{shared}\n"
+
+
 def waits_for_lock(pid):
     with open(f"/proc/{pid}/syscall", encoding="utf-8") as file:
         number = file.read().split()[0]

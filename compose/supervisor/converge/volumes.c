@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/converge/volumes.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include "common/cleanup.h"
@@ -9,6 +10,7 @@
 #include "common/rootpath.h"
 #include "common/str.h"
 
+#include "compose/control/projects.h"
 #include "compose/control/requests.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/converge/tasks.h"
@@ -58,10 +60,27 @@ static bool volume_in_use(const struct supervisor *supervisor, const char *name)
 	return false;
 }
 
+/* A container of another project has it: that is said, and the volume stays. */
+static void volume_done(void *context, const struct error *err)
+{
+	const struct task *task = context;
+	const struct operation *operation = &task->converge->plan->operations[task->index];
+	const struct error none = ERROR_INIT;
+
+	if (err->code == EBUSY) {
+		_cleanup_free_ char *text = str_printf("%s Resource is still in use (%s)",
+						       operation->object, err->message);
+
+		converge_warn(task->converge, text);
+	}
+	task_done(context, err->code == EBUSY ? &none : err);
+}
+
 static int remove_volume_work(void *data, struct error *err)
 {
 	struct task *task = data;
-	int r = volume_remove(task->supervisor->volumes, task->name, err);
+	int r = volume_remove_unused(task->supervisor->volumes, task->name,
+				     projects_check_volume_unused, NULL, err);
 
 	if (r == -ENOENT) {
 		error_clear(err);
@@ -75,12 +94,13 @@ int volumes_remove(struct converge *converge, size_t index, struct error *err)
 	const struct operation *operation = &converge->plan->operations[index];
 
 	if (volume_in_use(converge->supervisor, operation->name)) {
-		_cleanup_free_ char *text = str_printf("%s: still in use", operation->object);
+		_cleanup_free_ char *text =
+			str_printf("%s Resource is still in use", operation->object);
 
 		converge_warn(converge, text);
 		return 0;
 	}
-	return task_start(converge, index, remove_volume_work, task_done, NULL, NULL, err) < 0
+	return task_start(converge, index, remove_volume_work, volume_done, NULL, NULL, err) < 0
 		       ? -err->code
 		       : 1;
 }
