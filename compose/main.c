@@ -12,5 +12,7 @@ int main(int argc, char **argv)
 		return keeper_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], SUPERVISOR_COMMAND))
 		return supervisor_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], PROBER_COMMAND))
+		return prober_main(argc, argv);
 	return command_main(argc, argv);
 }

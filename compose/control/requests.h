@@ -117,6 +117,10 @@
  * end of the socket pair in fd 3. The client waits for control.sock to accept.
  */
 /*
+ * `berth __prober PROJECT` is the supervisor's child as long as there are commands to run for
+ * health checks (compose/supervisor/prober.h); their socket is its fd 3.
+ */
+/*
  * As the main process of a unit the keeper has systemd's stdio, NOTIFY_SOCKET and WATCHDOG_USEC,
  * and in BERTH_STARTER the pid of a child that brings the project up: when that fails the keeper
  * ends, with exit code 1, once the supervisor has stopped everything.
@@ -124,7 +128,9 @@
 #define KEEPER_STARTER     "BERTH_STARTER"
 #define KEEPER_COMMAND     "__keeper"
 #define SUPERVISOR_COMMAND "__supervisor"
+#define PROBER_COMMAND     "__prober"
 #define KEEPER_FD          3
+#define PROBER_FD          3
 
 /*
  * Projects of this name are one single container's (`berth container run`): they are gone with it.

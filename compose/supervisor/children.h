@@ -3,7 +3,7 @@
 #define COMPOSE_SUPERVISOR_CHILDREN_H
 
 /*
- * children.h - who is to be told that a process ended: containers, exec sessions, probes.
+ * children.h - who is to be told that a process ended: containers, exec sessions.
  *
  * The keeper is their parent and says so by pid; a process that the keeper is not the parent of
  * (adopted after a keeper died) is watched here by its pidfd instead.

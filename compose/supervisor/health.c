@@ -354,7 +354,6 @@ static void start(struct instance *instance, bool resumed)
 
 	health_free(instance->health);
 	instance->health = NULL;
-	probe_end_old(instance);
 	if (!image)
 		return;
 	health_plan_of(instance->service, image, &plan);

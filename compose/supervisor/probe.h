@@ -61,9 +61,6 @@ int probe_open_notify(struct instance *instance, int netns_fd, struct error *err
 /* NOTIFY_SOCKET's value; new string. */
 char *probe_notify_address(const struct instance *instance);
 
-/* Ends what a supervisor before us began: nobody reads what it says. */
-void probe_end_old(struct instance *instance);
-
 /*
  * The status of an answer in HTTP/1: 0 while its first line is not whole, -EBADMSG where it is
  * none. @ret_reason (size REASON_MAX) gets its words.

@@ -67,6 +67,7 @@ struct supervisor {
 	struct log_journal *journal;
 	struct children *children;
 	struct jobs *jobs;
+	struct prober *prober; /* NULL: there was no need for one yet */
 	struct ports *ports;
 	struct events *events;
 	struct executor *executor;

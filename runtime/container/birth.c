@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -75,6 +76,19 @@ static _Noreturn void leave(const struct newborn *self, const struct birth_messa
 	_exit(message->exit_status);
 }
 
+/* Not before the change of user, with which the kernel forgets it (prctl(2)). */
+static int die_with_parent(const struct newborn *self, struct error *err)
+{
+	struct pollfd parent = {.fd = self->plan->report_fd};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return error_errno(err, "ask to die with the parent");
+	/* In another pid namespace, getppid() would not tell that it has died already. */
+	if (poll(&parent, 1, 0) == 1 && (parent.revents & POLLHUP))
+		_exit(125);
+	return 0;
+}
+
 /* The parent has written down who we are, or died before it could: then nothing has happened. */
 static int step_wait(struct newborn *self, struct error *err)
 {
@@ -83,6 +97,8 @@ static int step_wait(struct newborn *self, struct error *err)
 	char byte;
 	ssize_t n;
 
+	if (self->plan->own_child)
+		return die_with_parent(self, err);
 	do
 		n = read(self->plan->release_fd, &byte, 1);
 	while (n < 0 && errno == EINTR);

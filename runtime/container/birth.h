@@ -21,6 +21,7 @@ struct birth_plan {
 	int report_fd, release_fd; /* the child's ends */
 	int init_fd;               /* sealed memfd of the program in pid1/, see pid1.h */
 	bool exec;                 /* into a container that there is, not a new one */
+	bool own_child;            /* does not wait to be let go, and dies with its parent */
 	int container_pidfd;       /* of an exec */
 	bool time_namespace;       /* the kernel has them */
 	const char **argv;         /* BIRTH_ARGV_EXTRA free slots, args, NULL */

@@ -70,10 +70,10 @@ static void close_channels(struct channels *c)
 	cleanup_close_fd(&c->release[1]);
 }
 
-static int open_channels(struct channels *c, struct error *err)
+static int open_channels(struct channels *c, bool own_child, struct error *err)
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->report) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->release) < 0)
+	    (!own_child && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->release) < 0))
 		return error_errno(err, "open the channels to a new process");
 	/* Only our end: the child waits for room, should it ever come to that. */
 	(void)fd_set_nonblock(c->report[0], true);
@@ -140,17 +140,20 @@ static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err
 static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
 		 struct birth *ret, struct error *err)
 {
-	_cleanup_(close_channels) struct channels channels = {{-EBADF, -EBADF}, {-EBADF, -EBADF}};
+	_cleanup_(close_channels) struct channels channels = {.report[0] = -EBADF,
+							      .report[1] = -EBADF,
+							      .release[0] = -EBADF,
+							      .release[1] = -EBADF};
 	_cleanup_close_ int cgroup = -EBADF;
 	int pidfd = -EBADF, dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.flags = flags | CLONE_CLEAR_SIGHAND | (plan->own_child ? 0 : CLONE_PIDFD),
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = as_sibling ? 0 : SIGCHLD,
 	};
 	pid_t pid;
 
-	if (open_channels(&channels, err) < 0)
+	if (open_channels(&channels, plan->own_child, err) < 0)
 		return -err->code;
 	plan->init_fd = pid1_program(err);
 	if (plan->init_fd < 0)
@@ -179,7 +182,7 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 			      .release_fd = TAKE_FD(channels.release[1]),
 			      .report_fd = TAKE_FD(channels.report[0])};
 	/* It waits for us, or failed and is a zombie: either way it is still there. */
-	if (process_start_time(pid, &ret->start_ticks) < 0)
+	if (!plan->own_child && process_start_time(pid, &ret->start_ticks) < 0)
 		ret->start_ticks = 0;
 	return 0;
 }
@@ -207,6 +210,20 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
 		return error_set(err, ESRCH, "exec: the container is not running");
 	make_plan(&plan, spec);
 	r = start(&plan, 0, container_pidfd, as_sibling, ret, err);
+	free(plan.argv);
+	free(plan.env);
+	return r;
+}
+
+int container_exec_child(int container_pidfd, const struct container_spec *spec, struct birth *ret,
+			 struct error *err)
+{
+	struct birth_plan plan = {
+		.exec = true, .own_child = true, .container_pidfd = container_pidfd};
+	int r;
+
+	make_plan(&plan, spec);
+	r = start(&plan, 0, container_pidfd, false, ret, err);
 	free(plan.argv);
 	free(plan.env);
 	return r;

@@ -76,6 +76,14 @@ void birth_done(struct birth *birth);
 int container_exec(int container_pidfd, const struct container_spec *spec, bool as_sibling,
 		   struct birth *ret, struct error *err);
 
+/*
+ * The same for a process that stays the caller's child, dies with it, and runs at once: there is
+ * nothing to release. Only pid and report_fd are set: a report means that it failed, none by the
+ * time that it has ended, that it ran.
+ */
+int container_exec_child(int container_pidfd, const struct container_spec *spec, struct birth *ret,
+			 struct error *err);
+
 /* An fd of a namespace of a process: "net", "pid", "ipc", "uts", "mnt", "cgroup". */
 int container_namespace(int pidfd, const char *kind, struct error *err);
 

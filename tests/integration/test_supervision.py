@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Restart policies, health checks, out-of-memory kills, stopping."""
+import json
 import time
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
@@ -119,6 +120,18 @@ def test_dead_health_command(berth):
     project = one(berth, {**SLEEP, "healthcheck": {"test": ["CMD", "no-such-program"],
                                                    "interval": "100ms", "retries": 1}})
     project.wait_state("a", "unhealthy")
+
+
+def test_health_of_many_words(berth):
+    """More than fits into one packet; and what it writes is cut, not waited for."""
+    project = one(berth, {**SLEEP, "environment": {f"V{n}": "x" * 1000 for n in range(60)},
+                          "healthcheck": {"test": "seq 1 2000; sleep 5 & [ $${#V59} = 1000 ]",
+                                          "interval": "100ms", "retries": 1}})
+    project.wait_state("a", "healthy")
+    [row] = json.loads(project.run("container", "inspect", f"{project.name}-a-1").stdout)
+    [first, *_] = row["State"]["Health"]["Log"]
+    assert first["ExitCode"] == 0
+    assert first["Output"].startswith("1\n2\n3\n") and len(first["Output"]) == 4096
 
 
 def test_out_of_memory_is_reported(berth):

@@ -258,6 +258,29 @@ def test_a_hanging_probe_does_not_outlive_its_supervisor(berth):
                          and berth.pids_of("sleep", "3000") != old, 30, "another one at work")
 
 
+def test_killed_prober(berth):
+    """What it ran ends with it, and is run again; it is gone with the last health check."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "healthcheck": {"test": ["CMD", "true"], "interval": "100ms", "retries": 1}},
+        "b": {**SLEEP, "healthcheck": {
+            "test": ["CMD", "sleep", "3000"], "timeout": "1h", "interval": "1h"}}}}})
+    project.run("up", "-d")
+    project.wait_state("a", "healthy")
+    for _ in range(2):
+        berth.wait_until(lambda: len(berth.pids_of("sleep", "3000")) == 1, 30)
+        before = berth.pids_of("sleep", "3000")
+        [prober] = berth.own_pids_of("__prober", project.name)
+        berth.kill(prober)
+        berth.wait_until(lambda old=before: len(berth.pids_of("sleep", "3000")) == 1
+                         and berth.pids_of("sleep", "3000") != old, 30, "another one at work")
+    assert project.container("a")["Health"] == "healthy"
+    assert project.container("b")["Health"] == "starting"
+    project.exec("a", "rm", "/bin/true")
+    project.wait_state("a", "unhealthy")
+    project.run("kill")
+    berth.wait_until(lambda: not berth.own_pids_of("__prober", project.name), 30)
+
+
 @pytest.mark.parametrize("call, number", (("openat", 2), ("openat", 5), ("openat", 9),
                                           ("unlinkat", 1), ("unlinkat", 3)))
 def test_killed_while_it_rotates_a_log(berth, call, number):

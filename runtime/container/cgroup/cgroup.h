@@ -72,6 +72,13 @@ int cgroup_join(const struct cgroup *cgroup);
 /* Descriptors that cgroup_join() works with, into @fds; how many. */
 size_t cgroup_join_fds(const struct cgroup *cgroup, int *fds, size_t room);
 /*
+ * Where the group is, as bytes for another process on this machine: its handle is good for
+ * cgroup_clone_fd(), cgroup_join() and cgroup_join_fds().
+ */
+struct strbuf;
+void cgroup_pack(const struct cgroup *cgroup, struct strbuf *buffer);
+int cgroup_unpack(const char *bytes, size_t size, struct cgroup **ret, struct error *err);
+/*
  * The @n-th of the container's own v1 groups as a detached mount (syscalls only), and the name of
  * its controller. -ENOENT: there are no more.
  */

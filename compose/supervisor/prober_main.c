@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * prober_main.c - the prober's own side: clones, collects output and ends, and knows nothing else.
+ *
+ * It has one child a probe, each of which dies with it, and ends with its supervisor. It waits
+ * for nothing but in poll().
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+#include "runtime/container/container.h"
+#include "runtime/container/exec_pack.h"
+
+#include "compose/control/requests.h"
+#include "compose/supervisor/main.h"
+#include "compose/supervisor/prober_protocol.h"
+
+struct run {
+	struct run *next;
+	uint64_t id;
+	pid_t pid; /* 0: it has ended, and its answer waits to be sent */
+	int exit_code;
+	int output_fd;
+	char *text; /* what it wrote, or why it could not be run */
+	size_t size;
+	struct birth birth;
+	struct error err;
+};
+
+struct prober {
+	int signals;
+	struct run *first;
+};
+
+static void run_free(struct run *run)
+{
+	birth_done(&run->birth);
+	if (run->output_fd >= 0)
+		close(run->output_fd);
+	free(run->text);
+	free(run);
+}
+
+static int begin(struct run *run, int container, const char *bytes, size_t size)
+{
+	_cleanup_close_ int write_end = -EBADF;
+	struct exec_unpacked order;
+	int pair[2], r;
+
+	if (exec_unpack(bytes, size, &order, &run->err) < 0)
+		return -run->err.code;
+	if (pipe2(pair, O_CLOEXEC) < 0) {
+		exec_unpacked_done(&order);
+		return error_errno(&run->err, "make a pipe");
+	}
+	run->output_fd = pair[0];
+	write_end = pair[1];
+	order.spec.stdout_fd = order.spec.stderr_fd = write_end;
+	r = container_exec_child(container, &order.spec, &run->birth, &run->err);
+	exec_unpacked_done(&order);
+	if (r == 0)
+		run->pid = run->birth.pid;
+	return r;
+}
+
+/* The order's bytes where they were too many for a packet; new memory. */
+static char *read_bytes(int fd, size_t *ret_size)
+{
+	struct stat status;
+	char *bytes;
+
+	if (fstat(fd, &status) < 0 || status.st_size <= 0 ||
+	    status.st_size > (off_t)PROBER_SPEC_MAX)
+		return NULL;
+	bytes = alloc((size_t)status.st_size);
+	if (pread(fd, bytes, (size_t)status.st_size, 0) != (ssize_t)status.st_size) {
+		free(bytes);
+		return NULL;
+	}
+	*ret_size = (size_t)status.st_size;
+	return bytes;
+}
+
+static void order_run(struct prober *prober, uint64_t id, const char *bytes, size_t size,
+		      const int *fds, size_t count)
+{
+	static const struct birth none = {-EBADF, 0, 0, -EBADF, -EBADF};
+	_cleanup_free_ char *many = NULL;
+	struct run *run = new (struct run);
+
+	*run = (struct run){.next = prober->first, .id = id, .output_fd = -EBADF, .birth = none};
+	prober->first = run;
+	if (count == 2)
+		bytes = many = read_bytes(fds[1], &size);
+	if (!bytes || !count)
+		error_set(&run->err, EBADMSG, "the order to run a program is cut short");
+	else
+		(void)begin(run, fds[0], bytes, size);
+}
+
+static void order_kill(struct prober *prober, uint64_t id)
+{
+	for (struct run *run = prober->first; run; run = run->next)
+		if (run->id == id && run->pid)
+			(void)kill(run->pid, SIGKILL);
+}
+
+/* False: the supervisor is gone. */
+static bool take_orders(struct prober *prober)
+{
+	static union {
+		struct prober_order order;
+		char bytes[PROBER_ORDER_MAX];
+	} buffer;
+
+	for (;;) {
+		int fds[2];
+		size_t count = ARRAY_SIZE(fds);
+		ssize_t n = fd_receive(PROBER_FD, &buffer, sizeof(buffer), fds, &count);
+
+		if (n == -EAGAIN || n == -EINTR)
+			return true;
+		if (n == 0)
+			return false;
+		if (n >= (ssize_t)sizeof(buffer.order) && buffer.order.type == PROBER_RUN)
+			order_run(prober, buffer.order.id, buffer.bytes + sizeof(buffer.order),
+				  (size_t)n - sizeof(buffer.order), fds, count);
+		if (n >= (ssize_t)sizeof(buffer.order) && buffer.order.type == PROBER_KILL)
+			order_kill(prober, buffer.order.id);
+		while (n >= 0 && count)
+			close(fds[--count]);
+		if (n < 0 && n != -EMSGSIZE && n != -EMFILE)
+			return false;
+	}
+}
+
+static void read_output(struct run *run)
+{
+	static char buffer[PROBER_OUTPUT_MAX];
+	ssize_t n;
+
+	/* What it left behind may hold the pipe open. */
+	(void)fd_set_nonblock(run->output_fd, true);
+	while (run->size < sizeof(buffer) &&
+	       (n = read(run->output_fd, buffer + run->size, sizeof(buffer) - run->size)) > 0)
+		run->size += (size_t)n;
+	if (run->size)
+		run->text = alloc_copy(buffer, run->size);
+}
+
+static void conclude(struct run *run, int status)
+{
+	struct birth_report report;
+
+	run->pid = 0;
+	run->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (container_report(&run->birth, &report, &run->err) == BIRTH_FAILED)
+		return;
+	error_clear(&run->err);
+	read_output(run);
+}
+
+static void reap(struct prober *prober)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct run *run = prober->first;
+
+		while (run && run->pid != pid)
+			run = run->next;
+		if (run)
+			conclude(run, status);
+	}
+}
+
+/* 0, or negative when the socket takes no more. */
+static int send_answer(struct run *run)
+{
+	static struct {
+		struct prober_answer answer;
+		char text[PROBER_OUTPUT_MAX];
+	} packet;
+	const char *text = run->err.code ? run->err.message : run->text;
+	size_t size = run->err.code ? strlen(run->err.message) : run->size;
+	ssize_t n;
+
+	packet.answer = (struct prober_answer){
+		.id = run->id, .exit_code = run->exit_code, .not_run = run->err.code != 0};
+	if (size)
+		memcpy(packet.text, text, size);
+	n = fd_send(PROBER_FD, &packet, sizeof(packet.answer) + size, NULL, 0);
+	return n < 0 ? (int)n : 0;
+}
+
+static bool send_answers(struct prober *prober)
+{
+	struct run **at = &prober->first;
+
+	while (*at) {
+		struct run *run = *at;
+
+		if (run->pid) {
+			at = &run->next;
+			continue;
+		}
+		if (send_answer(run) == -EAGAIN)
+			return true;
+		*at = run->next;
+		run_free(run);
+	}
+	return false;
+}
+
+static void serve(struct prober *prober)
+{
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		struct pollfd fds[2];
+
+		fds[0] = (struct pollfd){.fd = PROBER_FD, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = prober->signals, .events = POLLIN};
+		if (send_answers(prober))
+			fds[0].events |= POLLOUT;
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[1].revents && read(prober->signals, &info, sizeof(info)) > 0)
+			reap(prober);
+		if (fds[0].revents && !take_orders(prober))
+			return;
+	}
+}
+
+int prober_main(int argc, char **argv)
+{
+	static struct prober prober; /* reached at the end: no leak */
+	sigset_t signals;
+
+	if (argc < 2)
+		return 1;
+	log_set_name(argv[argc - 1]);
+	umask(022);
+	/* It ends with its supervisor, and not before: a unit's SIGTERM goes to all in it. */
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	prober.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (prober.signals < 0 || fd_set_cloexec(PROBER_FD, true) < 0 ||
+	    fd_set_nonblock(PROBER_FD, true) < 0) {
+		log_error("probes: %s", strerror(errno));
+		return 1;
+	}
+	serve(&prober);
+	for (struct run *run = prober.first; run; run = run->next)
+		if (run->pid)
+			(void)kill(run->pid, SIGKILL);
+	return 0;
+}
