@@ -197,8 +197,8 @@ static int take_work(struct attached *attached, struct error *err)
 		converge_show(attached->progress, event);
 		return 1;
 	}
-	again = r < 0 && !attached->up && !attached->stopping && !attached->converge->beside &&
-		converge_chose_again(attached->converge, err);
+	again = r < 0 && !attached->up && !attached->stopping &&
+		converge_chose_again(attached->converge, attached->progress, err);
 	if (r < 0 && !again && !attached->decided)
 		attached->exit_code = client_exit_code(attached->work);
 	client_free(attached->work);

@@ -38,16 +38,16 @@ static void put_flags(json_t *json, const struct plan_options *options)
 		const char *name;
 		bool value;
 	} flags[] = {
-		{"no_deps", options->no_deps},
-		{"no_start", options->no_start},
-		{"remove_orphans", options->remove_orphans},
-		{"always_recreate_deps", options->always_recreate_deps},
-		{"renew_anon_volumes", options->renew_anon_volumes},
-		{"wait", options->wait},
-		{"volumes", options->volumes},
-		{"force_stop", options->force_stop},
-		{"by_label", options->by_label},
-		{"underscores", options->underscores || project_args.compatibility},
+		{"no_deps",              options->no_deps                                  },
+		{"no_start",             options->no_start                                 },
+		{"remove_orphans",       options->remove_orphans                           },
+		{"always_recreate_deps", options->always_recreate_deps                     },
+		{"renew_anon_volumes",   options->renew_anon_volumes                       },
+		{"wait",                 options->wait                                     },
+		{"volumes",              options->volumes                                  },
+		{"force_stop",           options->force_stop                               },
+		{"by_label",             options->by_label                                 },
+		{"underscores",          options->underscores || project_args.compatibility},
 	};
 
 	array_foreach(flag, flags) {
@@ -192,7 +192,10 @@ static int follow(struct client *client, struct progress *progress, struct conve
 	int r = 1;
 
 	while (r > 0) {
-		struct pollfd fds[] = {{client_fd(client), POLLIN}, {signals, POLLIN}};
+		struct pollfd fds[] = {
+			{client_fd(client), POLLIN},
+                        {signals,           POLLIN}
+                };
 		char limit[32];
 
 		pull_beside_tell(converge->beside, client);
@@ -232,17 +235,23 @@ static int ask(struct project_args *args, struct converge *converge, struct prog
 	return r < 0 ? r : follow(*ret_client, progress, converge, signals, err);
 }
 
-bool converge_chose_again(struct converge *converge, const struct error *err)
+bool converge_chose_again(struct converge *converge, struct progress *progress,
+			  const struct error *err)
 {
-	bool moved = err->code == EADDRINUSE && ports_auto_again(converge->ports);
+	bool moved = false;
 
+	if (err->code == EADDRINUSE && converge->ports) {
+		progress_by_lines(progress);
+		moved = ports_auto_again(converge->ports);
+	}
 	ports_auto_free(TAKE_PTR(converge->ports));
+	if (moved)
+		pull_beside_tell_anew(converge->beside);
 	return moved;
 }
 
 static int request(struct project_args *args, struct converge *converge)
 {
-	bool may_retry = !converge->beside && converge->ports;
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_(cleanup_progress_free) struct progress *progress =
 		converge->beside ? pull_beside_progress(converge->beside)
@@ -250,12 +259,15 @@ static int request(struct project_args *args, struct converge *converge)
 	struct error err = ERROR_INIT;
 	int r = ask(args, converge, progress, &client, &err);
 
+	if (r < 0 && converge_chose_again(converge, progress, &err)) {
+		client_free(TAKE_PTR(client));
+		error_clear(&err);
+		r = ask(args, converge, progress, &client, &err);
+	}
 	pull_beside_free(TAKE_PTR(converge->beside));
 	if (r >= 0)
 		return 0;
 	progress_freeze(progress);
-	if (may_retry && converge_chose_again(converge, &err))
-		return request(args, converge);
 	if (err.code == EINTR)
 		return PULL_INTERRUPTED;
 	converge->failure = err;
@@ -300,7 +312,8 @@ void converge_exit_on_signals(void)
 
 int converge_check_services(const struct project *project, char *const *services, struct error *err)
 {
-	strv_foreach(name, services) {
+	strv_foreach(name, services)
+	{
 		if (project && !project_service(project, name))
 			return error_set(err, ENOENT, "no such service: %s", name);
 	}

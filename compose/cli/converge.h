@@ -52,9 +52,11 @@ int converge_run(struct project_args *args, struct converge *converge);
 
 /*
  * Whether the request that failed with @err is worth being made once more: somebody took a port
- * between our choice and the container that was to have it, and now there is another choice.
+ * between our choice and the container that was to have it, and now there is another choice, told
+ * beside @progress. Images that are pulled meanwhile go on coming.
  */
-bool converge_chose_again(struct converge *converge, const struct error *err);
+bool converge_chose_again(struct converge *converge, struct progress *progress,
+			  const struct error *err);
 
 /*
  * -t as every command has it, in seconds; @given false: -1, each service's own. In microseconds.

@@ -11,6 +11,7 @@
 #include "compose/cli/companions.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
+#include "compose/cli/ports_auto.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/target.h"
 
@@ -21,14 +22,14 @@ static int timeout;
 static const struct option options[] = {
 	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
 	 "Also remove containers of services that left the file"},
-	{"rmi", 0, OPTION_STRING, &rmi, "string",
+	{"rmi",     0, OPTION_STRING, &rmi, "string",
 	 "Also remove the services' images: all, or only the local ones that have no image: of "
 	 "their own"},
-	{"timeout", 't', OPTION_INT, &timeout, "int",
+	{"timeout",            't', OPTION_INT, &timeout, "int",
 	 "Seconds until what does not stop is killed (default: stop_grace_period)", &timeout_given},
-	{"volumes", 'v', OPTION_FLAG, &volumes, NULL,
+	{"volumes",                'v', OPTION_FLAG, &volumes, NULL,
 	 "Also remove the project's volumes, with their data"},
-	{NULL},
+	{NULL          },
 };
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -105,6 +106,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (r == 0 && target.project && !args->dry_run &&
 	    companions_down(target.project, argv, &err) < 0)
 		return output_fail(args, &err);
+	if (r == 0 && volumes && !argc && !args->dry_run)
+		ports_auto_forget(target.name, target.project ? target.project->working_dir : NULL);
 	if (converge.nothing && !rmi)
 		fprintf(stderr, "Warning: No resource found to remove for project \"%s\".\n",
 			target.name);

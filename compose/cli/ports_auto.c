@@ -23,6 +23,10 @@
 #define MEMORY_MAX         (1 << 20)
 #define FIRST_UNPRIVILEGED 1024
 
+/* Beside the rows, whose keys have a space. */
+#define PROJECT "project"
+#define FOLDER  "folder"
+
 struct range {
 	unsigned int first, last;
 };
@@ -81,6 +85,49 @@ static char *memory_path(const struct project *project, bool folder)
 	return str_printf("%s/ports/%s.json", paths_root(), hex);
 }
 
+/* Calls @wants with every memory below @folder, and removes those that it does not want. */
+static void sweep(const char *folder, bool (*wants)(const json_t *memory, const void *data),
+		  const void *data)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_list(AT_FDCWD, folder, &names, &ignored) < 0)
+		return;
+	strv_foreach(name, names)
+	{
+		_cleanup_free_ char *path = str_printf("%s/%s", folder, name);
+		_cleanup_json_ json_t *memory = NULL;
+
+		if (json_read(AT_FDCWD, path, MEMORY_MAX, &memory, &ignored) >= 0 &&
+		    !wants(memory, data))
+			(void)unlink(path);
+	}
+}
+
+static bool folder_is_there(const json_t *memory, const void *data)
+{
+	const char *folder = json_get_string(memory, FOLDER);
+
+	return !folder || access(folder, F_OK) == 0 || errno != ENOENT;
+}
+
+static bool is_of_another(const json_t *memory, const void *data)
+{
+	return !str_equal(json_get_string(memory, PROJECT), data);
+}
+
+void ports_auto_forget(const char *name, const char *folder)
+{
+	const struct project project = {.name = (char *)name, .working_dir = (char *)folder};
+	_cleanup_free_ char *path = memory_path(&project, !folder);
+
+	if (folder)
+		(void)unlink(path);
+	else
+		sweep(path, is_of_another, name);
+}
+
 /* What cannot be read was never chosen: the next choice replaces it. New reference. */
 static json_t *recall(const struct project *project)
 {
@@ -103,12 +150,16 @@ static int remember(const struct ports_auto *ports, struct error *err)
 {
 	_cleanup_free_ char *folder = memory_path(ports->project, true);
 	_cleanup_free_ char *path = memory_path(ports->project, false);
-	_cleanup_free_ char *text = json_text(ports->chosen);
+	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = -EBADF;
 
 	fd = fs_mkdir_path(folder, 0755, err);
 	if (fd < 0)
 		return fd;
+	sweep(folder, folder_is_there, NULL);
+	json_put_string(ports->chosen, PROJECT, ports->project->name);
+	json_put_string(ports->chosen, FOLDER, ports->project->working_dir);
+	text = json_text(ports->chosen);
 	return fs_replace(fd, strrchr(path, '/') + 1, text, strlen(text), FS_ATOMIC, err);
 }
 

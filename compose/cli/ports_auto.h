@@ -7,7 +7,8 @@
  * so that two checkouts of one project can be up side by side.
  *
  * What is chosen is remembered for the folder and name of the project, below BERTH_ROOT/ports, and
- * holds for every later command until one says `--ports fixed`.
+ * holds for every later command until one says `--ports fixed` or `down --volumes` takes all of the
+ * project. What was remembered for a folder that is no more goes with the next choice.
  */
 
 #include <stdbool.h>
@@ -27,6 +28,8 @@ int ports_auto_apply(struct project *project, const char *mode, bool dry_run,
 		     struct ports_auto **ret, struct error *err);
 /* Looks again: a port may have been taken since. True when another one was chosen. */
 bool ports_auto_again(struct ports_auto *ports);
+/* @folder: the project's; NULL: whichever it was in. */
+void ports_auto_forget(const char *project, const char *folder);
 void ports_auto_free(struct ports_auto *ports);
 
 #endif

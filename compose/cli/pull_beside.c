@@ -192,6 +192,14 @@ static void tell(const struct coming *item, int result, const struct error *err,
 	client_tell(client, message);
 }
 
+void pull_beside_tell_anew(struct pull_beside *beside)
+{
+	for (size_t i = 0; beside && i < beside->count; i++)
+		beside->items[i].told = false;
+	if (beside)
+		beside->reconnects = 0;
+}
+
 void pull_beside_tell(struct pull_beside *beside, struct client *client)
 {
 	bool anew = beside && client_reconnects(client) != beside->reconnects;

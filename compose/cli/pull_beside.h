@@ -44,5 +44,7 @@ void pull_beside_poll(struct pull_beside *beside, struct pollfd *fds, size_t cou
 		      int timeout_msec);
 /* Tells the supervisor what it does not know yet. @beside may be NULL. */
 void pull_beside_tell(struct pull_beside *beside, struct client *client);
+/* The next client's request is another one, which was told nothing yet. */
+void pull_beside_tell_anew(struct pull_beside *beside);
 
 #endif

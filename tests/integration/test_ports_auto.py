@@ -2,10 +2,13 @@
 """up --ports auto: two checkouts of one project side by side, each with ports of its own."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 
 import pytest
+
+from tests.support.registries import HOST, BadRegistry
 
 WEB = {"image": "busybox", "init": True,
        "command": ["sh", "-c", "hostname > /index.html; exec httpd -f -p 80 -h /"]}
@@ -19,6 +22,13 @@ def published(project, service="web"):
     row = project.container(service)
     return sorted({(each["URL"], each["PublishedPort"], each["Protocol"])
                    for each in row["Publishers"] if each["PublishedPort"]})
+
+
+def memories(berth):
+    try:
+        return os.listdir(f"{berth.root}/ports")
+    except FileNotFoundError:
+        return []
 
 
 def ports(project, service="web"):
@@ -123,20 +133,56 @@ until grep -q ready ready; do sleep 0.05; done
 """
 
 
-@pytest.mark.parametrize("detach", [True, False])
-def test_taken_after_the_choice(berth, detach):
+@pytest.mark.parametrize("pulling", [False, True], ids=["", "pulling"])
+@pytest.mark.parametrize("detach", [True, False], ids=["detached", "attached"])
+def test_taken_after_the_choice(berth, detach, pulling):
     """What `up` waits for takes the port that it had found free."""
-    project = berth.project({"bin/thief": THIEF, "compose.yaml": {"services": {
-        "thief": {"provider": {"type": "thief"}},
-        "web": {**SLEEP, "ports": ["8080:80"], "depends_on": ["thief"]}}}})
+    services = {"thief": {"provider": {"type": "thief"}},
+                "web": {**SLEEP, "ports": ["8080:80"], "depends_on": ["thief"]}}
+    if pulling:
+        registry = BadRegistry(berth)
+        # Its image has no program: that comes out of another one.
+        services["slow"] = {"image": f"{HOST}/gated:1", "ports": ["8080:80"], "stop_grace_period": "0s",
+                            "command": ["/busybox/bin/busybox", "sleep", "1000"], "volumes": [
+                                {"type": "image", "source": "busybox", "target": "/busybox"}]}
+        services["web"]["ports"] = ["8090:80"]
+    project = berth.project({"bin/thief": THIEF, "compose.yaml": {"services": services}})
     berth.command(["chmod", "+x", f"{project.path}/bin/thief"])
     env = {"PATH": f"{project.path}/bin:{berth.env['PATH']}"}
     up = project.popen("up", "--ports", "auto", *(["-d"] if detach else []), env=env)
     project.wait_state("web", "running", 30)
-    assert ports(project) == {8081}
+    if pulling:
+        assert ports(project) == {8090}
+        registry.open("gated")
+        project.wait_state("slow", "running", 30)
+        assert ports(project, "slow") == {8081}
+    else:
+        assert ports(project) == {8081}
     if not detach:
         up.send_signal(signal.SIGINT)
     _, stderr = up.communicate(timeout=30)
     assert "published at 8081\n" in stderr and up.returncode in (0, 130), stderr
     with open(f"{project.path}/bin/pid") as file:
         berth.command(["kill", file.read().strip()])
+
+
+def test_memory_goes_with_the_project(berth):
+    compose = {"compose.yaml": {"services": {"web": {**SLEEP, "ports": ["8080:80"]}}}}
+    main, *others = (berth.project(compose) for _ in range(4))
+    main.run("up", "-d")
+    for other in others:
+        other.run("up", "-d", env=AUTO)
+    assert len(memories(berth)) == 3
+    others[0].run("down", "-t", "0")
+    others[0].run("--dry-run", "down", "-v")
+    assert len(memories(berth)) == 3
+    others[0].run("down", "-v")
+    assert len(memories(berth)) == 2
+    # Also without the file, ...
+    berth.run("-p", others[1].name, "down", "-v", "-t", "0", cwd="/")
+    assert len(memories(berth)) == 1
+    # ... and of a folder that is no more with the next choice.
+    berth.run("-p", others[2].name, "down", "-t", "0", cwd="/")
+    shutil.rmtree(others[2].path)
+    others[0].run("up", "-d", env=AUTO)
+    assert ports(others[0]) == {8081} and len(memories(berth)) == 1
