@@ -31,6 +31,11 @@ def log_size(project):
     return sum(os.path.getsize(path) for path in log_files(project))
 
 
+def go_on(project):
+    """For one that waits for a line in /go, and may end before the command that wrote it has."""
+    project.exec("a", "sh", "-c", "echo >/go", check=False)
+
+
 def test_streams_keep_apart(berth):
     project = up(berth, a=sh("echo out; echo err >&2"))
     project.wait_state("a", "exited")
@@ -122,7 +127,7 @@ def test_follow_says_what_rotation_took_away(berth):
     follow = project.popen("logs", "-f", "--no-log-prefix")
     lines = [int(follow.stdout.readline()) for _ in range(1000)]
     follow.send_signal(signal.SIGSTOP)
-    project.exec("a", "sh", "-c", "echo >/go")
+    go_on(project)
     project.wait_state("a", "exited")
     kept = len(log_files(project))
     newest = int(os.path.basename(log_files(project)[-1]))
@@ -141,7 +146,7 @@ def test_rotated_files_are_followed_to_their_end(berth):
     follow = project.popen("logs", "-f", "--no-log-prefix")
     lines = [int(follow.stdout.readline()) for _ in range(2000)]
     follow.send_signal(signal.SIGSTOP)
-    project.exec("a", "sh", "-c", "echo >/go")
+    go_on(project)
     project.wait_state("a", "exited")
     assert [os.path.basename(path) for path in log_files(project)] == ["00000002"]
     follow.send_signal(signal.SIGCONT)
