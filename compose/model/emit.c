@@ -165,9 +165,15 @@ static void add_literal(struct strbuf *out, const char *s, unsigned int depth)
 	}
 }
 
+/* Whether a word with this first letter, as short as that, may be one of YAML's own. */
+static bool may_be_keyword(const char *s, size_t length)
+{
+	return length <= strlen("false") && strchr("fFnNoOtTyY", *s);
+}
+
 /*
- * Most texts are words and paths: they begin with a letter or a slash, go on with what means
- * nothing to YAML, and are too long for one of its own words.
+ * Most texts are words, paths and names of images: they begin with a letter or a slash, go on with
+ * what means nothing to YAML, and are none of its own words.
  */
 static bool is_simple(const char *s, size_t *ret_length)
 {
@@ -177,10 +183,13 @@ static bool is_simple(const char *s, size_t *ret_length)
 	};
 	size_t n = 0;
 
-	while (plain[(unsigned char)s[n]])
+	if (!isalpha((unsigned char)*s) && *s != '/')
+		return false;
+	/* A colon ends a key only where the word ends. */
+	while (plain[(unsigned char)s[n]] || (s[n] == ':' && plain[(unsigned char)s[n + 1]]))
 		n++;
 	*ret_length = n;
-	return !s[n] && n > strlen("false") && (isalpha((unsigned char)*s) || *s == '/');
+	return !s[n] && !may_be_keyword(s, n);
 }
 
 static void add_string(struct strbuf *out, const char *s, unsigned int depth, bool key)
@@ -248,18 +257,16 @@ static void add_entry(struct strbuf *out, const char *key, const json_t *value, 
 /* @first: the first key stands behind a dash, on its line. */
 static void add_mapping(struct strbuf *out, const json_t *object, unsigned int depth, bool first)
 {
-	size_t count = 0;
-	_cleanup_free_ const char **keys = emit_order(object, &count);
+	_cleanup_free_ struct emit_entry *entries = emit_order(object);
+	const struct emit_entry *end = entries + json_object_size(object);
 
-	for (size_t i = 0; i < count; i++) {
-		const json_t *value = json_object_get(object, keys[i]);
-
-		if (is_left_out(keys[i], value, depth))
+	for (const struct emit_entry *entry = entries; entry < end; entry++) {
+		if (is_left_out(entry->key, entry->value, depth))
 			continue;
 		if (!first)
 			emit_indent(out, depth);
 		first = false;
-		add_entry(out, keys[i], value, depth);
+		add_entry(out, entry->key, entry->value, depth);
 	}
 }
 

@@ -10,8 +10,12 @@
 
 void emit_indent(struct strbuf *out, unsigned int depth)
 {
-	for (unsigned int i = 0; i < depth; i++)
-		strbuf_add(out, "  ");
+	static const char spaces[] = "                                ";
+	size_t left = 2 * (size_t)depth;
+
+	for (; left > sizeof(spaces) - 1; left -= sizeof(spaces) - 1)
+		strbuf_add_n(out, spaces, sizeof(spaces) - 1);
+	strbuf_add_n(out, spaces, left);
 }
 
 int emit_write(const struct strbuf *text, bool escape, FILE *out)
@@ -94,17 +98,18 @@ static int compare_natural(const char *a, const char *b)
 	return compare_numbers(a, b, i);
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_entries(const void *a, const void *b)
 {
-	return compare_natural(*(const char *const *)a, *(const char *const *)b);
+	return compare_natural(((const struct emit_entry *)a)->key,
+			       ((const struct emit_entry *)b)->key);
 }
 
-static void sort(const char **keys, size_t count)
+static void sort(struct emit_entry *entries, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
-		if (compare_natural(keys[i - 1], keys[i]) <= 0)
+		if (compare_entries(&entries[i - 1], &entries[i]) <= 0)
 			continue;
-		qsort(keys, count, sizeof(*keys), compare_keys);
+		qsort(entries, count, sizeof(*entries), compare_entries);
 		return;
 	}
 }
@@ -114,20 +119,20 @@ static void sort(const char **keys, size_t count)
  * object whose attributes happen to be so stays as it is: they are words of small letters, which
  * both orders treat alike.
  */
-const char **emit_order(const json_t *object, size_t *ret_count)
+struct emit_entry *emit_order(const json_t *object)
 {
-	const char **keys = new_array(const char *, json_object_size(object) + 1), *key;
+	struct emit_entry *entries = new_array(struct emit_entry, json_object_size(object) + 1);
 	size_t count = 0, attributes = 0;
+	const char *key;
 	bool map = true;
 	json_t *value;
 
 	json_object_foreach((json_t *)object, key, value) {
-		map = map && (!count || strcmp(keys[count - 1], key) < 0);
-		keys[count++] = key;
+		map = map && (!count || strcmp(entries[count - 1].key, key) < 0);
+		entries[count++] = (struct emit_entry){key, value};
 		if (strncmp(key, "x-", 2) != 0)
 			attributes = count;
 	}
-	sort(map ? keys : keys + attributes, map ? count : count - attributes);
-	*ret_count = count;
-	return keys;
+	sort(map ? entries : entries + attributes, map ? count : count - attributes);
+	return entries;
 }

@@ -15,11 +15,16 @@ void emit_indent(struct strbuf *out, unsigned int depth);
 /* To @out; @escape doubles each dollar. 0 or -errno of the stream. */
 int emit_write(const struct strbuf *text, bool escape, FILE *out);
 
+struct emit_entry {
+	const char *key;
+	const json_t *value;
+};
+
 /*
- * The keys in the order in which Go's yaml.v3 writes them: those of a map in its natural order
- * (web2 before web10, A_B before AB), attributes as they stand, extensions behind them. New array
- * of borrowed texts.
+ * The entries in the order in which Go's yaml.v3 writes them: those of a map in the natural order
+ * of its keys (web2 before web10, A_B before AB), attributes as they stand, extensions behind them.
+ * New array of what is borrowed, json_object_size() long.
  */
-const char **emit_order(const json_t *object, size_t *ret_count);
+struct emit_entry *emit_order(const json_t *object);
 
 #endif
