@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an older berth, or a dead container, left in the nftables table is replaced."""
+import subprocess
 
 OLD_TABLE = """
 table inet berth {
@@ -35,7 +36,14 @@ def answer(berth, host, port):
                          check=False).stdout.strip()
 
 
+def attach(berth, bridge, port):
+    berth.command(["ip", "link", "add", bridge, "type", "bridge"])
+    berth.command(["ip", "link", "add", port, "type", "veth", "peer", f"{port}-far"])
+    berth.command(["ip", "link", "set", port, "master", bridge])
+
+
 def test_base_of_an_older_berth_is_replaced(berth):
+    attach(berth, "br-old", "v-old")
     berth.command(["nft", "-f", "-"], input=OLD_TABLE)
     project = serve(berth)
     berth.wait_until(lambda: answer(berth, "127.0.0.1", 8080) == "s", 30)
@@ -46,6 +54,7 @@ def test_base_of_an_older_berth_is_replaced(berth):
     project.run("down", "-t", "0")
     assert "container:dead" in rules(berth)  # still somebody's: only its owner takes it away
     berth.command(["nft", "delete", "table", "inet", "berth"])
+    berth.command(["sh", "-c", "ip link del v-old; ip link del br-old"])
 
 
 def test_rules_of_an_older_berth_go_with_their_container(berth):
@@ -69,3 +78,40 @@ def test_element_of_a_dead_owner_is_taken_over(berth):
     second.run("down", "-t", "0")
     first.run("down", "-t", "0")
     assert "table inet berth" not in rules(berth)
+
+
+def element(name, port, bridge, owner="container:%s"):
+    """What a container published: its way in, and where it leads."""
+    owner %= name
+    return (f'add element inet berth published4 {{ tcp . {port} comment "{owner}" : 10.9.9.9 . 80 }}\n'
+            f'add element inet berth ports4 {{ "{bridge}" . 10.9.9.9 . tcp . {port} comment "{owner}" }}\n')
+
+
+def test_what_the_dead_left_is_swept(berth):
+    """By the next network that comes or goes: what leads to a bridge that is gone, or empty."""
+    first = serve(berth, "first", 8081)
+    attach(berth, "br-live", "v-live")
+    berth.command(["ip", "link", "add", "br-empty", "type", "bridge"])
+    berth.popen_command(["busybox", "nc", "-ll", "-p", "9004"], stdin=subprocess.DEVNULL)
+    berth.command(["nft", "-f", "-"], input=element("gone", 9001, "br-gone")
+                  + element("empty", 9002, "br-empty") + element("live", 9003, "br-live")
+                  + element("held", 9004, "br-empty") + '''
+        add rule inet berth deny oifname "br-gone" drop comment "network:gone"
+        add rule inet berth deny oifname "br-empty" drop comment "network:empty"
+        add rule inet berth user oifname "br-gone" drop comment "mine"''')
+    berth.wait_until(lambda: berth.command(["sh", "-c", "grep -q :232C /proc/net/tcp*"],
+                                           check=False).returncode == 0, 30)
+    second = serve(berth, "second")
+    shown = rules(berth)
+    for name in ("container:gone", "container:empty", "network:gone"):
+        assert name not in shown, shown
+    for name in ("container:live", "container:held", "network:empty", "mine"):
+        assert name in shown, shown
+    assert answer(berth, "127.0.0.1", 8081) == "first"
+    for pid in berth.pids_of("nc", "9004"):
+        berth.kill(pid)
+    second.run("down", "-t", "0")
+    assert "container:held" not in rules(berth)
+    first.run("down", "-t", "0")
+    berth.command(["nft", "delete", "table", "inet", "berth"])
+    berth.command(["sh", "-c", "for i in v-live br-live br-empty; do ip link del $i; done"])
