@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 
@@ -64,6 +66,39 @@ int log_name_newest(int dirfd, uint64_t *ret)
 
 	*ret = r < 0 ? 0 : scan.highest;
 	return r;
+}
+
+/* False: it is not there (any more), or @number is another's. */
+static bool give_number(int dirfd, const char *name, uint64_t number)
+{
+	char numbered[LOG_NAME_MAX];
+
+	log_name_format(number, numbered);
+	return renameat2(dirfd, name, dirfd, numbered, RENAME_NOREPLACE) == 0;
+}
+
+/* The newest comes first: whatever of it is done, the next file to be written is the right one. */
+void log_name_number_old(int dirfd)
+{
+	struct scan scan;
+	char name[32];
+	uint64_t older = 0;
+
+	if (faccessat(dirfd, "current", F_OK, 0) < 0 && faccessat(dirfd, "1", F_OK, 0) < 0)
+		return;
+	do
+		snprintf(name, sizeof(name), "%ju", (uintmax_t)++older);
+	while (faccessat(dirfd, name, F_OK, 0) == 0);
+	if (scan_names(dirfd, 0, &scan) < 0)
+		return;
+	/* The one that was last looked for is not there: so many are older. */
+	if (!scan.lowest && give_number(dirfd, "current", older))
+		scan.lowest = older;
+	for (uint64_t n = 1; n < older && scan.lowest > n; n++) {
+		snprintf(name, sizeof(name), "%ju", (uintmax_t)n);
+		if (!give_number(dirfd, name, scan.lowest - n))
+			return;
+	}
 }
 
 int log_name_open(int dirfd, uint64_t number)

@@ -24,6 +24,12 @@ uint64_t log_name_parse(const char *name);
 /* The highest number in the directory; 0: there is no file. -errno. */
 int log_name_newest(int dirfd, uint64_t *ret);
 
+/*
+ * Gives numbers to files that were written before there were any: "current", before that "1",
+ * before that "2", ... Nothing happens where there are none.
+ */
+void log_name_number_old(int dirfd);
+
 /* To be read. New fd, or -errno. */
 int log_name_open(int dirfd, uint64_t number);
 /*

@@ -14,6 +14,7 @@
 #include "common/sha256.h"
 #include "common/str.h"
 
+#include "compose/control/log_name.h"
 #include "compose/control/requests.h"
 #include "compose/supervisor/groups.h"
 #include "compose/supervisor/jobs.h"
@@ -429,6 +430,17 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	return 0;
 }
 
+/* An older berth called the files otherwise; who wants to read them does not ask us. */
+static void number_logs(const struct instance *instance)
+{
+	_cleanup_free_ char *path = str_printf("%s/logs", instance->id);
+	_cleanup_close_ int dir = openat(instance->supervisor->containers_dir, path,
+					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		log_name_number_old(dir);
+}
+
 static void load_container(struct supervisor *supervisor, const char *id)
 {
 	_cleanup_free_ char *path = str_printf("%s/record.json", id);
@@ -442,6 +454,7 @@ static void load_container(struct supervisor *supervisor, const char *id)
 	if (json_read(supervisor->containers_dir, path, RECORD_MAX, &record, &err) >= 0 &&
 	    read_record(instance, record, &err) >= 0) {
 		map_set(&supervisor->instances, instance->id, instance);
+		number_logs(instance);
 		return;
 	}
 	log_warning("container %.12s: %s; sweeping it away", id, err.message);
@@ -461,7 +474,8 @@ static void sweep_accepted(struct supervisor *supervisor)
 
 	if (fs_list(supervisor->accepted_dir, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names) {
+	strv_foreach(name, names)
+	{
 		_cleanup_free_ char *hash = alloc_string_n(name, 64);
 
 		if (!map_get(&supervisor->models, hash))
@@ -484,8 +498,7 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	r = fs_list(supervisor->containers_dir, ".", &ids, err);
 	if (r < 0)
 		return r;
-	strv_foreach(id, ids)
-		load_container(supervisor, id);
+	strv_foreach(id, ids) load_container(supervisor, id);
 	sweep_accepted(supervisor);
 	return 0;
 }
@@ -546,7 +559,8 @@ void state_finish_removals(struct supervisor *supervisor)
 
 	if (fs_list(supervisor->state_dir, "trash", &ids, &err) < 0 || !ids || !ids[0])
 		return;
-	strv_foreach(id, ids) {
+	strv_foreach(id, ids)
+	{
 		struct attachment *attachment = attachment_in_trash(supervisor, id);
 
 		ports_forget(supervisor->ports, id);
@@ -571,9 +585,7 @@ static int tidy_work(void *data, struct error *err)
 
 	if (trash >= 0 && fs_list(trash, ".", &names, err) >= 0) {
 		r = 0;
-		strv_foreach(name, names)
-			if (fs_remove_tree(trash, name, err) < 0)
-				r = -err->code;
+		strv_foreach(name, names) if (fs_remove_tree(trash, name, err) < 0) r = -err->code;
 	}
 	/* Everything the last operations wrote, by one wait for the disk. */
 	if (!supervisor->removed)

@@ -155,6 +155,24 @@ def test_rotated_files_are_followed_to_their_end(berth):
     assert "missing" not in err
 
 
+def test_files_from_before_they_had_numbers(berth):
+    """What an older berth wrote: "current", and before that "1", "2", ..."""
+    project = up(berth, a=sh("test -e /again || seq 1 6000; echo end; touch /again",
+                             logging={"options": {"max-size": "100k", "max-file": "9"}}))
+    project.wait_state("a", "exited")
+    berth.run("supervisor", "stop", project.name)
+    files = log_files(project)
+    assert len(files) >= 3
+    for age, path in enumerate(reversed(files)):
+        os.rename(path, os.path.join(os.path.dirname(path), str(age) if age else "current"))
+    lines = [str(n) for n in range(1, 6001)] + ["end"]
+    assert project.run("logs", "--no-log-prefix").stdout.split() == lines
+    assert log_files(project) == files
+    project.run("start")
+    project.wait_state("a", "exited")
+    assert project.run("logs", "--no-log-prefix").stdout.split() == lines + ["end"]
+
+
 def test_long_lines_come_whole(berth):
     project = up(berth, a=sh("head -c 100000 /dev/zero | tr '\\0' x; echo end"))
     project.wait_state("a", "exited")

@@ -407,6 +407,7 @@ static int cri_open(const struct log_options *options, const struct log_mark *re
 	cri->max_size = options->max_size_bytes ? options->max_size_bytes : LOG_MAX_SIZE_BYTES;
 	cri->max_file = options->max_file ? options->max_file : LOG_MAX_FILE;
 	cri->dirfd = fcntl(options->dirfd, F_DUPFD_CLOEXEC, 3);
+	log_name_number_old(options->dirfd);
 	r = cri->dirfd < 0 ? -errno : log_name_newest(cri->dirfd, &number);
 	if (!r)
 		r = open_file(cri, number ?: 1);
@@ -424,8 +425,8 @@ static int cri_open(const struct log_options *options, const struct log_mark *re
 
 const struct log_driver log_driver_cri = {
 	.names = {"json-file", "local", "cri"},
-	.options = {"max-size", "max-file", "mode", "max-buffer-size", "compress", "labels",
-		    "labels-regex", "env", "env-regex", "tag"},
+	.options = { "max-size", "max-file", "mode", "max-buffer-size", "compress", "labels",
+                  "labels-regex", "env", "env-regex", "tag"},
 	.open = cri_open,
 	.close = cri_close,
 	.store = cri_store,
