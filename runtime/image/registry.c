@@ -146,7 +146,8 @@ static int add_endpoint(struct registry *registry, struct endpoint_list *list, c
 static int add_endpoints(struct registry *registry, const char *name, struct endpoint_list *list,
 			 struct error *err)
 {
-	strv_foreach(address, map_get(&registry->config.mirrors, name)) {
+	strv_foreach(address, map_get(&registry->config.mirrors, name))
+	{
 		struct url url = {0};
 		int r = url_resolve(NULL, address, &url, err);
 
@@ -229,6 +230,10 @@ void registry_step(struct registry *registry, struct pollfd *fds, size_t fd_coun
 
 	if (next >= 0 && (timeout_msec < 0 || next < timeout_msec))
 		timeout_msec = next;
+	/* One that could not even be sent ends at once: whoever sent it has not looked yet. */
+	if (registry->stirred)
+		timeout_msec = 0;
+	registry->stirred = false;
 	transport_step(registry->transport, fds, fd_count, timeout_msec);
 	wake(registry);
 }

@@ -222,7 +222,8 @@ static bool in_networks(char *const *list, const char *host)
 
 	if (getaddrinfo(host, NULL, &hints, &addresses) != 0)
 		return false;
-	strv_foreach(text, list) {
+	strv_foreach(text, list)
+	{
 		struct prefix prefix;
 
 		if (!parse_prefix(text, &prefix))
@@ -242,7 +243,8 @@ bool registry_config_insecure(const struct registry_config *config, const char *
 
 	if (registry_is_local(authority))
 		return true;
-	strv_foreach(text, config->insecure) {
+	strv_foreach(text, config->insecure)
+	{
 		if (strcasecmp(text, authority) == 0)
 			return true;
 		networks = networks || strchr(text, '/');
@@ -270,17 +272,23 @@ static int read_folder(int dir, const char *path, struct transport_tls *tls, str
 
 	if (r < 0)
 		return r;
-	strv_foreach(name, names) {
-		_cleanup_free_ char *key = NULL;
+	strv_foreach(name, names)
+	{
+		_cleanup_free_ char *key = NULL, *certificate = NULL;
 
+		if (str_ends_with(name, ".key")) {
+			certificate = str_printf("%.*s.cert", (int)(strlen(name) - 4), name);
+			if (!strv_contains(names, certificate))
+				return error_set(err, ENOENT, "there is no %s beside %s",
+						 certificate, name);
+		}
 		if (str_ends_with(name, ".crt") && add_authority(dir, name, &pem, err) < 0)
 			return -err->code;
 		if (!str_ends_with(name, ".cert") || tls->certificate)
 			continue;
 		key = str_printf("%.*s.key", (int)(strlen(name) - 5), name);
 		if (!strv_contains(names, key))
-			return error_set(err, ENOENT, "%s: there is no %s beside %s", path, key,
-					 name);
+			return error_set(err, ENOENT, "there is no %s beside %s", key, name);
 		tls->certificate = str_printf("%s/%s", path, name);
 		tls->key = str_printf("%s/%s", path, key);
 	}

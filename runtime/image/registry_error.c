@@ -66,6 +66,11 @@ int registry_explain(const struct registry_request *request, struct error *err)
 				 strcmp(name, REGISTRY_HUB) == 0 ? "" : name, colon, more);
 	case 404:
 		return error_set(err, ENOENT, "registry %s has it not%s%s", name, colon, more);
+	case 407:
+		return error_set(err, EACCES,
+				 "registry %s: the proxy in between wants (other) credentials: "
+				 "HTTP_PROXY=http://USER:PASSWORD@HOST:PORT",
+				 name);
 	case 429:
 		return error_set(err, EBUSY,
 				 "registry %s: too many requests%s%s; wait%s%s%s, or log in where "

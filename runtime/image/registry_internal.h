@@ -31,6 +31,7 @@ struct registry {
 	struct map foreign;   /* authority of another host to struct transport_tls * */
 	struct map given;     /* registry to struct auth_credentials * */
 	struct registry_request *requests;
+	bool stirred; /* some request has ended since the last step */
 };
 
 /* Number @index of those that answer for it, its own being the last; NULL: no more. */

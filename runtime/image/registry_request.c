@@ -76,6 +76,7 @@ static void finish(struct registry_request *request)
 {
 	request->answer = request->exchange;
 	request->finished = true;
+	request->registry->stirred = true;
 	if (request->done)
 		request->done(request); /* which may free it */
 }
@@ -316,9 +317,18 @@ static void failed(struct registry_request *request)
 			  "registry %s: %.120s; put the authority that signed it into "
 			  "/etc/berth/certs.d/%s/ca.crt",
 			  endpoint->name, exchange->error.message, endpoint->authority);
+	else if (failure == EXCHANGE_UNKNOWN)
+		error_set(&error, EACCES,
+			  "registry %s %s: put one that it knows, and its key, into client.cert "
+			  "and client.key of /etc/berth/certs.d/%s",
+			  endpoint->name,
+			  endpoint->tls.certificate ? "does not take our certificate"
+						    : "wants a certificate of ours",
+			  endpoint->authority);
 	else
 		error_wrap(&error, "registry %s", endpoint->name);
-	if (failure == EXCHANGE_BROKEN || (failure == EXCHANGE_UNREACHABLE && request->patient))
+	if (failure == EXCHANGE_BROKEN ||
+	    ((failure == EXCHANGE_UNREACHABLE || failure == EXCHANGE_PROXY) && request->patient))
 		registry_retry(request, &error, NULL);
 	else
 		registry_fail(request, &error);
@@ -409,8 +419,7 @@ static void add_headers(struct registry_request *request, struct exchange *excha
 {
 	_cleanup_free_ char *authorization = own ? registry_authorization(request) : NULL;
 
-	strv_foreach(header, request->headers)
-		strv_append(&exchange->headers, header);
+	strv_foreach(header, request->headers) strv_append(&exchange->headers, header);
 	if (authorization)
 		exchange_header(exchange, "Authorization: %s", authorization);
 	if (authorization)

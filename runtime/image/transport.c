@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
 
 #define CONNECT_SECONDS 30L
 #define STALL_SECONDS   60L /* without a byte */
@@ -181,12 +182,12 @@ static size_t take_header(char *line, size_t size, size_t count, void *pointer)
 		const char *name;
 		char **field;
 	} wanted[] = {
-		{"Content-Type", &exchange->content_type},
-		{"Location", &exchange->location},
+		{"Content-Type",          &exchange->content_type  },
+		{"Location",              &exchange->location      },
 		{"Docker-Content-Digest", &exchange->content_digest},
-		{"Content-Range", &exchange->content_range},
-		{"Retry-After", &exchange->retry_after},
-		{"Range", &exchange->range},
+		{"Content-Range",         &exchange->content_range },
+		{"Retry-After",           &exchange->retry_after   },
+		{"Range",                 &exchange->range         },
 	};
 	size_t n = size * count;
 	char *value;
@@ -327,8 +328,7 @@ static void set_headers(const struct libcurl *lib, CURL *easy, struct exchange *
 {
 	struct curl_slist *list = NULL;
 
-	strv_foreach(header, exchange->headers)
-		list = lib->curl_slist_append(list, header);
+	strv_foreach(header, exchange->headers) list = lib->curl_slist_append(list, header);
 	list = lib->curl_slist_append(list, "Expect:"); /* one round trip less */
 	exchange->sent_headers = list;
 	SET(CURLOPT_HTTPHEADER, list);
@@ -353,6 +353,7 @@ static void set_all(const struct libcurl *lib, CURL *easy, struct exchange *exch
 	SET(CURLOPT_HEADERDATA, exchange);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_ERRORBUFFER, exchange->said);
 	set_tls(lib, easy, exchange->tls);
 	set_proxy(lib, easy, exchange);
 	set_method(lib, easy, exchange);
@@ -406,6 +407,80 @@ static int errno_of(enum exchange_failure failure)
 					       : EPROTO;
 }
 
+/* "host:port" of the proxy that the environment names for this address, or NULL. New. */
+static char *proxy_of(const struct exchange *exchange)
+{
+	bool plain = strncmp(exchange->url, "http:", 5) == 0;
+	const char *const names[] = {plain ? "http_proxy" : "https_proxy",
+				     plain ? "HTTP_PROXY" : "HTTPS_PROXY", "all_proxy",
+				     "ALL_PROXY"};
+	const char *value = NULL, *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !(value && *value); i++)
+		value = getenv(names[i]);
+	if (!value || !*value || exchange->direct)
+		return NULL;
+	at = strstr(value, "://");
+	value = at ? at + 3 : value;
+	/* Not its user's name and password. */
+	at = strrchr(value, '@');
+	value = at ? at + 1 : value;
+	return alloc_string_n(value, strcspn(value, "/"));
+}
+
+/* Whether it was the proxy's address that it failed to reach, not one that NO_PROXY excepts. */
+static bool names_proxy(const struct exchange *exchange, const char *proxy)
+{
+	const char *colon = strrchr(proxy, ':');
+	_cleanup_free_ char *words =
+		str_printf(colon ? " %.*s port %s " : " %.*s port %s",
+			   (int)(colon ? colon - proxy : (ptrdiff_t)strlen(proxy)), proxy,
+			   colon ? colon + 1 : "");
+
+	return strstr(exchange->said, words) != NULL;
+}
+
+static bool blame_proxy(const struct libcurl *lib, struct exchange *exchange, CURLcode code)
+{
+	_cleanup_free_ char *proxy = proxy_of(exchange);
+	long status = 0, number = 0;
+
+	if (!proxy)
+		return false;
+	lib->curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	lib->curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &number);
+	if (status == 407)
+		error_set(&exchange->error, EACCES,
+			  "proxy %s wants (other) credentials: http://USER:PASSWORD@%s", proxy,
+			  proxy);
+	else if (status >= 300)
+		error_set(&exchange->error, EACCES, "proxy %s refuses, with status %ld", proxy,
+			  status);
+	else if (code == CURLE_COULDNT_RESOLVE_PROXY)
+		error_set(&exchange->error, EHOSTUNREACH, "proxy %s: its name cannot be resolved",
+			  proxy);
+	else if (code == CURLE_COULDNT_CONNECT && names_proxy(exchange, proxy))
+		error_set(&exchange->error, EHOSTUNREACH, "proxy %s: %s", proxy,
+			  number ? strerror((int)number) : "it cannot be reached");
+	else
+		return false;
+	exchange->failure = EXCHANGE_PROXY;
+	return true;
+}
+
+/* Since TLS 1.3 that is said once the connection stands; libcurl only hands on OpenSSL's words. */
+static bool wants_certificate(const struct exchange *exchange)
+{
+	static const char *const alerts[] = {"alert certificate required", "alert bad certificate",
+					     "alert unknown ca", "alert certificate unknown",
+					     "alert certificate expired"};
+
+	array_foreach(alert, alerts)
+		if (strstr(exchange->said, *alert))
+			return true;
+	return false;
+}
+
 static void describe(const struct libcurl *lib, struct exchange *exchange, CURLcode code)
 {
 	long number = 0;
@@ -413,8 +488,10 @@ static void describe(const struct libcurl *lib, struct exchange *exchange, CURLc
 	if (exchange->failure == EXCHANGE_REFUSED && exchange->error.code)
 		return; /* by ourselves, and said why */
 	exchange->failure = failure_of(code);
-	if (code == CURLE_OK)
+	if (code == CURLE_OK || blame_proxy(lib, exchange, code))
 		return;
+	if (wants_certificate(exchange))
+		exchange->failure = EXCHANGE_UNKNOWN;
 	lib->curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &number);
 	if (code == CURLE_COULDNT_CONNECT && number)
 		error_set(&exchange->error, EHOSTUNREACH, "%s", strerror((int)number));

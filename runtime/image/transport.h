@@ -34,8 +34,10 @@ enum exchange_failure {
 	EXCHANGE_UNREACHABLE, /* no such host, no connection */
 	EXCHANGE_TLS,         /* a connection, but no TLS on it */
 	EXCHANGE_UNTRUSTED,   /* the certificate is not one to believe */
+	EXCHANGE_UNKNOWN,     /* it does not take the certificate that says who we are, or none */
 	EXCHANGE_BROKEN,      /* it ended in the middle, or stalled */
-	EXCHANGE_REFUSED,     /* by receive() or by what we allow */
+	EXCHANGE_PROXY,   /* the proxy in between, which the error names, is not there or refuses */
+	EXCHANGE_REFUSED, /* by receive() or by what we allow */
 };
 
 struct exchange {
@@ -74,6 +76,7 @@ struct exchange {
 	struct transport *transport;
 	CURL *easy;
 	struct curl_slist *sent_headers;
+	char said[CURL_ERROR_SIZE]; /* by libcurl, when it failed */
 };
 
 struct exchange *exchange_new(const char *method, const char *url);
