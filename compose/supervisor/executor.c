@@ -40,7 +40,7 @@ struct executor {
 	size_t queued;
 	size_t births, births_max;
 	bool stepping, again;
-	sd_event_source *soon, *later;
+	sd_event_source *soon, *later, *idle;
 };
 
 struct executor *executor_new(struct supervisor *supervisor)
@@ -65,6 +65,7 @@ void executor_free(struct executor *executor)
 	}
 	sd_event_source_disable_unref(executor->soon);
 	sd_event_source_disable_unref(executor->later);
+	sd_event_source_disable_unref(executor->idle);
 	free(executor);
 }
 
@@ -169,6 +170,7 @@ static void finish(struct executor *executor, struct converge *converge)
 
 	if (converge->plan)
 		planning_mark_leaving(converge, false);
+	converge_drop_ahead(converge);
 	networks_release(converge);
 	unlink_converge(&executor->first, converge);
 	executor->queued--;
@@ -225,6 +227,28 @@ static bool advance(struct executor *executor, struct converge *converge)
 	return !converge->waiting;
 }
 
+static void ahead_when_idle(struct executor *executor);
+
+/* What is being probed goes first: nothing else was to be done. */
+static int on_idle(sd_event_source *source, void *data)
+{
+	struct executor *executor = data;
+
+	if (executor->first && !executor->births &&
+	    converge_begin_ahead(executor->first, executor->births_max))
+		ahead_when_idle(executor);
+	return 0;
+}
+
+static void ahead_when_idle(struct executor *executor)
+{
+	if (executor->idle)
+		(void)sd_event_source_set_enabled(executor->idle, SD_EVENT_ONESHOT);
+	else if (sd_event_add_defer(executor->supervisor->event, &executor->idle, on_idle,
+				    executor) >= 0)
+		(void)sd_event_source_set_priority(executor->idle, SD_EVENT_PRIORITY_IDLE);
+}
+
 /* Goes on as far as it can without waiting for anything. */
 static void step(struct executor *executor)
 {
@@ -248,6 +272,8 @@ static void step(struct executor *executor)
 	/* Nobody follows soon who could share the commit. */
 	if (!executor->births)
 		ports_flush(executor->supervisor->ports);
+	if (executor->first && !executor->births)
+		ahead_when_idle(executor);
 }
 
 static int on_soon(sd_event_source *source, void *data)

@@ -7,7 +7,8 @@
  *
  * One plan at a time, in the order they were asked for. An operation that fails takes those that
  * wait for it with it, the others go on, and the request fails with the first error. The client
- * may leave: what was begun is finished.
+ * may leave: what was begun is finished. A container that waits for nothing but the health of
+ * others is made ready meanwhile, unseen (start.h).
  *
  * What stops containers does not wait for its turn: it ends the requests before it, which begin
  * nothing more, wait for nothing more and fail with "interrupted by ...". A kill does not even wait

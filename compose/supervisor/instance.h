@@ -53,6 +53,7 @@ struct health;
 struct line_watch;
 struct restart_state;
 struct schedule_state;
+struct start_ahead;
 struct held_port;
 
 struct instance {
@@ -103,7 +104,8 @@ struct instance {
 	struct child *child;
 	struct birth birth;
 	sd_event_source *birth_source;
-	int64_t started_usec; /* monotonic */
+	struct start_ahead *ahead; /* a birth that waits for its start; NULL: none */
+	int64_t started_usec;      /* monotonic */
 	struct cgroup *cgroup;
 	struct group_removal *group_removal; /* of the one before, if that still takes its time */
 	struct attachment *attachment;

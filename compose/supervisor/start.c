@@ -2,6 +2,7 @@
 #include "compose/supervisor/start.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,29 +25,9 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
+#include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
-
-#define KINDS_MAX 4
-
-int start_pipe(struct stdio_pipe *ret, struct error *err)
-{
-	_cleanup_close_ int read_end = -EBADF, write_end = -EBADF;
-	char path[FD_PATH_MAX];
-	int pair[2];
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, "make a pipe");
-	read_end = pair[0];
-	write_end = pair[1];
-	/* Opened for both: a reader of its own keeps its writes from failing, whoever else reads.
-	 */
-	ret->theirs = open(fd_path(write_end, path), O_RDWR | O_CLOEXEC);
-	if (ret->theirs < 0)
-		return error_errno(err, "open a pipe for both");
-	ret->ours = TAKE_FD(read_end);
-	return 0;
-}
 
 static char **log_option_list(const struct mapping *options)
 {
@@ -87,80 +68,11 @@ int start_open_log(struct instance *instance, struct error *err)
 	return r;
 }
 
-struct stdio {
-	struct stdio_pipe out, error;
-	int in_ours, in_theirs;
+/* A birth that waits for its container to be started: see start_ahead(). */
+struct start_ahead {
+	struct birth birth;
+	struct stdio stdio;
 };
-
-static void stdio_done(struct stdio *stdio)
-{
-	cleanup_close_fd(&stdio->out.ours);
-	cleanup_close_fd(&stdio->out.theirs);
-	cleanup_close_fd(&stdio->error.ours);
-	cleanup_close_fd(&stdio->error.theirs);
-	cleanup_close_fd(&stdio->in_ours);
-	cleanup_close_fd(&stdio->in_theirs);
-}
-
-static int stdio_make(struct instance *instance, struct stdio *stdio, struct container_spec *spec,
-		      struct error *err)
-{
-	int pair[2];
-
-	if (spec->terminal)
-		return 0;
-	if (instance->stdio[1] >= 0) {
-		spec->stdin_fd = instance->stdio[0];
-		spec->stdout_fd = instance->stdio[1];
-		spec->stderr_fd = instance->stdio[2];
-		return 0;
-	}
-	if (start_pipe(&stdio->out, err) < 0 || start_pipe(&stdio->error, err) < 0)
-		return -err->code;
-	spec->stdout_fd = stdio->out.theirs;
-	spec->stderr_fd = stdio->error.theirs;
-	if (instance->service->stdin_open != TRI_TRUE)
-		return 0;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, "make a pipe");
-	stdio->in_theirs = pair[0];
-	stdio->in_ours = pair[1];
-	spec->stdin_fd = stdio->in_theirs;
-	return 0;
-}
-
-static int store(struct instance *instance, const char *const *kinds, const int *fds, size_t count)
-{
-	char names[KINDS_MAX][KEEPER_PORT_NAME_MAX];
-	const char *list[KINDS_MAX];
-
-	for (size_t i = 0; i < count; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s:%s", instance->id, kinds[i]);
-		list[i] = names[i];
-	}
-	return keeper_client_store(instance->supervisor->keeper, list, fds, count);
-}
-
-/*
- * With the report the next supervisor learns what became of a birth that this one did not see the
- * end of: hence it is the keeper's before the child is let go, and stays there.
- */
-static int stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err)
-{
-	static const char *const kinds[] = {"report", "stdout", "stderr", "stdin"};
-	int fds[] = {instance->birth.report_fd, stdio->out.ours, stdio->error.ours, stdio->in_ours};
-	size_t count = stdio->out.ours < 0 ? 1 : stdio->in_ours < 0 ? 3 : 4;
-	int r = store(instance, kinds, fds, count);
-
-	if (r < 0)
-		return error_code(err, r, "hand its pipes to the keeper");
-	if (stdio->out.ours < 0)
-		return 0;
-	instance->stdin_fd = TAKE_FD(stdio->in_ours);
-	if (log_pump_add_stream(instance->log, TAKE_FD(stdio->out.ours), LOG_STDOUT, err) < 0)
-		return -err->code;
-	return log_pump_add_stream(instance->log, TAKE_FD(stdio->error.ours), LOG_STDERR, err);
-}
 
 static void take_pty(struct instance *instance, int master)
 {
@@ -168,7 +80,7 @@ static void take_pty(struct instance *instance, int master)
 	struct error err = ERROR_INIT;
 	int copy;
 
-	(void)store(instance, kinds, &master, 1);
+	(void)start_store(instance, kinds, &master, 1);
 	instance->pty_fd = master;
 	if (instance->foreground) {
 		oneoff_terminal(instance);
@@ -184,7 +96,7 @@ void start_take_dns(struct instance *instance, const int fds[2])
 	static const char *const kinds[] = {"dns-udp", "dns-tcp"};
 	struct error err = ERROR_INIT;
 
-	(void)store(instance, kinds, fds, 2);
+	(void)start_store(instance, kinds, fds, 2);
 	if (names_listen(instance, fds[0], fds[1], &err) < 0)
 		log_error("%s: no name server for it: %s", instance->name, err.message);
 	names_announce(instance);
@@ -198,6 +110,7 @@ static void set_error(struct instance *instance, const char *message)
 
 void start_done(struct instance *instance)
 {
+	start_ahead_drop(instance);
 	instance->birth_source = sd_event_source_disable_unref(instance->birth_source);
 	/* The pidfd stays with the instance. */
 	instance->birth.pidfd = -EBADF;
@@ -268,7 +181,7 @@ static void keep_ready(struct instance *instance, const struct birth_report *rep
 
 		if (fds[i] < 0)
 			continue;
-		(void)store(instance, kinds + i, fds + i, 1);
+		(void)start_store(instance, kinds + i, fds + i, 1);
 		snprintf(name, sizeof(name), "%s:%s", instance->id, kinds[i]);
 		old = keeper_fd_unpack(
 			map_set(&instance->supervisor->keeper_fds, name, keeper_fd_pack(fds[i])));
@@ -339,18 +252,17 @@ static int open_notify(struct instance *instance, const struct container_spec *s
 				 err);
 }
 
-static int clone_and_release(struct instance *instance, struct translation *translation,
-			     struct stdio *stdio, struct error *err)
+/* The child waits since it was cloned, or is still on its way there. */
+static int release(struct instance *instance, const struct translation *translation,
+		   struct stdio *stdio, struct error *err)
 {
 	int r;
 
-	r = container_clone(&translation->spec, true, &instance->birth, err);
-	if (r < 0)
-		return r;
 	r = write_down(instance, err);
 	if (r == 0)
-		r = stdio_keep(instance, stdio, err);
-	if (r == 0)
+		r = start_stdio_keep(instance, stdio, err);
+	/* One with such a probe is not made ready ahead. */
+	if (r == 0 && translation)
 		r = open_notify(instance, &translation->spec, err);
 	if (r == 0) {
 		r = container_release(&instance->birth);
@@ -426,10 +338,50 @@ static int prepare(struct instance *instance, struct translation *translation, s
 	return r;
 }
 
-int start_begin(struct instance *instance, struct error *err)
+static int begin(struct instance *instance, struct error *err)
 {
 	struct translation translation = {0};
-	struct stdio stdio = {{-EBADF, -EBADF}, {-EBADF, -EBADF}, -EBADF, -EBADF};
+	struct stdio stdio = STDIO_NONE;
+	int r;
+
+	r = prepare(instance, &translation, err);
+	if (r == 0)
+		r = start_stdio_make(instance, &stdio, &translation.spec, err);
+	if (r == 0)
+		r = container_clone(&translation.spec, true, &instance->birth, err);
+	if (r == 0)
+		r = release(instance, &translation, &stdio, err);
+	start_stdio_done(&stdio);
+	translation_done(&translation);
+	return r;
+}
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd process = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&process, 1, 0) != 0;
+}
+
+/* False: there was none, or it failed meanwhile; then it is as if it had never been. */
+static bool take_ahead(struct instance *instance, struct stdio *ret)
+{
+	struct start_ahead *ahead = instance->ahead;
+
+	if (ahead && has_ended(ahead->birth.pidfd))
+		start_ahead_drop(instance);
+	if (!instance->ahead)
+		return false;
+	instance->birth = ahead->birth;
+	*ret = ahead->stdio;
+	instance->ahead = NULL;
+	free(ahead);
+	return true;
+}
+
+int start_begin(struct instance *instance, struct error *err)
+{
+	struct stdio stdio = STDIO_NONE;
 	enum instance_state before = instance->state;
 	int64_t started_before = instance->started_nsec;
 	int r;
@@ -440,21 +392,78 @@ int start_begin(struct instance *instance, struct error *err)
 	instance->oom_killed = false;
 	instance->oom_kills = 0;
 	instance->known_health = HEALTH_NONE;
-	r = prepare(instance, &translation, err);
-	if (r == 0)
-		r = stdio_make(instance, &stdio, &translation.spec, err);
-	if (r == 0)
-		r = clone_and_release(instance, &translation, &stdio, err);
+	r = take_ahead(instance, &stdio) ? release(instance, NULL, &stdio, err)
+					 : begin(instance, err);
 	if (r < 0) {
 		undo(instance);
 		instance->state = before;
 		instance->started_nsec = started_before;
 		set_error(instance, err->message);
 	}
-	stdio_done(&stdio);
+	start_stdio_done(&stdio);
 	/* Its program has them now: who else held them would keep a pipe from ending. */
 	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
 		cleanup_close_fd(&instance->stdio[i]), instance->stdio[i] = -EBADF;
-	translation_done(&translation);
 	return r;
+}
+
+/*
+ * Nothing that what is waited for may still change goes into it: no files, devices or namespaces
+ * but its own.
+ */
+static bool stands_alone(const struct instance *instance)
+{
+	const struct service *service = instance->service;
+
+	return !service->volume_count && !service->volumes_from && !service->secret_count &&
+	       !service->config_count && !service->device_count && !service->gpu_count &&
+	       !service->deploy.reservations.device_count && !service->use_api_socket &&
+	       !instance->volumes && !service->berth.probe.notify;
+}
+
+static bool joins_others(const struct container_spec *spec)
+{
+	return spec->network.source == NAMESPACE_JOIN || spec->pid.source == NAMESPACE_JOIN ||
+	       spec->ipc.source == NAMESPACE_JOIN || spec->uts.source == NAMESPACE_JOIN ||
+	       spec->cgroup.source == NAMESPACE_JOIN;
+}
+
+void start_ahead(struct instance *instance)
+{
+	struct translation translation = {0};
+	struct start_ahead *ahead;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (instance->ahead || instance->state != INSTANCE_CREATED || instance->started_nsec ||
+	    instance->oneoff || instance->standby || instance->retired || !stands_alone(instance))
+		return;
+	ahead = new (struct start_ahead);
+	ahead->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
+	ahead->stdio = STDIO_NONE;
+	r = prepare(instance, &translation, &err);
+	if (r == 0 && joins_others(&translation.spec))
+		r = -EBUSY;
+	if (r == 0)
+		r = start_stdio_make(instance, &ahead->stdio, &translation.spec, &err);
+	if (r == 0)
+		r = container_clone(&translation.spec, true, &ahead->birth, &err);
+	translation_done(&translation);
+	instance->ahead = ahead;
+	/* When it is started, it is tried once more, and what fails then is told. */
+	if (r < 0)
+		start_ahead_drop(instance);
+}
+
+void start_ahead_drop(struct instance *instance)
+{
+	struct start_ahead *ahead = TAKE_PTR(instance->ahead);
+
+	if (!ahead)
+		return;
+	/* The child ends by itself, without having run anything; the keeper reaps it. */
+	birth_done(&ahead->birth);
+	start_stdio_done(&ahead->stdio);
+	free(ahead);
+	undo(instance);
 }

@@ -21,6 +21,15 @@
 /* 0: cloned and let go; the state machine hears INSTANCE_EXECUTED or INSTANCE_FAILED. */
 int start_begin(struct instance *instance, struct error *err);
 /*
+ * Makes a birth ready that nobody sees yet, as far as that can be: the child waits behind its last
+ * step but one for start_begin() to write it down and let it go. For a container that never ran,
+ * and into which nothing goes that others might change meanwhile. Where it is not possible, or
+ * fails, start_begin() does everything, and says why not.
+ */
+void start_ahead(struct instance *instance);
+/* It will not be started now. */
+void start_ahead_drop(struct instance *instance);
+/*
  * The same birth for the next supervisor, by its report, which is taken. Waits a moment: EXECUTED,
  * FAILED (why is noted at the instance), ORPHANED (nothing has run), or PENDING, which is then for
  * start_watch().
@@ -37,11 +46,5 @@ int start_open_log(struct instance *instance, struct error *err);
 
 /* The sockets (udp, tcp; taken) at which it asks for names: kept, and answered from now on. */
 void start_take_dns(struct instance *instance, const int fds[2]);
-
-struct stdio_pipe {
-	int ours, theirs;
-};
-/* A pipe whose side in the container never breaks, even if nobody holds ours (SIGPIPE). */
-int start_pipe(struct stdio_pipe *ret, struct error *err);
 
 #endif

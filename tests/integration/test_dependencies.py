@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """depends_on: the three conditions, their order, and what happens when they do not come true."""
+import datetime
+import json
 import time
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
@@ -155,3 +157,86 @@ def test_restart_true_follows_its_dependency(berth):
     project.run("up", "-d")
     done = project.run("restart", "-t", "0", "a")
     assert f"Container {project.name}-b-1 Started" in done.stderr
+
+
+MISSING = ["no-such-program"]
+
+
+def waiting(berth, **b):
+    """b waits for a, which is healthy once /tmp/ok is there; what is to be seen meanwhile."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "healthcheck": {"test": "test -e /tmp/ok", "interval": "100ms",
+                                       "start_period": "60s", "retries": 1}},
+        "b": {"image": "busybox", "command": ["sleep", "2000"], "init": True,
+              "depends_on": {"a": {"condition": "service_healthy"}}, **b}}}})
+    up = project.popen("up", "-d")
+    project.wait_state("a", "starting")
+    berth.wait_until(lambda: project.container("b"), 30)
+    # Its birth is made ready meanwhile: a clone of the supervisor that waits.
+    if b.get("command") != MISSING:
+        berth.wait_until(lambda: len(berth.pids_of("__supervisor", project.name)) == 2, 30)
+    return project, up
+
+
+def unseen(berth, project):
+    row = project.container("b")
+    assert (row["State"], row["Status"], row["Publishers"]) == ("created", "Created", []), row
+    assert not berth.pids_of("sleep", "2000")
+    events = project.run("events", "--json", "--since", "10m", "--until", "0s").stdout
+    assert not [row for row in map(json.loads, events.splitlines())
+                if (row["service"], row["action"]) == ("b", "start")]
+    assert project.run("exec", "-T", "b", "true", check=False).returncode == 1
+    assert project.run("top", "b", check=False).stdout.strip() == ""
+    assert project.run("logs", "b").stdout == ""
+
+
+def test_made_ready_is_not_started(berth):
+    project, up = waiting(berth, ports=["8088:80"])
+    unseen(berth, project)
+    begun = time.time()
+    project.exec("a", "touch", "/tmp/ok")
+    assert up.wait(30) == 0
+    project.wait_state("b", "running")
+    [row] = json.loads(project.run("container", "inspect", f"{project.name}-b-1").stdout)
+    started = datetime.datetime.fromisoformat(row["State"]["StartedAt"][:26].rstrip("Z"))
+    assert started.replace(tzinfo=datetime.timezone.utc).timestamp() >= begun - 0.01
+
+
+def test_made_ready_and_its_supervisor_killed(berth):
+    project, up = waiting(berth)
+    [supervisor] = project.supervisor_pids()
+    berth.kill(supervisor)
+    berth.wait_until(lambda: project.supervisor_pids() not in ([], [supervisor]), 30)
+    unseen(berth, project)
+    project.exec("a", "touch", "/tmp/ok")
+    assert up.wait(30) == 0
+    assert project.container("b")["State"] == "running"
+
+
+def test_made_ready_in_vain(berth):
+    """What it would have had is free again: its port, and its name in the network."""
+    project, up = waiting(berth, ports=["8088:80"])
+    project.run("kill", "a")
+    assert up.wait(30) == 1
+    assert project.container("b")["State"] == "created"
+    berth.wait_until(lambda: berth.command(["sh", "-c", "grep -q :1F98 /proc/net/tcp*"],
+                                           check=False).returncode == 1, 30)
+    project.run("rm", "-f", "b")
+    project.run("up", "-d", "--no-deps", "b")
+    assert project.container("b")["State"] == "running"
+
+
+def test_made_ready_and_without_its_program(berth):
+    project, up = waiting(berth, command=MISSING)
+    assert project.container("b")["State"] == "created"
+    project.exec("a", "touch", "/tmp/ok")
+    _, stderr = up.communicate(timeout=30)
+    assert up.returncode == 1
+    assert 'exec: "no-such-program": executable file not found in $PATH' in stderr
+    assert project.container("b")["State"] == "created"
+
+
+def test_made_ready_and_stopped(berth):
+    project, up = waiting(berth)
+    project.run("down", "-t", "0")
+    assert up.wait(30) != 0

@@ -12,6 +12,7 @@
 #include "compose/supervisor/converge/operations.h"
 #include "compose/supervisor/converge/report.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/supervisor.h"
 
@@ -241,5 +242,59 @@ void converge_begin_operations(struct converge *converge)
 			executor_birth_began(converge->supervisor->executor);
 		}
 		operation_begin(converge, i);
+	}
+}
+
+static bool waits_for_health_only(const struct converge *converge, size_t index)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+
+	for (size_t i = 0; i < operation->after_count; i++) {
+		const struct operation *before = &converge->plan->operations[operation->after[i]];
+		enum run_state state = converge->runs[operation->after[i]].state;
+
+		if (state == RUN_DONE)
+			continue;
+		if (state != RUN_RUNNING || before->kind != OP_WAIT ||
+		    before->condition != CONDITION_HEALTHY)
+			return false;
+	}
+	return true;
+}
+
+bool converge_begin_ahead(struct converge *converge, size_t limit)
+{
+	if (converge->dry_run || converge->parsed.options.goal != PLAN_UP || !converge->plan)
+		return false;
+	for (size_t i = 0; limit && i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		struct operation_run *run = &converge->runs[i];
+		struct instance *instance;
+
+		if (operation->kind != OP_START_CONTAINER || run->state != RUN_WAITING)
+			continue;
+		if (run->ahead)
+			limit--;
+		if (run->ahead || !run->unmet || !waits_for_health_only(converge, i))
+			continue;
+		run->ahead = true;
+		instance = converge_instance(converge, operation);
+		if (instance)
+			start_ahead(instance);
+		return true;
+	}
+	return false;
+}
+
+void converge_drop_ahead(struct converge *converge)
+{
+	for (size_t i = 0; converge->plan && i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		struct instance *instance = NULL;
+
+		if (converge->runs[i].ahead && converge->runs[i].state != RUN_DONE)
+			instance = converge_instance(converge, operation);
+		if (instance)
+			start_ahead_drop(instance);
 	}
 }

@@ -29,6 +29,7 @@ struct operation_run {
 	int64_t ready_usec, begun_usec, ended_usec; /* monotonic; 0: not, or ready at once */
 	size_t last;           /* 1 + the prerequisite that it waited for last; 0: for none */
 	bool birth;            /* counts among the births under way */
+	bool ahead;            /* its birth was made ready, or tried to be */
 	size_t unmet;          /* prerequisites not yet done */
 	void *job;             /* a child works on it, and this is its context */
 	struct error *removal; /* of a network that went together with another: how that ended */
@@ -86,6 +87,13 @@ struct instance *converge_instance(const struct converge *converge,
 
 /* Begins all operations that may begin now. */
 void converge_begin_operations(struct converge *converge);
+/*
+ * Makes the birth of one container ready (start.h) whose start waits for nothing but the health of
+ * others, which run already; @limit of them at the same time. False: there is none.
+ */
+bool converge_begin_ahead(struct converge *converge, size_t limit);
+/* Those that were not started after all. */
+void converge_drop_ahead(struct converge *converge);
 /* Operation @index, which runs, is at its end: done, or failed where @err (may be NULL) says so. */
 void converge_finish_operation(struct converge *converge, size_t index, const struct error *err);
 
