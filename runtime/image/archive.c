@@ -47,8 +47,10 @@ static int take_plain(struct tar_reader *reader, const void *data, size_t size)
 
 	reader->bytes += size;
 	if (reader->bytes > reader->limit)
-		return error_set(&reader->failure, EFBIG,
-				 "the archive is larger than what is free on the disk");
+		return error_set(&reader->failure, ENOSPC,
+				 "No space left on device: it is larger than the %llu MB that are "
+				 "free",
+				 (unsigned long long)(reader->limit >> 20));
 	if (!reader->no_digest)
 		sha256_update(&reader->sha, data, size);
 	if (reader->copy_fd < 0)

@@ -97,7 +97,7 @@ struct tar_reader {
 	bool no_digest; /* nobody asks for it */
 	struct sha256 sha;
 	uint64_t bytes;       /* uncompressed, so far */
-	uint64_t limit;       /* of these; more is -EFBIG */
+	uint64_t limit;       /* of these; more is -ENOSPC */
 	struct error failure; /* of a callback, whose words libarchive cannot carry */
 };
 

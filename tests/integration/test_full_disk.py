@@ -12,10 +12,10 @@ SLEEP = {"image": "busybox", "init": True, "command": ["sleep", "1000"]}
 class SmallDisk:
     """The state of projects on a file system of a few megabytes."""
 
-    def __init__(self, berth, folder):
+    def __init__(self, berth, folder, size="4m"):
         self.berth, self.path = berth, os.path.join(berth.root, folder)
         berth.command(["mkdir", "-p", self.path])
-        berth.command(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.path])
+        berth.command(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.path])
         berth.ignore_leftover(f"^mount: {self.path}$")
 
     def fill(self):
@@ -24,6 +24,12 @@ class SmallDisk:
             full = self.berth.command(["dd", "if=/dev/zero", f"of={self.path}/.{name}",
                                        f"bs={size}"], check=False)
             assert "No space left on device" in full.stderr
+
+    def files(self):
+        """Of images and layers."""
+        return self.berth.command(["find", f"{self.path}/images", f"{self.path}/layers", "-maxdepth", "3",
+                                   "(", "-name", "*.lock", "-o", "-path", "*/layers/*/*", ")", "-prune",
+                                   "-o", "-print"]).stdout
 
     def empty(self):
         self.berth.command(["rm", "-f", f"{self.path}/.ballast", f"{self.path}/.rest"])
@@ -116,6 +122,38 @@ def test_image_import(berth, tmp_path):
     # What came of it does not stay.
     used = berth.command(["du", "-sk", small.path]).stdout.split()[0]
     assert int(used) < 1024
+
+
+def test_commit_and_load(berth, tmp_path):
+    small = SmallDisk(berth, "small", "24m")
+    env = {"BERTH_ROOT": small.path}
+    busybox, big = str(tmp_path / "busybox.tar"), str(tmp_path / "big.tar")
+    (tmp_path / "big").write_bytes(os.urandom(32 << 20))
+    berth.command(["tar", "-C", str(tmp_path), "-cf", str(tmp_path / "root.tar"), "big"])
+    berth.run("image", "import", str(tmp_path / "root.tar"), "big")
+    berth.run("image", "save", "-o", busybox, "busybox")
+    berth.run("image", "save", "-o", big, "big")
+    berth.run("image", "load", "-q", "-i", busybox, env=env)
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d", env=env)
+    project.exec("a", "sh", "-c", "head -c 3000000 /dev/urandom > /random", env=env)
+    before, images = small.files(), berth.run("image", "ls", "-q", env=env).stdout
+
+    failed = berth.run("image", "load", "-q", "-i", big, env=env, check=False)
+    assert failed.returncode == 1 and "No space left on device" in failed.stderr
+    assert (small.files(), berth.run("image", "ls", "-q", env=env).stdout) == (before, images)
+
+    small.fill()
+    for words in (["commit", "a", "made:1"], ["container", "commit", f"{project.name}-a-1", "made:1"]):
+        failed = project.run(*words, env=env, check=False)
+        assert failed.returncode == 1 and "No space left on device" in failed.stderr, words
+        assert "made" not in failed.stdout
+    assert (small.files(), berth.run("image", "ls", "-q", env=env).stdout) == (before, images)
+    small.empty()
+    project.run("commit", "a", "made:1", env=env)
+    made = berth.run("container", "run", "--rm", "made:1", "wc", "-c", "/random", env=env, cwd="/")
+    assert made.stdout == "3000000 /random\n"
+    project.run("down", "-t", "0", env=env)
 
 
 def read(path):
