@@ -33,6 +33,21 @@ def lines(result):
     return result.stdout.split()
 
 
+def test_where_the_file_is_found(berth):
+    """Beside us or above, by -f, or by COMPOSE_FILE; the folder of the first one counts."""
+    project = berth.project({**FILES, "deep/down/x": "", "third.yaml": "services: {third: {image: x}}\n"})
+    services = ["config", "--services"]
+    for options in ({"cwd": f"{project.path}/deep/down"},
+                    {"cwd": "/", "env": {"COMPOSE_FILE": f"{project.path}/compose.yaml"}}):
+        assert sorted(lines(berth.run(*services, **options))) == ["db", "web"], options
+    assert sorted(lines(berth.run("-f", "../compose.yaml", "-f", "../third.yaml", *services,
+                                  cwd=f"{project.path}/deep"))) == ["db", "third", "web"]
+    env = {"COMPOSE_FILE": "compose.yaml:third.yaml"}
+    assert sorted(lines(project.run(*services, env=env))) == ["db", "third", "web"]
+    nowhere = berth.run(*services, cwd="/", check=False)
+    assert nowhere.returncode == 1 and "no configuration file provided" in nowhere.stderr
+
+
 def test_lists(berth):
     project = berth.project(FILES)
 

@@ -2,6 +2,7 @@
 """Networks, names, published ports; with iptables and with nftables."""
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -249,14 +250,7 @@ def test_files_of_the_network(berth):
     assert project.exec("a", "cat", "/etc/hostname").stdout == "alpha\n"
 
 
-def test_forwarding_to_the_hosts_resolver(berth):
-    """A resolver of the test's own answers what berth does not know."""
-    berth.command(["sh", "-c", f"""
-        mount --bind /dev/null /etc/resolv.conf 2>/dev/null
-        printf 'nameserver 127.0.0.53\\n' > {berth.base}/resolv
-        mount --bind {berth.base}/resolv /etc/resolv.conf"""])
-    with open(f"{berth.base}/dns.py", "w", encoding="utf-8") as file:
-        file.write("""
+RESOLVER = """
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.53", 53))
@@ -267,7 +261,17 @@ while True:
     is_a = q[end - 4:end - 2] == b"\\0\\1"
     s.sendto(q[:2] + b"\\x81\\x80\\0\\1" + (b"\\0\\1" if is_a else b"\\0\\0") + b"\\0\\0\\0\\0"
              + q[12:end] + (answer if is_a else b""), a)
-""")
+"""
+
+
+def test_forwarding_to_the_hosts_resolver(berth):
+    """A resolver of the test's own answers what berth does not know."""
+    berth.command(["sh", "-c", f"""
+        mount --bind /dev/null /etc/resolv.conf 2>/dev/null
+        printf 'nameserver 127.0.0.53\\n' > {berth.base}/resolv
+        mount --bind {berth.base}/resolv /etc/resolv.conf"""])
+    with open(f"{berth.base}/dns.py", "w", encoding="utf-8") as file:
+        file.write(RESOLVER)
     berth.popen_command(["python3", f"{berth.base}/dns.py"])
     berth.ignore_leftover("mount: /etc/resolv.conf")
     project = up(berth, {"a": SLEEP, "b": {**SLEEP, "network_mode": "bridge"}})
@@ -275,6 +279,67 @@ while True:
         found = berth.wait_until(lambda: project.exec(
             service, "nslookup", "-type=a", "www.example.org", check=False).stdout, 5)
         assert "10.99.0.1" in found
+
+
+ASK_BY_TCP = """
+import socket, struct
+s = socket.create_connection(("127.0.0.11", 53), 5)
+query = b"\\0\\7\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1b\\0\\0\\1\\0\\1"
+s.sendall(struct.pack("!H", len(query)) + query)
+size = struct.unpack("!H", s.recv(2, socket.MSG_WAITALL))[0]
+print(socket.inet_ntoa(s.recv(size, socket.MSG_WAITALL)[-4:]))
+"""
+
+
+def test_names_by_tcp(berth):
+    berth.python_image()
+    project = up(berth, {"a": {"image": "python", "command": ["sleep", "1000"], "init": True}, "b": SLEEP})
+    address = project.exec("b", "hostname", "-i").stdout
+    assert project.exec("a", "python3", "-c", ASK_BY_TCP).stdout == address
+
+
+def test_dns_of_a_service(berth):
+    """Is asked instead of the host's, by a container that has a name server of its own or not."""
+    outside = berth.outside_host()
+    with open(f"{berth.base}/dns.py", "w", encoding="utf-8") as file:
+        file.write(RESOLVER.replace("127.0.0.53", outside.address))
+    resolver = outside.popen(["python3", f"{berth.base}/dns.py"])
+    project = up(berth, {"a": {**SLEEP, "dns": outside.address},
+                         "b": {**SLEEP, "dns": [outside.address], "network_mode": "host"}})
+    for service in ("a", "b"):
+        berth.wait_until(lambda: "10.99.0.1" in project.exec(
+            service, "nslookup", "-type=a", "www.example.org", check=False).stdout, 10, service)
+    assert f"nameserver {outside.address}\n" in project.exec("b", "cat", "/etc/resolv.conf").stdout
+    resolver.kill()
+    resolver.wait(10)
+
+
+LISTEN = """
+import socket
+server = socket.create_server(("", 9000))
+print("ready", flush=True)
+print(server.accept()[1][0], flush=True)
+"""
+
+
+def test_masquerade(berth, firewall):
+    """Others see the host's address, for nobody out there knows a way to the container's."""
+    outside = berth.outside_host()
+    project = up(berth, {"a": SLEEP}, env=firewall)
+    server = outside.popen(["python3", "-c", LISTEN], stdout=subprocess.PIPE)
+    assert server.stdout.readline() == b"ready\n"
+    project.exec("a", "sh", "-c", f"echo | nc -w 5 {outside.address} 9000")
+    assert server.stdout.readline().decode().strip() == outside.host_address
+    server.wait(10)
+
+
+def test_expose(berth):
+    """Says which ports a service has, and publishes none."""
+    project = up(berth, {"a": {**server(81), "expose": ["81", "9000/udp"]}, "b": SLEEP})
+    row = project.container("a")
+    assert not any(each["PublishedPort"] for each in row["Publishers"])
+    assert "81/tcp" in row["Ports"] and "9000/udp" in row["Ports"]
+    assert ask(lambda argv, **more: project.exec("b", "sh", "-c", "echo | nc -w 2 a 81"), "a", 81).stdout
 
 
 def test_nothing_is_left_after_kill_of_everything(berth):

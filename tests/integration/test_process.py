@@ -143,6 +143,15 @@ def test_namespaces_shared(berth):
     assert project.exec("c", "hostname").stdout == berth.command(["hostname"]).stdout
 
 
+def test_control_groups_of_its_own(berth):
+    """It sees itself at the root of them, unless it is to see the host's."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP, "b": {**SLEEP, "cgroup": "host"}}}})
+    project.run("up", "-d")
+    own, host = (project.exec(service, "cat", "/proc/self/cgroup").stdout.split() for service in "ab")
+    assert all(line.endswith(":/") for line in own), own
+    assert not all(line.endswith(":/") for line in host), host
+
+
 def test_init_reaps(berth):
     project = up(berth, command=["sh", "-c", "while :; do sh -c 'sleep 0.05 & '; sleep 0.05; done"])
     assert "Z" not in project.exec("a", "sh", "-c", "sleep 0.5; ps -o stat").stdout

@@ -4,6 +4,8 @@ import fcntl
 import os
 import stat
 
+import pytest
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
 
@@ -36,6 +38,20 @@ def test_bind(berth):
     denied = project.exec("a", "sh", "-c", "echo x > /single", check=False)
     assert "Read-only" in denied.stderr
     assert os.path.isdir(f"{project.path}/made")
+
+
+@pytest.mark.parametrize("propagation, seen", [("rslave", True), ("rprivate", False)])
+def test_propagation(berth, propagation, seen):
+    """Whether what is mounted on the host later shows inside."""
+    project = berth.project({"here/sub/of_host": "x", "compose.yaml": {"services": {"a": {**SLEEP, "volumes": [
+        {"type": "bind", "source": "./here", "target": "/there", "bind": {"propagation": propagation}}]}}}})
+    here = f"{project.path}/here"
+    berth.command(["sh", "-ec", f"mount --bind {here} {here}; mount --make-shared {here}"])
+    project.run("up", "-d")
+    berth.command(["mount", "-t", "tmpfs", "tmpfs", f"{here}/sub"])
+    assert (project.exec("a", "ls", "/there/sub").stdout == "") == seen
+    project.run("down", "-t", "0")
+    berth.command(["umount", "-R", here])
 
 
 def test_missing_bind_source(berth):
