@@ -142,6 +142,16 @@ static void put_streams(json_t *config, const struct container_record *record)
 	json_put_bool(config, "StdinOnce", foreground && open);
 }
 
+/* One of whom the supervisor found that it is systemd is asked by its own. */
+static const char *stop_signal(const struct container_record *record)
+{
+	if (record->service->stop_signal)
+		return record->service->stop_signal;
+	if (record->image && record->image->stop_signal && record->image->stop_signal[0])
+		return record->image->stop_signal;
+	return json_get_bool(record->record, "systemd", false) ? "SIGRTMIN+3" : NULL;
+}
+
 json_t *inspect_config(const struct container_record *record)
 {
 	const struct service *service = record->service;
@@ -167,10 +177,7 @@ json_t *inspect_config(const struct container_record *record)
 	inspect_put_list(config, "Entrypoint", container_record_entrypoint(record));
 	json_object_set_new(config, "OnBuild", json_null());
 	json_object_set_new(config, "Labels", labels ? json_incref(labels) : json_object());
-	json_put_string(config, "StopSignal",
-			service->stop_signal
-				?: image ? image->stop_signal
-					 : NULL);
+	json_put_string(config, "StopSignal", stop_signal(record));
 	if (service->stop_grace_period.set)
 		json_put_int(config, "StopTimeout",
 			     service->stop_grace_period.value / (int64_t)USEC_PER_SEC);

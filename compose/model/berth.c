@@ -299,6 +299,7 @@ static const struct attribute berth_attributes[] = {
 	{"on_unhealthy",              NO_FIELD, NO_FIELD,    &shape_unhealthy, MERGE_REPLACE},
 	{"schedule",                  NO_FIELD, NO_FIELD,    &shape_schedule, MERGE_REPLACE},
 	{"restart_with_dependencies", BERTH(restart_with_dependencies), &shape_bool},
+	{"systemd",                   BERTH(systemd),        &shape_tristate},
 };
 /* clang-format on */
 static const struct schema berth_schema = {"x-berth", berth_attributes,

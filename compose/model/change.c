@@ -154,6 +154,13 @@ static void keep_notify(json_t *kept, const struct service *service)
 		json_put_bool(kept, "+notify", true);
 }
 
+/* Mounts, control groups and environment go with it. */
+static void keep_systemd(json_t *kept, const struct service *service)
+{
+	if (service->berth.systemd != TRI_UNSET)
+		json_put_bool(kept, "+systemd", service->berth.systemd == TRI_TRUE);
+}
+
 static json_t *fixed_part(const struct service *service)
 {
 	_cleanup_json_ json_t *all = encode_object(&service_schema, service);
@@ -171,6 +178,7 @@ static json_t *fixed_part(const struct service *service)
 	if (value)
 		json_object_set_new(kept, "deploy", value);
 	keep_notify(kept, service);
+	keep_systemd(kept, service);
 	return kept;
 }
 

@@ -167,6 +167,7 @@ struct berth_extension {
 		struct optional_int budget, window; /* so many times within so long (usec) */
 	} on_unhealthy;
 	bool restart_with_dependencies;
+	enum tristate systemd; /* its first process is systemd; unset: when it looks like it */
 	struct {
 		char *calendar; /* common/calendar.h; NULL: none */
 		enum schedule_overlap overlap;

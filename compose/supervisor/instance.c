@@ -201,6 +201,8 @@ static int stop_signal(const struct instance *instance)
 		image = observe_image(instance->supervisor, instance->image_id, &err);
 	if (image)
 		name = image->stop_signal;
+	if ((!name || !name[0]) && instance->systemd)
+		name = SYSTEMD_STOP_SIGNAL;
 	number = name ? process_signal_from_name(name) : SIGTERM;
 	return number > 0 ? number : SIGTERM;
 }

@@ -89,6 +89,7 @@ struct instance {
 	bool retired;          /* its names and ports are its successor's */
 	bool updating;         /* it is being given another service: see update.h */
 	bool revive;           /* it ran when everything went down, and is to run again */
+	bool systemd;          /* its first process is systemd: see translate_systemd() */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
 	char request[33]; /* the last request that ended with this container */
 	char created_by[33];

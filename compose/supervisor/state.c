@@ -238,6 +238,8 @@ static json_t *record_of(const struct instance *instance)
 		json_put_bool(record, "retired", true);
 	if (instance->updating)
 		json_put_bool(record, "updating", true);
+	if (instance->systemd)
+		json_put_bool(record, "systemd", true);
 	if (instance->dependents_due)
 		json_put_int(record, "dependents_due", instance->dependents_due);
 	json_put_string(record, "request", instance->request);
@@ -406,6 +408,7 @@ static int read_record(struct instance *instance, const json_t *record, struct e
 	instance->standby = json_get_bool(record, "standby", false);
 	instance->retired = json_get_bool(record, "retired", false);
 	instance->updating = json_get_bool(record, "updating", false);
+	instance->systemd = json_get_bool(record, "systemd", false);
 	instance->dependents_due = (enum dependents_due)json_get_int(record, "dependents_due", 0);
 	unhealthy_from_json(&instance->unhealthy, json_object_get(record, "unhealthy"));
 	take_string(instance->request, sizeof(instance->request),

@@ -137,6 +137,31 @@ static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err
 	return pid < 0 ? -err->code : pid;
 }
 
+/*
+ * Comes back as the parent. An init in the container may have made groups of its own in the
+ * container's, which then takes nobody any more (EBUSY): who joins it goes where the init is.
+ */
+static pid_t clone_and_become(struct birth_plan *plan, int pidns_fd, struct clone_args *args,
+			      struct channels *channels, struct error *err)
+{
+	pid_t pid = clone_into(pidns_fd, args, err), container;
+	_cleanup_close_ int beside = -EBADF;
+
+	if (pid == -EBUSY && plan->exec && args->flags & CLONE_INTO_CGROUP) {
+		container = process_pidfd_pid(plan->container_pidfd);
+		if (container > 0)
+			beside = cgroup_clone_fd_of(plan->spec->cgroup_handle, container);
+		if (beside >= 0) {
+			error_clear(err);
+			args->cgroup = (uint64_t)beside;
+			pid = clone_into(pidns_fd, args, err);
+		}
+	}
+	if (pid == 0)
+		become(plan, channels);
+	return pid;
+}
+
 static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
 		 struct birth *ret, struct error *err)
 {
@@ -171,9 +196,7 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 	}
 	/* The child is born not dumpable: there is no moment to look into it (CVE-2019-5736). */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	pid = clone_into(pidns_fd, &args, err);
-	if (pid == 0)
-		become(plan, &channels);
+	pid = clone_and_become(plan, pidns_fd, &args, &channels, err);
 	prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
 	if (pid < 0)
 		return pid;

@@ -266,7 +266,8 @@ int mounts_kernel(struct newborn *self, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	if (self->cgroup_tree_count)
+	if (self->cgroup_tree_count &&
+	    !(self->spec->cgroup_unified && cgroup_is_unified(self->spec->cgroup_handle)))
 		return mount_cgroup1(self, err);
 	if (self->spec->cgroup_handle)
 		return mount_cgroup2(self, err);

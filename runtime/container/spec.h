@@ -167,6 +167,11 @@ struct container_spec {
 	bool proc_unmasked; /* privileged, or systempaths=unconfined */
 	bool sys_writable;  /* privileged */
 	bool cgroup_writable;
+	/*
+	 * /sys/fs/cgroup is the container's v2 group, also where the machine's controllers are
+	 * v1's: what systemd can live with anywhere. Needs a cgroup namespace of its own.
+	 */
+	bool cgroup_unified;
 	const char *propagation; /* of the root: NULL is "rprivate"; "rslave", "rshared" */
 
 	/* confinement */

@@ -28,7 +28,7 @@ void translation_add_mount(struct translation *translation, int fd, const char *
 	*slot = (struct mount_spec){translation_own_fd(translation, fd), target, directory};
 }
 
-static bool has_target(const struct translation *translation, const char *target)
+bool translation_mounts(const struct translation *translation, const char *target)
 {
 	for (size_t i = 0; i < translation->spec.mount_count; i++)
 		if (strcmp(translation->mounts[i].target, target) == 0)
@@ -218,7 +218,7 @@ static int add_anonymous(struct translation *translation, const struct mapping *
 		struct mount mount = {.type = MOUNT_VOLUME, .target = row->key};
 		int r = 0;
 
-		if (!has_target(translation, row->key))
+		if (!translation_mounts(translation, row->key))
 			r = add_named_volume(translation, &mount, row->value, read_only, err);
 		if (r < 0)
 			return r;
@@ -240,7 +240,7 @@ static int share(struct translation *translation, const struct sharer *from, boo
 		const struct mount *mount = &from->service->volumes[i];
 		int r;
 
-		if (has_target(translation, mount->target))
+		if (translation_mounts(translation, mount->target))
 			continue;
 		if (mount->type == MOUNT_VOLUME)
 			r = add_named_volume(translation, mount,
@@ -395,7 +395,7 @@ static int add_names(struct translation *translation, struct error *err)
 	array_foreach(row, rows) {
 		int fd;
 
-		if (has_target(translation, row->target))
+		if (translation_mounts(translation, row->target))
 			continue;
 		fd = mount_clone(dir, row->file, false, err);
 		if (fd < 0)
@@ -477,6 +477,8 @@ int translate_mounts(struct translation *translation, struct error *err)
 		add_volumes_from(translation, text, err);
 	if (r == 0)
 		r = add_anonymous(translation, &translation->instance->anonymous, false, err);
+	if (r == 0)
+		r = translate_systemd_mounts(translation, err);
 	if (r == 0)
 		r = add_files(translation, err);
 	if (r == 0)

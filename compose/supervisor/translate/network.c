@@ -278,6 +278,8 @@ int translate(struct instance *instance, const struct image *image, struct trans
 	if (r == 0)
 		r = translate_network(ret, err);
 	if (r == 0)
+		r = translate_systemd(ret, err);
+	if (r == 0)
 		r = translate_process(ret, err);
 	if (r == 0)
 		r = translate_cdi(ret, err);

@@ -88,6 +88,7 @@ static void translate_environment(struct translation *translation)
 		     translate_hostname(translation->instance, short_id));
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
+	translate_systemd_environment(translation);
 	strv_foreach(row, translation->image->env) {
 		char *value = strchr(row, '=');
 		_cleanup_free_ char *key =
@@ -201,6 +202,8 @@ static int translate_confinement(struct translation *translation, struct error *
 	option = security_option(service, "systempaths");
 	if (str_equal(option, "unconfined"))
 		spec->proc_unmasked = true;
+	if (translation->instance->systemd)
+		spec->cgroup_writable = spec->cgroup_unified = true;
 	option = security_option(service, "writable-cgroups");
 	if (option)
 		spec->cgroup_writable = !str_equal(option, "false");

@@ -57,6 +57,7 @@ void *translation_own(struct translation *translation, void *p);
 int translation_own_fd(struct translation *translation, int fd);
 
 /* @fd, a detached mount, is taken; @target lives as long as the translation. */
+bool translation_mounts(const struct translation *translation, const char *target);
 void translation_add_mount(struct translation *translation, int fd, const char *target,
 			   bool directory);
 
@@ -82,6 +83,18 @@ struct endpoint_options;
 int translate_endpoint(struct instance *instance, const char *key, struct endpoint_options *ret,
 		       struct error *err);
 int translate_namespaces(struct translation *translation, struct error *err);
+/*
+ * Whether its first process will be systemd, into instance->systemd: an init by name whose image
+ * has systemd, or what `x-berth.systemd` says. The rest of the translation goes by it. After
+ * translate_namespaces().
+ */
+int translate_systemd(struct translation *translation, struct error *err);
+/* Memory file systems that systemd expects and could not mount: where nothing else is mounted. */
+int translate_systemd_mounts(struct translation *translation, struct error *err);
+/* What tells systemd, and what it starts, that they are in a container. */
+void translate_systemd_environment(struct translation *translation);
+/* Asks systemd to shut down; it ends with all that it started. */
+#define SYSTEMD_STOP_SIGNAL "SIGRTMIN+3"
 
 /* The words of the container's first process; a part of the image's that the service replaces. */
 char **translate_arguments(const struct service *service, const struct image *image);

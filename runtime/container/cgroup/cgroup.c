@@ -171,21 +171,40 @@ int cgroup_create(const char *base, const char *id, const struct resources_spec 
 	return 0;
 }
 
-/* The v2 group that @pid is in, if that is BASE/ID of ours; NULL. */
-static char *find_by_process(const struct cgroup *cgroup, pid_t pid)
+/*
+ * The v2 group that @pid is in, if that is BASE/ID of ours or below it (an init there makes
+ * groups); NULL. *ret_below is where what is below begins.
+ */
+static char *find_by_process(const struct cgroup *cgroup, pid_t pid, char **ret_below)
 {
 	_cleanup_free_ char *file = str_printf("/proc/%d/cgroup", pid), *text = NULL;
-	_cleanup_free_ char *end = str_printf("/%s/%s", cgroup->base, cgroup->id);
+	_cleanup_free_ char *own = str_printf("/%s/%s", cgroup->base, cgroup->id);
 	struct error ignored = ERROR_INIT;
 	char *at, *line;
 
 	if (fs_read(AT_FDCWD, file, PROC_BYTES_MAX, &text, NULL, &ignored) < 0)
 		return NULL;
-	for (at = text; (line = strsep(&at, "\n"));)
-		if (str_starts_with(line, "0::/") && str_ends_with(line, end) &&
-		    group_exists(cgroup->layout->v2.fd, line + strlen("0::/")))
-			return alloc_string(line + strlen("0::/"));
+	for (at = text; (line = strsep(&at, "\n"));) {
+		char *found = str_starts_with(line, "0::/") ? strstr(line, own) : NULL, *group;
+
+		if (!found || !strchr("/", found[strlen(own)]) ||
+		    !group_exists(cgroup->layout->v2.fd, line + strlen("0::/")))
+			continue;
+		group = alloc_string(line + strlen("0::/"));
+		*ret_below = group + (found + strlen(own) - line) - strlen("0::/");
+		return group;
+	}
 	return NULL;
+}
+
+/* BASE/ID itself. */
+static char *find_own_by_process(const struct cgroup *cgroup, pid_t pid)
+{
+	char *below, *group = find_by_process(cgroup, pid, &below);
+
+	if (group)
+		*below = 0;
+	return group;
 }
 
 int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret, struct error *err)
@@ -201,7 +220,7 @@ int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret
 	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, id);
 	if (!group_exists(layout->v2.fd, cgroup->v2)) {
 		free(cgroup->v2);
-		cgroup->v2 = pid && layout->v2.fd >= 0 ? find_by_process(cgroup, pid) : NULL;
+		cgroup->v2 = pid && layout->v2.fd >= 0 ? find_own_by_process(cgroup, pid) : NULL;
 	}
 	any = cgroup->v2;
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
@@ -321,12 +340,30 @@ static void remove_upwards(int hierarchy, const char *group, size_t keep)
 	}
 }
 
+/* What the container made in it. Whether there was something. */
+static bool remove_below(int hierarchy, const char *group)
+{
+	_cleanup_strv_ char **below = NULL;
+	size_t n;
+
+	group_list_below(hierarchy, group, &below);
+	n = strv_length(below);
+	for (size_t i = n; i-- > 0;)
+		(void)unlinkat(hierarchy, below[i], AT_REMOVEDIR);
+	return n > 0;
+}
+
 static int remove_group(int hierarchy, const char *group, size_t keep)
 {
 	if (!group || hierarchy < 0)
 		return 0;
-	if (unlinkat(hierarchy, group, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return -errno;
+	if (unlinkat(hierarchy, group, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+		int r = -errno;
+
+		if (r != -EBUSY || !remove_below(hierarchy, group) ||
+		    unlinkat(hierarchy, group, AT_REMOVEDIR) < 0)
+			return r;
+	}
 	remove_upwards(hierarchy, group, keep);
 	return 0;
 }
@@ -392,6 +429,21 @@ int cgroup_clone_fd(const struct cgroup *cgroup)
 	if (!cgroup->v2)
 		return -1;
 	return openat(cgroup->layout->v2.fd, cgroup->v2, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int cgroup_clone_fd_of(const struct cgroup *cgroup, pid_t pid)
+{
+	char *below;
+	_cleanup_free_ char *group = cgroup->v2 ? find_by_process(cgroup, pid, &below) : NULL;
+
+	if (!group)
+		return -1;
+	return openat(cgroup->layout->v2.fd, group, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool cgroup_is_unified(const struct cgroup *cgroup)
+{
+	return cgroup->v2;
 }
 
 /*

@@ -67,6 +67,13 @@ bool cgroup_lacks_device_rules(const struct cgroup *cgroup);
 
 /* The v2 directory for CLONE_INTO_CGROUP, the caller's to close; -1 without v2. */
 int cgroup_clone_fd(const struct cgroup *cgroup);
+/*
+ * The one that @pid, a process of the container, is in, which may be below the container's own:
+ * once an init has made groups there with controllers, nobody may be put into the container's own.
+ */
+int cgroup_clone_fd_of(const struct cgroup *cgroup, pid_t pid);
+/* It has a v2 group, whether or not the controllers are there. */
+bool cgroup_is_unified(const struct cgroup *cgroup);
 /* For the child: joins the v1 groups by itself. Syscalls only. 0 or -errno. */
 int cgroup_join(const struct cgroup *cgroup);
 /* Descriptors that cgroup_join() works with, into @fds; how many. */

@@ -12,6 +12,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fs.h"
 #include "common/str.h"
 
 #include "runtime/container/cgroup/internal.h"
@@ -42,6 +43,27 @@ int group_make(int hierarchy, const char *group)
 bool group_exists(int hierarchy, const char *group)
 {
 	return hierarchy >= 0 && faccessat(hierarchy, group, F_OK, 0) == 0;
+}
+
+void group_list_below(int hierarchy, const char *group, char ***ret)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error ignored = ERROR_INIT;
+	struct stat st;
+
+	/* A directory has a link of each directory in it: mostly there is none, and no need to
+	 * look. */
+	if (hierarchy < 0 || fstatat(hierarchy, group, &st, 0) < 0 || st.st_nlink <= 2 ||
+	    fs_list(hierarchy, group, &names, &ignored) < 0)
+		return;
+	strv_foreach(name, names) {
+		_cleanup_free_ char *path = str_printf("%s/%s", group, name);
+
+		if (fstatat(hierarchy, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+			continue;
+		strv_append(ret, path);
+		group_list_below(hierarchy, path, ret);
+	}
 }
 
 /* v2 says "no internal processes": who sits in @group moves to a leaf of it. */

@@ -34,6 +34,8 @@ uint64_t keyed_sum(const char *text, const char *key);
 /* enable.c: mkdir -p below a hierarchy; and controllers for BASE, from the top down, on v2. */
 int group_make(int hierarchy, const char *group);
 bool group_exists(int hierarchy, const char *group);
+/* Appends the groups below @group, those above others first: an init's, in a container. */
+void group_list_below(int hierarchy, const char *group, char ***ret);
 void enable_path(const struct cgroup *cgroup);
 
 /* limits.c: which v1 controllers @resources need besides; and to apply them. */

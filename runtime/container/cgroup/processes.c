@@ -34,13 +34,12 @@ static const char *listing_group(const struct cgroup *cgroup, int *ret_hierarchy
 	return NULL;
 }
 
-static int list(int hierarchy, const char *group, pid_t **ret_pids, size_t *ret_count,
-		struct error *err)
+/* Adds those in @group itself. */
+static int list_one(int hierarchy, const char *group, pid_t **pids, size_t *count,
+		    struct error *err)
 {
 	_cleanup_free_ char *name = str_printf("%s/cgroup.procs", group), *text = NULL;
 	int r = fs_read(hierarchy, name, LIST_BYTES_MAX, &text, NULL, err);
-	pid_t *pids = NULL;
-	size_t count = 0;
 
 	if (r < 0)
 		return r;
@@ -50,15 +49,31 @@ static int list(int hierarchy, const char *group, pid_t **ret_pids, size_t *ret_
 
 		if (end == at)
 			break;
-		if (pid > 0) {
-			pid_t *slot = array_add(pids, count);
-
-			*slot = (pid_t)pid;
-		}
+		if (pid > 0)
+			*array_add(*pids, *count) = (pid_t)pid;
 		at = end + strspn(end, "\n");
 	}
-	*ret_pids = pids;
-	*ret_count = count;
+	return 0;
+}
+
+/* And in those that the container made below it, which may go meanwhile. */
+static int list(int hierarchy, const char *group, pid_t **ret_pids, size_t *ret_count,
+		struct error *err)
+{
+	_cleanup_strv_ char **below = NULL;
+	int r;
+
+	*ret_pids = NULL;
+	*ret_count = 0;
+	r = list_one(hierarchy, group, ret_pids, ret_count, err);
+	if (r < 0)
+		return r;
+	group_list_below(hierarchy, group, &below);
+	strv_foreach(name, below) {
+		struct error ignored = ERROR_INIT;
+
+		(void)list_one(hierarchy, name, ret_pids, ret_count, &ignored);
+	}
 	return 0;
 }
 

@@ -91,7 +91,7 @@ static const struct {
 	{"services.volumes.tmpfs", "size mode"},
 	{"services.volumes.image", "subpath"},
 	{"services.x-berth", "probe interval timeout retries start_period start_interval "
-			     "on_unhealthy restart_with_dependencies schedule"},
+			     "on_unhealthy restart_with_dependencies systemd schedule"},
 	{"services.x-berth.schedule", "calendar overlap persistent"},
 	{"services.x-berth.probe", "tcp http unix log file notify"},
 	{"services.x-berth.probe.http", "port path status headers"},
