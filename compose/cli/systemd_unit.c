@@ -22,9 +22,11 @@ static const char template_head[] = SYSTEMD_UNIT_MARK ".\n"
 						      "Description=Compose project %i\n"
 						      "Documentation=man:berth-systemd(1)\n";
 
+/* Other firewalls, where they are: what they drop is let pass by rules among theirs. */
 static const char template_order[] =
 	"Wants=network-online.target\n"
-	"After=network-online.target local-fs.target remote-fs.target nss-lookup.target\n";
+	"After=network-online.target local-fs.target remote-fs.target nss-lookup.target\n"
+	"After=nftables.service ufw.service firewalld.service docker.service\n";
 
 static const char template_service[] = "\n"
 				       "[Service]\n"

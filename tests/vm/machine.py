@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Machines with systemd, of whoever BERTH_VM names (README.md), and a disk that is booted again."""
 
+import glob
 import os
 import re
 import shutil
@@ -46,13 +47,42 @@ def verdict(output, complete):
     assert re.search(r"^ok ", output, re.M), output
 
 
-def run(suite, script, folder):
+def run(suite, script, folder, seconds=RUN_SECONDS):
+    """@script, which may have arguments, with what @folder has and fill() adds."""
     fill(folder)
     done = subprocess.run(
         [*vm_command(), "run", "--suite", suite, "--packages", PACKAGES[suite], "--copy",
-         f"{folder}:/b", "--timeout", str(RUN_SECONDS), "--", f"bash /b/{script}"],
-        capture_output=True, text=True, timeout=RUN_SECONDS + 300)
+         f"{folder}:/b", "--timeout", str(seconds), "--", f"bash /b/{script}"],
+        capture_output=True, text=True, timeout=seconds + 600)
     verdict(done.stdout + done.stderr, done.returncode == 0)
+
+
+def debian_tar(suite, path):
+    """A small Debian whose init is systemd."""
+    if not shutil.which("mmdebstrap"):
+        pytest.skip("no Debian to boot in a container: mmdebstrap is not installed")
+    subprocess.run(["mmdebstrap", "-q", "--variant=minbase", "--include=systemd-sysv,dbus",
+                    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*"
+                      for name in ("doc", "locale", "man")), suite, path], check=True)
+
+
+def packages(folder):
+    """berth as Debian has it: old.deb, and new.deb, which is the same by a later version."""
+    if not shutil.which("dpkg-buildpackage"):
+        pytest.skip("no package: dpkg-dev is not installed")
+    top = os.path.dirname(os.path.dirname(HERE))
+    made = subprocess.run(["make", "-s", "deb"], cwd=top, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-5000:] + made.stderr[-5000:]
+    [old] = glob.glob(f"{top}/build/deb/berth_*.deb")
+    shutil.copy(old, f"{folder}/old.deb")
+    tree = f"{folder}/../later"
+    subprocess.run(["dpkg-deb", "-R", old, tree], check=True)
+    with open(f"{tree}/DEBIAN/control") as file:
+        control = re.sub(r"^(Version: .*)", r"\1+later", file.read(), flags=re.M)
+    with open(f"{tree}/DEBIAN/control", "w") as file:
+        file.write(control)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, f"{folder}/new.deb"], check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 class Disk:

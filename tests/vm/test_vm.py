@@ -7,9 +7,30 @@ from tests.vm import machine
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)
-@pytest.mark.parametrize("script", ["units.sh", "scopes.sh"])
+@pytest.mark.parametrize("script", ["units.sh", "scopes.sh", "limits.sh"])
 def test_units(suite, script, tmp_path):
     machine.run(suite, script, str(tmp_path))
+
+
+@pytest.mark.parametrize("suite", machine.SUITES)
+def test_systemd_in_a_container(suite, tmp_path):
+    machine.vm_command()
+    machine.debian_tar(suite, str(tmp_path / "machine.tar"))
+    machine.run(suite, "init.sh", str(tmp_path), 1500)
+
+
+@pytest.mark.parametrize("suite", machine.SUITES)
+def test_package(suite, tmp_path):
+    machine.vm_command()
+    (tmp_path / "b").mkdir()
+    machine.packages(str(tmp_path / "b"))
+    machine.run(suite, "deb.sh", str(tmp_path / "b"), 1500)
+
+
+@pytest.mark.parametrize("suite", machine.SUITES)
+@pytest.mark.parametrize("beside", ["plain nftables", "ufw", "firewalld", "docker"])
+def test_firewalls(suite, beside, tmp_path):
+    machine.run(suite, f"firewall.sh {beside}", str(tmp_path), 1500)
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)

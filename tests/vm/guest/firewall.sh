@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Published ports and the way out, beside other firewalls: firewall.sh CASE...
+#   plain      the programs of iptables-nft and nft are there
+#   nftables   no package of iptables
+#   ufw        active, denies what comes in
+#   firewalld  active, the default zone
+#   docker     docker.io runs beside, with containers' networks of its own
+. /b/lib.sh
+export DEBIAN_FRONTEND=noninteractive
+apt_get() { apt-get -q -y -o Dpkg::Use-Pty=0 "$@" > /tmp/out 2>&1 || { tail -n 5 /tmp/out; return 1; }; }
+install_berth
+
+# A host outside, with a page of its own.
+ip netns add outside
+ip link add up type veth peer name eth0 netns outside
+ip addr add 198.51.100.1/24 dev up
+ip addr add 2001:db8:9::1/64 dev up nodad
+ip link set up up
+at_outside() { ip netns exec outside "$@"; }
+at_outside ip addr add 198.51.100.2/24 dev eth0
+at_outside ip addr add 2001:db8:9::2/64 dev eth0 nodad
+at_outside ip link set eth0 up
+at_outside ip link set lo up
+at_outside ip route add default via 198.51.100.1
+at_outside ip route add default via 2001:db8:9::1
+mkdir -p /srv/outside /srv/p
+echo outside > /srv/outside/index.html
+at_outside busybox httpd -p 8000 -h /srv/outside
+at_outside busybox httpd -p "[::]:8001" -h /srv/outside 2> /dev/null
+
+cd /srv/p
+cat > compose.yaml <<'X'
+services:
+  web:
+    image: busybox
+    init: true
+    command: sh -c "echo inside > /tmp/index.html; exec httpd -f -p 80 -h /tmp"
+    ports: ["8080:80"]
+    networks: [front]
+  other: {image: busybox, init: true, command: sleep 100000, networks: [front]}
+networks: {front: {enable_ipv6: true}}
+X
+page() { busybox wget -q -T 10 -O- "$1" 2>&1; }
+says() { test "$("${@:2}")" = "$1"; }
+reach() {
+	check "$1: from 127.0.0.1" says inside page http://127.0.0.1:8080/
+	check "$1: from ::1" says inside page "http://[::1]:8080/"
+	check "$1: by the host's address" says inside page http://198.51.100.1:8080/
+	check "$1: by the host's IPv6 address" says inside page "http://[2001:db8:9::1]:8080/"
+	check "$1: from outside" says inside at_outside busybox wget -q -T 10 -O- http://198.51.100.1:8080/
+	check "$1: from outside, IPv6" says inside at_outside busybox wget -q -T 10 -O- "http://[2001:db8:9::1]:8080/"
+	check "$1: from another container, by name" says inside berth exec -T other wget -q -T 10 -O- http://web/
+	check "$1: hairpin" says inside berth exec -T other wget -q -T 10 -O- http://198.51.100.1:8080/
+	check "$1: a container reaches out" says outside berth exec -T other wget -q -T 10 -O- http://198.51.100.2:8000/
+	check "$1: ... IPv6" berth exec -T other ping -6 -c 1 -W 10 2001:db8:9::2 > /dev/null
+}
+round() {
+	check "$1: up" berth up -d
+	reach "$1"
+	check "$1: down" berth down
+	check "$1: no rule is left" test -z "$(nft list ruleset 2> /dev/null | grep -E 'berth.*(container|network):')"
+}
+
+for case; do
+	case $case in
+	plain) round plain ;;
+	nftables)
+		dpkg --purge --force-depends iptables > /dev/null 2>&1
+		round nftables
+		;;
+	ufw)
+		apt-get -q update > /dev/null
+		check "ufw: installed" apt_get install --no-install-recommends ufw
+		check "ufw: up before it is active" berth up -d
+		ufw --force enable
+		reach "ufw, active later"
+		berth down
+		round "ufw"
+		ufw status verbose
+		ufw --force disable > /dev/null
+		;;
+	firewalld)
+		apt-get -q update > /dev/null
+		check "firewalld: up before it is there" berth up -d
+		check "firewalld: installed" apt_get install --no-install-recommends firewalld
+		systemctl start firewalld
+		firewall-cmd --state
+		reach "firewalld, started later"
+		check "firewalld: reloaded" firewall-cmd --reload
+		reach "firewalld, reloaded"
+		berth down
+		round firewalld
+		systemctl stop firewalld
+		;;
+	docker)
+		apt-get -q update > /dev/null
+		check "docker: up before it is there" berth up -d
+		check "docker: installed" apt_get install --no-install-recommends docker.io
+		wait_for docker info > /dev/null 2>&1
+		iptables -S FORWARD
+		reach "docker, started later"
+		berth down
+		tar -C /srv/outside -c . | docker import - nothing > /dev/null
+		docker network create one > /dev/null
+		check "docker: other subnets" sh -c "berth up -d && ! ip -4 -o addr | awk '{print \$4}' | sort | uniq -d | grep ."
+		ip -br -4 addr
+		berth down
+		round docker
+		check "docker: its rules are as they were" sh -c "iptables -S | grep -q DOCKER"
+		;;
+	esac
+done
+berth image prune -af > /dev/null 2>&1
+true
