@@ -45,8 +45,7 @@ json_t *inspect_exposed(const struct container_record *record, json_t *(*value)(
 
 	strv_foreach(port, record->image ? record->image->exposed_ports : NULL)
 		expose(object, port, value);
-	strv_foreach(port, service->expose)
-		expose(object, port, value);
+	strv_foreach(port, service->expose) expose(object, port, value);
 	for (size_t i = 0; i < service->port_count; i++) {
 		_cleanup_free_ char *port = inspect_port(&service->ports[i]);
 
@@ -61,8 +60,7 @@ static json_t *environment(const struct container_record *record)
 	const struct service *service = record->service;
 	_cleanup_strv_ char **list = NULL;
 
-	strv_foreach(row, record->image ? record->image->env : NULL)
-		strv_append(&list, row);
+	strv_foreach(row, record->image ? record->image->env : NULL) strv_append(&list, row);
 	for (size_t i = 0; i < service->environment.count; i++)
 		strv_env_set(&list, service->environment.items[i].key,
 			     service->environment.items[i].value);
