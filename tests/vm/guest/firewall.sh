@@ -12,10 +12,10 @@ install_berth
 
 # A host outside, with a page of its own.
 ip netns add outside
-ip link add up type veth peer name eth0 netns outside
-ip addr add 198.51.100.1/24 dev up
-ip addr add 2001:db8:9::1/64 dev up nodad
-ip link set up up
+ip link add outer type veth peer name eth0 netns outside
+ip addr add 198.51.100.1/24 dev outer
+ip addr add 2001:db8:9::1/64 dev outer nodad
+ip link set outer up
 at_outside() { ip netns exec outside "$@"; }
 at_outside ip addr add 198.51.100.2/24 dev eth0
 at_outside ip addr add 2001:db8:9::2/64 dev eth0 nodad

@@ -34,14 +34,16 @@ group() { find /sys/fs/cgroup -type d -path "*/berth/l/$(berth ps -aq --no-trunc
 value() { cat "$(group "$1")/$2" 2> /dev/null; }
 number() { sed -n "s/^$2 //p" "$cpu/$1"; }
 
-berth events --json > events.log &
-events=$!
 check "up" berth up -d
 ended() { test "$(berth ps -a --format '{{.State}}' oom)" = exited; }
 check "out of memory: killed" wait_for ended
 check "ps says so" sh -c "berth ps -a --format '{{.Status}}' oom | grep -q 137"
 berth ps -a --format '{{.Service}} {{.Status}}'
 check "inspect says so" sh -c "berth inspect l-oom-1 | grep -q '\"OOMKilled\": true'"
+berth events --json > events.log &
+events=$!
+sleep 3
+check "once more" berth up -d oom
 check "events say so" wait_for grep -q '"oom"' events.log
 kill $events
 # The processor: a fifth of one, whatever there is.
