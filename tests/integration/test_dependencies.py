@@ -63,10 +63,12 @@ def test_unhealthy_dependency(berth):
 
 
 def test_unhealthy_says_why(berth):
-    for test, why in (("false; nonexistent-tool x", "its last check exited 127: /bin/sh: nonexistent-tool: not found"),
-                      (["CMD", "no-such-program"], "its check could not be run: "),
-                      (["CMD", "sleep", "50"], "its last check took longer than 100ms")):
-        check = {"test": test, "interval": "100ms", "timeout": "100ms", "retries": 1}
+    for test, timeout, why in (
+            ("false; nonexistent-tool x", "30s",
+             "its last check exited 127: /bin/sh: nonexistent-tool: not found"),
+            (["CMD", "no-such-program"], "30s", "its check could not be run: "),
+            (["CMD", "sleep", "50"], "100ms", "its last check took longer than 100ms")):
+        check = {"test": test, "interval": "100ms", "timeout": timeout, "retries": 1}
         project = berth.project({"compose.yaml": {"services": {
             "db": {**SLEEP, "healthcheck": check}, "app": {**SLEEP, **needs("db", "healthy")}}}})
         name = f"container {project.name}-db-1 is unhealthy: {why}"
