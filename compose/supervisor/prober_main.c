@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/units.h"
 
 #include "runtime/container/container.h"
 #include "runtime/container/exec_pack.h"
@@ -25,13 +26,18 @@
 #include "compose/supervisor/main.h"
 #include "compose/supervisor/prober_protocol.h"
 
+/* What runs longer is listened to: until then its pipe has room, and most have ended. */
+#define QUICK_MSEC 100
+#define PIPE_BYTES ((size_t)64 << 10)
+
 struct run {
 	struct run *next;
 	uint64_t id;
+	int64_t begun_usec;
 	pid_t pid; /* 0: it has ended, and its answer waits to be sent */
 	int exit_code;
 	int output_fd;
-	char *text; /* what it wrote, or why it could not be run */
+	char *text; /* the beginning of what it wrote */
 	size_t size;
 	struct birth birth;
 	struct error err;
@@ -40,6 +46,8 @@ struct run {
 struct prober {
 	int signals;
 	struct run *first;
+	struct pollfd *polled;
+	size_t polled_count;
 };
 
 static void run_free(struct run *run)
@@ -65,6 +73,8 @@ static int begin(struct run *run, int container, const char *bytes, size_t size)
 	}
 	run->output_fd = pair[0];
 	write_end = pair[1];
+	run->begun_usec = units_monotonic_usec();
+	(void)fd_set_nonblock(run->output_fd, true);
 	order.spec.stdout_fd = order.spec.stderr_fd = write_end;
 	r = container_exec_child(container, &order.spec, &run->birth, &run->err);
 	exec_unpacked_done(&order);
@@ -144,18 +154,31 @@ static bool take_orders(struct prober *prober)
 	}
 }
 
+/* What is too much is read and forgotten: nobody is to wait for a pipe to have room. */
 static void read_output(struct run *run)
 {
 	static char buffer[PROBER_OUTPUT_MAX];
-	ssize_t n;
+	ssize_t n = 1;
 
-	/* What it left behind may hold the pipe open. */
-	(void)fd_set_nonblock(run->output_fd, true);
-	while (run->size < sizeof(buffer) &&
-	       (n = read(run->output_fd, buffer + run->size, sizeof(buffer) - run->size)) > 0)
-		run->size += (size_t)n;
-	if (run->size)
-		run->text = alloc_copy(buffer, run->size);
+	/* A pipe full: others have their turn before one that never stops. */
+	for (size_t i = 0; i < PIPE_BYTES / sizeof(buffer); i++) {
+		size_t size = PROBER_OUTPUT_MAX - run->size;
+
+		n = read(run->output_fd, buffer, sizeof(buffer));
+		if (n <= 0)
+			break;
+		size = (size_t)n < size ? (size_t)n : size;
+		if (!size)
+			continue;
+		run->text = alloc_resize(run->text, run->size + size, 1);
+		memcpy(run->text + run->size, buffer, size);
+		run->size += size;
+	}
+	/* Its end is told by its parent's signal. */
+	if (n == 0) {
+		close(run->output_fd);
+		run->output_fd = -EBADF;
+	}
 }
 
 static void conclude(struct run *run, int status)
@@ -167,7 +190,8 @@ static void conclude(struct run *run, int status)
 	if (container_report(&run->birth, &report, &run->err) == BIRTH_FAILED)
 		return;
 	error_clear(&run->err);
-	read_output(run);
+	if (run->output_fd >= 0)
+		read_output(run);
 }
 
 static void reap(struct prober *prober)
@@ -223,22 +247,60 @@ static bool send_answers(struct prober *prober)
 	return false;
 }
 
+static void add_polled(struct prober *prober, int fd, short events)
+{
+	*array_add(prober->polled, prober->polled_count) =
+		(struct pollfd){.fd = fd, .events = events};
+}
+
+/* Those that run for some time, in order. Until when another one does, in milliseconds; or -1. */
+static int add_slow(struct prober *prober)
+{
+	int64_t quick_usec = QUICK_MSEC * (int64_t)USEC_PER_MSEC;
+	int64_t now = units_monotonic_usec();
+	int timeout = -1;
+
+	for (const struct run *run = prober->first; run; run = run->next) {
+		if (!run->pid || run->output_fd < 0)
+			continue;
+		if (now - run->begun_usec >= quick_usec)
+			add_polled(prober, run->output_fd, POLLIN);
+		else
+			timeout = QUICK_MSEC;
+	}
+	return timeout;
+}
+
+static void read_outputs(struct prober *prober)
+{
+	for (size_t i = 2; i < prober->polled_count; i++) {
+		struct run *run = prober->first;
+
+		while (run && run->output_fd != prober->polled[i].fd)
+			run = run->next;
+		if (run && prober->polled[i].revents)
+			read_output(run);
+	}
+}
+
 static void serve(struct prober *prober)
 {
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		struct pollfd fds[2];
+		bool more = send_answers(prober);
+		int timeout;
 
-		fds[0] = (struct pollfd){.fd = PROBER_FD, .events = POLLIN};
-		fds[1] = (struct pollfd){.fd = prober->signals, .events = POLLIN};
-		if (send_answers(prober))
-			fds[0].events |= POLLOUT;
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		prober->polled_count = 0;
+		add_polled(prober, PROBER_FD, more ? POLLIN | POLLOUT : POLLIN);
+		add_polled(prober, prober->signals, POLLIN);
+		timeout = add_slow(prober);
+		if (poll(prober->polled, prober->polled_count, timeout) <= 0)
 			continue;
-		if (fds[1].revents && read(prober->signals, &info, sizeof(info)) > 0)
+		read_outputs(prober);
+		if (prober->polled[1].revents && read(prober->signals, &info, sizeof(info)) > 0)
 			reap(prober);
-		if (fds[0].revents && !take_orders(prober))
+		if (prober->polled[0].revents && !take_orders(prober))
 			return;
 	}
 }

@@ -125,13 +125,25 @@ def test_dead_health_command(berth):
 def test_health_of_many_words(berth):
     """More than fits into one packet; and what it writes is cut, not waited for."""
     project = one(berth, {**SLEEP, "environment": {f"V{n}": "x" * 1000 for n in range(60)},
-                          "healthcheck": {"test": "seq 1 2000; sleep 5 & [ $${#V59} = 1000 ]",
-                                          "interval": "100ms", "retries": 1}})
+                          "healthcheck": {"test": "seq 1 100000; sleep 5 & [ $${#V59} = 1000 ]",
+                                          "interval": "1s", "retries": 1}})
     project.wait_state("a", "healthy")
     [row] = json.loads(project.run("container", "inspect", f"{project.name}-a-1").stdout)
     [first, *_] = row["State"]["Health"]["Log"]
     assert first["ExitCode"] == 0
     assert first["Output"].startswith("1\n2\n3\n") and len(first["Output"]) == 4096
+
+
+def test_health_that_never_stops_talking(berth):
+    """It is ended in time, and keeps no other waiting."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "healthcheck": {"test": ["CMD", "yes"], "timeout": "300ms",
+                                       "interval": "100ms", "retries": 3}},
+        "b": {**SLEEP, "healthcheck": {"test": ["CMD", "true"], "interval": "100ms"}}}}})
+    project.run("up", "-d")
+    project.wait_state("b", "healthy")
+    project.wait_state("a", "unhealthy", 30)
+    assert project.container("b")["Health"] == "healthy"
 
 
 def test_out_of_memory_is_reported(berth):
