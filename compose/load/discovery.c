@@ -6,6 +6,7 @@
 
 #include "common/alloc.h"
 
+#include "compose/load/remote.h"
 #include "compose/load/variables.h"
 
 static const char *const default_names[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
@@ -13,15 +14,6 @@ static const char *const default_names[] = {"compose.yaml", "compose.yml", "dock
 static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
 					     "docker-compose.override.yml",
 					     "docker-compose.override.yaml"};
-
-static char *directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash || slash == path)
-		return alloc_string("/");
-	return alloc_string_n(path, (size_t)(slash - path));
-}
 
 /* The first of @names in @directory; warns when there are more. New string or NULL. */
 static char *find_name(struct loader *l, const char *directory, const char *const *names, size_t n)
@@ -56,7 +48,7 @@ static void discover(struct loader *l, const char *from)
 		found = find_name(l, directory, default_names, ARRAY_SIZE(default_names));
 		if (found || !strcmp(directory, "/"))
 			break;
-		parent = directory_of(directory);
+		parent = remote_folder(directory);
 		free(directory);
 		directory = parent;
 	}
@@ -68,34 +60,59 @@ static void discover(struct loader *l, const char *from)
 		strv_take(&l->files, found);
 }
 
-static void take_files(struct loader *l, char *const *files)
+static int take_file(struct loader *l, const char *file, struct error *err)
 {
+	char *path = NULL;
+	int r;
+
+	if (!strcmp(file, "-")) {
+		strv_append(&l->files, file);
+		return 0;
+	}
+	if (!remote_is(file)) {
+		strv_take(&l->files, loader_path(l, l->working_dir, file));
+		return 0;
+	}
+	r = remote_fetch(l, file, &path, err);
+	if (r < 0)
+		return r;
+	strv_append(&l->fetched, path);
+	strv_take(&l->files, path);
+	return 0;
+}
+
+static int take_files(struct loader *l, char *const *files, struct error *err)
+{
+	int r = 0;
+
 	strv_free(TAKE_PTR(l->files));
-	strv_foreach(file, files)
-		strv_take(&l->files, strcmp(file, "-") ? loader_path(l, l->working_dir, file)
-						       : alloc_string("-"));
+	strv_free(TAKE_PTR(l->fetched));
+	for (; r >= 0 && files && *files; files++)
+		r = take_file(l, *files, err);
+	return r;
 }
 
 /* COMPOSE_FILE: names with COMPOSE_PATH_SEPARATOR between, ":" unless it is set. */
-static void take_variable(struct loader *l)
+static int take_variable(struct loader *l, struct error *err)
 {
 	const char *value = loader_variable(l, "COMPOSE_FILE");
 	const char *separator = loader_variable(l, "COMPOSE_PATH_SEPARATOR");
 	_cleanup_strv_ char **files = NULL;
 
 	if (!value || !*value)
-		return;
+		return 0;
 	files = strv_split(value, separator && *separator ? separator : ":");
-	take_files(l, files);
+	return take_files(l, files, err);
 }
 
+/* A project of another place is where it is used: its name and .env are not the repository's. */
 static void find_directory(struct loader *l)
 {
 	free(l->directory);
 	if (l->options->project_directory)
 		l->directory = loader_path(l, l->working_dir, l->options->project_directory);
-	else if (l->files && strcmp(l->files[0], "-"))
-		l->directory = directory_of(l->files[0]);
+	else if (l->files && strcmp(l->files[0], "-") && !strv_contains(l->fetched, l->files[0]))
+		l->directory = remote_folder(l->files[0]);
 	else
 		l->directory = alloc_string(l->working_dir);
 }
@@ -107,12 +124,14 @@ static void find_directory(struct loader *l)
 int discovery_run(struct loader *l, struct error *err)
 {
 	bool given = l->options->files && l->options->files[0];
-	int r;
+	int r = 0;
 
 	if (given)
-		take_files(l, l->options->files);
+		r = take_files(l, l->options->files, err);
 	else if (loader_variable(l, "COMPOSE_FILE"))
-		take_variable(l);
+		r = take_variable(l, err);
+	if (r < 0)
+		return r;
 	find_directory(l);
 	if (!l->files) {
 		discover(l, l->directory);
@@ -122,7 +141,9 @@ int discovery_run(struct loader *l, struct error *err)
 	if (r < 0)
 		return r;
 	if (!given)
-		take_variable(l);
+		r = take_variable(l, err);
+	if (r < 0)
+		return r;
 	find_directory(l);
 	return 0;
 }

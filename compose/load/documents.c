@@ -15,6 +15,7 @@
 #include "compose/load/files.h"
 #include "compose/load/include.h"
 #include "compose/load/merge.h"
+#include "compose/load/remote.h"
 #include "compose/load/trace.h"
 #include "compose/load/variables.h"
 
@@ -45,7 +46,9 @@ static int parse_file(struct scope *scope, const char *path, struct yaml_documen
 
 	if (r < 0)
 		return r;
-	source->directory = alloc_string(scope->directory);
+	source->directory = strv_contains(l->fetched, path) && !scope->parent && !scope->alone
+				    ? remote_folder(path)
+				    : alloc_string(scope->directory);
 	source->variables = scope->variables;
 	r = yaml_parse(source, ret, err);
 	for (size_t i = 0; r >= 0 && i < ret->count; i++) {
@@ -65,7 +68,8 @@ int documents_parse(struct scope *scope, char *const *files, struct yaml_documen
 	int r = 0;
 
 	*ret = documents;
-	strv_foreach(file, files) {
+	strv_foreach(file, files)
+	{
 		r = parse_file(scope, file, &documents[i++], err);
 		/* Who asked for the file says where, if it is not there. */
 		if (r < 0 && !scope->alone && (err->where[0] || !scope->parent)) {
@@ -89,14 +93,17 @@ void documents_free(struct yaml_documents *documents, char *const *files)
 }
 
 /* One document on top of what earlier ones gave. Takes @document. */
-static int add_document(struct scope *scope, struct node **root, struct node *document,
+static int add_document(const struct scope *of, struct node **root, struct node *document,
 			struct error *err)
 {
+	/* Of several files one may be from another place. */
+	struct scope own = *of, *scope = &own;
 	struct interpolation with = scope_interpolation(scope);
 	struct loader *l = scope->l;
 	struct traced *said = scope->alone ? NULL : trace_document(l, document);
 	int r = 0;
 
+	own.directory = document->at.source->directory;
 	if (!l->options->no_interpolate)
 		interpolate_tree(&with, document, &l->report);
 	if (!scope->alone)

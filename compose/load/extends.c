@@ -12,6 +12,7 @@
 #include "common/alloc.h"
 
 #include "compose/load/merge.h"
+#include "compose/load/remote.h"
 #include "compose/load/trace.h"
 #include "compose/model/decoder.h"
 
@@ -56,26 +57,45 @@ static int open_failed(const struct extendable *file, const struct node *name, s
 	return -err->code;
 }
 
+static int find_file(const struct extendable *user, const struct node *name, char **ret,
+		     struct error *err)
+{
+	struct loader *l = user->scope.l;
+
+	if (!remote_is(name->text)) {
+		*ret = loader_path(l, user->scope.directory, name->text);
+		return 0;
+	}
+	if (remote_fetch(l, name->text, ret, err) < 0) {
+		struct error inner = *err;
+
+		return error_at(err, &name->at, "extends: %s", inner.message);
+	}
+	return 0;
+}
+
 /* Loaded once, however many extend its services; only its services matter. */
 static int open_file(struct extendable *user, const struct node *name, struct extendable **ret,
 		     struct error *err)
 {
 	struct loader *l = user->scope.l;
-	_cleanup_free_ char *path = loader_path(l, user->scope.directory, name->text);
-	_cleanup_free_ char *key = str_printf("%p %s", (void *)user->scope.variables, path);
-	struct extendable *file = map_get(&l->extended, key);
-	char *files[] = {path, NULL};
-	const char *slash = strrchr(path, '/');
-	int r;
+	_cleanup_free_ char *path = NULL, *key = NULL;
+	char *files[] = {NULL, NULL};
+	struct extendable *file = NULL;
+	int r = find_file(user, name, &path, err);
 
+	if (r < 0)
+		return r;
+	files[0] = path;
+	key = str_printf("%p %s", (void *)user->scope.variables, path);
+	file = map_get(&l->extended, key);
 	*ret = file;
 	if (file && !file->failure.code)
 		return 0;
 	if (file)
 		return open_failed(file, name, err);
 	file = new (struct extendable);
-	file->directory =
-		slash > path ? alloc_string_n(path, (size_t)(slash - path)) : alloc_string("/");
+	file->directory = remote_folder(path);
 	file->scope = (struct scope){
 		.l = l,
 		.directory = file->directory,

@@ -14,6 +14,7 @@
 #include "common/alloc.h"
 
 #include "compose/load/merge.h"
+#include "compose/load/remote.h"
 #include "compose/load/variables.h"
 
 #define DEPTH_MAX 40
@@ -26,10 +27,17 @@ struct inclusion {
 	char *directory;
 };
 
-static bool is_remote(const char *path)
+static int take_remote(struct inclusion *inclusion, const struct node *node, struct error *err)
 {
-	return strstr(path, "://") || str_starts_with(path, "git@") ||
-	       str_starts_with(path, "github.com/");
+	char *path = NULL;
+
+	if (remote_fetch(inclusion->scope.l, node->text, &path, err) < 0) {
+		struct error inner = *err;
+
+		return error_at(err, &node->at, "include: %s", inner.message);
+	}
+	strv_take(&inclusion->files, path);
+	return 0;
 }
 
 static int take_path(struct inclusion *inclusion, const struct node *node, struct error *err)
@@ -39,12 +47,8 @@ static int take_path(struct inclusion *inclusion, const struct node *node, struc
 	if (node->kind != NODE_STRING || !*node->text)
 		return error_at(err, &node->at, "include.path must be the name of a file, not %s",
 				node_kind_name(node));
-	if (is_remote(node->text))
-		return error_at(
-			err, &node->at,
-			"include: %s is not on this machine, and berth fetches no projects: "
-			"get a copy and name its file",
-			node->text);
+	if (remote_is(node->text))
+		return take_remote(inclusion, node, err);
 	strv_take(&inclusion->files, loader_path(parent->l, parent->directory, node->text));
 	return 0;
 }
@@ -98,18 +102,13 @@ static int find_directory(struct inclusion *inclusion, struct error *err)
 {
 	const struct scope *parent = inclusion->scope.parent;
 	const struct node *given = node_get(inclusion->item, "project_directory");
-	const char *slash = strrchr(inclusion->files[0], '/');
 
 	if (given && given->kind != NODE_STRING)
 		return error_at(err, &given->at, "include.project_directory must be a string");
 	if (given)
 		inclusion->directory = loader_path(parent->l, parent->directory, given->text);
 	else
-		inclusion->directory =
-			slash > inclusion->files[0]
-				? alloc_string_n(inclusion->files[0],
-						 (size_t)(slash - inclusion->files[0]))
-				: alloc_string("/");
+		inclusion->directory = remote_folder(inclusion->files[0]);
 	inclusion->scope.directory = inclusion->directory;
 	return 0;
 }
@@ -156,7 +155,8 @@ static int check_cycle(const struct inclusion *inclusion, struct error *err)
 {
 	const struct scope *parent = inclusion->scope.parent;
 
-	strv_foreach(file, inclusion->files) {
+	strv_foreach(file, inclusion->files)
+	{
 		_cleanup_strbuf_ struct strbuf way = {0};
 
 		for (const struct scope *scope = parent; scope; scope = scope->parent) {

@@ -57,6 +57,7 @@ struct loader {
 	char *working_dir;   /* the client's, absolute */
 	char *directory;     /* the project's, absolute */
 	char **files;        /* absolute paths, or "-" */
+	char **fetched;      /* those of the project's files that were fetched: see remote.h */
 	char **env_files;    /* as given */
 	char *name;
 	struct node *root; /* all files, merged */

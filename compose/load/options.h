@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "common/error.h"
+
 struct load_options {
 	const char *working_dir;  /* the client's cwd, absolute */
 	char *const *environment; /* KEY=VALUE, the client's */
@@ -22,6 +24,12 @@ struct load_options {
 	 * that start nothing.
 	 */
 	bool unset_sources;
+	/*
+	 * Brings a Compose file of another place here ("https://HOST/PATH.git#REF:FOLDER",
+	 * "oci://IMAGE"): its absolute path, new, with what it refers to beside it. The same
+	 * reference means the same file for the whole of a command. NULL: they are refused.
+	 */
+	int (*fetch)(const char *reference, char **ret_path, struct error *err);
 	void (*warn)(void *data, const char *message); /* "The \"X\" variable is not set. ..." */
 	void *warn_data;
 };

@@ -38,6 +38,7 @@ void pipeline_done(struct loader *l)
 	free(l->working_dir);
 	free(l->directory);
 	strv_free(l->files);
+	strv_free(l->fetched);
 	strv_free(l->env_files);
 	free(l->name);
 	report_done(&l->report);

@@ -14,6 +14,7 @@
 #include "runtime/build/builder.h"
 #include "runtime/build/dockerfile.h"
 #include "runtime/build/expand.h"
+#include "runtime/build/fetch.h"
 #include "runtime/build/ignore.h"
 #include "runtime/build/statcache.h"
 #include "runtime/build/transfer.h"
@@ -361,10 +362,6 @@ int relay_start(int agent, int dir, const char *name, const struct run_mount *mo
 /* Content of what ADD fetches: into a folder of the build's; its digest. */
 int fetch_remotes(struct step_room *room, struct sha256 *sha, struct error *err);
 bool fetch_is_remote(const char *source);
-bool fetch_is_git(const char *source);
-/* A repository ("URL#ref:folder") into the new directory @path. @commit: what it must be at. */
-int fetch_git(const char *url, const char *path, const char *commit, bool keep_git, int log_fd,
-	      struct error *err);
 
 /* copy_tree.c: files from one tree into another */
 struct copying {
