@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -41,50 +40,6 @@
 /* Whoever started us gets this long to ask for something; who comes later starts another one. */
 #define FIRST_CLIENT_USEC (2 * USEC_PER_SEC)
 
-int supervisor_claim_fd(struct supervisor *supervisor, const char *name)
-{
-	return keeper_fd_unpack(map_remove(&supervisor->keeper_fds, name));
-}
-
-struct instance *supervisor_find(struct supervisor *supervisor, const char *id_or_name)
-{
-	struct instance *found = map_get(&supervisor->instances, id_or_name);
-	size_t length = strlen(id_or_name), matches = 0;
-
-	if (found)
-		return found;
-	map_foreach(entry, &supervisor->instances) {
-		struct instance *instance = entry->value;
-
-		if (str_equal(instance->name, id_or_name))
-			return instance;
-		if (length >= 12 && strncmp(instance->id, id_or_name, length) == 0) {
-			found = instance;
-			matches++;
-		}
-	}
-	return matches == 1 ? found : NULL;
-}
-
-struct instance *supervisor_find_service(struct supervisor *supervisor, const char *service,
-					 unsigned int number)
-{
-	struct instance *best = NULL;
-
-	map_foreach(entry, &supervisor->instances) {
-		struct instance *instance = entry->value;
-
-		if (!str_equal(instance->service_name, service) || instance->oneoff)
-			continue;
-		if (number && instance->number != number)
-			continue;
-		if (!best || (instance->pid && !best->pid) ||
-		    (!instance->pid == !best->pid && instance->number < best->number))
-			best = instance;
-	}
-	return best;
-}
-
 /* The lock file last: as long as it is there, a new keeper waits for us. */
 static void remove_runtime_files(struct supervisor *supervisor)
 {
@@ -116,9 +71,7 @@ static void leave(struct supervisor *supervisor)
 
 static bool anything_runs(const struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-		if (instance_runs(entry->value))
-			return true;
+	map_foreach(entry, &supervisor->instances) if (instance_runs(entry->value)) return true;
 	return false;
 }
 
@@ -201,7 +154,8 @@ static int open_stores(struct supervisor *supervisor, struct error *err)
 
 static void drop_unclaimed(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->keeper_fds) {
+	map_foreach(entry, &supervisor->keeper_fds)
+	{
 		close(keeper_fd_unpack(entry->value));
 		keeper_client_drop(supervisor->keeper, entry->key);
 	}
