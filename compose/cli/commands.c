@@ -43,6 +43,7 @@ extern const struct command command_pause;
 extern const struct command command_plan;
 extern const struct command command_port;
 extern const struct command command_ps;
+extern const struct command command_publish;
 extern const struct command command_pull;
 extern const struct command command_push;
 extern const struct command command_restart;
@@ -100,6 +101,7 @@ const struct command *const commands[] = {
 	&command_plan,
 	&command_port,
 	&command_ps,
+	&command_publish,
 	&command_pull,
 	&command_push,
 	&command_restart,

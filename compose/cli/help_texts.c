@@ -51,6 +51,16 @@ static const struct help_text texts[] = {
 	 "berth ps -a --format json | jq .State\n"
 	 "berth ps --format 'table {{.Name}}\\t{{.Status}}'\n"
 	 "berth ps --status exited --services"},
+	{"berth publish",
+	 "An OCI artifact of docker compose's form: the files as they are written, with what they "
+	 "extend.\n"
+	 "Images that are built here are pushed first. It asks before bind mounts, environments "
+	 "and "
+	 "what\n"
+	 "looks like a key are published.",
+	 "berth publish registry.example/team/shop:1\n"
+	 "berth -f compose.yaml -f prod.yaml publish --resolve-image-digests --with-env -y "
+	 "registry.example/shop"},
 	{"berth run",
 	 "The container has what the service says, but for the flags here; ports are not "
 	 "published\n"

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,6 +84,18 @@ int output_fail(const struct project_args *args, const struct error *err)
 		      "project with -p; \"berth ls -a\" shows those there are.\n",
 		      stderr);
 	return 1;
+}
+
+bool output_ask(const char *question)
+{
+	char answer[16] = "";
+
+	printf("%s [y/N] ", question);
+	fflush(stdout);
+	if (!fgets(answer, sizeof(answer), stdin))
+		putchar('\n');
+	str_trim(answer);
+	return !strcasecmp(answer, "y") || !strcasecmp(answer, "yes");
 }
 
 bool output_ansi(const struct project_args *args, int fd)

@@ -19,6 +19,8 @@ struct project_args;
 void output_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints @err (and the loader's report, where there is one) on stderr. Returns 1, the exit code. */
 int output_fail(const struct project_args *args, const struct error *err);
+/* Asks on stdout, "[y/N]" behind it. Whatever is not y or yes on stdin, or its end, means no. */
+bool output_ask(const char *question);
 /* Whether colours and cursor movements may go to @fd (--ansi, NO_COLOR, TERM=dumb). */
 bool output_ansi(const struct project_args *args, int fd);
 bool output_color(const struct project_args *args, int fd);

@@ -11,16 +11,12 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/output.h"
+
 bool prune_confirmed(const char *what, const char *warning)
 {
-	char answer[16] = "";
-
-	printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
-	fflush(stdout);
-	if (!fgets(answer, sizeof(answer), stdin))
-		putchar('\n');
-	str_trim(answer);
-	if (!strcasecmp(answer, "y") || !strcasecmp(answer, "yes"))
+	printf("WARNING! %s\n", warning);
+	if (output_ask("Are you sure you want to continue?"))
 		return true;
 	fprintf(stderr, "%s has been cancelled\n", what);
 	return false;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdio.h>
 
-#include "common/map.h"
 #include "common/str.h"
 
 #include "compose/cli/command.h"
-#include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/push_run.h"
@@ -21,33 +19,6 @@ static const struct option options[] = {
 	{NULL},
 };
 
-static void add(char ***names, const char *name)
-{
-	if (!strv_contains(*names, name))
-		strv_append(names, name);
-}
-
-/* As compose has it: what is built here, under all its tags; the rest is somebody else's. */
-static void gather(const struct project *project, char *const *services, char ***names,
-		   char ***skipped)
-{
-	struct map selected = {0};
-
-	images_here_select(project, services, !include_deps, &selected);
-	map_foreach(entry, &selected) {
-		const struct service *service = entry->value;
-
-		if (!service->build.given || !service->image || !*service->image) {
-			add(skipped, service->name);
-			continue;
-		}
-		add(names, service->image);
-		strv_foreach(tag, service->build.tags)
-			add(names, tag);
-	}
-	map_done(&selected, NULL);
-}
-
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_strv_ char **names = NULL, **skipped = NULL;
@@ -57,7 +28,7 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (project_args_load(args, argv, &project, &err) < 0)
 		return output_fail(args, &err);
-	gather(project, argv, &names, &skipped);
+	push_run_gather(project, argv, include_deps, &names, &skipped);
 	if (args->dry_run) {
 		strv_foreach(name, names)
 			printf("push image %s\n", name);

@@ -7,6 +7,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/map.h"
 #include "common/str.h"
 
 #include "runtime/image/push.h"
@@ -15,6 +16,33 @@
 #include "compose/cli/output.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/pull_run.h"
+
+static void add(char ***names, const char *name)
+{
+	if (!strv_contains(*names, name))
+		strv_append(names, name);
+}
+
+/* As compose has it: what is built here, under all its tags; the rest is somebody else's. */
+void push_run_gather(const struct project *project, char *const *services, bool include_deps,
+		     char ***names, char ***skipped)
+{
+	struct map selected = {0};
+
+	images_here_select(project, services, !include_deps, &selected);
+	map_foreach(entry, &selected) {
+		const struct service *service = entry->value;
+
+		if (!service->build.given || !service->image || !*service->image) {
+			add(skipped, service->name);
+			continue;
+		}
+		add(names, service->image);
+		strv_foreach(tag, service->build.tags)
+			add(names, tag);
+	}
+	map_done(&selected, NULL);
+}
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct progress *, progress_free);

@@ -9,12 +9,17 @@
 #include <stdbool.h>
 
 #include "compose/cli/project_args.h"
+#include "compose/model/project.h"
 
 struct push_run_options {
 	bool quiet, ignore_failures;
 	bool print_digests;   /* "1: digest: sha256:... size: 1234" on stdout, an image a line */
 	char *const *skipped; /* names that a line says of: Skipped */
 };
+
+/* Appends what of @services (NULL: all) is to be pushed, and the services that are passed over. */
+void push_run_gather(const struct project *project, char *const *services, bool include_deps,
+		     char ***names, char ***skipped);
 
 /* All of them side by side. Exit code; errors are printed. */
 int push_run(struct project_args *args, char *const *names, const struct push_run_options *options);

@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/str.h"
@@ -72,6 +76,9 @@ static void free_image(struct push_image *image)
 	free(image->manifest);
 	free(image->media);
 	free(image->blobs);
+	for (size_t i = 0; i < image->piece_count; i++)
+		cleanup_close_fd(&image->pieces[i]);
+	free(image->pieces);
 	free(image);
 }
 
@@ -106,6 +113,38 @@ struct push_image *push_add_digest(struct push *push, const char *name, const ch
 	return image;
 }
 
+static int memory_file(const struct push_piece *piece)
+{
+	_cleanup_close_ int fd = memfd_create("berth-push", MFD_CLOEXEC);
+
+	if (fd < 0 || fd_write_all(fd, piece->data, piece->size) < 0)
+		return -EBADF;
+	return TAKE_FD(fd);
+}
+
+struct push_image *push_add_artifact(struct push *push, const char *name, const char *media,
+				     const char *manifest, const struct push_piece *pieces,
+				     size_t count)
+{
+	struct push_image *image = push_add(push, name);
+	char hex[SHA256_HEX_SIZE];
+
+	image->artifact = true;
+	image->media = alloc_string(media);
+	image->manifest = alloc_string(manifest);
+	image->manifest_size = strlen(manifest);
+	sha256_of(manifest, image->manifest_size, hex);
+	snprintf(image->digest, sizeof(image->digest), "sha256:%s", hex);
+	for (size_t i = 0; i < count; i++)
+		*array_add(image->pieces, image->piece_count) = memory_file(&pieces[i]);
+	return image;
+}
+
+bool push_refused(const struct push_image *image)
+{
+	return image->refused;
+}
+
 int push_result(const struct push_image *image, struct error *err)
 {
 	if (image->stage == PUSH_FAILED && err)
@@ -117,6 +156,11 @@ const char *push_digest(const struct push_image *image, uint64_t *ret_size)
 {
 	*ret_size = image->manifest_size;
 	return image->digest;
+}
+
+const char *push_media(const struct push_image *image)
+{
+	return image->media;
 }
 
 static void fail(struct push_image *image, const struct error *error)
@@ -135,7 +179,7 @@ static int add_blob(struct push_image *image, const json_t *descriptor, struct e
 
 	if (!hex)
 		return error_set(err, EBADMSG, "its manifest in the store names no valid digest");
-	blob = push_blob_get(image, hex, err);
+	blob = push_blob_get(image, hex, -EBADF, err);
 	if (!blob)
 		return -err->code;
 	*array_add(image->blobs, image->blob_count) = blob;
@@ -157,6 +201,34 @@ static int find_digest(struct push_image *image, struct error *err)
 	return 0;
 }
 
+static int add_piece(struct push_image *image, int *fd, struct error *err)
+{
+	_cleanup_free_ char *data = NULL;
+	char hex[SHA256_HEX_SIZE];
+	struct push_blob *blob;
+	struct stat st;
+
+	if (*fd < 0 || fstat(*fd, &st) < 0)
+		return error_set(err, ENOMEM, "no memory for what it is made of");
+	data = alloc_zero((size_t)st.st_size + 1, 1);
+	if (pread(*fd, data, (size_t)st.st_size, 0) != st.st_size)
+		return error_errno(err, "read what it is made of");
+	sha256_of(data, (size_t)st.st_size, hex);
+	blob = push_blob_get(image, hex, TAKE_FD(*fd), err);
+	if (!blob)
+		return -err->code;
+	*array_add(image->blobs, image->blob_count) = blob;
+	return 0;
+}
+
+static int add_pieces(struct push_image *image, struct error *err)
+{
+	for (size_t i = 0; i < image->piece_count; i++)
+		if (add_piece(image, &image->pieces[i], err) < 0)
+			return -err->code;
+	return 0;
+}
+
 static int prepare(struct push_image *image, struct error *err)
 {
 	struct image_store *store = image->push->store;
@@ -167,8 +239,10 @@ static int prepare(struct push_image *image, struct error *err)
 
 	if (registry_name_parse(image->name, &image->ref, err) < 0)
 		return -err->code;
-	if (image->ref.digest)
+	if (image->ref.digest && strcmp(image->ref.digest, image->digest) != 0)
 		return error_set(err, EINVAL, "a digest cannot be pushed to: give it a tag");
+	if (image->artifact)
+		return add_pieces(image, err);
 	if (!*image->digest && find_digest(image, err) < 0)
 		return -err->code;
 	if (!digest_hex(image->digest) ||
@@ -202,6 +276,13 @@ static void start(struct push_image *image)
 		push_tell_blob(image->blobs[i], PUSH_LAYER_WAITING, 0);
 }
 
+static bool is_refusal(const struct registry_request *request)
+{
+	int status = request->answer ? request->answer->status : 0;
+
+	return status >= 400 && status < 500 && status != 401 && status != 403 && status != 407;
+}
+
 static void manifest_taken(struct registry_request *request)
 {
 	struct push_image *image = request->data;
@@ -211,6 +292,7 @@ static void manifest_taken(struct registry_request *request)
 	if (said && digest_hex(said) && strcmp(said, image->digest) != 0)
 		error_set(&error, EBADMSG, "registry %s took it for %s, not for %s",
 			  image->ref.registry, said, image->digest);
+	image->refused = is_refusal(request);
 	image->request = NULL;
 	registry_request_free(request);
 	if (error.code) {
@@ -223,7 +305,8 @@ static void manifest_taken(struct registry_request *request)
 
 static void send_manifest(struct push_image *image)
 {
-	_cleanup_free_ char *path = str_printf("manifests/%s", image->ref.tag);
+	_cleanup_free_ char *path =
+		str_printf("manifests/%s", image->ref.digest ? image->ref.digest : image->ref.tag);
 	struct registry_request *request = registry_request_new(
 		image->push->registry, image->ref.registry, image->ref.repository, "PUT", path);
 

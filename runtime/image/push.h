@@ -11,6 +11,7 @@
  */
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/error.h"
@@ -52,10 +53,25 @@ void push_free(struct push *push);
 struct push_image *push_add(struct push *push, const char *name);
 /* The manifest @digest of the store, whatever it is called there, is pushed as @name. */
 struct push_image *push_add_digest(struct push *push, const char *name, const char *digest);
+/*
+ * Something that is in no store: @manifest of type @media, and what it is made of. Copies. A name
+ * may end with the manifest's own digest instead of a tag.
+ */
+struct push_piece {
+	const void *data;
+	size_t size;
+};
+struct push_image *push_add_artifact(struct push *push, const char *name, const char *media,
+				     const char *manifest, const struct push_piece *pieces,
+				     size_t count);
+/* Of one that failed: the registry did not like the manifest (rather than us, or the network). */
+bool push_refused(const struct push_image *image);
 /* 1: it is there, 0: not yet, negative: it failed, as @err (may be NULL) says. */
 int push_result(const struct push_image *image, struct error *err);
 /* Of the manifest that was pushed, and its size. Borrowed. */
 const char *push_digest(const struct push_image *image, uint64_t *ret_size);
+/* Its media type. Borrowed. */
+const char *push_media(const struct push_image *image);
 
 /* As pull_step(). */
 int push_step(struct push *push, struct pollfd *fds, size_t fd_count, int timeout_msec);

@@ -272,8 +272,10 @@ static char *find_mount(const struct push_image *image, const char *hex)
 	return NULL;
 }
 
-struct push_blob *push_blob_get(struct push_image *image, const char *hex, struct error *err)
+struct push_blob *push_blob_get(struct push_image *image, const char *hex, int fd,
+				struct error *err)
 {
+	_cleanup_close_ int given = fd;
 	_cleanup_free_ char *key =
 		str_printf("%s/%s %s", image->ref.registry, image->ref.repository, hex);
 	struct push_blob *blob = map_get(&image->push->blobs, key);
@@ -287,8 +289,8 @@ struct push_blob *push_blob_get(struct push_image *image, const char *hex, struc
 	map_set(&image->push->blobs, key, blob);
 	blob->registry = alloc_string(image->ref.registry);
 	blob->repository = alloc_string(image->ref.repository);
-	blob->mount_from = find_mount(image, hex);
-	blob->fd = store_open_blob(image->push->store, hex, err);
+	blob->mount_from = given < 0 ? find_mount(image, hex) : NULL;
+	blob->fd = given < 0 ? store_open_blob(image->push->store, hex, err) : TAKE_FD(given);
 	if (blob->fd < 0)
 		return NULL;
 	if (fstat(blob->fd, &st) < 0) {

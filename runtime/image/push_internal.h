@@ -38,6 +38,10 @@ struct push_image {
 	size_t manifest_size;
 	struct push_blob **blobs;
 	size_t blob_count;
+	bool artifact; /* it has its manifest from the start */
+	bool refused;
+	int *pieces; /* its blobs as memory files, until they are among the push's */
+	size_t piece_count;
 	enum push_stage stage;
 	struct error error;
 	struct registry_request *request;
@@ -58,7 +62,9 @@ struct push {
 void push_tell_blob(const struct push_blob *blob, enum push_state state, uint64_t current);
 
 /* push_blob.c */
-struct push_blob *push_blob_get(struct push_image *image, const char *hex, struct error *err);
+/* @fd: its bytes, taken; negative: they are in the store. */
+struct push_blob *push_blob_get(struct push_image *image, const char *hex, int fd,
+				struct error *err);
 void push_blob_start(struct push_blob *blob);
 void push_blob_free(void *blob);
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 from tests.support import sandbox
@@ -47,3 +48,22 @@ class BadRegistry:
     def open(self, repository):
         """What "gated" ones wait for in the middle of their layer."""
         self.berth.get(f"http://{HOST}/open/{repository}")
+
+
+CONFIG = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {0}}}}}
+http: {{addr: "{1}"}}
+"""
+
+
+def serve(berth, directory="registry"):
+    """Debian's docker-registry at HOST, with nothing in it."""
+    config = os.path.join(berth.base, f"{directory}.yml")
+    with open(config, "w") as file:
+        file.write(CONFIG.format(os.path.join(berth.base, directory), HOST))
+    berth.popen_command(["docker-registry", "serve", config], cwd="/",
+                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    berth.wait_until(lambda: berth.get(f"http://{HOST}/v2/", check=False).returncode == 0,
+                     30, "the registry answers")
+    return HOST
