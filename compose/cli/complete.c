@@ -20,6 +20,7 @@ DEFINE_CLEANUP(struct project *, project_free);
 struct completing {
 	const struct command *command; /* NULL: before it */
 	const char *current;
+	const char *prefix; /* what stands before it in the same word: "--pull=" */
 	bool files;
 };
 
@@ -27,7 +28,7 @@ static void offer(const struct completing *completing, const char *word, const c
 {
 	if (!str_starts_with(word, completing->current))
 		return;
-	printf(what ? "%s\t%s\n" : "%s\n", word, what);
+	printf(what ? "%s%s\t%s\n" : "%s%s\n", completing->prefix, word, what);
 }
 
 static void offer_commands(const struct completing *completing, const struct command *const *list)
@@ -180,12 +181,31 @@ static const struct option *open_flag(const struct option *options, const char *
 	return option && option->kind != OPTION_FLAG ? option : NULL;
 }
 
+/* --flag=VALUE, being typed. */
+static void offer_value_behind(struct completing *completing, const struct option *options)
+{
+	const char *equals = strchr(completing->current, '=');
+	_cleanup_free_ char *flag = alloc_string_n(completing->current,
+						   (size_t)(equals - completing->current)),
+			    *prefix = str_printf("%s=", flag);
+	const struct option *option = open_flag(options, flag);
+
+	completing->prefix = prefix;
+	completing->current = equals + 1;
+	if (option)
+		offer_value(completing, option);
+	completing->prefix = "";
+}
+
 static void offer_operands(struct completing *completing, int before)
 {
 	const struct command *command = completing->command;
 
 	if (command->stop_at_operand && before > 0)
 		completing->files = true;
+	else if (strchr(completing->current, ':') &&
+		 (strstr(command->operands, "CONTAINER:") || strstr(command->operands, "SERVICE:")))
+		return; /* inside of a container */
 	else if (strstr(command->operands, "CONTAINER:"))
 		completing->files = true, offer_containers(completing, ":");
 	else if (strstr(command->operands, "CONTAINER"))
@@ -247,6 +267,8 @@ static void complete(struct completing *completing, int argc, char **argv)
 	}
 	if (waiting)
 		offer_value(completing, waiting);
+	else if (str_starts_with(completing->current, "--") && strchr(completing->current, '='))
+		offer_value_behind(completing, options);
 	else if (completing->current[0] == '-')
 		offer_flags(completing, options);
 	else if (list)
@@ -257,7 +279,7 @@ static void complete(struct completing *completing, int argc, char **argv)
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	struct completing completing = {.current = argc ? argv[argc - 1] : ""};
+	struct completing completing = {.current = argc ? argv[argc - 1] : "", .prefix = ""};
 
 	complete(&completing, argc > 0 ? argc - 1 : 0, argv);
 	printf(":%d\n", completing.files);

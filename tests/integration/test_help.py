@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tells a user how to go on: help, completion, man pages."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -24,6 +25,10 @@ def candidates(project, *words):
     (["up", "alpha", ""], {"alpha", "beta"}, False),
     (["up", "--wait-t"], {"--wait-timeout"}, False),
     (["up", "--pull", ""], {"always", "missing", "never"}, False),
+    (["up", "--pull=al"], {"--pull=always"}, False),
+    (["up", "--scale=b"], {"--scale=beta="}, False),
+    (["--project-directory=x"], set(), True),
+    (["cp", "alpha:/e"], set(), False),
     (["--progress", "pl"], {"plain"}, False),
     (["up", "--scale", "b"], {"beta="}, False),
     (["scale", ""], {"alpha=", "beta="}, False),
@@ -51,18 +56,64 @@ def test_complete_what_there_is(berth):
     assert candidates(other, "logs", "")[0] == [f"{project.name}-alpha-1"]
 
 
-def test_the_shells(berth):
+# What is typed before the tabulator, and what then stands there.
+TYPED = [
+    ("berth restart b", "berth restart beta"),
+    ("berth up --pull=al", "berth up --pull=always"),
+    ("berth up --pull a", "berth up --pull always"),
+    ("berth cp al", "berth cp alpha:"),
+    ("berth up --scale=be", "berth up --scale=beta="),
+    ("berth -f comp", "berth -f compose.yaml"),
+    ("berth container renam", "berth container rename"),
+]
+SHELLS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+}
+START = {
+    "bash": "PS1='ready> '; bind 'set enable-bracketed-paste off'; source <(berth completion bash)",
+    "zsh": "PS1='ready> '; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; "
+           "source <(berth completion zsh)",
+}
+
+
+def with_berth(berth):
+    folder = os.path.join(berth.base, "bin")
+    os.makedirs(folder, exist_ok=True)
+    os.symlink(sandboxes.binary(), os.path.join(folder, "berth"))
+    return {"PATH": f"{folder}:{berth.env['PATH']}", "TERM": "dumb", "HOME": berth.base}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_typed_in_a_shell(berth, shell):
+    """A real one, at a terminal, with its own way to part words."""
     project = berth.project(STACK)
-    script = ("source <(berth completion bash); COMP_WORDS=(berth restart b); COMP_CWORD=2; "
-              "_berth; echo ${COMPREPLY[@]}")
-    path = f"{os.path.dirname(sandboxes.binary())}:{berth.env['PATH']}"
-    done = berth.command(["bash", "-c", script], cwd=project.path, env={"PATH": path})
-    assert done.stdout == "beta\n"
-    for shell, word in (("zsh", "#compdef berth"), ("fish", "complete -c berth")):
-        text = project.run("completion", shell).stdout
-        assert word in text
-        if shutil.which(shell):
-            subprocess.run([shell, "-n", "/dev/stdin"], input=text, text=True, check=True)
+    terminal = sandboxes.Terminal(berth, SHELLS[shell], cwd=project.path, env=with_berth(berth))
+    terminal.write(START[shell] + "; echo is $((40 + 2))\n")
+    terminal.read_until("is 42\r?\n", 30)
+    for typed, expect in TYPED:
+        terminal.read_until("ready> ", 30)
+        terminal.write(typed + "\t")
+        # As the line's last word: what stands there is echoed, then run by another program.
+        terminal.read_until(r"[:=]$|[^ ] $" if expect[-1] in ":=" else r"[^ ] $", 30)
+        terminal.write("\001echo '[\005]'\n")
+        terminal.read_until(rf"\[{re.escape(expect)} ?\]\r?\n", 30)
+    terminal.write("exit\n")
+    assert terminal.wait(30) == 0
+    terminal.close()
+
+
+def test_fish(berth):
+    project = berth.project(STACK)
+    script = "berth completion fish | source\n" + "".join(
+        f"complete -C '{typed}'\n" for typed, _ in TYPED)
+    done = berth.command(["fish", "-c", script], cwd=project.path, env=with_berth(berth))
+    found = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert found == [expect.split()[-1] for _, expect in TYPED]
+
+
+def test_the_scripts(berth):
+    project = berth.project(STACK)
     assert "bash" in project.run("completion").stdout
     assert project.run("completion", "ksh", check=False).returncode == 1
 
