@@ -9,12 +9,12 @@
 #include "common/sha256.h"
 #include "common/str.h"
 
-#define ARTIFACT_TYPE  "application/vnd.docker.compose.project"
-#define FILE_MEDIA     "application/vnd.docker.compose.file+yaml"
-#define ENV_MEDIA      "application/vnd.docker.compose.envfile"
-#define CONFIG_MEDIA   "application/vnd.oci.empty.v1+json"
-#define CONFIG_1_0     "application/vnd.docker.compose.config.empty.v1+json"
-#define EMPTY          "{}"
+#define ARTIFACT_TYPE   "application/vnd.docker.compose.project"
+#define FILE_MEDIA      "application/vnd.docker.compose.file+yaml"
+#define ENV_MEDIA       "application/vnd.docker.compose.envfile"
+#define CONFIG_MEDIA    "application/vnd.oci.empty.v1+json"
+#define CONFIG_1_0      "application/vnd.docker.compose.config.empty.v1+json"
+#define EMPTY           "{}"
 #define EMPTY_IN_BASE64 "e30="
 
 static json_t *descriptor(const char *media, const void *data, size_t size)

@@ -12,8 +12,9 @@
 
 #include "common/error.h"
 
-#include "compose/load/portable.h"
 #include "runtime/image/push.h"
+
+#include "compose/load/portable.h"
 
 #define PUBLISH_INDEX_MEDIA    "application/vnd.oci.image.index.v1+json"
 #define PUBLISH_MANIFEST_MEDIA "application/vnd.oci.image.manifest.v1+json"

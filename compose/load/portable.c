@@ -226,8 +226,7 @@ static int rewrite(struct loader *l, struct portable *all, size_t i, struct erro
 	bool own = all->files[i].kind == PORTABLE_COMPOSE;
 	const char *path = all->files[i].path;
 	_cleanup_free_ char *parent = alloc_string_n(path, (size_t)(path_last(path) - path));
-	struct rewriting rewriting = {
-		.l = l, .all = all, .directory = own ? l->directory : parent};
+	struct rewriting rewriting = {.l = l, .all = all, .directory = own ? l->directory : parent};
 	struct yaml_documents documents = {0};
 	struct source *source = NULL;
 	int r = files_read(l, path, YAML_SIZE_MAX, &source, err);
@@ -254,7 +253,8 @@ static int gather(struct loader *l, struct portable *all, struct error *err)
 		r = error_set(err, ENOENT, "no configuration file provided: not found");
 	if (r < 0)
 		return r;
-	strv_foreach(path, l->files) {
+	strv_foreach(path, l->files)
+	{
 		if (!strcmp(path, "-"))
 			return error_set(err, EINVAL,
 					 "what comes on standard input cannot be published: it "
