@@ -33,6 +33,15 @@ static char *split(const char *path, char **ret_parent)
 	return name;
 }
 
+/* Removing what is mounted there would take the mount away from the container. */
+static bool is_mount(int dir, const char *name)
+{
+	struct statx st;
+
+	return statx(dir, name, AT_SYMLINK_NOFOLLOW, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int remove_there(int root, const char *parent, const char *name, struct error *err)
 {
 	_cleanup_close_ int dir = rootpath_open_raw(root, parent, O_RDONLY | O_DIRECTORY, 0);
@@ -41,6 +50,8 @@ static int remove_there(int root, const char *parent, const char *name, struct e
 		return 0;
 	if (dir < 0)
 		return error_set(err, -dir, "open %s", parent);
+	if (is_mount(dir, name))
+		return error_set(err, EBUSY, "it stays, for it is mounted there");
 	return fs_remove_tree(dir, name, err);
 }
 
@@ -59,6 +70,34 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/*
+ * Beside its place, and then into it: a reader meets the old one or the new one. @there: what is
+ * there already, whose owner it keeps, or NULL.
+ */
+static int replace(int source, int dir, const char *name, const struct stat *st,
+		   const struct stat *there, struct error *err)
+{
+	struct cp_options options = {.archive = there != NULL};
+	_cleanup_free_ char *beside = NULL;
+	struct stat wanted = *st;
+	char digits[17];
+	int r;
+
+	fs_random_hex(digits, 8);
+	beside = str_printf(".berth-%s", digits);
+	r = cp_object(source, dir, beside, &(struct cp_options){0}, err);
+	if (r >= 0 && there) {
+		wanted.st_uid = there->st_uid;
+		wanted.st_gid = there->st_gid;
+		r = cp_finish(dir, beside, &wanted, &options, err);
+	}
+	if (r >= 0 && renameat(dir, beside, dir, name) < 0)
+		r = error_errno(err, "replace '%s'", name);
+	if (r < 0)
+		(void)unlinkat(dir, beside, 0);
+	return r;
+}
+
 static int write_there(int source, const struct stat *st, int root, const char *parent,
 		       const char *name, bool compare, struct error *err)
 {
@@ -66,7 +105,7 @@ static int write_there(int source, const struct stat *st, int root, const char *
 	_cleanup_close_ int dir = -EBADF;
 	struct cp_options options = {0};
 	struct stat there;
-	bool exists;
+	bool exists, mounted;
 
 	if (way < 0)
 		return way;
@@ -76,8 +115,12 @@ static int write_there(int source, const struct stat *st, int root, const char *
 	exists = fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 	if (exists && compare && is_same(st, &there))
 		return 0;
-	if (exists && make_room(dir, name, st, &there, err) < 0)
+	mounted = exists && is_mount(dir, name);
+	if (exists && !mounted && make_room(dir, name, st, &there, err) < 0)
 		return -err->code;
+	if (S_ISREG(st->st_mode) && !mounted)
+		return replace(source, dir, name, st,
+			       exists && S_ISREG(there.st_mode) ? &there : NULL, err);
 	if (!S_ISDIR(st->st_mode))
 		return cp_object(source, dir, name, &options, err);
 	/* What is in a folder comes by itself. */

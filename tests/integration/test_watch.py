@@ -160,6 +160,37 @@ def test_bursts(berth, watching):
     watch.end()
 
 
+def test_nobody_meets_half_of_a_file(berth, watching):
+    """A reader has the old one or the new one; owner and mode stay, and so does a mount."""
+    sizes = [200_000, 3_000_000]
+    project = berth.project({
+        "compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app"},
+                              app={**APP, "volumes": ["./mounted:/app/mounted"]}),
+        "src/.keep": "", "mounted": "here\n"})
+    watch = watching(project)
+    project.write({"src/big": "0" * sizes[0], "src/mounted": "there\n"})
+    becomes(project, "/app/mounted", "there\n")
+    wait_until(lambda: len(inside(project, "/app/big") or "") == sizes[0], 60)
+    project.exec("app", "chown", "12:34", "/app/big")
+    reader = project.popen("exec", "-T", "app", "sh", "-c",
+                           "while [ ! -e /stop ]; do wc -c </app/big; done")
+    for i in range(1, 21):
+        project.write({"new": str(i % 10) * sizes[i % 2]})
+        os.rename(f"{project.path}/new", f"{project.path}/src/big")
+        wait_until(lambda i=i: len(inside(project, "/app/big")) == sizes[i % 2], 60)
+    project.exec("app", "touch", "/stop")
+    out, _ = reader.communicate(timeout=60)
+    assert {int(line) for line in out.split()} == set(sizes)
+    assert project.exec("app", "stat", "-c", "%u:%g", "/app/big").stdout == "12:34\n"
+    # The file that is mounted is written into; taking it away here takes no mount away there.
+    assert open(f"{project.path}/mounted").read() == "there\n"
+    os.unlink(f"{project.path}/src/mounted")
+    watch.until("it stays, for it is mounted there")
+    assert inside(project, "/app/mounted") == "there\n"
+    assert project.exec("app", "ls", "-A", "/app").stdout.split() == ["big", "mounted"]
+    watch.end()
+
+
 def test_actions(berth, watching):
     """restart, sync+restart, sync+exec and rebuild; a failure is told and watching goes on."""
     project = berth.project({
