@@ -26,7 +26,7 @@ struct running {
 	struct progress *progress;
 	int signals;
 	unsigned int interrupts;
-	bool had_terminal, detached;
+	bool had_terminal, detached, ended;
 	int exit_code;
 };
 
@@ -91,12 +91,16 @@ static void use_terminal(struct running *running, int master)
 					      client_fd(running->client), &running->keys);
 }
 
-static void take_end(struct run_session *session, const json_t *message, int *ret_exit_code)
+static void take_end(struct running *running, const json_t *message)
 {
+	struct run_session *session = running->session;
 	const char *id = json_get_string(message, "container");
 
+	free(session->id);
 	session->id = id ? alloc_string(id) : NULL;
-	*ret_exit_code = session->detach ? 0 : (int)json_get_int(message, "exit_code", 0);
+	running->exit_code = session->detach ? 0 : (int)json_get_int(message, "exit_code", 0);
+	running->ended = true;
+	client_stay(running->client);
 }
 
 /* 1: more is to come; 0: it has ended, or was started where that is all. */
@@ -107,12 +111,17 @@ static int take_message(struct running *running, struct error *err)
 	size_t count = 0;
 	int r = client_next(running->client, &message, fds, &count, err);
 
+	/* Only that it is removed was still to be heard. */
+	if (r < 0 && running->ended) {
+		error_clear(err);
+		return 0;
+	}
 	if (r < 0) {
 		running->exit_code = client_exit_code(running->client);
 		return r;
 	}
-	if (r == 0)
-		take_end(running->session, message, &running->exit_code);
+	if (r == 0 || str_equal(json_get_string(message, "event"), "ended"))
+		take_end(running, message);
 	else if (str_equal(json_get_string(message, "event"), "terminal") && count)
 		use_terminal(running, fds[0]);
 	else if (running->progress)
@@ -127,8 +136,10 @@ static int follow(struct running *running, struct error *err)
 	int r = 1;
 
 	while (r > 0) {
-		struct pollfd polls[] = {{client_fd(running->client), POLLIN},
-					 {running->signals, POLLIN}};
+		struct pollfd polls[] = {
+			{client_fd(running->client), POLLIN},
+                        {running->signals,           POLLIN}
+                };
 
 		poll(polls, ARRAY_SIZE(polls),
 		     running->progress ? progress_timeout(running->progress) : -1);

@@ -34,6 +34,8 @@
  *              -> progress*, warning*, terminal {container} + [pty master] in foreground with a
  *              tty, then done {container, exit_code} when it ended; not in foreground: done
  *              {container} when it started. A failed start: error {exit: 126|127}
+ *              auto_remove, in foreground: ended {container, exit_code} first, done once it is
+ *              removed
  *   kill       {container: id or name, signal} -> done
  *   rename     {container: id or name, name} -> done
  *   update     {container: id or name, changes: {ATTRIBUTE: value, or null to take it away}, of

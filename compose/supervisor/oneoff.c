@@ -29,6 +29,7 @@ struct caller {
 	bool foreground;
 	bool handed; /* has the terminal: from here on only the end is of interest */
 	bool started, dry_run;
+	json_t *last_word; /* the reply, for when the container is removed; else NULL */
 };
 
 struct oneoffs {
@@ -64,6 +65,7 @@ static void caller_free(struct caller *caller)
 		at = &(*at)->next;
 	if (*at)
 		*at = caller->next;
+	json_decref(caller->last_word);
 	free(caller->name);
 	free(caller);
 }
@@ -119,6 +121,28 @@ static void answer(struct caller *caller, struct instance *instance)
 	sweep_later(oneoffs, 0);
 }
 
+/*
+ * It has ended. One that goes then is gone before its client is told that all is done; what it
+ * ended with is told at once, so that a client that loses us meanwhile does not ask for it again.
+ */
+static void conclude(struct caller *caller, struct instance *instance)
+{
+	json_t *event;
+
+	if (!caller->foreground || !instance->auto_remove || instance_runs(instance)) {
+		answer(caller, instance);
+		return;
+	}
+	if (caller->last_word)
+		return;
+	instance->told = true;
+	caller->last_word = reply_of(instance);
+	event = json_copy(caller->last_word);
+	json_put_string(event, "event", "ended");
+	connection_event(caller->connection, event, NULL, 0);
+	sweep_later(caller->oneoffs, 0);
+}
+
 static void hand_terminal(struct caller *caller, const struct instance *instance)
 {
 	json_t *event;
@@ -152,7 +176,7 @@ void oneoff_instance_changed(struct instance *instance)
 	caller = caller_of(oneoffs, instance);
 	/* Before it has started the request itself is still at work, and will tell. */
 	if (caller && caller->started)
-		answer(caller, instance);
+		conclude(caller, instance);
 	else if (instance->auto_remove)
 		sweep_later(oneoffs, 0);
 }
@@ -199,7 +223,7 @@ static void on_done(void *context, const struct error *err, int exit_code, json_
 	}
 	caller->started = true;
 	if (!caller->foreground || !instance_runs(instance))
-		answer(caller, instance);
+		conclude(caller, instance);
 }
 
 /* The same request once more: its client lost our predecessor, not the container. */
@@ -214,7 +238,7 @@ static bool come_back(struct caller *caller, const char *id)
 	if (instance->pid)
 		hand_terminal(caller, instance);
 	if (!caller->foreground || !instance_runs(instance))
-		answer(caller, instance);
+		conclude(caller, instance);
 	return true;
 }
 
@@ -253,10 +277,11 @@ void oneoff_request(struct oneoffs *oneoffs, struct connection *connection, cons
 static bool is_due(const struct oneoffs *oneoffs, const struct instance *instance,
 		   int64_t *ret_usec)
 {
+	const struct caller *caller = caller_of(oneoffs, instance);
 	int64_t left = 0;
 
 	if (!instance->oneoff || !instance->auto_remove || instance_runs(instance) ||
-	    caller_of(oneoffs, instance))
+	    (caller && !caller->last_word))
 		return false;
 	/* Made to be started later. */
 	if (instance->state == INSTANCE_CREATED && !instance->error && instance->told)
@@ -269,6 +294,14 @@ static bool is_due(const struct oneoffs *oneoffs, const struct instance *instanc
 	if (left < *ret_usec)
 		*ret_usec = left;
 	return false;
+}
+
+static void tell_last_word(struct caller *caller)
+{
+	if (!caller)
+		return;
+	connection_done(caller->connection, TAKE_PTR(caller->last_word), NULL, 0);
+	caller_free(caller);
 }
 
 static void remove_one(struct oneoffs *oneoffs, struct instance *instance)
@@ -300,11 +333,14 @@ static int64_t sweep(struct oneoffs *oneoffs)
 		map_foreach(entry, &oneoffs->supervisor->instances)
 		{
 			struct instance *instance = entry->value;
+			struct caller *caller;
 
 			if (!is_due(oneoffs, instance, &usec))
 				continue;
 			/* The map has changed: from its beginning once more. */
+			caller = caller_of(oneoffs, instance);
 			remove_one(oneoffs, instance);
+			tell_last_word(caller);
 			again = true;
 			break;
 		}

@@ -33,7 +33,10 @@ def test_output_input_and_code(project):
     assert (run.returncode, run.stdout) == (7, "in\n")
     assert "err\n" in run.stderr
     assert project.run("run", "-q", "--rm", "app", "true").stderr == ""
-    project.sandbox.wait_until(lambda: not oneoffs(project), 10, "removed")
+    # It has answered once the container is gone.
+    for _ in range(5):
+        assert project.run("run", "--rm", "--quiet-pull", "app", "false", check=False).returncode == 1
+        assert not oneoffs(project) and len(project.run("ps", "-aq").stdout.split()) == 0
 
 
 def test_what_it_is_made_of(project):
