@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +22,18 @@
 
 static char **changes;
 static int container_index;
+static bool pause_it = true;
 static const char *author, *message;
 
 static const struct option options[] = {
-	{"author", 'a', OPTION_STRING, &author, "string", "Who made it"},
+	{"author",       'a', OPTION_STRING, &author, "string", "Who made it"},
 	{"change", 'c', OPTION_LIST, &changes, "list",
 	 "A change of its config in a Dockerfile's words: 'CMD [\"x\"]'"},
-	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
-	{"message", 'm', OPTION_STRING, &message, "string", "What changed"},
-	{NULL},
+	{"index",      0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"message",              'm', OPTION_STRING, &message, "string", "What changed"},
+	{"pause",           'p', OPTION_FLAG, &pause_it, NULL,
+	 "Freeze it meanwhile, so that its files are of one moment (on; --pause=false)"},
+	{NULL     },
 };
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -74,7 +78,8 @@ static char **config_of(const struct image *image)
 	const char *key;
 	json_t *value;
 
-	strv_foreach(row, image->env) {
+	strv_foreach(row, image->env)
+	{
 		const char *equals = strchr(row, '=');
 
 		if (equals)
@@ -86,17 +91,15 @@ static char **config_of(const struct image *image)
 	add_list(&list, "ENTRYPOINT", image->entrypoint);
 	add_list(&list, "CMD", image->command);
 	add_list(&list, "VOLUME", image->volumes);
-	strv_foreach(port, image->exposed_ports)
-		add_word(&list, "EXPOSE", port);
+	strv_foreach(port, image->exposed_ports) add_word(&list, "EXPOSE", port);
 	add_word(&list, "USER", image->user);
 	add_word(&list, "WORKDIR", image->working_dir);
 	add_word(&list, "STOPSIGNAL", image->stop_signal);
-	strv_foreach(change, changes)
-		strv_append(&list, change);
+	strv_foreach(change, changes) strv_append(&list, change);
 	return list;
 }
 
-static int commit(const char *project, const json_t *container, const char *reference,
+static int import(const char *project, const json_t *container, const char *reference,
 		  char **ret_id, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
@@ -125,6 +128,48 @@ static int commit(const char *project, const json_t *container, const char *refe
 	return image_import(store, dir, &how, ret_id, err);
 }
 
+static int set_frozen(struct project_args *args, const char *project, const json_t *container,
+		      bool frozen)
+{
+	const struct plan_options goal = {.goal = frozen ? PLAN_PAUSE : PLAN_UNPAUSE,
+					  .timeout_usec = -1};
+	_cleanup_json_ json_t *one = json_copy((json_t *)container);
+	const char *progress = args->progress;
+	int r;
+
+	json_put_string(one, "project", project);
+	args->progress = "quiet";
+	r = machine_converge_one(args, one, &goal);
+	args->progress = progress;
+	return r;
+}
+
+/* What runs is frozen meanwhile, so that its files are of one moment. Exit code. */
+static int commit(struct project_args *args, const char *project, const json_t *container,
+		  const char *reference, char **ret_id)
+{
+	bool freeze = pause_it && str_equal(json_get_string(container, "state"), "running");
+	struct error err = ERROR_INIT;
+	sigset_t signals, before;
+	int r;
+
+	/* Nobody else would let it go on. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	r = freeze ? set_frozen(args, project, container, true) : 0;
+	if (r == 0) {
+		if (import(project, container, reference, ret_id, &err) < 0)
+			r = output_fail(args, &err);
+		if (freeze && set_frozen(args, project, container, false) != 0)
+			r = 1;
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_progress_free) struct progress *progress = NULL;
@@ -147,10 +192,10 @@ static int run(struct project_args *args, int argc, char **argv)
 	}
 	progress = progress_new(args, "commit");
 	progress_set(progress, object, PROGRESS_WORKING, "Committing", NULL);
-	if (commit(target.name, container, argc > 1 ? argv[1] : NULL, &id, &err) < 0) {
+	if (commit(args, target.name, container, argc > 1 ? argv[1] : NULL, &id) != 0) {
 		progress_set(progress, object, PROGRESS_ERROR, "Error", NULL);
 		progress_freeze(progress);
-		return output_fail(args, &err);
+		return 1;
 	}
 	progress_set(progress, object, PROGRESS_DONE, "Committed as", id);
 	return 0;
@@ -181,18 +226,20 @@ static int run_container(struct project_args *args, int argc, char **argv)
 		       json_get_string(container, "name"), reference ?: "an image");
 		return 0;
 	}
-	if (commit(json_get_string(container, "project"), container, reference, &id, &err) < 0)
-		return output_fail(args, &err);
+	if (commit(args, json_get_string(container, "project"), container, reference, &id) != 0)
+		return 1;
 	puts(id);
 	return 0;
 }
 
 static const struct option container_only[] = {
-	{"author", 'a', OPTION_STRING, &author, "string", "Who made it"},
+	{"author",       'a', OPTION_STRING, &author, "string", "Who made it"},
 	{"change", 'c', OPTION_LIST, &changes, "list",
 	 "A change of its config in a Dockerfile's words: 'CMD [\"x\"]'"},
-	{"message", 'm', OPTION_STRING, &message, "string", "What changed"},
-	{NULL},
+	{"message",      'm', OPTION_STRING, &message, "string", "What changed"},
+	{"pause",              'p', OPTION_FLAG, &pause_it, NULL,
+	 "Freeze it meanwhile, so that its files are of one moment (on; --pause=false)"},
+	{NULL          },
 };
 
 const struct command command_container_commit = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files in and out of containers: cp by docker's rules, confined, and export."""
 import io
+import json
 import os
 import tarfile
 
@@ -171,6 +172,13 @@ def test_commit(berth):
     assert plan.stdout.startswith("commit container ")
     done = project.run("commit", "-m", "more", "-a", "me", "-c", "USER 65534", "app", "made:1")
     assert "Committed as sha256:" in done.stderr
+    frozen = ["pause", "unpause"]
+    told = project.run("events", "--json", "--since", "1h", "--until", "0s").stdout.splitlines()
+    assert [json.loads(line)["action"] for line in told][-2:] == frozen
+    assert project.container("app")["State"] == "running"
+    project.run("commit", "--index", "1", "--pause=false", "app")
+    told = project.run("events", "--json", "--since", "1h", "--until", "0s").stdout.splitlines()
+    assert [json.loads(line)["action"] for line in told].count("pause") == 1
     project.write({"compose.yaml": {"services": {"app": {"image": "made:1"}}}})
     ran = project.run("run", "--rm", "--name", "of-made", "app")
     assert ran.stdout == "fresh\nb c\n"
