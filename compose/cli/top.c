@@ -17,6 +17,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
+#include "compose/cli/top_ps.h"
 #include "compose/cli/usage.h"
 
 #define PROC_MAX (1 << 20)
@@ -208,27 +209,31 @@ const struct command command_top = {
 	.run = run,
 };
 
+static const json_t *pids_of(const json_t *usage)
+{
+	return json_object_get(json_array_get(json_object_get(usage, "containers"), 0), "pids");
+}
+
 static int run_container(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_json_ json_t *container = NULL, *usage = NULL;
 	struct error err = ERROR_INIT;
 
-	if (argc > 1)
-		error_set(&err, EINVAL,
-			  "%s: options of ps are not known here; what is shown is that of ps -ef",
-			  argv[1]);
-	else if (machine_find(argv[0], &container, &err) >= 0 && !container_is_running(container))
+	if (machine_find(argv[0], &container, &err) >= 0 && !container_is_running(container))
 		error_set(&err, ESRCH, "container %s is not running", argv[0]);
 	if (err.code || usage_of_container(container, &usage, &err) < 0)
 		return output_fail(args, &err);
-	print_top(usage, OF_ONE_CONTAINER);
+	if (argc == 1)
+		print_top(usage, OF_ONE_CONTAINER);
+	else if (top_ps(argv + 1, pids_of(usage), &err) < 0)
+		return output_fail(args, &err);
 	return 0;
 }
 
 const struct command command_container_top = {
 	.name = "top",
-	.operands = "CONTAINER",
-	.summary = "Show the processes that run in a container",
+	.operands = "CONTAINER [PS-OPTIONS]",
+	.summary = "Show the processes that run in a container, as ps -ef has them",
 	.min_operands = 1,
 	.max_operands = -1,
 	.stop_at_operand = true,
