@@ -15,8 +15,6 @@
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
 
-DEFINE_CLEANUP(struct client *, client_free);
-
 static bool is_job(const json_t *container)
 {
 	const char *schedule = json_get_string(container, "schedule");
@@ -30,10 +28,10 @@ static const char *ls_format;
 static bool ls_quiet;
 
 static const struct option ls_options[] = {
-	{"format", 0, OPTION_STRING, &ls_format, "string",
+	{"format",       0, OPTION_STRING, &ls_format, "string",
 	 "table (default), json, or a template such as '{{.Next}}'"},
 	{"quiet", 'q', OPTION_FLAG, &ls_quiet, NULL, "Names of services only"},
-	{NULL},
+	{NULL     },
 };
 
 static const char *const ls_columns[] = {
@@ -101,7 +99,7 @@ static const struct command command_ls = {
 static bool run_detached;
 
 static const struct option run_options[] = {
-	{"detach", 'd', OPTION_FLAG, &run_detached, NULL, "Do not wait for its end"},
+	{"detach",     'd', OPTION_FLAG, &run_detached, NULL, "Do not wait for its end"},
 	{NULL},
 };
 
@@ -129,28 +127,6 @@ static int find_job(const struct target *target, const char *service, struct err
 			 service);
 }
 
-/* The exit code of the container that ends last. */
-static int wait_for(const struct target *target, char **services, int *ret_code, struct error *err)
-{
-	_cleanup_(cleanup_client_free) struct client *client = NULL;
-	_cleanup_json_ json_t *arguments = json_object();
-	int r;
-
-	json_object_set_new(arguments, "services", json_from_strv(services));
-	r = client_request(target->name, CLIENT_START_FOR_STATE, REQUEST_WAIT, arguments, NULL, 0,
-			   &client, err);
-	while (r >= 0) {
-		_cleanup_json_ json_t *event = NULL;
-
-		r = client_next(client, &event, NULL, NULL, err);
-		if (r <= 0)
-			return r;
-		if (json_object_get(event, "exit_code"))
-			*ret_code = (int)json_get_int(event, "exit_code", 0);
-	}
-	return r;
-}
-
 static int run(struct project_args *args, int argc, char **argv)
 {
 	struct converge converge = {
@@ -164,7 +140,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (target_open(args, argv, &target, &err) < 0 || find_job(&target, argv[0], &err) < 0)
 		return output_fail(args, &err);
 	exit_code = target_converge(args, argv, &converge);
-	if (exit_code == 0 && !run_detached && wait_for(&target, argv, &exit_code, &err) < 0)
+	if (exit_code == 0 && !run_detached &&
+	    target_wait(&target, argv, NULL, NULL, &exit_code, &err) < 0)
 		return output_fail(args, &err);
 	return exit_code;
 }

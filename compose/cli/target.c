@@ -11,6 +11,8 @@
 #include "compose/cli/output.h"
 #include "compose/control/requests.h"
 
+DEFINE_CLEANUP(struct client *, client_free);
+
 int target_open(struct project_args *args, char *const *services, struct target *ret,
 		struct error *err)
 {
@@ -138,6 +140,32 @@ int target_converge(struct project_args *args, char *const *services, struct con
 	if (target_open(args, services, &target, &err) < 0)
 		return output_fail(args, &err);
 	return target_converge_with(args, &target, services, converge);
+}
+
+int target_wait(const struct target *target, char *const *services,
+		bool (*ended)(void *data, const json_t *event), void *data, int *ret_code,
+		struct error *err)
+{
+	_cleanup_(cleanup_client_free) struct client *client = NULL;
+	_cleanup_json_ json_t *arguments = json_object();
+	int r;
+
+	json_object_set_new(arguments, "services", json_from_strv(services));
+	r = client_request(target->name, CLIENT_START_FOR_STATE, REQUEST_WAIT, arguments, NULL, 0,
+			   &client, err);
+	while (r >= 0) {
+		_cleanup_json_ json_t *event = NULL;
+
+		r = client_next(client, &event, NULL, NULL, err);
+		if (r <= 0)
+			return r;
+		if (!json_object_get(event, "exit_code"))
+			continue;
+		*ret_code = (int)json_get_int(event, "exit_code", 0);
+		if (ended && !ended(data, event))
+			return 0;
+	}
+	return r;
 }
 
 const char *target_short_name(const char *project, const char *container)

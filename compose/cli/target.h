@@ -54,6 +54,15 @@ int target_converge(struct project_args *args, char *const *services, struct con
 int target_converge_with(struct project_args *args, const struct target *target,
 			 char *const *services, struct converge *converge);
 
+/*
+ * Waits until the containers of @services have ended. *ret_code is the exit code of the one that
+ * ended last, and is left as it is where none has. @ended (may be NULL) is told of each as it ends,
+ * as request `wait` has it; false: that is enough.
+ */
+int target_wait(const struct target *target, char *const *services,
+		bool (*ended)(void *data, const json_t *event), void *data, int *ret_code,
+		struct error *err);
+
 /* "web-1": the container's name without the project's. */
 const char *target_short_name(const char *project, const char *container);
 

@@ -8,17 +8,14 @@
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
-#include "compose/control/requests.h"
 
 static bool down_project;
 
 static const struct option options[] = {
 	{"down-project", 0, OPTION_FLAG, &down_project, NULL,
 	 "Take the project down when the first one has ended"},
-	{NULL},
+	{NULL  },
 };
-
-DEFINE_CLEANUP(struct client *, client_free);
 
 /* docker prints the id; a container that came after we looked is called by its name. */
 static const char *id_of(const json_t *containers, const char *name)
@@ -33,33 +30,16 @@ static const char *id_of(const json_t *containers, const char *name)
 	return name;
 }
 
-/* The exit code of the container that ended last, or with --down-project first. */
-static int wait_for(const struct target *target, const json_t *containers, char **services,
-		    int *ret_code, struct error *err)
+/* False: that is enough. */
+static bool tell_end(void *data, const json_t *event)
 {
-	_cleanup_(cleanup_client_free) struct client *client = NULL;
-	_cleanup_json_ json_t *arguments = json_object();
-	int r;
+	const json_t *containers = data;
 
-	json_object_set_new(arguments, "services", json_from_strv(services));
-	r = client_request(target->name, CLIENT_START_FOR_STATE, REQUEST_WAIT, arguments, NULL, 0,
-			   &client, err);
-	while (r >= 0) {
-		_cleanup_json_ json_t *event = NULL;
-
-		r = client_next(client, &event, NULL, NULL, err);
-		if (r <= 0)
-			return r;
-		if (!json_object_get(event, "exit_code"))
-			continue;
-		*ret_code = (int)json_get_int(event, "exit_code", 0);
-		printf("container \"%s\" exited with status code %d\n",
-		       id_of(containers, json_get_string(event, "container") ?: ""), *ret_code);
-		fflush(stdout);
-		if (down_project)
-			return 0;
-	}
-	return r;
+	printf("container \"%s\" exited with status code %d\n",
+	       id_of(containers, json_get_string(event, "container") ?: ""),
+	       (int)json_get_int(event, "exit_code", 0));
+	fflush(stdout);
+	return !down_project;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -77,7 +57,7 @@ static int run(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	}
 	converge_exit_on_signals();
-	if (wait_for(&target, containers, argv, &code, &err) < 0)
+	if (target_wait(&target, argv, tell_end, containers, &code, &err) < 0)
 		return output_fail(args, &err);
 	if (down_project) {
 		struct converge converge = {
