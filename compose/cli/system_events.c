@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `system events`: what happens to the containers of all projects, in the order of time. */
+/* `system events`: what happens to containers, images, volumes and networks, in the order of time.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include "compose/cli/converge.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
+#include "compose/cli/system_objects.h"
 #include "compose/control/requests.h"
 
 /* An event waits this long for older ones of other projects; new projects are looked for as often.
@@ -32,14 +34,15 @@ static char **filters;
 static const char *format, *since, *until;
 
 static const struct option options[] = {
-	{"filter", 'f', OPTION_LIST, &filters, "filter",
-	 "container=NAME or id, event=ACTION, type=container"},
+	{"filter",     'f', OPTION_LIST, &filters, "filter",
+	 "type=container, image, volume or network; event=ACTION; container=, image=, volume=, "
+	 "network=NAME or id"},
 	{"format", 0, OPTION_STRING, &format, "string",
 	 "json, or a template such as '{{.Action}}'"},
-	{"since", 0, OPTION_STRING, &since, "string",
+	{"since",    0, OPTION_STRING, &since, "string",
 	 "From this time on (a timestamp, or 10m for ten minutes ago)"},
-	{"until", 0, OPTION_STRING, &until, "string", "Up to this time"},
-	{NULL},
+	{"until",            0, OPTION_STRING, &until, "string", "Up to this time"},
+	{NULL          },
 };
 
 /* One project's events. */
@@ -56,6 +59,7 @@ struct sources {
 	json_t **events; /* received, not yet told */
 	size_t event_count;
 	int64_t since_nsec, until_nsec;
+	struct system_objects *objects;
 };
 
 /* Whether a filter of @key, or none, has one of these values; @id also by its beginning. */
@@ -63,7 +67,8 @@ static bool allows(const char *key, const char *value, const char *other, const 
 {
 	bool any = false;
 
-	strv_foreach(filter, filters) {
+	strv_foreach(filter, filters)
+	{
 		const char *wanted = filter + strlen(key);
 
 		if (!str_starts_with(filter, key))
@@ -76,6 +81,34 @@ static bool allows(const char *key, const char *value, const char *other, const 
 	return !any;
 }
 
+static const char *type_of(const json_t *event)
+{
+	return json_get_string(event, "type") ?: "container";
+}
+
+static const char *id_of(const json_t *event)
+{
+	return json_get_string(event, "container_id") ?: json_get_string(event, "id") ?: "";
+}
+
+/* container=x is for containers, volume=x for volumes: with either the other kinds are left out. */
+static bool passes_names(const json_t *event)
+{
+	static const char *const types[] = {"container", "image", "volume", "network"};
+	const char *name = json_get_string(json_object_get(event, "attributes"), "name");
+
+	array_foreach(type, types) {
+		_cleanup_free_ char *key = str_printf("%s=", *type);
+		bool own = !strcmp(*type, type_of(event));
+
+		if (!allows(key, own ? id_of(event) : "",
+			    own ? json_get_string(event, "container") ?: name : NULL,
+			    own ? id_of(event) : NULL))
+			return false;
+	}
+	return true;
+}
+
 /* Filters of one key are alternatives, those of several keys all hold: docker's rule. */
 static bool passes(const json_t *event)
 {
@@ -83,23 +116,30 @@ static bool passes(const json_t *event)
 	/* "health_status" of "health_status: healthy" */
 	_cleanup_free_ char *kind = alloc_string_n(action, strcspn(action, ":"));
 
-	return allows("container=", json_get_string(event, "container") ?: "", NULL,
-		      json_get_string(event, "container_id")) &&
-	       allows("event=", action, kind, NULL) && allows("type=", "container", NULL, NULL);
+	return passes_names(event) && allows("event=", action, kind, NULL) &&
+	       allows("type=", type_of(event), NULL, NULL);
 }
 
 static int check_filters(struct error *err)
 {
+	static const char *const keys[] = {
+		"container=", "event=", "image=", "network=", "volume=", "type="};
+
 	strv_foreach(filter, filters)
-		if (!str_starts_with(filter, "container=") && !str_starts_with(filter, "event=") &&
-		    !str_starts_with(filter, "type="))
+	{
+		bool known = false;
+
+		array_foreach(key, keys)
+			known |= str_starts_with(filter, *key);
+		if (!known)
 			return error_set(err, EINVAL, "invalid filter '%s'", filter);
+	}
 	return 0;
 }
 
 static json_t *event_row(const json_t *event)
 {
-	const char *id = json_get_string(event, "container_id") ?: "";
+	const char *id = id_of(event), *type = type_of(event);
 	const char *action = json_get_string(event, "action") ?: "";
 	json_t *attributes = json_object_get(event, "attributes");
 	int64_t nsec = json_get_int(event, "time", 0);
@@ -108,10 +148,13 @@ static json_t *event_row(const json_t *event)
 	json_put_string(actor, "ID", id);
 	json_object_set_new(actor, "Attributes",
 			    attributes ? json_incref(attributes) : json_object());
-	json_put_string(row, "status", action);
-	json_put_string(row, "id", id);
-	json_put_string(row, "from", json_get_string(attributes, "image") ?: "");
-	json_put_string(row, "Type", "container");
+	if (!strcmp(type, "container") || !strcmp(type, "image")) {
+		json_put_string(row, "status", action);
+		json_put_string(row, "id", id);
+	}
+	if (!strcmp(type, "container"))
+		json_put_string(row, "from", json_get_string(attributes, "image") ?: "");
+	json_put_string(row, "Type", type);
 	json_put_string(row, "Action", action);
 	json_object_set_new(row, "Actor", actor);
 	json_put_string(row, "scope", "local");
@@ -131,9 +174,9 @@ static void print_text(const json_t *event)
 	localtime_r(&seconds, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), "%z", &tm);
-	printf("%s.%09jd%.3s:%s container %s %s (%s)\n", when, (intmax_t)(nsec % 1000000000), zone,
-	       zone + 3, json_get_string(event, "action") ?: "",
-	       json_get_string(event, "container_id") ?: "", list);
+	printf("%s.%09jd%.3s:%s %s %s %s (%s)\n", when, (intmax_t)(nsec % 1000000000), zone,
+	       zone + 3, type_of(event), json_get_string(event, "action") ?: "", id_of(event),
+	       list);
 }
 
 static int print_event(const json_t *event, struct error *err)
@@ -237,7 +280,8 @@ static int look_for_projects(struct sources *sources, struct error *err)
 
 	if (projects_list(&projects, err) < 0)
 		return -err->code;
-	strv_foreach(project, projects) {
+	strv_foreach(project, projects)
+	{
 		struct source *source = find_source(sources, project);
 
 		if (source->client && !source->destroyed)
@@ -288,6 +332,18 @@ static void receive_all(struct sources *sources)
 			receive(sources, &sources->items[i]);
 }
 
+static int look_at_objects(struct sources *sources, struct error *err)
+{
+	_cleanup_json_ json_t *events = json_array();
+	json_t *event;
+	size_t i;
+	int r = system_objects_look(sources->objects, events, err);
+
+	json_array_foreach(events, i, event)
+		*array_add(sources->events, sources->event_count) = json_incref(event);
+	return r;
+}
+
 static int follow(struct sources *sources, struct error *err)
 {
 	int64_t begun = units_now_nsec(), looked = 0, settle = SETTLE_MSEC * INT64_C(1000000);
@@ -298,6 +354,8 @@ static int follow(struct sources *sources, struct error *err)
 
 		if (now - looked >= settle) {
 			r = look_for_projects(sources, err);
+			if (r >= 0)
+				r = look_at_objects(sources, err);
 			looked = units_now_nsec();
 		}
 		if (r >= 0)
@@ -327,7 +385,10 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (check_filters(&err) < 0)
 		return output_fail(args, &err);
 	converge_exit_on_signals();
-	r = follow(&sources, &err);
+	r = system_objects_new(&sources.objects, &err);
+	if (r >= 0)
+		r = follow(&sources, &err);
+	system_objects_free(sources.objects);
 	for (size_t i = 0; i < sources.count; i++) {
 		client_free(sources.items[i].client);
 		free(sources.items[i].project);
@@ -342,7 +403,7 @@ static int run(struct project_args *args, int argc, char **argv)
 const struct command command_system_events = {
 	.name = "events",
 	.operands = "[OPTIONS]",
-	.summary = "Tell what happens to all containers, as it happens",
+	.summary = "Tell what happens to containers, images, volumes and networks, as it happens",
 	.options = options,
 	.run = run,
 };

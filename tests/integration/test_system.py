@@ -2,6 +2,7 @@
 """`berth system info` and `system events`: the machine, and all its projects."""
 import json
 import os
+import select
 import signal
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
@@ -62,6 +63,41 @@ def test_events_of_all_projects(berth):
                         (["--since", "x"], "failed to parse --since")):
         bad = berth.run("system", "events", *words, check=False)
         assert bad.returncode == 1 and said in bad.stderr
+
+
+def test_events_of_what_is_no_container(berth):
+    """Images, volumes and networks, while somebody listens."""
+    listener = berth.popen("system", "events", "--format",
+                           "{{.Type}} {{.Action}} {{.Actor.ID}} {{json .Actor.Attributes}}")
+    pid = listener.inner_pid()
+
+    def told(kind, action, *words):
+        while True:
+            line = listener.stdout.readline()
+            assert line, listener.stderr.read()
+            if line.startswith(f"{kind} {action} ") and all(word in line for word in words):
+                return line
+
+    # Until it has had its first look.
+    while True:
+        berth.run("volume", "create", "data")
+        if select.select([listener.stdout], [], [], 1)[0]:
+            break
+        berth.run("volume", "rm", "data")
+    told("volume", "create", "data", '"driver":"local"')
+    berth.run("volume", "rm", "data")
+    told("volume", "destroy", "data")
+    berth.run("network", "create", "net")
+    told("network", "create", '"name":"net"', '"type":"bridge"')
+    berth.run("network", "rm", "net")
+    told("network", "destroy", '"name":"net"')
+    berth.run("image", "tag", "busybox", "other:1")
+    number = json.loads(berth.run("image", "inspect", "busybox").stdout)[0]["Id"]
+    told("image", "tag", number, '"name":"other:1"')
+    berth.run("image", "rm", "other:1")
+    told("image", "untag", number)
+    berth.kill(pid, signal.SIGTERM)
+    listener.wait(30)
 
 
 def test_events_are_followed(berth):
