@@ -82,7 +82,7 @@ static const char fish_script[] =
 	"function __berth_complete\n"
 	"\tset -l current (commandline -ct)\n"
 	"\tset -l words (commandline -opc) $current\n"
-	"\tset -l flag (string match -r -- '^-[^=]*=' $current)\n"
+	"\tset -l flag (string match -r -- '^-[^=]*=' $current; or echo)\n"
 	"\tfor line in ($words[1] __complete $words[2..-1] 2>/dev/null)\n"
 	"\t\tswitch $line\n"
 	"\t\t\tcase ':0'\n"
