@@ -8,6 +8,7 @@
 #include "common/units.h"
 
 #include "compose/cli/inspect_parts.h"
+#include "compose/model/replica.h"
 
 #define NSEC_PER_USEC 1000
 
@@ -54,16 +55,30 @@ json_t *inspect_exposed(const struct container_record *record, json_t *(*value)(
 	return object;
 }
 
+static struct replica replica_of(const struct container_record *record)
+{
+	return (struct replica){
+		.service = record->service->name,
+		.name = json_get_string(record->record, "name") ?: "",
+		.id = json_get_string(record->record, "id") ?: "",
+		.number = (unsigned int)json_get_int(record->record, "number", 1),
+	};
+}
+
 /* As the supervisor gives it to the program, but for what it adds by itself. */
 static json_t *environment(const struct container_record *record)
 {
 	const struct service *service = record->service;
+	const struct replica replica = replica_of(record);
 	_cleanup_strv_ char **list = NULL;
 
 	strv_foreach(row, record->image ? record->image->env : NULL) strv_append(&list, row);
-	for (size_t i = 0; i < service->environment.count; i++)
-		strv_env_set(&list, service->environment.items[i].key,
-			     service->environment.items[i].value);
+	for (size_t i = 0; i < service->environment.count; i++) {
+		const char *value = service->environment.items[i].value;
+		_cleanup_free_ char *own = replica_expand(&replica, value);
+
+		strv_env_set(&list, service->environment.items[i].key, own ?: value);
+	}
 	return json_from_strv(list);
 }
 
@@ -156,9 +171,11 @@ json_t *inspect_config(const struct container_record *record)
 	const struct image *image = record->image;
 	const char *id = json_get_string(record->container, "id") ?: "";
 	_cleanup_free_ char *short_id = alloc_string_n(id, strnlen(id, 12));
+	const struct replica replica = replica_of(record);
+	_cleanup_free_ char *hostname = replica_expand(&replica, service->hostname);
 	json_t *config = json_object(), *labels = json_object_get(record->container, "labels");
 
-	inspect_put_text(config, "Hostname", service->hostname ?: short_id);
+	inspect_put_text(config, "Hostname", hostname ?: service->hostname ?: short_id);
 	inspect_put_text(config, "Domainname", service->domainname);
 	inspect_put_text(config, "User", service->user ?: image ? image->user : NULL);
 	put_streams(config, record);

@@ -62,8 +62,8 @@ static void add_own_addresses(struct strbuf *text, const struct instance *instan
 {
 	const struct instance *owner = network_owner(instance) ?: (struct instance *)instance;
 	const struct endpoint *endpoints;
-	char address[INET6_ADDRSTRLEN], short_id[13];
-	const char *hostname = translate_hostname(owner, short_id);
+	char address[INET6_ADDRSTRLEN];
+	_cleanup_free_ char *hostname = translate_hostname(owner);
 	size_t count = 0;
 
 	if (!owner->attachment)
@@ -274,12 +274,12 @@ int names_write(struct instance *instance, struct error *err)
 	_cleanup_free_ char *hosts = NULL, *resolv = resolv_text(instance);
 	_cleanup_strbuf_ struct strbuf links = {0};
 	_cleanup_close_ int dir = open_directory(instance, err);
-	char short_id[13], hostname[300];
+	_cleanup_free_ char *own_name = translate_hostname(instance), *hostname = NULL;
 
 	if (dir < 0 || add_external_links(&links, instance, err) < 0)
 		return -err->code;
 	hosts = hosts_text(instance, links.data ?: "");
-	snprintf(hostname, sizeof(hostname), "%s\n", translate_hostname(instance, short_id));
+	hostname = str_printf("%s\n", own_name);
 	if (write_plain(dir, "hosts", hosts, err) < 0 ||
 	    write_plain(dir, "resolv.conf", resolv, err) < 0 ||
 	    write_plain(dir, "hostname", hostname, err) < 0)

@@ -386,10 +386,16 @@ static char *depends_on_label(const struct service *service)
 	return strbuf_take(&text);
 }
 
-static void put_mapping(json_t *labels, const struct mapping *mapping)
+static void put_own_labels(json_t *labels, const struct instance *instance)
 {
-	for (size_t i = 0; i < mapping->count; i++)
-		json_put_string(labels, mapping->items[i].key, mapping->items[i].value ?: "");
+	const struct mapping *own = &instance->service->labels;
+
+	for (size_t i = 0; i < own->count; i++) {
+		const char *value = own->items[i].value;
+		_cleanup_free_ char *expanded = translate_replica(instance, value);
+
+		json_put_string(labels, own->items[i].key, expanded ?: value ?: "");
+	}
 }
 
 json_t *observe_labels(const struct instance *instance)
@@ -403,7 +409,7 @@ json_t *observe_labels(const struct instance *instance)
 	json_t *labels = image && image->labels ? json_copy(image->labels) : json_object();
 	char number[16];
 
-	put_mapping(labels, &instance->service->labels);
+	put_own_labels(labels, instance);
 	snprintf(number, sizeof(number), "%u", instance->number);
 	json_put_string(labels, LABEL "project", project->name);
 	json_put_string(labels, LABEL "service", instance->service_name);
@@ -476,10 +482,10 @@ static json_t *mounts_of(const struct instance *instance)
 		const struct mount *mount = &service->volumes[i];
 		const char *name =
 			mount->type == MOUNT_VOLUME ? translate_volume_name(instance, mount) : NULL;
-		_cleanup_free_ char *path = NULL;
+		_cleanup_free_ char *path =
+			name ? str_printf("%s/volumes/%s/_data", paths_root(), name)
+			     : translate_replica(instance, mount->source);
 
-		if (name)
-			path = str_printf("%s/volumes/%s/_data", paths_root(), name);
 		mount_row(rows,
 			  mount->type == MOUNT_VOLUME ? "volume"
 			  : mount->type == MOUNT_BIND ? "bind"

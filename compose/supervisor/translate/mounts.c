@@ -226,8 +226,27 @@ static int add_anonymous(struct translation *translation, const struct mapping *
 	return 0;
 }
 
+/* @mount as it is in @of, whose number and name may stand in its source. */
+static struct mount replica_mount(struct translation *translation, const struct instance *of,
+				  const struct mount *mount)
+{
+	struct mount own = *mount;
+	char *source = NULL, *subpath = NULL;
+
+	if (of && mount->type == MOUNT_BIND)
+		source = translate_replica(of, mount->source);
+	if (of && mount->type == MOUNT_VOLUME)
+		subpath = translate_replica(of, mount->volume.subpath);
+	if (source)
+		own.source = translation_own(translation, source);
+	if (subpath)
+		own.volume.subpath = translation_own(translation, subpath);
+	return own;
+}
+
 /* What has volumes to share: a container of this project, or what is known of another's. */
 struct sharer {
+	const struct instance *instance; /* NULL: another project's */
 	const struct project *project;
 	const struct service *service;
 	const struct mapping *anonymous;
@@ -237,17 +256,18 @@ static int share(struct translation *translation, const struct sharer *from, boo
 		 struct error *err)
 {
 	for (size_t i = 0; i < from->service->volume_count; i++) {
-		const struct mount *mount = &from->service->volumes[i];
+		struct mount mount =
+			replica_mount(translation, from->instance, &from->service->volumes[i]);
 		int r;
 
-		if (translation_mounts(translation, mount->target))
+		if (translation_mounts(translation, mount.target))
 			continue;
-		if (mount->type == MOUNT_VOLUME)
-			r = add_named_volume(translation, mount,
-					     volume_name(from->project, from->anonymous, mount),
+		if (mount.type == MOUNT_VOLUME)
+			r = add_named_volume(translation, &mount,
+					     volume_name(from->project, from->anonymous, &mount),
 					     read_only, err);
 		else
-			r = add_one(translation, mount, read_only, err);
+			r = add_one(translation, &mount, read_only, err);
 		if (r < 0)
 			return r;
 	}
@@ -275,7 +295,7 @@ static int share_neighbour(struct translation *translation, const char *name, bo
 	if (r >= 0 || r == -ESRCH)
 		r = neighbour_project(&other, &project, err);
 	if (r >= 0) {
-		from = (struct sharer){project, project_service(project, other.service),
+		from = (struct sharer){NULL, project, project_service(project, other.service),
 				       &other.anonymous};
 		r = from.service ? share(translation, &from, read_only, err)
 				 : error_set(err, ENOENT, "container %s has no service", name);
@@ -303,7 +323,7 @@ static int add_volumes_from(struct translation *translation, const char *text, s
 		return share_neighbour(translation, name, read_only, err);
 	if (!other)
 		return error_set(err, ENOENT, "volumes_from: there is no container of %s", name);
-	from = (struct sharer){other->model->project, other->service, &other->anonymous};
+	from = (struct sharer){other, other->model->project, other->service, &other->anonymous};
 	return share(translation, &from, read_only, err);
 }
 
@@ -470,8 +490,12 @@ int translate_mounts(struct translation *translation, struct error *err)
 	const struct service *service = translation->service;
 	int r = stack_root(translation, err);
 
-	for (size_t i = 0; r == 0 && i < service->volume_count; i++)
-		r = add_one(translation, &service->volumes[i], false, err);
+	for (size_t i = 0; r == 0 && i < service->volume_count; i++) {
+		struct mount mount =
+			replica_mount(translation, translation->instance, &service->volumes[i]);
+
+		r = add_one(translation, &mount, false, err);
+	}
 	strv_foreach(text, service->tmpfs) if (r == 0) r = add_tmpfs_text(translation, text, err);
 	strv_foreach(text, service->volumes_from) if (r == 0) r =
 		add_volumes_from(translation, text, err);

@@ -11,6 +11,7 @@
 
 #include "runtime/container/confine/seccomp.h"
 
+#include "compose/model/replica.h"
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -66,24 +67,35 @@ char **translate_arguments(const struct service *service, const struct image *im
 	return arguments;
 }
 
-const char *translate_hostname(const struct instance *instance, char buffer[13])
+char *translate_replica(const struct instance *instance, const char *text)
 {
-	if (instance->service->hostname)
-		return instance->service->hostname;
-	memcpy(buffer, instance->id, 12);
-	buffer[12] = '\0';
-	return buffer;
+	const struct replica replica = {
+		.service = instance->service_name,
+		.name = instance->name,
+		.id = instance->id,
+		.number = instance->number,
+	};
+
+	return replica_expand(&replica, text);
+}
+
+char *translate_hostname(const struct instance *instance)
+{
+	const char *hostname = instance->service->hostname;
+
+	if (!hostname)
+		return alloc_string_n(instance->id, 12);
+	return translate_replica(instance, hostname) ?: alloc_string(hostname);
 }
 
 /* Docker's own first, then the image's, then the service's; each replaces in place. */
 static void translate_environment(struct translation *translation)
 {
 	const struct service *service = translation->service;
-	char short_id[13];
+	_cleanup_free_ char *hostname = translate_hostname(translation->instance);
 
 	strv_env_set(&translation->env, "PATH", DEFAULT_PATH);
-	strv_env_set(&translation->env, "HOSTNAME",
-		     translate_hostname(translation->instance, short_id));
+	strv_env_set(&translation->env, "HOSTNAME", hostname);
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
 	translate_systemd_environment(translation);
@@ -95,9 +107,12 @@ static void translate_environment(struct translation *translation)
 
 		strv_env_set(&translation->env, key, value ? value + 1 : "");
 	}
-	for (size_t i = 0; i < service->environment.count; i++)
-		strv_env_set(&translation->env, service->environment.items[i].key,
-			     service->environment.items[i].value);
+	for (size_t i = 0; i < service->environment.count; i++) {
+		const char *value = service->environment.items[i].value;
+		_cleanup_free_ char *own = translate_replica(translation->instance, value);
+
+		strv_env_set(&translation->env, service->environment.items[i].key, own ?: value);
+	}
 	if (service->berth.probe.notify)
 		strv_env_set(
 			&translation->env, "NOTIFY_SOCKET",
@@ -399,7 +414,6 @@ int translate_process(struct translation *translation, struct error *err)
 {
 	const struct service *service = translation->service;
 	struct container_spec *spec = &translation->spec;
-	char short_id[13];
 	char **arguments;
 	int r;
 
@@ -417,9 +431,8 @@ int translate_process(struct translation *translation, struct error *err)
 	spec->terminal = service->tty == TRI_TRUE;
 	spec->init = service->init == TRI_TRUE;
 	if (spec->uts.source == NAMESPACE_NEW) {
-		spec->hostname = translation_own(
-			translation,
-			alloc_string(translate_hostname(translation->instance, short_id)));
+		spec->hostname =
+			translation_own(translation, translate_hostname(translation->instance));
 		spec->domainname = service->domainname;
 	}
 	r = translate_sysctls(translation, err);

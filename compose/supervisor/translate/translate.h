@@ -100,8 +100,10 @@ void translate_systemd_environment(struct translation *translation);
 char **translate_arguments(const struct service *service, const struct image *image);
 /* The mask for `privileged`, `cap_add` and `cap_drop`. */
 int translate_capabilities(const struct service *service, uint64_t *ret, struct error *err);
-/* The host name in the container; borrowed. NULL with the host's. */
-const char *translate_hostname(const struct instance *instance, char buffer[13]);
+/* The host name in the container, new. */
+char *translate_hostname(const struct instance *instance);
+/* @text with what model/replica.h says filled in, new; NULL: it has nothing of that. */
+char *translate_replica(const struct instance *instance, const char *text);
 
 /* Where a mount of a service comes from: for volumes_from, ps, and anonymous volumes. */
 const char *translate_volume_name(const struct instance *instance, const struct mount *mount);
