@@ -191,6 +191,9 @@ static void build_decode(struct decoder *d, const struct node *node, const struc
 			build->context = alloc_string(".");
 		resolve_context(d, node, &build->context);
 	}
+	/* `dockerfile_inline: ${LINES:-}` may come to nothing. */
+	if (build->dockerfile_inline && !*build->dockerfile_inline)
+		free(TAKE_PTR(build->dockerfile_inline));
 	if (build->dockerfile && build->dockerfile_inline)
 		decode_problem(d, node,
 			       "declares mutually exclusive dockerfile and dockerfile_inline");

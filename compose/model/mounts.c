@@ -71,7 +71,8 @@ static int apply_options(struct mount *mount, const char *text, struct error *er
 					    "rshared", "slave",   "rslave"};
 	_cleanup_strv_ char **options = strv_split(text, ",");
 
-	strv_foreach(option, options) {
+	strv_foreach(option, options)
+	{
 		const char *meant = str_suggest(option, known, ARRAY_SIZE(known));
 
 		if (!apply_option(mount, option))
@@ -346,8 +347,12 @@ static void check_mount(struct decoder *d, const struct node *item, struct mount
 		return;
 	}
 	if (*mount->target != '/' && !is_drive(mount->target))
-		decode_problem(d, item, "mount target \"%s\" must be an absolute path",
-			       mount->target);
+		decode_problem(d, item, "mount target \"%s\" must be an absolute path%s",
+			       mount->target,
+			       mount->source && is_drive(mount->source)
+				       ? "; a single letter and a colon are read as a drive of "
+					 "Windows: a volume's name needs two letters here"
+				       : "");
 	cleaned = *mount->target == '/' ? path_clean(mount->target) : alloc_string(mount->target);
 	free(mount->target);
 	mount->target = cleaned;
@@ -378,10 +383,10 @@ static void warn_of_unheeded(struct decoder *d, const struct node *item, const s
 		const char *name, *why;
 		enum mount_type type;
 	} blocks[] = {
-		{"bind", "it is for mounts of type bind", MOUNT_BIND},
+		{"bind",   "it is for mounts of type bind",   MOUNT_BIND  },
 		{"volume", "it is for mounts of type volume", MOUNT_VOLUME},
-		{"tmpfs", "it is for mounts of type tmpfs", MOUNT_TMPFS},
-		{"image", "it is for mounts of type image", MOUNT_IMAGE},
+		{"tmpfs",  "it is for mounts of type tmpfs",  MOUNT_TMPFS },
+		{"image",  "it is for mounts of type image",  MOUNT_IMAGE },
 	};
 
 	if (mount->type == MOUNT_NPIPE || mount->type == MOUNT_CLUSTER)
