@@ -51,6 +51,21 @@ def test_prefixes_are_padded(berth):
     assert sorted(project.run("logs").stdout.splitlines()) == ["a-1       | x", "longer-1  | y"]
 
 
+def test_prefixes_have_colours_on_a_terminal(berth):
+    project = up(berth, a=sh("echo x"), b=sh("echo y"))
+    project.wait_state("a", "exited")
+    project.wait_state("b", "exited")
+
+    def shown(*args):
+        terminal = project.pty("logs", *args)
+        assert terminal.wait(20) == 0
+        return terminal.output
+
+    found = dict(re.findall(r"(\x1b\[[\d;]+m)([ab])-1 +\| ", shown()))
+    assert sorted(found.values()) == ["a", "b"], "each has one of its own"
+    assert "\x1b" not in shown("--no-color")
+
+
 def test_tail_and_timestamps(berth):
     project = up(berth, a=sh("seq 1 1000"))
     project.wait_state("a", "exited")
