@@ -40,8 +40,10 @@ static void describe_rules(const struct network *network, struct firewall_networ
 	}
 }
 
-/* Rules of many networks in one commit; @remove takes them away. */
-static int commit_rules(struct network *const *networks, size_t count, bool remove,
+enum rules_wish { RULES_WANTED, RULES_MENDED, RULES_REMOVED };
+
+/* Rules of many networks in one commit. 1: of RULES_MENDED, something was missing. */
+static int commit_rules(struct network *const *networks, size_t count, enum rules_wish wish,
 			struct error *err)
 {
 	struct firewall_network *rules = new_array(struct firewall_network, count + 1);
@@ -57,10 +59,11 @@ static int commit_rules(struct network *const *networks, size_t count, bool remo
 		snprintf(owners[used], sizeof(owners[used]), "network:%s", networks[i]->id);
 		describe_rules(networks[i], &rules[used]);
 		changes[used].owner = owners[used];
-		changes[used].network = remove ? NULL : &rules[used];
+		changes[used].network = wish == RULES_REMOVED ? NULL : &rules[used];
 		used++;
 	}
-	r = firewall_networks(changes, used, err);
+	r = wish == RULES_MENDED ? firewall_networks_mend(changes, used, err)
+				 : firewall_networks(changes, used, err);
 	free(rules);
 	free(changes);
 	free(owners);
@@ -75,7 +78,8 @@ static int take_networks(const struct network_store *store, struct ipam_taken *t
 
 	if (store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names) {
+	strv_foreach(name, names)
+	{
 		_cleanup_network_ struct network *other = NULL;
 		struct error broken = ERROR_INIT;
 
@@ -274,7 +278,8 @@ int network_list(struct network_store *store, struct network_info ***ret, size_t
 
 	if (lock < 0 || store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names) {
+	strv_foreach(name, names)
+	{
 		struct network_info *info;
 		struct error broken = ERROR_INIT;
 
@@ -319,7 +324,25 @@ int network_ensure_many(struct network_store *store, const char *const *names, s
 			error_wrap(err, "network %s", names[i]);
 	}
 	if (r >= 0)
-		r = commit_rules(networks, count, false, err);
+		r = commit_rules(networks, count, RULES_WANTED, err);
+	free_networks(networks, count);
+	return r;
+}
+
+int network_mend_rules(struct network_store *store, const char *const *names, size_t count,
+		       struct error *err)
+{
+	_cleanup_close_ int lock = network_store_lock(store, err);
+	struct network **networks;
+	int r = 0;
+
+	if (lock < 0)
+		return lock;
+	networks = new_array(struct network *, count + 1);
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = store_load(store, names[i], &networks[i], err);
+	if (r >= 0)
+		r = commit_rules(networks, count, RULES_MENDED, err);
 	free_networks(networks, count);
 	return r;
 }
@@ -354,8 +377,7 @@ static int remove_interfaces(struct network *const *networks, size_t count, int 
 			continue;
 		if (networks[i]->driver->interfaces(networks[i], fd, &names, err) < 0)
 			return -err->code;
-		strv_foreach(name, names)
-			strv_append(&all, name);
+		strv_foreach(name, names) strv_append(&all, name);
 	}
 	return link_delete_many(fd, (const char *const *)all, strv_length(all), err);
 }
@@ -386,7 +408,7 @@ static void remove_all(struct network_store *store, const char *const *names, si
 			(void)load_unused(store, names[i], abandoned, &networks[i], &errors[i]);
 	}
 	if (lock >= 0)
-		(void)commit_rules(networks, count, true, &rules);
+		(void)commit_rules(networks, count, RULES_REMOVED, &rules);
 	remove_from_kernel(networks, count, store->route_fd, errors);
 	/* The record goes last: what stays in the kernel is found again by it. */
 	for (size_t i = 0; i < count; i++)

@@ -66,6 +66,12 @@ int network_ensure(struct network_store *store, const char *name, struct error *
 /* The same for many, with one firewall commit. */
 int network_ensure_many(struct network_store *store, const char *const *names, size_t count,
 			struct error *err);
+/*
+ * The rules of many, where others took them away or made those that ours have to stand among
+ * (firewall/watch.h). 1: so it was, and published ports may be gone, too; 0: all is there.
+ */
+int network_mend_rules(struct network_store *store, const char *const *names, size_t count,
+		       struct error *err);
 /* -EBUSY: containers are attached. -ENOENT: not there. Bridge, rules, record: all gone. */
 int network_remove(struct network_store *store, const char *name, struct error *err);
 /*

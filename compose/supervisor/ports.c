@@ -108,8 +108,7 @@ void ports_free(struct ports *ports)
 {
 	if (!ports)
 		return;
-	map_foreach(entry, &ports->held)
-		held_free(ports, entry->value, false);
+	map_foreach(entry, &ports->held) held_free(ports, entry->value, false);
 	map_done(&ports->held, NULL);
 	sd_event_source_disable_unref(ports->timer);
 	free(ports->pending);
@@ -223,7 +222,8 @@ int ports_reserve(struct ports *ports, const struct project *project, const stru
 
 void ports_unreserve(struct ports *ports)
 {
-	map_foreach(entry, &ports->held) {
+	map_foreach(entry, &ports->held)
+	{
 		struct held_port *held = entry->value;
 
 		held->reserved = false;
@@ -585,6 +585,19 @@ void ports_resume(struct instance *instance)
 		pending_add(instance->supervisor->ports, instance->id, instance, NULL);
 }
 
+void ports_renew(struct instance *instance)
+{
+	struct ports *ports = instance->supervisor->ports;
+
+	for (size_t i = 0; i < ports->pending_count; i++)
+		if (ports->pending[i].instance == instance)
+			return;
+	/* Otherwise its rules are not in yet, or another one's. */
+	if (instance_runs(instance) && instance->port_count && !instance->standby &&
+	    !instance->retired && outward_endpoint(instance))
+		pending_add(ports, instance->id, instance, NULL);
+}
+
 void ports_settle(struct ports *ports)
 {
 	ports_unreserve(ports);
@@ -679,7 +692,8 @@ static bool is_published(const struct instance *instance, unsigned int target, u
 
 static void exposed_rows(json_t *rows, const struct instance *instance, char *const *exposed)
 {
-	strv_foreach(text, exposed) {
+	strv_foreach(text, exposed)
+	{
 		char *end;
 		unsigned long first = strtoul(text, &end, 10), last = first;
 		const char *protocol;

@@ -63,6 +63,8 @@ void ports_publish(struct instance *instance, void (*done)(struct instance *inst
 void ports_flush(struct ports *ports);
 /* After a supervisor's restart: proxies again, rules as they are. */
 void ports_resume(struct instance *instance);
+/* Rules once more, for they may have been cleared. */
+void ports_renew(struct instance *instance);
 /* After all records were read: sockets nobody owns are let go. */
 void ports_settle(struct ports *ports);
 

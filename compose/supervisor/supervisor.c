@@ -23,6 +23,7 @@
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/exec.h"
 #include "compose/supervisor/executor.h"
+#include "compose/supervisor/firewall_watch.h"
 #include "compose/supervisor/groups.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/jobs.h"
@@ -231,6 +232,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	if (r < 0)
 		return r;
 	drop_unclaimed(supervisor);
+	firewall_watch_start(supervisor);
 	r = notifier_new(supervisor, &supervisor->notifier, err);
 	if (r < 0)
 		return r;

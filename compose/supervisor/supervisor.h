@@ -74,8 +74,9 @@ struct supervisor {
 	struct server *server;
 	struct exec_sessions *execs;
 	struct oneoffs *oneoffs;
-	struct notifier *notifier; /* NULL: we are no unit of systemd's */
-	struct map keeper_fds;     /* at start only: what the keeper had, not yet claimed */
+	struct firewall_watch *firewall_watch; /* NULL: nobody tells of other firewalls */
+	struct notifier *notifier;             /* NULL: we are no unit of systemd's */
+	struct map keeper_fds; /* at start only: what the keeper had, not yet claimed */
 };
 
 /* An fd that the keeper had under this name; the caller's. -EBADF: it had none. */

@@ -67,7 +67,7 @@ static int commit(struct ruleset *set, struct error *err)
 	if (set->owner_count && chosen())
 		r = chosen()->commit(set, err);
 	ruleset_done(set);
-	return r < 0 ? error_wrap(err, "firewall rules") : 0;
+	return r < 0 ? error_wrap(err, "firewall rules") : r;
 }
 
 static void add_port(struct ruleset *set, const struct publish *port, const struct ipaddr *to)
@@ -238,10 +238,10 @@ static void add_loopback(struct ruleset *set, const struct firewall_network *net
 	ruleset_add(set, rule);
 }
 
-int firewall_networks(const struct firewall_network_change *changes, size_t count,
-		      struct error *err)
+static int commit_networks(const struct firewall_network_change *changes, size_t count, bool mend,
+			   struct error *err)
 {
-	struct ruleset set = {0};
+	struct ruleset set = {.mend = mend};
 
 	for (size_t i = 0; i < count; i++) {
 		const struct firewall_network *network = changes[i].network;
@@ -264,4 +264,18 @@ int firewall_networks(const struct firewall_network_change *changes, size_t coun
 		}
 	}
 	return commit(&set, err);
+}
+
+int firewall_networks(const struct firewall_network_change *changes, size_t count,
+		      struct error *err)
+{
+	int r = commit_networks(changes, count, false, err);
+
+	return r < 0 ? r : 0;
+}
+
+int firewall_networks_mend(const struct firewall_network_change *changes, size_t count,
+			   struct error *err)
+{
+	return commit_networks(changes, count, true, err);
 }

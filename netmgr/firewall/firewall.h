@@ -51,6 +51,13 @@ struct firewall_network_change {
 int firewall_networks(const struct firewall_network_change *changes, size_t count,
 		      struct error *err);
 
+/*
+ * The same, but only where somebody else's doing took rules of theirs away, or made those that ours
+ * have to stand among. 1: so it was; 0: all is there.
+ */
+int firewall_networks_mend(const struct firewall_network_change *changes, size_t count,
+			   struct error *err);
+
 const char *firewall_backend(void); /* "iptables", "nftables", "none" */
 
 #endif

@@ -59,6 +59,7 @@ void nft_add_rule(struct batch *batch, const struct rule *rule);
  * that of iptables-nft (Docker's, ufw's) in `FORWARD`: what our chains let pass is accepted at its
  * end, after all that the host's rules say.
  */
+bool nft_is_foreign_rule(const struct rule *rule);
 void nft_add_foreign_rule(struct batch *batch, const struct rule *rule);
 
 #endif

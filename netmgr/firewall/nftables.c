@@ -90,6 +90,22 @@ static int transact(int fd, const struct nft_survey *survey, bool foreign4, bool
 	return r < 0 ? error_wrap(err, "nftables") : 0;
 }
 
+/* Whether what the owners should have is not all there. Of our own table the base tells it all. */
+static bool lacks(const struct nft_survey *survey, bool foreign4, bool foreign6)
+{
+	size_t wanted = 0, found = 0;
+
+	for (size_t i = 0; i < survey->set->count; i++) {
+		const struct rule *rule = &survey->set->rules[i];
+
+		if (nft_is_foreign_rule(rule) && (rule->family == AF_INET ? foreign4 : foreign6))
+			wanted++;
+	}
+	for (size_t i = 0; i < survey->rule_count; i++)
+		found += !survey->rules[i].base && !str_equal(survey->rules[i].table, NFT_TABLE);
+	return !survey->base || found < wanted;
+}
+
 static int commit(const struct ruleset *set, bool sweeps, struct error *err)
 {
 	_cleanup_(nft_survey_done) struct nft_survey survey = {.set = set, .sweeps = sweeps};
@@ -108,13 +124,17 @@ static int commit(const struct ruleset *set, bool sweeps, struct error *err)
 		foreign6 = has_chain(fd, NFPROTO_IPV6, "filter", "FORWARD");
 	}
 	r = nft_survey_take(fd, &survey, foreign4, foreign6, err);
-	return r < 0 ? r : transact(fd, &survey, foreign4, foreign6, err);
+	if (r >= 0 && set->mend && !lacks(&survey, foreign4, foreign6))
+		return 0;
+	if (r >= 0)
+		r = transact(fd, &survey, foreign4, foreign6, err);
+	return r < 0 ? r : 1;
 }
 
 /* Dead owners are looked for with a network's: it looks at everything anyway, and is rare. */
 static int nftables_commit(const struct ruleset *set, struct error *err)
 {
-	int r = commit(set, ruleset_has_network(set), err);
+	int r = commit(set, ruleset_has_network(set) && !set->mend, err);
 
 	/* Somebody else swept what we were about to delete: that is no reason to fail. */
 	if (r == -ENOENT) {

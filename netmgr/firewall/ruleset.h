@@ -55,6 +55,7 @@ struct ruleset {
 	size_t owner_count;
 	struct rule *rules;
 	size_t count;
+	bool mend; /* only where a rule of theirs is missing in the kernel */
 };
 
 void ruleset_add_owner(struct ruleset *set, const char *owner);
@@ -67,7 +68,7 @@ void ruleset_done(struct ruleset *set);
 
 struct firewall_backend {
 	const char *name;
-	/* Replaces what the owners have by the set's rules: all of it or nothing. */
+	/* Replaces what the owners have by the set's rules: all of it or nothing. 1: it did. */
 	int (*commit)(const struct ruleset *set, struct error *err);
 };
 
