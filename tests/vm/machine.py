@@ -21,6 +21,8 @@ PACKAGES = {
     "trixie": "busybox-static iproute2 libarchive13t64 libip4tc2 libip6tc2 libjansson4 "
               "libseccomp2 libyaml-0-2 nftables",
 }
+# What berth's package depends on besides.
+DEPENDS = {"bookworm": "libcurl4 libisal2", "trixie": "libcurl4t64 libisal2"}
 RUN_SECONDS = 900
 BOOT_SECONDS = 600
 
@@ -47,12 +49,12 @@ def verdict(output, complete):
     assert re.search(r"^ok ", output, re.M), output
 
 
-def run(suite, script, folder, seconds=RUN_SECONDS):
-    """@script, which may have arguments, with what @folder has and fill() adds."""
+def run(suite, script, folder, seconds=RUN_SECONDS, more=""):
+    """@script, which may have arguments, with what @folder has and fill() adds. @more: packages."""
     fill(folder)
     done = subprocess.run(
-        [*vm_command(), "run", "--suite", suite, "--packages", PACKAGES[suite], "--copy",
-         f"{folder}:/b", "--timeout", str(seconds), "--", f"bash /b/{script}"],
+        [*vm_command(), "run", "--suite", suite, "--packages", f"{PACKAGES[suite]} {more}",
+         "--copy", f"{folder}:/b", "--timeout", str(seconds), "--", f"bash /b/{script}"],
         capture_output=True, text=True, timeout=seconds + 600)
     verdict(done.stdout + done.stderr, done.returncode == 0)
 

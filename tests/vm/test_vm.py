@@ -24,13 +24,14 @@ def test_package(suite, tmp_path):
     machine.vm_command()
     (tmp_path / "b").mkdir()
     machine.packages(str(tmp_path / "b"))
-    machine.run(suite, "deb.sh", str(tmp_path / "b"), 1500)
+    machine.run(suite, "deb.sh", str(tmp_path / "b"), 1500, machine.DEPENDS[suite])
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)
-@pytest.mark.parametrize("beside", ["plain nftables", "ufw", "firewalld", "docker"])
-def test_firewalls(suite, beside, tmp_path):
-    machine.run(suite, f"firewall.sh {beside}", str(tmp_path), 1500)
+@pytest.mark.parametrize("cases,more", [("plain nftables", ""), ("ufw docker", "ufw docker.io"),
+                                        ("firewalld", "firewalld")])
+def test_firewalls(suite, cases, more, tmp_path):
+    machine.run(suite, f"firewall.sh {cases}", str(tmp_path), 1500, more)
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)

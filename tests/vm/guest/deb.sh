@@ -4,8 +4,6 @@
 export DEBIAN_FRONTEND=noninteractive
 quietly() { "$@" > /tmp/out 2>&1 || { cat /tmp/out; return 1; }; }
 apt_get() { quietly apt-get -q -y -o Dpkg::Use-Pty=0 "$@"; }
-dpkg-query -W -f '${Package}\n' | sort > /tmp/packages
-quietly apt-get -q update
 check "install" apt_get install --no-install-recommends /b/old.deb
 check "there" berth version
 check "... with its template unit" systemctl cat berth@.service -q > /dev/null
