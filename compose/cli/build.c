@@ -16,8 +16,9 @@
 #include "compose/cli/push_run.h"
 
 static char **build_args, **ssh;
-static const char *memory, *builder, *provenance, *sbom;
-static bool no_cache, pull, push, quiet, check, print, with_dependencies, compress, force_rm, no_rm;
+static const char *memory, *builder, *progress, *provenance, *sbom;
+static bool no_cache, pull, push, quiet, check, print, with_dependencies, compress, force_rm, no_rm,
+	parallel;
 
 static const struct option options[] = {
 	{"build-arg", 0, OPTION_LIST, &build_args, "stringArray", "NAME=VALUE for ARG"},
@@ -28,7 +29,9 @@ static const struct option options[] = {
 	{"memory", 'm', OPTION_STRING, &memory, "bytes", "What a step may use"},
 	{"no-cache", 0, OPTION_FLAG, &no_cache, NULL, "Do every step anew"},
 	{"no-rm", 0, OPTION_FLAG, &no_rm, NULL, NULL},
+	{"parallel", 0, OPTION_FLAG, &parallel, NULL, NULL},
 	{"print", 0, OPTION_FLAG, &print, NULL, "Print what would be built, as JSON"},
+	{"progress", 0, OPTION_STRING, &progress, "string", NULL},
 	{"provenance", 0, OPTION_STRING, &provenance, "string", NULL},
 	{"pull", 0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
 	{"push", 0, OPTION_FLAG, &push, NULL, "Send the images to their registries"},
@@ -40,21 +43,6 @@ static const struct option options[] = {
 	 "Also what the services depend on"},
 	{NULL},
 };
-
-/* What is asked for and cannot be done: an error; what makes no difference to the image: a warning.
- */
-static int check_flags(struct error *err)
-{
-	if (builder && *builder && strcmp(builder, "default") != 0)
-		return error_set(err, ENOENT,
-				 "--builder %s: there are no other builders than this machine's",
-				 builder);
-	if (provenance && strcmp(provenance, "false") != 0)
-		output_warn("--provenance: the image is built without attestations");
-	if (sbom && strcmp(sbom, "false") != 0)
-		output_warn("--sbom: the image is built without attestations");
-	return 0;
-}
 
 /* All names of what is built. */
 static char **names_of(struct project *project, char *const *services,
@@ -107,8 +95,11 @@ static int run(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int r;
 
-	if (check_flags(&err) < 0 || project_args_load(args, argv, &project, &err) < 0)
+	if (build_check_builder(builder, &err) < 0 ||
+	    build_set_progress(args, progress, &err) < 0 ||
+	    project_args_load(args, argv, &project, &err) < 0)
 		return output_fail(args, &err);
+	build_warn_attestations(NULL, provenance, sbom);
 	build_services_name(project);
 	if (print || args->dry_run) {
 		build_bake_print(project, argv, &o);

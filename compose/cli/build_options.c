@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "common/alloc.h"
@@ -140,6 +141,78 @@ int build_inputs_hosts(struct build_inputs *inputs, char *const *list, struct er
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int resource;
+} limits[] = {
+	{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},   {"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK}, {"nice", RLIMIT_NICE},     {"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},     {"rtprio", RLIMIT_RTPRIO}, {"stack", RLIMIT_STACK},
+};
+
+static rlim_t limit_value(int64_t value)
+{
+	return value < 0 ? RLIM_INFINITY : (rlim_t)value;
+}
+
+int build_inputs_limit(struct build_inputs *inputs, const char *name, int64_t soft, int64_t hard,
+		       struct error *err)
+{
+	const char *names[ARRAY_SIZE(limits)], *meant;
+
+	array_foreach(row, limits) {
+		struct rlimit_spec *limit;
+
+		names[row - limits] = row->name;
+		if (!str_equal(row->name, name))
+			continue;
+		limit = array_add(inputs->rlimits, inputs->rlimit_count);
+		limit->resource = row->resource;
+		limit->limit.rlim_cur = limit_value(soft);
+		limit->limit.rlim_max = limit_value(hard);
+		return 0;
+	}
+	meant = str_suggest(name, names, ARRAY_SIZE(names));
+	return error_set(err, EINVAL, "there is no limit '%s'%s%s%s", name,
+			 meant ? "; did you mean '" : "", meant ?: "", meant ? "'?" : "");
+}
+
+static int one_limit(struct build_inputs *inputs, const char *text, struct error *err)
+{
+	size_t n = strcspn(text, "=");
+	_cleanup_free_ char *name = alloc_string_n(text, n);
+	long long soft, hard;
+	char *end;
+
+	if (!n || !text[n])
+		return error_set(err, EINVAL, "--ulimit %s: it must be NAME=SOFT[:HARD]", text);
+	soft = hard = strtoll(text + n + 1, &end, 10);
+	if (end != text + n + 1 && *end == ':') {
+		const char *second = end + 1;
+
+		hard = strtoll(second, &end, 10);
+		end = end == second ? (char *)text + n + 1 : end;
+	}
+	if (end == text + n + 1 || *end || soft < -1 || hard < -1)
+		return error_set(err, EINVAL, "--ulimit %s: it must be NAME=SOFT[:HARD], -1: none",
+				 text);
+	if (hard >= 0 && (soft > hard || soft < 0))
+		return error_set(err, EINVAL, "--ulimit %s: the soft limit is above the hard one",
+				 text);
+	return build_inputs_limit(inputs, name, soft, hard, err) < 0
+		       ? error_wrap(err, "--ulimit %s", text)
+		       : 0;
+}
+
+int build_inputs_limits(struct build_inputs *inputs, char *const *list, struct error *err)
+{
+	strv_foreach(row, list)
+		if (one_limit(inputs, row, err) < 0)
+			return -err->code;
+	return 0;
+}
+
 void build_inputs_put(const struct build_inputs *inputs, struct build_options *options)
 {
 	options->args = inputs->args;
@@ -169,6 +242,48 @@ void build_inputs_done(struct build_inputs *inputs)
 	free(inputs->ssh);
 	free(inputs->rlimits);
 	strv_free(inputs->owned);
+}
+
+int build_check_builder(const char *builder, struct error *err)
+{
+	if (!builder || !*builder || !strcmp(builder, "default"))
+		return 0;
+	return error_set(err, ENOENT,
+			 "--builder %s: there are no other builders than this machine's", builder);
+}
+
+int build_set_progress(struct project_args *args, const char *progress, struct error *err)
+{
+	static const char *const ways[] = {"auto",    "tty",   "plain", "json",
+					   "rawjson", "quiet", "none"};
+
+	if (!progress)
+		return 0;
+	array_foreach(way, ways)
+		if (!strcmp(progress, *way)) {
+			args->progress = *way;
+			return 0;
+		}
+	return error_set(err, EINVAL, "unsupported --progress value \"%s\"", progress);
+}
+
+static bool is_asked_for(const char *value)
+{
+	return value && *value && strcmp(value, "false") != 0 &&
+	       !str_ends_with(value, "disabled=true");
+}
+
+void build_warn_attestations(char *const *attest, const char *provenance, const char *sbom)
+{
+	bool wanted = is_asked_for(provenance) || is_asked_for(sbom);
+
+	strv_foreach(row, attest)
+		wanted = wanted || is_asked_for(row);
+	if (wanted)
+		output_warn("%s: the image is built without attestations",
+			    is_asked_for(provenance) ? "--provenance"
+			    : is_asked_for(sbom)     ? "--sbom"
+						     : "--attest");
 }
 
 int build_fail(const struct project_args *args, const struct build_job *job,

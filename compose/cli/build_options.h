@@ -28,9 +28,21 @@ int build_inputs_secrets(struct build_inputs *inputs, char *const *list, struct 
 int build_inputs_ssh(struct build_inputs *inputs, char *const *list, struct error *err);
 /* "name:address", "name=address". */
 int build_inputs_hosts(struct build_inputs *inputs, char *const *list, struct error *err);
+/* Limit @name ("nofile") of steps; negative: none. */
+int build_inputs_limit(struct build_inputs *inputs, const char *name, int64_t soft, int64_t hard,
+		       struct error *err);
+/* "nofile=1024:2048", "nproc=50". */
+int build_inputs_limits(struct build_inputs *inputs, char *const *list, struct error *err);
 char *build_inputs_own(struct build_inputs *inputs, char *s);
 void build_inputs_put(const struct build_inputs *inputs, struct build_options *options);
 void build_inputs_done(struct build_inputs *inputs);
+
+/* --builder: there is one, whatever "default" or nothing calls it. */
+int build_check_builder(const char *builder, struct error *err);
+/* --progress behind the command; NULL: what stood before it. */
+int build_set_progress(struct project_args *args, const char *progress, struct error *err);
+/* Warns, in one line, of attestations that are asked for and not made. */
+void build_warn_attestations(char *const *attest, const char *provenance, const char *sbom);
 
 /* Prints what went wrong, at length; the exit code. */
 int build_fail(const struct project_args *args, const struct build_job *job,

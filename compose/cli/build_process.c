@@ -202,7 +202,7 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 	job->error = frame->error;
 	job->failed = frame->error.code != 0;
 	job->exit_code = frame->exit_code;
-	job->image_id = TAKE_PTR(name);
+	job->image_id = *name ? TAKE_PTR(name) : NULL;
 	job->report = TAKE_PTR(text);
 }
 

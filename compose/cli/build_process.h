@@ -15,7 +15,7 @@ struct build_job {
 	struct build_options options;
 	/* filled in */
 	bool started, done, failed;
-	char *image_id, *report;
+	char *image_id, *report; /* NULL: no image was wanted; nothing to tell */
 	struct error error;
 	int exit_code;
 	/* while it runs */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -78,35 +77,12 @@ static int put_ssh(struct building *b, const struct build *build, struct build_i
 	return build_inputs_ssh(inputs, rows, err);
 }
 
-static const struct {
-	const char *name;
-	int resource;
-} limits[] = {
-	{"as", RLIMIT_AS},         {"core", RLIMIT_CORE},   {"cpu", RLIMIT_CPU},
-	{"data", RLIMIT_DATA},     {"fsize", RLIMIT_FSIZE}, {"memlock", RLIMIT_MEMLOCK},
-	{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"stack", RLIMIT_STACK},
-};
-
 static int put_limits(const struct build *build, struct build_inputs *inputs, struct error *err)
 {
-	for (size_t i = 0; i < build->ulimit_count; i++) {
-		const struct ulimit *ulimit = &build->ulimits[i];
-		struct rlimit_spec *limit = NULL;
-
-		array_foreach(row, limits) {
-			if (!str_equal(row->name, ulimit->name))
-				continue;
-			limit = array_add(inputs->rlimits, inputs->rlimit_count);
-			limit->resource = row->resource;
-			limit->limit.rlim_cur =
-				ulimit->soft < 0 ? RLIM_INFINITY : (rlim_t)ulimit->soft;
-			limit->limit.rlim_max =
-				ulimit->hard < 0 ? RLIM_INFINITY : (rlim_t)ulimit->hard;
-		}
-		if (!limit)
-			return error_set(err, EINVAL, "build.ulimits: there is no limit '%s'",
-					 ulimit->name);
-	}
+	for (size_t i = 0; i < build->ulimit_count; i++)
+		if (build_inputs_limit(inputs, build->ulimits[i].name, build->ulimits[i].soft,
+				       build->ulimits[i].hard, err) < 0)
+			return error_wrap(err, "build.ulimits");
 	return 0;
 }
 

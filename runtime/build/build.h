@@ -183,8 +183,8 @@ struct build {
 	unsigned int running, last_number;
 	struct tree **trees;
 	size_t tree_count;
-	struct map images; /* reference to struct base_image, loaded once */
-	char **temporary;  /* folders of BERTH_ROOT/build to be removed */
+	struct map images;     /* reference to struct base_image, loaded once */
+	char *dockerfile_text; /* it came instead of a context */
 	struct transfer *transfer;
 };
 
@@ -200,6 +200,11 @@ void build_warn(struct build *build, const char *format, ...) __attribute__((for
 void step_emit(struct build *build, const struct step *step, enum build_event_kind kind);
 /* The end of its output, into the build's report. */
 void step_report_failure(struct build *build, const struct step *step);
+
+/* hints.c: what was most likely wrong, for the user; new, or NULL. @code: the exit code. */
+char *hint_of_exit(const struct build *build, const struct step *step, int code);
+/* It did not even begin. @code: an errno value. */
+char *hint_of_birth(const struct build *build, const struct step *step, int code);
 
 struct tree *tree_new(struct build *build, struct tree *below, const char *diff);
 
@@ -264,7 +269,16 @@ void schedule_stop(struct build *build);
 /* contexts.c */
 int contexts_open(struct build *build, struct error *err);
 void context_done(struct context *context);
-void build_temporary_done(struct build *build);
+/* The first bytes at @fd, which can be sought in, are those of a tar or of what packs one. */
+bool context_is_archive(int fd);
+
+/*
+ * context_stream.c: a context that is bytes: a tar becomes a folder, opened as context->dir; a
+ * text is the Dockerfile, and there is no context. @fd: pipe or file, from where it stands.
+ */
+int context_from_stream(struct build *build, struct context *context, int fd, struct error *err);
+int context_from_url(struct build *build, struct context *context, const char *url,
+		     struct error *err);
 
 /* lower.c: a stage's instructions become its config and its steps */
 int lower_stage(struct build *build, struct build_stage *stage, struct error *err);
@@ -337,6 +351,13 @@ struct step_room {
 	unsigned int next;
 };
 
+void room_init(struct step_room *room, struct build *build, struct step *step, int log_fd);
+/* A mount namespace of its own, and the places in it. */
+int room_open(struct step_room *room, struct error *err);
+/* The surroundings of a process of the build's, and its end. @step: whose pipes it keeps. */
+void step_process_begin(struct build *build, const struct step *step);
+void step_process_finish(struct step_report *report, int result_fd) __attribute__((noreturn));
+
 /* A tree's layers as one read-only tree of files: a directory. @attached: it can be cloned from. */
 int room_open_tree(struct step_room *room, const struct tree *tree, struct error *err);
 /* Topmost first, with the skeleton at the end. */
@@ -362,6 +383,9 @@ int relay_start(int agent, int dir, const char *name, const struct run_mount *mo
 /* Content of what ADD fetches: into a folder of the build's; its digest. */
 int fetch_remotes(struct step_room *room, struct sha256 *sha, struct error *err);
 bool fetch_is_remote(const char *source);
+/* What is at @url into @fd, and its digest. *ret_modified: unix seconds, -1: not told. */
+int fetch_url(const char *url, int fd, char ret_hex[SHA256_HEX_SIZE], long *ret_modified,
+	      struct error *err);
 
 /* copy_tree.c: files from one tree into another */
 struct copying {
@@ -383,6 +407,9 @@ int copying_make_parents(struct copying *copying, const char *path, bool whole, 
 void copying_done(struct copying *copying);
 /* "755" or "u+x,go-w" upon @mode. -EINVAL. */
 int copying_mode(const char *chmod, mode_t mode, bool directory, mode_t *ret);
+
+/* output.c: the wanted stage's files, as options->output says, instead of an image */
+int output_files(struct build *build, struct error *err);
 
 /* export.c: the image */
 int export_image(struct build *build, struct error *err);

@@ -43,10 +43,11 @@ static int read_dockerfile(struct build *build, struct error *err)
 	size_t size = 0;
 	int r = 0;
 
-	if (options->dockerfile_inline) {
+	if (options->dockerfile_inline || build->dockerfile_text) {
 		/* "-": it came on standard input. */
-		name = strcmp(name, "-") ? "dockerfile_inline" : "Dockerfile";
-		text = alloc_string(options->dockerfile_inline);
+		name = build->dockerfile_text || !strcmp(name, "-") ? "Dockerfile"
+								    : "dockerfile_inline";
+		text = alloc_string(build->dockerfile_text ?: options->dockerfile_inline);
 		size = strlen(text);
 	} else if (*name != '/' && build->context.dir < 0) {
 		return error_set(err, ENOENT, "%s: there is no build context", name);
@@ -168,7 +169,7 @@ static void build_done(struct build *build)
 		context_done(&build->contexts[i]);
 	free(build->contexts);
 	transfer_free(build->transfer);
-	build_temporary_done(build);
+	free(build->dockerfile_text);
 	dockerfile_free(build->dockerfile);
 	cleanup_close_fd(&build->dir);
 }
@@ -177,6 +178,8 @@ static int finish_build(struct build *build, struct error *err)
 {
 	if (build_open_staging(build, err) < 0)
 		return -err->code;
+	if (build->options->output != BUILD_OUTPUT_IMAGE)
+		return build_commit(build, err) < 0 ? -err->code : output_files(build, err);
 	if (export_image(build, err) < 0 || transfer_stage(build->transfer, err) < 0)
 		return -err->code;
 	/* Steps of stages that are not in the image: only then the cache may know them. */

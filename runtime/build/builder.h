@@ -34,15 +34,26 @@ struct build_ssh {
 	const char *socket; /* an agent's */
 };
 
+enum build_output {
+	BUILD_OUTPUT_IMAGE,
+	BUILD_OUTPUT_FOLDER, /* the files, into the folder output_fd; they are the caller's */
+	BUILD_OUTPUT_TAR,    /* the files, to output_fd */
+};
+
 struct build_options {
-	const char *context;           /* a directory, or a git URL; "" with no context at all */
+	/* A directory, a git URL, the URL of a tar or a Dockerfile; "-": context_fd; "": none. */
+	const char *context;
+	int context_fd;                /* with "-": a tar or a Dockerfile, pipe or file */
 	const char *dockerfile;        /* below the context unless absolute; NULL: "Dockerfile" */
 	const char *dockerfile_inline; /* its text instead */
 	char *const *args;             /* NAME=VALUE */
 	const char *target;            /* a stage; NULL: the last one */
 	char *const *labels;           /* NAME=VALUE, put upon the image */
-	char *const *tags;             /* references, at least one for a named image */
-	char *const *contexts; /* NAME=PATH, docker-image://REF, oci-layout://PATH, a git URL */
+	enum build_output output;
+	int output_fd;
+	char *const *annotations; /* NAME=VALUE, of the manifest */
+	char *const *tags;        /* references, at least one for a named image */
+	char *const *contexts;    /* NAME=PATH, docker-image://REF, oci-layout://PATH, a git URL */
 	const struct build_secret *secrets;
 	size_t secret_count;
 	const struct build_ssh *ssh;

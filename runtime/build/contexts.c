@@ -11,7 +11,6 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fs.h"
-#include "common/log.h"
 #include "common/str.h"
 
 #include "runtime/build/build.h"
@@ -58,21 +57,21 @@ static int read_ignore(struct context *context, int dir, const char *name, struc
 	return ignore_parse(name, text, size, &context->ignore, err);
 }
 
+/* In staging, so that it goes with the build, however that ends. */
 static int fetch_context(struct build *build, struct context *context, struct error *err)
 {
-	char *name = NULL;
-	int dir = fs_mkdir_unique(build->dir, "git-", &name, err), r;
+	_cleanup_free_ char *name = NULL, *url = NULL;
+	int dir, r;
 
+	if (build_open_staging(build, err) < 0)
+		return -err->code;
+	dir = staging_directory(&build->staging, &name, err);
 	if (dir < 0)
 		return dir;
 	close(dir);
-	strv_take(&build->temporary, name);
-	{
-		_cleanup_free_ char *url = context->path;
-
-		context->path = str_printf("%s/build/%s", build->with->root, name);
-		r = fetch_git(url, context->path, NULL, false, STDERR_FILENO, err);
-	}
+	url = context->path;
+	context->path = str_printf("%s/layers/%s/%s", build->with->root, build->staging.name, name);
+	r = fetch_git(url, context->path, NULL, false, STDERR_FILENO, err);
 	if (r < 0)
 		return error_wrap(err, "%s", context->name);
 	return open_folder(context, err);
@@ -84,6 +83,11 @@ static int open_place(struct build *build, struct context *context, struct error
 
 	if (fetch_is_git(context->path))
 		return fetch_context(build, context, err);
+	if (fetch_is_remote(context->path)) {
+		_cleanup_free_ char *url = alloc_string(context->path);
+
+		return context_from_url(build, context, url, err);
+	}
 	r = open_folder(context, err);
 	if (r == 0)
 		context->known = statcache_new(build->dir, context->path);
@@ -101,8 +105,10 @@ static int open_main(struct build *build, struct error *err)
 	context->path = alloc_string(options->context ?: "");
 	if (!*context->path)
 		return 0;
-	r = open_place(build, context, err);
-	if (r < 0)
+	r = strcmp(context->path, "-")
+		    ? open_place(build, context, err)
+		    : context_from_stream(build, context, options->context_fd, err);
+	if (r < 0 || context->dir < 0)
 		return r;
 	/* The Dockerfile's own one comes before the folder's. */
 	own = str_printf("%s.dockerignore", options->dockerfile ?: "Dockerfile");
@@ -125,6 +131,9 @@ static int open_named(struct build *build, const char *name, const char *value, 
 	if (str_starts_with(value, "docker-image://") || str_starts_with(value, "oci-layout://"))
 		return 0; /* looked up when a stage asks for it */
 	r = open_place(build, context, err);
+	if (r == 0 && context->dir < 0)
+		return error_set(err, EINVAL, "%s: a tar archive is needed, this is a text",
+				 context->name);
 	if (r == 0)
 		r = read_ignore(context, context->dir, ".dockerignore", err);
 	return r == -ENOENT && !err->code ? 0 : r;
@@ -150,15 +159,4 @@ int contexts_open(struct build *build, struct error *err)
 		map_set(&build->named, name, (void *)(uintptr_t)build->context_count);
 	}
 	return r;
-}
-
-void build_temporary_done(struct build *build)
-{
-	struct error err = ERROR_INIT;
-
-	strv_foreach(name, build->temporary)
-		if (fs_remove_tree(build->dir, name, &err) < 0)
-			log_debug("build: %s", err.message);
-	strv_free(build->temporary);
-	build->temporary = NULL;
 }

@@ -46,21 +46,23 @@ static int64_t now_of(const struct build *build)
 	return build->epoch_nsec < 0 ? units_now_nsec() : build->epoch_nsec;
 }
 
+/* A number alone is the group's as well, whatever group the user has. */
+static char *owner_words(const char *owner)
+{
+	return owner[strspn(owner, "0123456789")] ? alloc_string(owner)
+						  : str_printf("%s:%s", owner, owner);
+}
+
 /* "app", "1000", "1000:1000", "app:extra": names are those of the stage. */
 static int find_owner(struct step_room *room, int target, const char *owner,
 		      struct copying *copying, struct error *err)
 {
-	_cleanup_free_ char *user = alloc_string(owner), *both = NULL;
+	_cleanup_free_ char *both = owner_words(owner);
 	_cleanup_close_ int view = -EBADF;
 	struct account account = {0};
 	int r;
 
 	copying->set_owner = true;
-	if (!strchr(user, ':') && user[strspn(user, "0123456789")] == '\0') {
-		/* A number alone is the group's as well. */
-		both = str_printf("%s:%s", user, user);
-		owner = both;
-	}
 	if (room->step->copy.link) {
 		/* Upon nothing there is no passwd: the stage's is meant. */
 		view = room_open_tree(room, room->step->below, err);
@@ -68,7 +70,7 @@ static int find_owner(struct step_room *room, int target, const char *owner,
 			return view;
 		target = view;
 	}
-	r = account_find(target, owner, NULL, &account, err);
+	r = account_find(target, both, NULL, &account, err);
 	if (r < 0)
 		return error_wrap(err, "--chown=%s", room->step->copy.chown);
 	copying->uid = account.uid;
@@ -91,31 +93,6 @@ static char *file_target(const struct copy_spec *copy, int target, const char *n
 	return str_printf("%s/%s", strcmp(copy->destination, "/") ? copy->destination : "", name);
 }
 
-/* The first bytes tell an archive (the tar inside is then libarchive's to judge). */
-static bool looks_like_archive(int fd)
-{
-	static const struct {
-		const char *bytes;
-		size_t at, size;
-	} magics[] = {
-		{"ustar", 257, 5},
-		{"\x1f\x8b\x08", 0, 3},
-		{"BZh", 0, 3},
-		{"\xfd"
-		 "7zXZ",
-		 0, 5},
-		{"\x28\xb5\x2f\xfd", 0, 4},
-	};
-	char buffer[512];
-	ssize_t n = pread(fd, buffer, sizeof(buffer), 0);
-
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (n >= (ssize_t)(magics[i].at + magics[i].size) &&
-		    !memcmp(buffer + magics[i].at, magics[i].bytes, magics[i].size))
-			return true;
-	return false;
-}
-
 /* ADD of an archive: 1 when it was one and is unpacked. */
 static int try_unpack(struct step_room *room, struct copying *copying, const char *source,
 		      bool wanted, struct error *err)
@@ -132,7 +109,7 @@ static int try_unpack(struct step_room *room, struct copying *copying, const cha
 	int r;
 
 	if (!wanted || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    !looks_like_archive(fd))
+	    !context_is_archive(fd))
 		return 0;
 	folder = fs_mkdir_open(room->staging, name, 0755, err);
 	if (folder < 0)
@@ -348,7 +325,9 @@ int step_workdir(struct step_room *room, struct error *err)
 	if (target < 0)
 		return target;
 	if (*room->step->user) {
-		if (account_find(target, room->step->user, NULL, &account, err) < 0)
+		_cleanup_free_ char *owner = owner_words(room->step->user);
+
+		if (account_find(target, owner, NULL, &account, err) < 0)
 			return error_wrap(err, "USER %s", room->step->user);
 		copying.set_owner = true;
 		copying.uid = account.uid;

@@ -117,22 +117,23 @@ static json_t *make_history(struct exporting *e, int64_t *last)
 	return list;
 }
 
-static void put_labels(struct exporting *e)
+/* NAME=VALUE each, into the object's object @key, which is made when there are any. */
+static void put_rows(json_t *object, const char *key, char *const *rows)
 {
-	json_t *config = config_of(e->stage), *labels = json_object_get(config, "Labels");
+	json_t *map = json_object_get(object, key);
 
-	if (!e->build->options->labels || !e->build->options->labels[0])
+	if (!rows || !rows[0])
 		return;
-	if (!json_is_object(labels)) {
-		labels = json_object();
-		json_object_set_new(config, "Labels", labels);
+	if (!json_is_object(map)) {
+		map = json_object();
+		json_object_set_new(object, key, map);
 	}
-	strv_foreach(row, e->build->options->labels) {
+	strv_foreach(row, rows) {
 		char *equals = strchr(row, '=');
-		_cleanup_free_ char *key =
+		_cleanup_free_ char *name =
 			alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row));
 
-		json_put_string(labels, key, equals ? equals + 1 : "");
+		json_put_string(map, name, equals ? equals + 1 : "");
 	}
 }
 
@@ -179,6 +180,7 @@ static int write_manifest(struct exporting *e, struct error *err)
 	manifest = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:o}", "schemaVersion", 2, "mediaType",
 			     MEDIA_OCI_MANIFEST, "config", "mediaType", MEDIA_OCI_CONFIG, "digest",
 			     e->config, "size", (json_int_t)e->config_size, "layers", layers);
+	put_rows(manifest, "annotations", e->build->options->annotations);
 	return staging_put_json(&e->build->staging, manifest, e->manifest, &e->manifest_size, err);
 }
 
@@ -240,7 +242,7 @@ int export_image(struct build *build, struct error *err)
 	if (e.layer_count > IMAGE_LAYERS_MAX)
 		r = error_set(err, E2BIG, "the image would have %zu layers, %d are possible",
 			      e.layer_count, IMAGE_LAYERS_MAX);
-	put_labels(&e);
+	put_rows(config_of(e.stage), "Labels", build->options->labels);
 	for (size_t i = 0; r == 0 && i < e.layer_count; i++)
 		r = export_blob(build, e.layers[i], err);
 	if (r == 0)

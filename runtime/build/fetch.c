@@ -70,7 +70,7 @@ bool fetch_is_git(const char *source)
 	_cleanup_free_ char *url = alloc_string_n(source, strcspn(source, "#"));
 
 	if (str_starts_with(url, "git://") || str_starts_with(url, "git@") ||
-	    str_starts_with(url, "ssh://"))
+	    str_starts_with(url, "ssh://") || str_starts_with(url, "github.com/"))
 		return true;
 	return (is_web(url) || str_starts_with(url, "file://")) && str_ends_with(url, ".git");
 }
@@ -155,35 +155,41 @@ static int check(const char *url, const char *hex, const char *wanted, struct er
 			 hex, wanted);
 }
 
-static int fetch_file(struct step_room *room, const char *url, int folder, struct sha256 *sha,
-		      struct error *err)
+int fetch_url(const char *url, int fd, char ret_hex[SHA256_HEX_SIZE], long *ret_modified,
+	      struct error *err)
 {
-	_cleanup_free_ char *name = name_of(url);
-	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
-	struct download download = {.err = err};
-	_cleanup_close_ int fd = -EBADF;
-	char hex[SHA256_HEX_SIZE];
-	long modified = -1;
+	struct download download = {.fd = fd, .err = err};
 	CURL *curl;
 	int r;
 
 	if (load_curl(err) < 0)
 		return -err->code;
-	fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_errno(err, "%s", url);
-	download.fd = fd;
 	sha256_init(&download.sha);
 	curl = easy_init();
 	if (!curl)
 		return error_set(err, ENOMEM, "%s: libcurl does not start", url);
 	configure(curl, url, &download);
-	dprintf(room->log_fd, "fetching %s\n", url);
-	r = transfer(curl, url, &download, &modified, err);
+	r = transfer(curl, url, &download, ret_modified, err);
 	easy_cleanup(curl);
-	if (r < 0)
-		return r;
-	sha256_hex(&download.sha, hex);
+	sha256_hex(&download.sha, ret_hex);
+	return r;
+}
+
+static int fetch_file(struct step_room *room, const char *url, int folder, struct sha256 *sha,
+		      struct error *err)
+{
+	_cleanup_free_ char *name = name_of(url);
+	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
+	_cleanup_close_ int fd = -EBADF;
+	char hex[SHA256_HEX_SIZE];
+	long modified = -1;
+
+	fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "%s", url);
+	dprintf(room->log_fd, "fetching %s\n", url);
+	if (fetch_url(url, fd, hex, &modified, err) < 0)
+		return -err->code;
 	times[1].tv_sec = modified < 0 ? 0 : modified;
 	(void)futimens(fd, times);
 	sha256_update(sha, hex, sizeof(hex));
@@ -229,7 +235,8 @@ static void repository_parse(const char *source, struct repository *ret)
 	const char *fragment = strchr(source, '#'), *colon;
 
 	*ret = (struct repository){0};
-	ret->url = alloc_string_n(source, strcspn(source, "#"));
+	ret->url = str_printf("%s%.*s", str_starts_with(source, "github.com/") ? "https://" : "",
+			      (int)strcspn(source, "#"), source);
 	if (!fragment)
 		return;
 	fragment++;

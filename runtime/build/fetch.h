@@ -11,7 +11,8 @@
 
 #include "common/error.h"
 
-/* "https://HOST/PATH.git", "git@HOST:PATH", "ssh://", "git://", each with #REF:FOLDER or without.
+/* "https://HOST/PATH.git", "git@HOST:PATH", "ssh://", "git://", "github.com/",
+ * each with #REF:FOLDER or without.
  */
 bool fetch_is_git(const char *source);
 /* A repository ("URL#ref:folder") into the new directory @path. @commit: what it must be at. */

@@ -146,6 +146,8 @@ static int parse_field(struct parsing *p, const char *key, char *value, struct e
 
 static int find_kind(struct parsing *p, char *const *fields, struct error *err)
 {
+	const char *meant;
+
 	strv_foreach(field, fields) {
 		if (!str_starts_with(field, "type="))
 			continue;
@@ -155,9 +157,11 @@ static int find_kind(struct parsing *p, char *const *fields, struct error *err)
 			p->mount->kind = (enum mount_kind)i;
 			return 0;
 		}
-		return error_set(err, EINVAL,
-				 "--mount=%.60s: it must be bind, cache, tmpfs, secret or ssh",
-				 field);
+		meant = str_suggest(field + 5, kinds, ARRAY_SIZE(kinds));
+		return error_set(
+			err, EINVAL,
+			"--mount=%.60s: it must be bind, cache, tmpfs, secret or ssh%s%s%s", field,
+			meant ? "; did you mean " : "", meant ?: "", meant ? "?" : "");
 	}
 	p->mount->kind = MOUNT_BIND;
 	return 0;

@@ -9,7 +9,9 @@
 
 #include "common/alloc.h"
 
-#define EXCERPT_WIDTH 160
+#define EXCERPT_WIDTH  160
+#define EXCERPT_LINES  12 /* of one instruction */
+#define EXCERPT_AROUND 2
 
 void source_text_init(struct source_text *source, const char *name, const char *text, size_t size)
 {
@@ -51,6 +53,23 @@ static void add_caret(const char *line, size_t length, const struct place *place
 	strbuf_addc(out, '\n');
 }
 
+static const char *find_line(const struct source_text *source, unsigned int line, size_t *ret)
+{
+	const char *text = source->text + source->line_starts[line - 1];
+
+	*ret = strcspn(text, "\r\n");
+	if (*ret > EXCERPT_WIDTH)
+		*ret = EXCERPT_WIDTH;
+	return text;
+}
+
+static void add_line(const char *text, size_t length, struct strbuf *out)
+{
+	for (size_t i = 0; i < length; i++)
+		strbuf_addc(out, (unsigned char)text[i] < ' ' && text[i] != '\t' ? '?' : text[i]);
+	strbuf_addc(out, '\n');
+}
+
 void problems_excerpt(const struct source_text *source, const struct place *place,
 		      struct strbuf *out)
 {
@@ -59,17 +78,40 @@ void problems_excerpt(const struct source_text *source, const struct place *plac
 
 	if (!place->line || place->line > source->line_count)
 		return;
-	line = source->text + source->line_starts[place->line - 1];
-	length = strcspn(line, "\r\n");
+	line = find_line(source, place->line, &length);
 	if (!length)
 		return;
-	if (length > EXCERPT_WIDTH)
-		length = EXCERPT_WIDTH;
 	strbuf_addf(out, "%4u | ", place->line);
-	for (size_t i = 0; i < length; i++)
-		strbuf_addc(out, (unsigned char)line[i] < ' ' && line[i] != '\t' ? '?' : line[i]);
-	strbuf_addc(out, '\n');
+	add_line(line, length, out);
 	add_caret(line, length, place, out);
+}
+
+void problems_around(const struct source_text *source, unsigned int first, unsigned int last,
+		     struct strbuf *out)
+{
+	unsigned int from = first > EXCERPT_AROUND ? first - EXCERPT_AROUND : 1;
+	unsigned int to = last < first ? first : last;
+
+	if (!first || first > source->line_count)
+		return;
+	to = to + EXCERPT_AROUND > source->line_count ? (unsigned int)source->line_count
+						      : to + EXCERPT_AROUND;
+	/* Empty lines at the ends say nothing. */
+	for (unsigned int line = from; line <= to; line++) {
+		bool marked = line >= first && line <= last;
+		size_t length;
+		const char *text = find_line(source, line, &length);
+
+		if (marked && line - first >= EXCERPT_LINES) {
+			strbuf_addf(out, "  ... | and %u lines more\n", last - line + 1);
+			line = last;
+			continue;
+		}
+		if (!length && (line == from || line == to))
+			continue;
+		strbuf_addf(out, "%c %4u | ", marked ? '>' : ' ', line);
+		add_line(text, length, out);
+	}
 }
 
 void problems_add(struct problems *problems, const struct place *place, const char *format, ...)

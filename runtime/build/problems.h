@@ -49,6 +49,9 @@ void problems_add(struct problems *problems, const struct place *place, const ch
 /* "  3 | RNU echo hello" and the caret below. */
 void problems_excerpt(const struct source_text *source, const struct place *place,
 		      struct strbuf *out);
+/* The lines @first to @last, marked, with a few around them. */
+void problems_around(const struct source_text *source, unsigned int first, unsigned int last,
+		     struct strbuf *out);
 void problems_done(struct problems *problems);
 
 #endif

@@ -56,7 +56,7 @@ static int open_scratch(struct step_room *room, struct error *err)
 	return room->scratch < 0 ? room->scratch : 0;
 }
 
-static int open_room(struct step_room *room, struct error *err)
+int room_open(struct step_room *room, struct error *err)
 {
 	struct build *build = room->build;
 	int r = own_mounts(err);
@@ -186,7 +186,7 @@ int room_open_source(struct step_room *room, const struct source *source,
 }
 
 /* Beside the builder nobody else holds the other ends of the step's pipes. */
-static void begin(struct build *build, struct step *step)
+void step_process_begin(struct build *build, const struct step *step)
 {
 	sigset_t none;
 
@@ -207,13 +207,13 @@ static void begin(struct build *build, struct step *step)
 	}
 }
 
-static _Noreturn void finish(struct step_report *report, int result_fd)
+void step_process_finish(struct step_report *report, int result_fd)
 {
 	(void)fd_write_all(result_fd, report, sizeof(*report));
 	_exit(report->err.code ? 1 : 0);
 }
 
-static void room_init(struct step_room *room, struct build *build, struct step *step, int log_fd)
+void room_init(struct step_room *room, struct build *build, struct step *step, int log_fd)
 {
 	*room = (struct step_room){.build = build,
 				   .step = step,
@@ -267,16 +267,16 @@ void step_process_prepare(struct build *build, struct step *step, int result_fd,
 	struct sha256 sha;
 	int r;
 
-	begin(build, step);
+	step_process_begin(build, step);
 	room_init(&room, build, step, log_fd);
 	sha256_init(&sha);
-	r = open_room(&room, &report.err);
+	r = room_open(&room, &report.err);
 	if (r == 0)
 		r = digest_trees(&room, &sha, &report.err);
 	if (r == 0 && step->copy.remotes)
 		r = fetch_remotes(&room, &sha, &report.err);
 	sha256_hex(&sha, report.content);
-	finish(&report, result_fd);
+	step_process_finish(&report, result_fd);
 }
 
 static int do_step(struct step_room *room, struct step_report *report, struct error *err)
@@ -325,21 +325,21 @@ void step_process_run(struct build *build, struct step *step, int result_fd, int
 	struct step_room room;
 	int r;
 
-	begin(build, step);
+	step_process_begin(build, step);
 	room_init(&room, build, step, log_fd);
 	if (step->lock_fd >= 0) {
 		while (flock(step->lock_fd, LOCK_EX) < 0 && errno == EINTR)
 			;
 		report.found = cache_has(build->dir, step->key);
 		if (report.found)
-			finish(&report, result_fd);
+			step_process_finish(&report, result_fd);
 	}
-	r = open_room(&room, &report.err);
+	r = room_open(&room, &report.err);
 	if (r == 0)
 		r = open_upper(&room, &report.err);
 	if (r == 0)
 		r = do_step(&room, &report, &report.err);
 	if (r == 0)
 		(void)seal(&room, &report, &report.err);
-	finish(&report, result_fd);
+	step_process_finish(&report, result_fd);
 }

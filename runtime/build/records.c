@@ -109,6 +109,8 @@ bool step_from_cache(struct build *build, struct step *step, const char *key)
 
 bool build_exports(const struct build *build, const struct build_stage *stage)
 {
+	if (build->options->output != BUILD_OUTPUT_IMAGE)
+		return false;
 	for (const struct build_stage *s = &build->stages[build->target]; s; s = s->base_stage)
 		if (s == stage)
 			return true;

@@ -36,7 +36,7 @@ int build_wrap_at(struct build *build, const struct instruction *instruction, st
 	snprintf(err->where, sizeof(err->where), "%.90s:%u:%u", source->name,
 		 instruction->place.line, instruction->place.column);
 	strbuf_addf(&text, "%s%s: %s\n", build->result->report ?: "", err->where, err->message);
-	problems_excerpt(source, &instruction->place, &text);
+	problems_around(source, instruction->place.line, instruction->last_line, &text);
 	free(build->result->report);
 	build->result->report = strbuf_take(&text);
 	return -err->code;

@@ -110,6 +110,7 @@ static int advance(struct build *build, struct error *err)
 	}
 	return 0;
 }
+
 static void keep_log(struct step *step, const char *data, size_t size)
 {
 	strbuf_add_n(&step->log, data, size);
@@ -153,19 +154,37 @@ static void reap(struct build *build, struct step *step, bool clean)
 	step_leave(build, step, clean);
 }
 
+/* Behind the lines of the Dockerfile. */
+static void add_hint(struct build *build, const struct step *step, int code)
+{
+	_cleanup_free_ char *hint = code == ECHILD
+					    ? hint_of_exit(build, step, build->result->exit_code)
+					    : hint_of_birth(build, step, code);
+	char *report;
+
+	if (!hint)
+		return;
+	report = str_printf("%shint: %s\n", build->result->report ?: "", hint);
+	free(build->result->report);
+	build->result->report = report;
+}
+
 static int step_failed(struct build *build, struct step *step, struct error *err)
 {
-	build->result->exit_code = err->code == ECHILD ? build->result->exit_code : 0;
+	int code = err->code;
+
+	build->result->exit_code = code == ECHILD ? build->result->exit_code : 0;
 	step_emit(build, step, BUILD_STEP_FAILED);
 	step_report_failure(build, step);
-	if (err->code != ECHILD || step->op != STEP_RUN)
-		return build_wrap_at(build, step->instruction, err);
-	{
+	if (code == ECHILD && step->op == STEP_RUN) {
 		size_t width = strcspn(step->text, "\n");
 
 		error_wrap(err, "%.*s", width < 120 ? (int)width : 120, step->text);
 	}
-	return build_wrap_at(build, step->instruction, err);
+	build_wrap_at(build, step->instruction, err);
+	if (step->op == STEP_RUN)
+		add_hint(build, step, code);
+	return -err->code;
 }
 
 static int take_layer(struct build *build, struct step *step, const struct step_report *report,

@@ -219,7 +219,7 @@ ERRORS = [
     ("FROM busybox AS one\nFROM busybox\nCOPY --from=on /a /\n", ["did you mean stage one?"]),
     ("FROM busybox\nRUN echo to see; exit 7\n", [
         "to see", "Dockerfile:2:1: RUN echo to see; exit 7: the command failed with exit code 7",
-        "^~~"]),
+        ">    2 | RUN echo to see"]),
     ("FROM nowhere/image\n", ["Dockerfile:1:1", "nowhere/image"]),
     ("FROM busybox\nCOPY ../../etc/passwd /\n", ["no such file"]),
     ("FROM busybox\nCOPY escape /x\n", ["Dockerfile:2:1"]),

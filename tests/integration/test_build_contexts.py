@@ -131,3 +131,59 @@ def test_dockerfile_from_stdin(berth):
     assert image(berth)[0]["alone"].data == b"alone\n"
     failed = build(berth, "-", input="FROM busybox\nCOPY a /a\n", check=False)
     assert failed.returncode == 1 and "there is no build context" in failed.stderr
+    for args, text, error in (((), "", "it is empty"), ((), "a\0b", "neither a tar archive nor"),
+                              (("-f", "other"), "FROM busybox\n", "nothing that other could be in"),
+                              (("-f", "-"), "x", "both build context and dockerfile")):
+        failed = build(berth, "-", *args, input=text, check=False)
+        assert failed.returncode == 1 and error in failed.stderr, failed.stderr
+
+
+FILES = {"Dockerfile": "FROM busybox\nCOPY . /all/\nCOPY a /top\n", "a": "A", "hidden": "",
+         "sub/Other": "FROM busybox\nCOPY a /other\n", ".dockerignore": "hidden\n"}
+
+
+@pytest.mark.parametrize("flag", ["", "--gzip", "--xz", "--bzip2", "--zstd"])
+def test_tar_on_stdin(berth, flag):
+    path, archive = context(berth, FILES), os.path.join(berth.base, "c.tar")
+    berth.command(["tar", "-C", path, *flag.split(), "--owner=7", "-cf", archive, "."])
+    with open(archive, "rb") as file:
+        build(berth, "-", stdin=file)
+    files = image(berth)[0]
+    assert files["top"].data == b"A" and "all/hidden" not in files
+    assert (files["all/sub/Other"].uid, files["all/a"].uid) == (0, 0)
+    # As it comes out of a pipe, and with a Dockerfile that is not at its top.
+    tar = subprocess.Popen(["cat", archive], stdout=subprocess.PIPE)
+    build(berth, "-", "-f", "sub/Other", stdin=tar.stdout)
+    tar.stdout.close()
+    assert tar.wait() == 0 and image(berth)[0]["other"].data == b"A"
+    with open(archive, "rb+") as file:
+        file.truncate(os.path.getsize(archive) // 2)
+    with open(archive, "rb") as file:
+        failed = build(berth, "-", "--no-cache", "-t", "half", stdin=file, check=False)
+    assert failed.returncode == 1 and "the build context" in failed.stderr, failed.stderr
+    assert not [n for n in os.listdir(f"{berth.root}/layers") if n.startswith(".new")]
+
+
+def test_context_from_the_web(berth):
+    path = context(berth, FILES)
+    served = os.path.join(berth.base, "served")
+    os.makedirs(served)
+    berth.command(["tar", "-C", path, "-czf", f"{served}/c.tar.gz", "."])
+    write(served, {"Dockerfile": "FROM busybox\nRUN echo text > /text\n", "odd": "\0"})
+    berth.popen_command(["python3", "-m", "http.server", "--bind", "127.0.0.1", "8901"], cwd=served,
+                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    berth.wait_until(lambda: berth.get("http://127.0.0.1:8901/", check=False).returncode == 0, 30)
+    build(berth, "http://127.0.0.1:8901/c.tar.gz")
+    assert image(berth)[0]["top"].data == b"A"
+    build(berth, "http://127.0.0.1:8901/c.tar.gz", "-f", "sub/Other", name="other")
+    assert image(berth, "other")[0]["other"].data == b"A"
+    build(berth, "http://127.0.0.1:8901/Dockerfile", name="text")
+    assert image(berth, "text")[0]["text"].data == b"text\n"
+    write(path, {"Dockerfile": "FROM busybox\nCOPY --from=web a /web\n"})
+    build(berth, path, "--build-context", "web=http://127.0.0.1:8901/c.tar.gz")
+    assert image(berth)[0]["web"].data == b"A"
+    for url, error in (("nosuch", "the server says 404"), ("odd", "neither a tar archive nor")):
+        failed = build(berth, f"http://127.0.0.1:8901/{url}", check=False)
+        assert failed.returncode == 1 and error in failed.stderr, failed.stderr
+    failed = build(berth, "http://127.0.0.1:1/x", check=False)
+    assert failed.returncode == 1 and "127.0.0.1:1" in failed.stderr

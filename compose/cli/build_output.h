@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_BUILD_OUTPUT_H
+#define COMPOSE_CLI_BUILD_OUTPUT_H
+
+/*
+ * build_output.h - where the result of a build goes: --output, --push, --metadata-file.
+ *
+ *     type=image | docker | oci | registry | local | tar [,dest=PATH|-] [,name=NAME] [,push=true]
+ *     PATH (local), - (a tar on stdout)
+ *
+ * An archive is under a name of its own until it is whole. What is archived or pushed as an image
+ * is in the store as well.
+ */
+
+#include "compose/cli/build_process.h"
+
+enum build_output_kind {
+	BUILD_TO_STORE,
+	BUILD_TO_DOCKER, /* an archive, as docker save writes it */
+	BUILD_TO_OCI,    /* an archive that is an OCI layout */
+	BUILD_TO_FOLDER,
+	BUILD_TO_TAR,
+};
+
+struct build_output_to {
+	enum build_output_kind kind;
+	char *path;   /* NULL: stdout */
+	char **names; /* tags that it asks for */
+	bool push;
+	/* while it is written */
+	int fd;
+	char *temporary;
+};
+
+/* @text may be NULL: to the store. */
+int build_output_parse(struct build_output_to *ret, const char *text, struct error *err);
+/* Opens what is written to, and puts it to the build. @tagged: there is a name to push. */
+int build_output_open(struct build_output_to *to, struct build_options *options, struct error *err);
+/* Archives, pushes, gives the file its name. Prints push's errors; 0, negative or an exit code. */
+int build_output_finish(struct project_args *args, struct build_output_to *to,
+			const struct build_job *job, bool quiet, struct error *err);
+/* stdout is taken by the archive. */
+bool build_output_is_stdout(const struct build_output_to *to);
+void build_output_done(struct build_output_to *to);
+
+/* The file of --metadata-file, as buildx writes it. */
+int build_output_metadata(const struct build_job *job, const char *path, struct error *err);
+
+#endif
