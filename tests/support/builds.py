@@ -116,6 +116,8 @@ def _apply(tree, stream):
             elif name:
                 data = layer.extractfile(info).read() if info.isreg() else b""
                 link = added[info.linkname.removeprefix("./")] if info.islnk() else None
+                if not info.isdir():
+                    _remove(tree, name)  # what replaces a folder replaces all of it
                 added[name] = link or File(KINDS[info.type], oct(info.mode & 0o7777), info.uid,
                                            info.gid, info.linkname, data)
         tree.update(added)
