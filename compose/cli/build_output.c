@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/str.h"
@@ -128,6 +129,13 @@ bool build_output_is_stdout(const struct build_output_to *to)
 	return to->kind != BUILD_TO_STORE && to->kind != BUILD_TO_FOLDER && !to->path;
 }
 
+static char *path_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash ? alloc_string(".") : alloc_string_n(path, (size_t)(slash - path) + 1);
+}
+
 static int open_folder(struct build_output_to *to, struct error *err)
 {
 	for (char *slash = to->path + 1; (slash = strchr(slash, '/')); slash++) {
@@ -139,6 +147,32 @@ static int open_folder(struct build_output_to *to, struct error *err)
 		return error_errno(err, "output: make %s", to->path);
 	to->fd = open(to->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return to->fd < 0 ? error_errno(err, "output: %s", to->path) : 0;
+}
+
+/* Without a name, where that is possible: who is killed leaves nothing. */
+static int open_file(struct build_output_to *to)
+{
+	_cleanup_free_ char *folder = path_folder(to->path);
+	int fd = open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644);
+
+	to->temporary = str_printf("%s.new-%d", to->path, (int)getpid());
+	to->unnamed = fd >= 0;
+	return fd >= 0 ? fd : open(to->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+}
+
+static int name_file(struct build_output_to *to, struct error *err)
+{
+	char path[FD_PATH_MAX];
+
+	if (to->unnamed &&
+	    linkat(AT_FDCWD, fd_path(to->fd, path), AT_FDCWD, to->temporary, AT_SYMLINK_FOLLOW) < 0)
+		return error_errno(err, "output: %s", to->path);
+	to->unnamed = false;
+	if (rename(to->temporary, to->path) < 0)
+		return error_errno(err, "output: %s", to->path);
+	free(to->temporary);
+	to->temporary = NULL;
+	return 0;
 }
 
 int build_output_open(struct build_output_to *to, struct build_options *options, struct error *err)
@@ -153,12 +187,7 @@ int build_output_open(struct build_output_to *to, struct build_options *options,
 			return -err->code;
 		options->output = BUILD_OUTPUT_FOLDER;
 	} else {
-		if (to->path) {
-			to->temporary = str_printf("%s.new-%d", to->path, (int)getpid());
-			to->fd = open(to->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		} else {
-			to->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-		}
+		to->fd = to->path ? open_file(to) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (to->fd < 0)
 			return error_errno(err, "output: %s", to->path ?: "stdout");
 		if (to->kind == BUILD_TO_TAR)
@@ -188,18 +217,14 @@ int build_output_finish(struct project_args *args, struct build_output_to *to,
 
 	if ((to->kind == BUILD_TO_DOCKER || to->kind == BUILD_TO_OCI) && archive(to, job, err) < 0)
 		return error_wrap(err, "output");
-	if (to->temporary) {
-		if (rename(to->temporary, to->path) < 0)
-			return error_errno(err, "output: %s", to->path);
-		free(to->temporary);
-		to->temporary = NULL;
-	}
+	if (to->temporary && name_file(to, err) < 0)
+		return -err->code;
 	return to->push ? push_run(args, job->options.tags, &pushing) : 0;
 }
 
 void build_output_done(struct build_output_to *to)
 {
-	if (to->temporary)
+	if (to->temporary && !to->unnamed)
 		(void)unlink(to->temporary);
 	free(to->temporary);
 	free(to->path);

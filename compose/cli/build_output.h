@@ -29,7 +29,8 @@ struct build_output_to {
 	bool push;
 	/* while it is written */
 	int fd;
-	char *temporary;
+	char *temporary; /* its name until it is whole, or with @unnamed the one it gets then */
+	bool unnamed;
 };
 
 /* @text may be NULL: to the store. */

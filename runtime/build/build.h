@@ -398,6 +398,7 @@ struct copying {
 	int64_t now_nsec;  /* of directories that are made on the way */
 	struct map links;
 	bool keep_root_owner;
+	bool no_clone; /* the two trees share no blocks */
 };
 /* The file or the folder's content at @source becomes @target (a path in the target's root). */
 int copying_path(struct copying *copying, const char *source, const char *target, bool contents,

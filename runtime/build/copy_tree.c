@@ -26,6 +26,8 @@
 #include "runtime/build/build.h"
 
 #define DEPTH_MAX 256
+#define SMALL_MAX (64 << 10)
+#define FILE_NEW  (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
 static int symbolic_mode(const char *text, mode_t mode, bool directory, mode_t *ret)
 {
@@ -122,18 +124,38 @@ static int set_metadata(const struct copying *copying, int from, int to, const s
 	return 0;
 }
 
-static int copy_bytes(int from, int to, uint64_t size, struct error *err)
+/* Of a small file: one call to read and one to write are less than what clones try.
+ * Not inline: folders are copied by recursion, and its buffer would be in each of their frames. */
+static __attribute__((noinline)) int copy_small(int from, int to, uint64_t size, struct error *err)
+{
+	char buffer[SMALL_MAX];
+	ssize_t n = pread(from, buffer, size, 0);
+	int r;
+
+	if (n < 0)
+		return error_errno(err, "read its content");
+	r = fd_write_all(to, buffer, (size_t)n);
+	return r < 0 ? error_code(err, r, "copy its content") : 0;
+}
+
+static int copy_bytes(struct copying *copying, int from, int to, uint64_t size, struct error *err)
 {
 	uint64_t done = 0;
 
-	if (ioctl(to, FICLONE, from) == 0)
+	if (size <= SMALL_MAX)
+		return copy_small(from, to, size, err);
+	if (!copying->no_clone && ioctl(to, FICLONE, from) == 0)
 		return 0;
 	while (done < size) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, size - done, 0);
+		ssize_t n = copying->no_clone
+				    ? sendfile(to, from, NULL, size - done)
+				    : copy_file_range(from, NULL, to, NULL, size - done, 0);
 
-		if (n < 0 &&
-		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
-			n = sendfile(to, from, NULL, size - done);
+		if (n < 0 && !copying->no_clone &&
+		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+			copying->no_clone = true;
+			continue;
+		}
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -156,7 +178,8 @@ static int make_way(int dir, const char *name, struct error *err)
 }
 
 /* One more name of a file that was copied before. 1: done. */
-static int link_again(struct copying *copying, const struct stat *st, int dir, const char *name)
+static int link_again(struct copying *copying, const struct stat *st, int dir, const char *name,
+		      struct error *err)
 {
 	_cleanup_free_ char *key = NULL;
 	const int *first;
@@ -167,7 +190,11 @@ static int link_again(struct copying *copying, const struct stat *st, int dir, c
 	key = str_printf("%llx:%llx", (unsigned long long)st->st_dev,
 			 (unsigned long long)st->st_ino);
 	first = map_get(&copying->links, key);
-	return first && linkat(AT_FDCWD, fd_path(*first, path), dir, name, AT_SYMLINK_FOLLOW) == 0;
+	if (!first)
+		return 0;
+	if (make_way(dir, name, err) < 0)
+		return -err->code;
+	return linkat(AT_FDCWD, fd_path(*first, path), dir, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
 static void remember_link(struct copying *copying, const struct stat *st, int file)
@@ -192,18 +219,22 @@ static int copy_file(struct copying *copying, int from, const struct stat *st, i
 	char path[FD_PATH_MAX];
 	int r;
 
-	r = make_way(dir, name, err);
-	if (r < 0)
-		return r;
-	if (link_again(copying, st, dir, name))
-		return 0;
+	r = link_again(copying, st, dir, name, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	source = open(fd_path(from, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (source < 0)
 		return error_errno(err, "open it");
-	target = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* Mostly there is nothing in its way, and a look costs as much. */
+	target = openat(dir, name, FILE_NEW, 0600);
+	if (target < 0 && errno == EEXIST) {
+		if (make_way(dir, name, err) < 0)
+			return -err->code;
+		target = openat(dir, name, FILE_NEW, 0600);
+	}
 	if (target < 0)
 		return error_errno(err, "make it");
-	r = copy_bytes(source, target, (uint64_t)st->st_size, err);
+	r = copy_bytes(copying, source, target, (uint64_t)st->st_size, err);
 	if (r == 0)
 		r = set_metadata(copying, source, target, st, err);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "common/str.h"
 
 #define FLAGS_MAX 256
+#define WORDS_MAX 10000 /* of one instruction; a list grows word by word */
 
 enum form {
 	FORM_WORDS,   /* separated by blanks, or a JSON list */
@@ -387,6 +388,25 @@ static bool read_form(struct instruction_reader *reader, const struct rule *rule
 	return true;
 }
 
+/* Where the arguments are to be parted, in how many at most. */
+static bool check_words(struct instruction_reader *reader, const struct rule *rule,
+			const struct instruction *instruction)
+{
+	const char *text = instruction->arguments, *between = *text == '[' ? "," : " \t";
+	size_t words = 1;
+
+	if (*text != '[' && rule->form != FORM_WORDS && rule->form != FORM_PLAIN &&
+	    rule->form != FORM_PAIRS && rule->form != FORM_NAMES)
+		return true;
+	for (; *text; text++)
+		words += strchr(between, *text) != NULL;
+	if (words <= WORDS_MAX)
+		return true;
+	problems_add(reader->problems, &instruction->place, "%s has more than %d arguments",
+		     rule->keyword, WORDS_MAX);
+	return false;
+}
+
 static void copy_heredocs(const struct logical_line *line, struct instruction *ret)
 {
 	for (size_t i = 0; i < line->heredoc_count; i++) {
@@ -465,7 +485,7 @@ bool instruction_read(struct instruction_reader *reader, size_t at, struct instr
 	/* An ONBUILD's are its trigger's. */
 	if (ret->kind != INSTRUCTION_ONBUILD)
 		copy_heredocs(reader->line, ret);
-	if (!read_form(reader, rule, arguments, ret))
+	if (!check_words(reader, rule, ret) || !read_form(reader, rule, arguments, ret))
 		return false;
 	return check_count(reader, rule, ret) && ok;
 }

@@ -331,3 +331,50 @@ def test_mistakes(berth, text, expected):
     failed = build(berth, context(berth, text), check=False)
     assert failed.returncode == 1
     assert expected in failed.stderr and "Dockerfile:" in failed.stderr
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("ARG A0=aaaaaaaaaa\n" + "".join(f"ARG A{i + 1}=$A{i}$A{i}\n" for i in range(60)) +
+     "FROM scratch\n", "when it is expanded"),
+    ("FROM scratch\nENV A0=aaaaaaaaaa\n" +
+     "".join(f"ENV A{i + 1}=$A{i}$A{i}\n" for i in range(60)), "Dockerfile:21:1: longer than"),
+    ("FROM scratch\nENV X=" + "${A:-" * 20000 + "}" * 20000 + "\n", "deep"),
+    ("FROM busybox\nRUN <<EOF\n" + "echo x\n" * 200000 + "EOF\n", "Argument list too long"),
+    ("FROM busybox\nRUN <<EOF\n" + "echo x\n" * 1000, "heredoc <<EOF is not ended"),
+    ("FROM scratch\nLABEL " + " ".join(f"a{i}={i}" for i in range(300000)) + "\n",
+     "LABEL has more than 10000 arguments"),
+    ("FROM scratch\nCOPY [" + ",".join('"a"' for i in range(300000)) + "]\n",
+     "COPY has more than 10000 arguments"),
+    ("FROM scratch\n" + "ENV A=1\n" * 200000, "more than 10000 instructions"),
+    ("FROM scratch\nONBUILD ONBUILD RUN x\n", "ONBUILD is not allowed as an ONBUILD trigger"),
+    ("FROM scratch\nCOPY " + "*" * 3000 + "a /\n", "Dockerfile:2:1"),
+    ("FROM scratch\n#" + "x" * (17 << 20), "at most 16 MB"),
+])
+def test_hostile(berth, text, expected):
+    """Bounded in time and memory: each is refused at once."""
+    failed = build(berth, "-", input=text, check=False, timeout=30)
+    assert failed.returncode == 1 and expected in failed.stderr, failed.stderr[-2000:]
+
+
+def test_many_lines_of_one_instruction(berth):
+    build(berth, "-", input="FROM scratch\nLABEL a=b" + " \\\n" * 100000 + "\n", timeout=30)
+    assert image_config(berth)["Config"]["Labels"] == {"a": "b"}
+
+
+MEETING = "touch /c/{0}; i=0; until [ -e /c/{1} ]; do i=$((i+1)); [ $i -lt 600 ] || exit 9; " \
+          "sleep 0.1; done"
+
+
+def test_stages_go_on_side_by_side(berth):
+    """Each waits for what the other does: one after the other would never end."""
+    build(berth, "-", input=f"""\
+FROM busybox AS a
+RUN --mount=type=cache,id=meet,target=/c {MEETING.format("a", "b")}; echo a > /a
+FROM busybox AS b
+RUN --mount=type=cache,id=meet,target=/c {MEETING.format("b", "a")}; echo b > /b
+FROM busybox
+COPY --from=a /a /
+COPY --from=b /b /
+""", timeout=120)
+    files = image(berth)[0]
+    assert files["a"].data == b"a\n" and files["b"].data == b"b\n"
