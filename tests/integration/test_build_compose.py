@@ -159,7 +159,7 @@ def test_on_a_terminal(berth):
 def test_flags_that_change_little(berth):
     p = project(berth, {"app": {"build": {**BUILD, "isolation": "hyperv"}}})
     built = p.run("build", "--compress", "--force-rm", "--no-rm", "--builder", "default",
-                  "--memory", "64m")
+                  "--memory", "64m", "--parallel", "--progress", "plain")
     assert "isolation" in built.stderr and "Built" in built.stderr
     for flag in (("--provenance", "false"), ("--sbom", "false")):
         assert "attestation" not in p.run("build", *flag).stderr
@@ -198,6 +198,51 @@ def test_ssh_of_the_file(berth):
     assert failed.returncode == 1 and "SSH_AUTH_SOCK" in failed.stderr
     failed = p.run("build", check=False, env={"SSH_AUTH_SOCK": f"{p.path}/compose.yaml"})
     assert failed.returncode == 1 and "not an agent's socket" in failed.stderr
+
+
+def test_services_that_are_contexts_come_first(berth):
+    """A chain against the order of names, and one that two stand upon."""
+    p = project(berth, {
+        "a": {"build": {**BUILD, "dockerfile_inline": "FROM b\nRUN cat /c >> /all; echo a >> /all\n",
+                        "additional_contexts": {"b": "service:b"}}},
+        "b": {"build": {**BUILD, "dockerfile_inline": "FROM c\nRUN echo b >> /all\n",
+                        "additional_contexts": {"c": "service:c"}}},
+        "c": {"build": {**BUILD, "dockerfile_inline":
+                        "FROM busybox\nRUN sleep 0.3; echo c > /c; echo c > /all\n"}},
+        "d": {"build": {**BUILD, "dockerfile_inline": "FROM scratch\nCOPY --from=x /c /c\n",
+                        "additional_contexts": {"x": "service:c"}}}})
+    p.run("build")
+    assert image(berth, f"{p.name}-a")[0]["all"].data == b"c\nb\nc\na\n"
+    assert image(berth, f"{p.name}-d")[0]["c"].data == b"c\n"
+    # What it stands upon failed: it is not begun.
+    p.write({"compose.yaml": {"services": {
+        "a": {"build": {**BUILD, "dockerfile_inline": "FROM b\nRUN echo begun\n",
+                        "additional_contexts": {"b": "service:b"}}},
+        "b": {"build": {**BUILD, "dockerfile_inline": "FROM busybox\nRUN exit 9\n"}}}}})
+    failed = p.run("build", "--no-cache", check=False)
+    assert failed.returncode == 1 and "exit code 9" in failed.stderr
+    assert "begun" not in failed.stderr
+    p.write({"compose.yaml": {"services": {
+        "a": {"build": {**BUILD, "additional_contexts": {"b": "service:b"}}},
+        "b": {"build": {**BUILD, "additional_contexts": {"a": "service:a"}}}}}})
+    failed = p.run("build", check=False)
+    assert failed.returncode == 1 and "cycle" in failed.stderr, failed.stderr
+
+
+def test_entitlements_and_networks(berth):
+    insecure = "FROM busybox\nRUN --security=insecure mount -t tmpfs none /mnt && echo yes > /yes\n"
+    p = project(berth, {
+        "allowed": {"build": {**BUILD, "entitlements": ["security.insecure"]}},
+        "privileged": {"build": {**BUILD, "privileged": True}},
+        "refused": {"build": BUILD},
+        "host": {"build": {"context": ".", "network": "host", "dockerfile_inline":
+                           "FROM busybox\nRUN ip -o link | wc -l > /links\n"}}}, insecure)
+    p.run("build", "allowed", "privileged", "host")
+    assert "yes" in image(berth, f"{p.name}-allowed")[0]
+    links = berth.command(["ip", "-o", "link"]).stdout.count("\n")
+    assert int(image(berth, f"{p.name}-host")[0]["links"].data) == links
+    failed = p.run("build", "refused", check=False)
+    assert failed.returncode == 1 and "security" in failed.stderr, failed.stderr
 
 
 def test_up_builds_what_is_missing(berth):

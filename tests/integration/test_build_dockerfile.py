@@ -349,7 +349,7 @@ def test_mistakes(berth, text, expected):
     ("FROM scratch\nONBUILD ONBUILD RUN x\n", "ONBUILD is not allowed as an ONBUILD trigger"),
     ("FROM scratch\nCOPY " + "*" * 3000 + "a /\n", "Dockerfile:2:1"),
     ("FROM scratch\n#" + "x" * (17 << 20), "at most 16 MB"),
-])
+], ids=range(11))
 def test_hostile(berth, text, expected):
     """Bounded in time and memory: each is refused at once."""
     failed = build(berth, "-", input=text, check=False, timeout=30)

@@ -161,6 +161,25 @@ RUN --mount=type=ssh,uid=1000 ssh-add -l > /tmp/user
     assert failed.returncode == 1 and "/nowhere" in failed.stderr
 
 
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent")
+def test_ssh_of_a_compose_file(berth, agent):
+    berth.image_from_binaries("ssh", ["ssh-add"])
+    p = berth.project({"compose.yaml": {"services": {
+        "default": {"build": {"context": ".", "network": "none", "ssh": ["default"]}},
+        "own": {"build": {"context": ".", "network": "none", "ssh": {"default": agent}}},
+        "none": {"build": {"context": ".", "network": "none"}}}},
+        "Dockerfile": "FROM ssh\nRUN --mount=type=ssh,required=true ssh-add -l > /keys\n"})
+    p.run("build", "default", env={"SSH_AUTH_SOCK": agent})
+    p.run("build", "own", env={"SSH_AUTH_SOCK": ""})
+    p.run("build", "--no-cache", "--ssh", f"default={agent}", "none")
+    for service in ("default", "own", "none"):
+        assert b"a-key" in image(berth, f"{p.name}-{service}")[0]["keys"].data
+    failed = p.run("build", "--no-cache", "none", check=False)
+    assert failed.returncode == 1 and "ssh agent default is required" in failed.stderr
+    failed = p.run("build", "default", check=False, env={"SSH_AUTH_SOCK": ""})
+    assert failed.returncode == 1 and "SSH_AUTH_SOCK is not set" in failed.stderr
+
+
 def test_network(berth):
     path = context(berth, """\
 FROM busybox

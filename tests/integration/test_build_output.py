@@ -113,11 +113,13 @@ def test_mistakes(berth, words, error):
 def test_flags_without_effect(berth):
     path = context(berth, "FROM busybox\nRUN ulimit -n > /n\n")
     done = build(berth, path, "--load", "--rm", "--force-rm", "--compress", "--memory-swap", "1g",
-                 "--cpu-shares", "5", "--cgroup-parent", "x", "--isolation", "default", "--sbom",
+                 "--cpu-shares", "5", "--cpu-period", "1", "--cpu-quota", "1", "--cpuset-cpus", "0",
+                 "--cpuset-mems", "0", "--disable-content-trust", "--squash", "--attest",
+                 "type=sbom", "--security-opt", "seccomp=x", "--cgroup-parent", "x", "--isolation", "default", "--sbom",
                  "true", "--provenance", "mode=max", "--progress", "plain", "--call", "build",
                  "--ulimit", "nofile=77:99", "--builder", "default")
     warnings = [line for line in done.stderr.splitlines() if "warning" in line]
-    assert len(warnings) == 3, warnings
+    assert len(warnings) == 4, warnings
     assert "attestations" in done.stderr and "--cgroup-parent" in done.stderr
     assert "#1 [2/2] RUN ulimit -n" in done.stderr
     assert describe_saved(berth)["n"].data == b"77\n"
