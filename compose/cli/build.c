@@ -97,7 +97,8 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (build_check_builder(builder, &err) < 0 ||
 	    build_set_progress(args, progress, &err) < 0 ||
-	    project_args_load(args, argv, &project, &err) < 0)
+	    project_args_load(args, argv, &project, &err) < 0 ||
+	    build_services_check(project, &err) < 0)
 		return output_fail(args, &err);
 	build_warn_attestations(NULL, provenance, sbom);
 	build_services_name(project);

@@ -195,6 +195,7 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 						  .length = frame->text_length,
 						  .usec = frame->usec};
 
+		job->warned = job->warned || event.kind == BUILD_WARNING;
 		build_view_event(view, job->name, &event);
 		return;
 	}

@@ -14,7 +14,7 @@ struct build_job {
 	const char *name; /* the service's; NULL: there is one build */
 	struct build_options options;
 	/* filled in */
-	bool started, done, failed;
+	bool started, done, failed, warned;
 	char *image_id, *report; /* NULL: no image was wanted; nothing to tell */
 	struct error error;
 	int exit_code;

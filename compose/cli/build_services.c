@@ -2,6 +2,7 @@
 #include "compose/cli/build_services.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,50 @@ static int fill(struct building *b, const struct service *service, struct build_
 	return 0;
 }
 
+enum visit { VISIT_NONE, VISIT_OPEN, VISIT_DONE };
+
+/* Of what is reached by service: contexts. @path names the way, for the error. */
+static int visit(struct project *project, const struct service *service, struct map *visited,
+		 const char *path, struct error *err)
+{
+	const struct mapping *contexts = &service->build.additional_contexts;
+	enum visit state = (enum visit)(uintptr_t)map_get(visited, service->name);
+
+	if (state == VISIT_OPEN)
+		return error_set(err, ELOOP,
+				 "build.additional_contexts: dependency cycle detected: %s", path);
+	if (state == VISIT_DONE)
+		return 0;
+	map_set(visited, service->name, (void *)(uintptr_t)VISIT_OPEN);
+	for (size_t i = 0; i < contexts->count; i++) {
+		const char *value = contexts->items[i].value;
+		const struct service *other =
+			str_starts_with(value, "service:")
+				? project_service(project, value + strlen("service:"))
+				: NULL;
+		_cleanup_free_ char *further = NULL;
+
+		if (!other)
+			continue;
+		further = str_printf("%s -> %s", path, other->name);
+		if (visit(project, other, visited, further, err) < 0)
+			return -err->code;
+	}
+	map_set(visited, service->name, (void *)(uintptr_t)VISIT_DONE);
+	return 0;
+}
+
+int build_services_check(struct project *project, struct error *err)
+{
+	struct map visited = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < project->service_count; i++)
+		r = visit(project, &project->services[i], &visited, project->services[i].name, err);
+	map_done(&visited, NULL);
+	return r;
+}
+
 static void select_service(struct project *project, const char *name,
 			   const struct build_services_options *options, struct map *selected)
 {
@@ -218,10 +263,12 @@ int build_services_due(struct project *project, char *const *services,
 {
 	struct image_store *store = NULL;
 	struct map selected = {0};
-	int r = images_here_open(&store, err);
+	int r = build_services_check(project, err);
 
 	*ret = NULL;
 	*ret_count = 0;
+	if (r == 0)
+		r = images_here_open(&store, err);
 	if (r < 0)
 		return r;
 	build_services_select(project, services, options, &selected);

@@ -23,6 +23,9 @@ struct build_services_options {
 /* A service that is built and names no image gets the name PROJECT-SERVICE. */
 void build_services_name(struct project *project);
 
+/* -ELOOP: services are contexts of each other. What follows takes for granted that they are not. */
+int build_services_check(struct project *project, struct error *err);
+
 /* The @services (NULL or none: all) and what has to be built with them: name to struct service. */
 void build_services_select(struct project *project, char *const *services,
 			   const struct build_services_options *options, struct map *selected);

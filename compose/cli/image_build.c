@@ -245,6 +245,8 @@ static int build(struct project_args *args, struct build_job *job, struct build_
 	view = build_view_new(args, quiet);
 	r = build_process_run(job, 1, view, err);
 	build_view_free(view);
+	if (r == 0 && check && !job->warned)
+		puts("Check complete, no warnings found.");
 	if (r < 0 || check)
 		return r;
 	r = build_output_finish(args, to, job, quiet, err);

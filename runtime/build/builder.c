@@ -16,6 +16,7 @@
 #include "common/units.h"
 
 #include "runtime/build/build.h"
+#include "runtime/build/lint.h"
 
 #define DOCKERFILE_LIMIT (DOCKERFILE_MAX + 1)
 
@@ -73,6 +74,25 @@ static void warn_of_unused(struct build *build)
 		build_warn(build, "build arguments that no ARG asks for: %s", names.data);
 }
 
+/* What is mostly not meant: told when only that is asked for, or made an error by the file. */
+static int lint(struct build *build, struct error *err)
+{
+	bool fatal;
+	_cleanup_strv_ char **findings = lint_run(build->dockerfile, &fatal);
+	size_t count = strv_length(findings);
+
+	if (fatal || build->options->check_only)
+		strv_foreach(text, findings)
+			build_emit(build, &(struct build_event){.kind = BUILD_WARNING,
+								.text = text,
+								.length = strlen(text)});
+	if (!count || !fatal)
+		return 0;
+	return error_set(err, EINVAL, "%s: %zu %s, which its check=error=true makes an error",
+			 build->dockerfile->source.name, count,
+			 count == 1 ? "finding" : "findings");
+}
+
 static int prepare(struct build *build, struct error *err)
 {
 	if (open_folders(build, err) < 0 || transfer_new(build, &build->transfer, err) < 0 ||
@@ -84,7 +104,7 @@ static int prepare(struct build *build, struct error *err)
 			   &(struct build_event){.kind = BUILD_WARNING,
 						 .text = build->dockerfile->warnings.data,
 						 .length = build->dockerfile->warnings.length});
-	if (stages_resolve(build, err) < 0)
+	if (lint(build, err) < 0 || stages_resolve(build, err) < 0)
 		return -err->code;
 	warn_of_unused(build);
 	return 0;

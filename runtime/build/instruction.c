@@ -289,7 +289,7 @@ static bool read_pairs(struct instruction_reader *reader, const struct rule *rul
 		strv_take(&ret->words, str_printf("%.*s=%s", (int)n, arguments, value));
 		warn(reader, &ret->place,
 		     "the form NAME VALUE is of old: write NAME=VALUE, with quotes where there are "
-		     "blanks");
+		     "blanks (LegacyKeyValueFormat)");
 		return true;
 	}
 	strv_foreach(word, ret->words) if (!strchr(word, '=') ||

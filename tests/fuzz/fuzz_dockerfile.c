@@ -8,6 +8,7 @@
 
 #include "runtime/build/dockerfile.h"
 #include "runtime/build/expand.h"
+#include "runtime/build/lint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dockerfile *dockerfile = NULL;
 	struct error err = ERROR_INIT;
 	char *report = NULL;
+	bool fatal;
 
 	if (dockerfile_parse("D", (const char *)data, size, &dockerfile, &report, &err) < 0) {
 		assert(err.code && err.message[0]);
@@ -44,12 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct instruction *step = &dockerfile->instructions[i];
 		struct expansion with = {.lookup = lookup, .escape = dockerfile->escape};
 
-		strv_foreach(word, step->words)
-			expand(&with, word);
+		strv_foreach(word, step->words) expand(&with, word);
 		with.raw_quotes = true;
 		for (size_t h = 0; h < step->heredoc_count; h++)
 			expand(&with, step->heredocs[h].content);
 	}
+	strv_free(lint_run(dockerfile, &fatal));
 	dockerfile_free(dockerfile);
 	return 0;
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a Dockerfile's instructions do, one after the other."""
+import re
+
 import pytest
 
 from tests.support.builds import build, context, image, image_config
@@ -287,6 +289,54 @@ def test_check(berth):
     failed = berth.run("image", "build", "--check", context(berth, "FROM busybox\nRNU\n", "bad"),
                        check=False)
     assert failed.returncode == 1 and "did you mean RUN?" in failed.stderr
+
+
+LINT = """\
+ARG DB_PASSWORD
+FROM busybox as Upper
+MAINTAINER me
+WORKDIR app
+env LOWER=1
+ENV API_KEY=x PUBLIC_KEY=y KEYBOARD=z
+EXPOSE 80/TCP 127.0.0.1:81:81
+CMD one
+CMD ["two"]
+FROM --platform=$TARGETPLATFORM busybox AS scratch
+SHELL ["/bin/sh", "-c"]
+WORKDIR /a
+WORKDIR b
+ENTRYPOINT top
+"""
+FINDINGS = [
+    ("1:1", "SecretsUsedInArgOrEnv"), ("2:1", "FromAsCasing"), ("2:1", "StageNameCasing"),
+    ("3:1", "MaintainerDeprecated"), ("4:1", "WorkdirRelativePath"),
+    ("5:1", "ConsistentInstructionCasing"), ("6:1", "SecretsUsedInArgOrEnv"),
+    ("7:1", "ExposeProtoCasing"), ("7:1", "ExposeInvalidFormat"), ("8:1", "JSONArgsRecommended"),
+    ("8:1", "MultipleInstructionsDisallowed"), ("10:1", "RedundantTargetPlatform"),
+    ("10:1", "ReservedStageName"),
+]
+
+
+def found(text):
+    # Line breaks are told as such in a log line.
+    lines = text.replace("\\n", "\n")
+    return sorted(re.findall(r"Dockerfile:(\d+:\d+): [^\n]*\(([A-Z]\w+)\)\n", lines))
+
+
+def test_what_is_mostly_not_meant(berth):
+    checked = berth.run("image", "build", "--check", context(berth, LINT))
+    assert found(checked.stderr) == sorted(FINDINGS), checked.stderr
+    assert checked.stdout == ""
+    good = "FROM busybox AS one\nWORKDIR /a\nCMD [\"x\"]\n"
+    checked = berth.run("image", "build", "--call", "check", context(berth, good))
+    assert checked.stdout == "Check complete, no warnings found.\n" and not checked.stderr
+    # Some are not wanted; and a file may ask for an error.
+    skip = "# check=skip=JSONArgsRecommended,StageNameCasing;error=true\n"
+    failed = build(berth, context(berth, skip + LINT), check=False)
+    assert failed.returncode == 1 and "11 findings, which its check=error=true" in failed.stderr
+    assert not {"JSONArgsRecommended", "StageNameCasing"} & {rule for _, rule in found(failed.stderr)}
+    build(berth, context(berth, "# check=skip=all;error=true\nFROM busybox as Upper\n"))
+    build(berth, context(berth, "FROM busybox as Upper\n"))
 
 
 def test_workdir_and_user(berth):
