@@ -15,6 +15,7 @@
 /* clang-format off */
 extern const struct command command_alpha;
 extern const struct command command_attach;
+extern const struct command command_bridge;
 extern const struct command command_build;
 extern const struct command command_builder;
 extern const struct command command_commit;
@@ -72,6 +73,7 @@ extern const struct command command_watch;
 const struct command *const commands[] = {
 	&command_alpha,
 	&command_attach,
+	&command_bridge,
 	&command_build,
 	&command_builder,
 	&command_commit,
