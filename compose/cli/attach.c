@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/attach.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -244,6 +246,16 @@ static int attach_to(struct project_args *args, const char *project, const json_
 	close(attaching.signals);
 	close(attaching.window);
 	return r < 0 ? output_fail(args, err) : exit_code;
+}
+
+int attach_container(struct project_args *args, const json_t *container,
+		     const struct attach_options *how)
+{
+	struct error err = ERROR_INIT;
+
+	detach_keys = how->detach_keys;
+	no_stdin = how->no_stdin;
+	return attach_to(args, json_get_string(container, "project"), container, &err);
 }
 
 static int run(struct project_args *args, int argc, char **argv)

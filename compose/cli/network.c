@@ -79,22 +79,43 @@ static json_t *object_of(char *const *words)
 
 /* network create */
 
-static bool create_attachable, create_internal, create_ipv6;
+static bool create_attachable, create_internal, create_ipv6, create_ipv4 = true;
+static char **create_aux;
+static const char *create_ipam_driver = "default", *create_scope = "local";
 static char **create_labels, **create_opts, **create_subnets, **create_gateways, **create_ranges;
 static const char *create_driver = "bridge";
 
 static const struct option create_options[] = {
-	{"attachable",                      0, OPTION_FLAG, &create_attachable, NULL, "Kept with it"},
-	{"driver",		      'd', OPTION_STRING, &create_driver, "string", "bridge (default), macvlan, ..."},
-	{"gateway",			     0, OPTION_LIST, &create_gateways, "strings", "Of the subnet at its place"},
-	{"internal",				 0, OPTION_FLAG, &create_internal, NULL, "Nothing leads outside"},
+	{"aux-address",        0, OPTION_LIST, &create_aux, "map", "NAME=ADDRESS that nobody is given"},
+	{"ipam-driver",         0, OPTION_STRING, &create_ipam_driver, "string", NULL},
+	{"ipv4",               0, OPTION_FLAG, &create_ipv4, NULL, "IPv4 addresses (on; --ipv4=false)"},
+	{"scope",		    0, OPTION_STRING, &create_scope, "string", NULL},
+	{"attachable",           0, OPTION_FLAG, &create_attachable, NULL, "Kept with it"},
+	{"driver", 'd', OPTION_STRING, &create_driver, "string", "bridge (default), macvlan, ..."},
+	{"gateway",                0, OPTION_LIST, &create_gateways, "strings", "Of the subnet at its place"},
+	{"internal",               0, OPTION_FLAG, &create_internal, NULL, "Nothing leads outside"},
 	{"ip-range",         0, OPTION_LIST, &create_ranges, "strings", "Where addresses are taken from"},
-	{"ipv6",		   0, OPTION_FLAG, &create_ipv6, NULL, "IPv6 addresses as well"},
-	{"label", 0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
-	{"opt",			 'o', OPTION_LIST, &create_opts, "map", "An option of the driver"},
-	{"subnet",		      0, OPTION_LIST, &create_subnets, "strings", "In CIDR form: 172.28.0.0/16"},
-	{NULL		       },
+	{"ipv6",                0, OPTION_FLAG, &create_ipv6, NULL, "IPv6 addresses as well"},
+	{"label",		    0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
+	{"opt",'o', OPTION_LIST, &create_opts, "map", "An option of the driver"},
+	{"subnet",       0, OPTION_LIST, &create_subnets, "strings", "In CIDR form: 172.28.0.0/16"},
+	{NULL	       },
 };
+
+/* NAME=ADDRESS of those that are of this family: a network has one subnet of each. */
+static json_t *aux_of_family(char *const *words, bool six)
+{
+	json_t *all = object_of(words), *value;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe(all, next, key, value)
+	{
+		if ((strchr(json_string_value(value), ':') != NULL) != six)
+			json_object_del(all, key);
+	}
+	return all;
+}
 
 static int create(struct project_args *args, int argc, char **argv)
 {
@@ -111,11 +132,24 @@ static int create(struct project_args *args, int argc, char **argv)
 		.internal = create_internal,
 		.attachable = create_attachable,
 		.enable_ipv6 = create_ipv6,
+		.disable_ipv4 = !create_ipv4,
 		.pools = pools,
 		.pool_count = count,
 	};
 	struct error err = ERROR_INIT;
+	_cleanup_json_ json_t *aux4 = NULL, *aux6 = NULL;
 
+	if (strcmp(create_ipam_driver, "default") != 0 || strcmp(create_scope, "local") != 0) {
+		error_set(&err, EINVAL,
+			  "--ipam-driver and --scope: there are no others than default and local");
+		return output_fail(args, &err);
+	}
+	if (create_aux && !count) {
+		error_set(&err, EINVAL, "no matching subnet for aux-address %s", create_aux[0]);
+		return output_fail(args, &err);
+	}
+	aux4 = aux_of_family(create_aux, false);
+	aux6 = aux_of_family(create_aux, true);
 	if (gateways > count || ranges > count) {
 		error_set(&err, EINVAL,
 			  "every ip-range or gateway must have a corresponding subnet");
@@ -125,6 +159,7 @@ static int create(struct project_args *args, int argc, char **argv)
 		pools[i].subnet = create_subnets[i];
 		pools[i].gateway = i < gateways ? create_gateways[i] : NULL;
 		pools[i].ip_range = i < ranges ? create_ranges[i] : NULL;
+		pools[i].aux_addresses = strchr(create_subnets[i], ':') ? aux6 : aux4;
 	}
 	if (open_store(&store, &err) < 0)
 		return output_fail(args, &err);

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 
 import pytest
 
@@ -149,12 +150,13 @@ def test_networks(berth):
     folder = berth.project({"env": "FROM_FILE=yes\n"})
     folder.run("network", "create", "--attachable", "--internal", "--subnet", "10.99.0.0/24", "--gateway",
                "10.99.0.9", "--ip-range", "10.99.0.128/25", "-o", "com.docker.network.driver.mtu=1400",
-               "--label", "mine=1", "mine")
+               "--label", "mine=1", "--aux-address", "nas=10.99.0.130", "mine")
     folder.run("network", "create", "--ipv6", "--subnet", "fd99::/64", "--subnet", "10.98.0.0/24", "six")
     seen = json.loads(folder.run("network", "inspect", "mine").stdout)[0]
     assert (seen["Internal"], seen["Attachable"]) == (True, True)
     assert seen["IPAM"]["Config"][0] == {"Subnet": "10.99.0.0/24", "Gateway": "10.99.0.9",
-                                         "IPRange": "10.99.0.128/25"}
+                                         "IPRange": "10.99.0.128/25",
+                                         "AuxiliaryAddresses": {"nas": "10.99.0.130"}}
     assert seen["Options"]["com.docker.network.driver.mtu"] == "1400"
     folder.run("container", "run", "-d", "--init", "--name", "box", "--network", "mine", "busybox", "sleep", "99")
     folder.run("network", "connect", "--ip6", "fd99::77", "--driver-opt",
@@ -167,6 +169,33 @@ def test_networks(berth):
     assert "mine" not in folder.run("network", "prune", "-f", "--filter", "label=other").stdout
     assert "mine" in folder.run("network", "prune", "-f", "--filter", "label=mine=1").stdout
     folder.run("network", "rm", "six")
+    folder.run("network", "create", "--ipv4=false", "--ipv6", "only6")
+    assert [":" in row["Subnet"] for row in
+            json.loads(folder.run("network", "inspect", "only6").stdout)[0]["IPAM"]["Config"]] == [True]
+    folder.run("network", "rm", "only6")
+
+
+def test_start_and_stay(berth):
+    """Nothing of what a container writes is missed, its exit code and its streams are its own."""
+    folder = berth.project({})
+    folder.run("container", "create", "--name", "box", "busybox", "sh", "-c",
+               "echo out; echo err >&2; sleep 0.2; echo late; exit 3")
+    for words in (["--attach"], ["-a", "--detach-keys", "ctrl-x"]):
+        done = folder.run("container", "start", *words, "box", check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "out\nlate\n", "err\n")
+    folder.run("container", "rm", "box")
+    folder.run("container", "create", "-i", "--name", "cat", "busybox", "cat")
+    done = folder.run("container", "start", "--interactive", "cat", input="typed\n")
+    assert done.stdout == "typed\n"
+    folder.run("container", "create", "--init", "--name", "deaf", "busybox", "sh", "-c",
+               "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done")
+    stays = folder.popen("container", "start", "-a", "deaf")
+    assert stays.stdout.readline() == "ready\n"
+    berth.kill(stays.inner_pid(), signal.SIGTERM)
+    assert stays.wait(30) == 9
+    two = folder.run("container", "start", "-a", "cat", "deaf", check=False)
+    assert two.returncode == 1 and "multiple containers" in two.stderr
+    folder.run("container", "rm", "cat", "deaf")
 
 
 def test_units_without_systemd(berth):

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPOSE_CLI_ATTACH_H
+#define COMPOSE_CLI_ATTACH_H
+
+/* attach.h - this terminal connected to the main process of a container. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "compose/cli/project_args.h"
+
+struct attach_options {
+	const char *detach_keys; /* NULL: the default */
+	bool no_stdin;
+};
+
+/*
+ * Until @container (a CONTAINER that runs, with its "project") ends, or the keys are pressed. Its
+ * exit code; errors are printed.
+ */
+int attach_container(struct project_args *args, const json_t *container,
+		     const struct attach_options *options);
+
+#endif
