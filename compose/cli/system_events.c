@@ -224,6 +224,8 @@ static int tell(struct sources *sources, int64_t before_nsec, struct error *err)
 		json_decref(event);
 		told++;
 	}
+	if (!told)
+		return r;
 	sources->event_count -= told;
 	memmove(sources->events, sources->events + told,
 		sources->event_count * sizeof(*sources->events));
