@@ -66,9 +66,16 @@ static int follow(struct log_session *session, const json_t *container, int sign
 static int start(struct project_args *args, const json_t *container)
 {
 	const struct plan_options options = {.goal = PLAN_START, .timeout_usec = -1};
+	const char *progress = args->progress;
+	int r;
 
-	return container_is_running(container) ? 0
-					       : machine_converge_one(args, container, &options);
+	if (container_is_running(container))
+		return 0;
+	/* Only the container itself says something. */
+	args->progress = "quiet";
+	r = machine_converge_one(args, container, &options);
+	args->progress = progress;
+	return r;
 }
 
 /* Of one that is removed at its end only the session knows it. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Flags that no other test has a story for, each used once: what it changes."""
+import glob
 import json
 import os
 import re
@@ -12,6 +13,14 @@ from tests.support import registries
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
 SAYS = {"image": "busybox", "init": True, "stop_grace_period": "0s",
         "command": ["sh", "-c", "echo here is $$HOSTNAME; sleep 1000"]}
+
+
+@pytest.fixture
+def singles(berth):
+    """For containers without a project, whose supervisors go when they do."""
+    yield
+    berth.wait_until(lambda: not glob.glob(f"{berth.runtime_dir}/projects/container.*"), 30,
+                     "their supervisors are gone")
 
 
 def stack(**services):
@@ -130,7 +139,7 @@ def test_images(berth):
     seen = json.loads(folder.run("image", "inspect", "x:1").stdout)[0]
     assert seen["Id"] == number and seen["Config"]["Labels"] == {"made": "here"}
     again = folder.run("--progress", "plain", "image", "build", "--no-cache-filter", "base", "-t", "x:1", ".")
-    assert "CACHED" not in again.stderr
+    assert "#1 CACHED" not in again.stderr
     platform = f"{seen['Os']}/{seen['Architecture']}"
     folder.run("image", "build", "--platform", platform, "-t", "x:1", ".")
     lines = folder.run("image", "history", "--human=false", "--no-trunc", "x:1").stdout.splitlines()
@@ -146,7 +155,7 @@ def test_images(berth):
     assert bad.returncode == 1 and "s390x" in bad.stderr
 
 
-def test_networks(berth):
+def test_networks(berth, singles):
     folder = berth.project({"env": "FROM_FILE=yes\n"})
     folder.run("network", "create", "--attachable", "--internal", "--subnet", "10.99.0.0/24", "--gateway",
                "10.99.0.9", "--ip-range", "10.99.0.128/25", "-o", "com.docker.network.driver.mtu=1400",
@@ -175,7 +184,7 @@ def test_networks(berth):
     folder.run("network", "rm", "only6")
 
 
-def test_start_and_stay(berth):
+def test_start_and_stay(berth, singles):
     """Nothing of what a container writes is missed, its exit code and its streams are its own."""
     folder = berth.project({})
     folder.run("container", "create", "--name", "box", "busybox", "sh", "-c",
