@@ -193,18 +193,19 @@ def test_start_and_stay(berth, singles):
         done = folder.run("container", "start", *words, "box", check=False)
         assert (done.returncode, done.stdout, done.stderr) == (3, "out\nlate\n", "err\n")
     folder.run("container", "rm", "box")
-    folder.run("container", "create", "-i", "--name", "cat", "busybox", "cat")
-    done = folder.run("container", "start", "--interactive", "cat", input="typed\n")
-    assert done.stdout == "typed\n"
+    folder.run("container", "create", "-i", "--name", "reads", "busybox", "sh", "-c",
+               "read -r line; echo it is $line")
+    done = folder.run("container", "start", "--interactive", "reads", input="typed\n")
+    assert done.stdout == "it is typed\n"
     folder.run("container", "create", "--init", "--name", "deaf", "busybox", "sh", "-c",
                "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done")
     stays = folder.popen("container", "start", "-a", "deaf")
     assert stays.stdout.readline() == "ready\n"
     berth.kill(stays.inner_pid(), signal.SIGTERM)
     assert stays.wait(30) == 9
-    two = folder.run("container", "start", "-a", "cat", "deaf", check=False)
+    two = folder.run("container", "start", "-a", "reads", "deaf", check=False)
     assert two.returncode == 1 and "multiple containers" in two.stderr
-    folder.run("container", "rm", "cat", "deaf")
+    folder.run("container", "rm", "reads", "deaf")
 
 
 def test_units_without_systemd(berth):
