@@ -61,7 +61,7 @@ static int add_names(struct image_store *store, const struct image *image, json_
 			if (tag)
 				json_array_append_new(tags, json_sprintf("%s:%s", repository, tag));
 			/* What its registry knows it by; of what is from elsewhere nobody does. */
-			if (all[i]->pulled_nsec)
+			if (all[i]->pulled_nsec || all[i]->target)
 				json_array_append_new(
 					digests, json_sprintf("%s@%s", repository,
 							      all[i]->target ?: all[i]->digest));

@@ -13,8 +13,10 @@
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/str.h"
 
+#include "runtime/image/compress.h"
 #include "runtime/image/push_internal.h"
 
 static void tell(const struct push_image *image, enum push_state state)
@@ -84,6 +86,8 @@ static void free_image(struct push_image *image)
 
 void push_free(struct push *push)
 {
+	struct error ignored = ERROR_INIT;
+
 	if (!push)
 		return;
 	for (size_t i = 0; i < push->image_count; i++)
@@ -92,6 +96,8 @@ void push_free(struct push *push)
 	map_done(&push->blobs, push_blob_free);
 	registry_close(push->registry);
 	cleanup_close_fd(&push->use_lock);
+	if (push->packed && store_collect(push->store, &ignored) < 0)
+		log_debug("image store: %s", ignored.message);
 	free(push);
 }
 
@@ -110,6 +116,7 @@ struct push_image *push_add_digest(struct push *push, const char *name, const ch
 	struct push_image *image = push_add(push, name);
 
 	snprintf(image->digest, sizeof(image->digest), "%s", digest);
+	image->as_is = true;
 	return image;
 }
 
@@ -229,6 +236,23 @@ static int add_pieces(struct push_image *image, struct error *err)
 	return 0;
 }
 
+/* Plain layers are for the store; registries and those who pull want them packed. */
+static int pack_layers(struct push_image *image, struct error *err)
+{
+	char packed[DIGEST_SIZE];
+	int r;
+
+	if (image->as_is || !digest_hex(image->digest))
+		return 0;
+	r = compress_image(image->push->store, image->digest, packed, err);
+	/* The index was written: it is read anew for those who look through it. */
+	if (r < 0 || store_refresh(image->push->store, err) < 0)
+		return -err->code;
+	image->push->packed = image->push->packed || strcmp(packed, image->digest) != 0;
+	memcpy(image->digest, packed, sizeof(packed));
+	return 0;
+}
+
 static int prepare(struct push_image *image, struct error *err)
 {
 	struct image_store *store = image->push->store;
@@ -244,6 +268,8 @@ static int prepare(struct push_image *image, struct error *err)
 	if (image->artifact)
 		return add_pieces(image, err);
 	if (!*image->digest && find_digest(image, err) < 0)
+		return -err->code;
+	if (pack_layers(image, err) < 0)
 		return -err->code;
 	if (!digest_hex(image->digest) ||
 	    store_read_json(store, image->digest, &manifest, err) < 0 ||
@@ -267,11 +293,11 @@ static void start(struct push_image *image)
 	struct error error = ERROR_INIT;
 
 	image->stage = PUSH_RUNNING;
+	tell(image, PUSH_IMAGE_STARTED); /* packing takes its time */
 	if (prepare(image, &error) < 0) {
 		fail(image, &error);
 		return;
 	}
-	tell(image, PUSH_IMAGE_STARTED);
 	for (size_t i = 0; i + 1 < image->blob_count; i++)
 		push_tell_blob(image->blobs[i], PUSH_LAYER_WAITING, 0);
 }
@@ -281,6 +307,26 @@ static bool is_refusal(const struct registry_request *request)
 	int status = request->answer ? request->answer->status : 0;
 
 	return status >= 400 && status < 500 && status != 401 && status != 403 && status != 407;
+}
+
+/* What the name means there now, as after a pull: for those who ask by that digest. */
+static int note_digest(struct push_image *image, struct error *err)
+{
+	struct image_store *store = image->push->store;
+	_cleanup_close_ int lock = store_lock(store, err);
+	_cleanup_free_ char *reference = NULL;
+	json_t *descriptor, *annotations;
+
+	if (lock < 0 || store_lookup(store, image->name, &descriptor, &reference, err) < 0)
+		return -err->code;
+	if (!str_equal(json_get_string(descriptor, "digest"), image->digest) ||
+	    str_equal(store_descriptor_target(descriptor), image->digest))
+		return 0;
+	annotations = json_object_get(descriptor, "annotations");
+	if (!annotations) /* named by its id */
+		return 0;
+	json_put_string(annotations, ANNOTATION_TARGET, image->digest);
+	return store_write_index(store, err);
 }
 
 static void manifest_taken(struct registry_request *request)
@@ -299,6 +345,8 @@ static void manifest_taken(struct registry_request *request)
 		fail(image, &error);
 		return;
 	}
+	if (!image->as_is && !image->artifact && note_digest(image, &error) < 0)
+		log_debug("image %s: %s", image->name, error.message);
 	image->stage = PUSH_DONE;
 	tell(image, PUSH_IMAGE_PUSHED);
 }

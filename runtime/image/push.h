@@ -51,7 +51,7 @@ void push_free(struct push *push);
 
 /* "ghcr.io/team/app:1", which has to be in the store. Starts with the next push_step(). */
 struct push_image *push_add(struct push *push, const char *name);
-/* The manifest @digest of the store, whatever it is called there, is pushed as @name. */
+/* The manifest @digest of the store, whatever it is called there, is pushed as @name, as it is. */
 struct push_image *push_add_digest(struct push *push, const char *name, const char *digest);
 /*
  * Something that is in no store: @manifest of type @media, and what it is made of. Copies. A name

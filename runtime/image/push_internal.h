@@ -34,6 +34,7 @@ struct push_image {
 	char *name;
 	struct registry_name ref;
 	char digest[DIGEST_SIZE];
+	bool as_is;             /* its blobs' digests stand elsewhere as well */
 	char *manifest, *media; /* as it is in the store */
 	size_t manifest_size;
 	struct push_blob **blobs;
@@ -51,6 +52,7 @@ struct push {
 	struct image_store *store;
 	struct registry *registry;
 	int use_lock;
+	bool packed; /* some layers: of the store's own plain ones there is waste */
 	void (*progress)(void *data, const struct push_event *event);
 	void *data;
 	struct push_image **images;
