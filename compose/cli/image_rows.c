@@ -51,12 +51,12 @@ static int add_names(struct image_store *store, const struct image *image, json_
 	struct image **all = NULL;
 	size_t count = 0;
 
-	if (image_list(store, &all, &count, err) < 0)
+	if (image_list_names(store, image->id, &all, &count, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_free_ char *repository = NULL, *tag = NULL;
 
-		if (all[i]->reference && str_equal(all[i]->id, image->id)) {
+		if (all[i]->reference) {
 			reference_familiar(all[i]->reference, &repository, &tag);
 			if (tag)
 				json_array_append_new(tags, json_sprintf("%s:%s", repository, tag));

@@ -72,6 +72,9 @@ int image_open_layers(struct image_store *store, const struct image *image, int 
 /* Rows for `images`: one a reference (untagged ones have reference NULL). */
 int image_list(struct image_store *store, struct image ***ret, size_t *ret_count,
 	       struct error *err);
+/* The rows of one image, which reads none of the others. */
+int image_list_names(struct image_store *store, const char *id, struct image ***ret,
+		     size_t *ret_count, struct error *err);
 
 int image_tag(struct image_store *store, const char *name, const char *reference,
 	      struct error *err);

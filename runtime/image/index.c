@@ -24,7 +24,8 @@ static int newest_first(const void *a, const void *b)
 		      right->reference ? right->reference : "~");
 }
 
-int image_list(struct image_store *store, struct image ***ret, size_t *ret_count, struct error *err)
+static int list_images(struct image_store *store, const char *id, struct image ***ret,
+		       size_t *ret_count, struct error *err)
 {
 	struct image **list = NULL;
 	json_t *descriptor;
@@ -39,6 +40,8 @@ int image_list(struct image_store *store, struct image ***ret, size_t *ret_count
 		struct error skipped = ERROR_INIT;
 		struct image *image;
 
+		if (id && !str_equal(store_descriptor_id(store, descriptor), id))
+			continue;
 		/* One that is damaged does not hide the others. */
 		r = store_decode(store, json_get_string(descriptor, "digest"), &image, &skipped);
 		if (r < 0)
@@ -51,6 +54,17 @@ int image_list(struct image_store *store, struct image ***ret, size_t *ret_count
 	*ret = list;
 	*ret_count = count;
 	return 0;
+}
+
+int image_list(struct image_store *store, struct image ***ret, size_t *ret_count, struct error *err)
+{
+	return list_images(store, NULL, ret, ret_count, err);
+}
+
+int image_list_names(struct image_store *store, const char *id, struct image ***ret,
+		     size_t *ret_count, struct error *err)
+{
+	return list_images(store, id, ret, ret_count, err);
 }
 
 int image_tag(struct image_store *store, const char *name, const char *reference, struct error *err)
@@ -88,12 +102,8 @@ static size_t entries_of(struct image_store *store, const char *id, char ***ret_
 
 	json_array_foreach(store_manifests(store), i, descriptor) {
 		_cleanup_free_ char *name = store_descriptor_name(descriptor);
-		struct error ignored = ERROR_INIT;
-		struct image *image;
 
-		if (store_decode(store, json_get_string(descriptor, "digest"), &image, &ignored) <
-			    0 ||
-		    !str_equal(image->id, id))
+		if (!str_equal(store_descriptor_id(store, descriptor), id))
 			continue;
 		count++;
 		if (name && ret_names)
@@ -109,14 +119,10 @@ static void drop_entries(struct image_store *store, const char *id, const char *
 	for (size_t i = json_array_size(list); i-- > 0;) {
 		json_t *descriptor = json_array_get(list, i);
 		_cleanup_free_ char *name = store_descriptor_name(descriptor);
-		struct error ignored = ERROR_INIT;
-		struct image *image;
 
 		if (reference && !str_equal(name, reference))
 			continue;
-		if (store_decode(store, json_get_string(descriptor, "digest"), &image, &ignored) ==
-			    0 &&
-		    str_equal(image->id, id))
+		if (str_equal(store_descriptor_id(store, descriptor), id))
 			json_array_remove(list, i);
 	}
 }
@@ -230,8 +236,7 @@ static int remove_locked(struct image_store *store, const char *name, bool force
 	if (reference)
 		report_untagged(ret_removed, reference);
 	else
-		strv_foreach(each, names)
-			report_untagged(ret_removed, each);
+		strv_foreach(each, names) report_untagged(ret_removed, each);
 	if (!entries_of(store, id, NULL))
 		strv_take(ret_removed, str_printf("Deleted: %s", id));
 	return store_write_index(store, err);

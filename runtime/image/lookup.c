@@ -61,23 +61,21 @@ static int find_id(struct image_store *store, const char *name, const char *hex,
 {
 	size_t i, n = strlen(hex);
 	json_t *descriptor;
-	struct image *found = NULL;
+	const char *found = NULL;
 
 	json_array_foreach(store_manifests(store), i, descriptor) {
 		const char *digest = json_get_string(descriptor, "digest");
-		struct error ignored = ERROR_INIT;
-		struct image *image;
+		const char *id = store_descriptor_id(store, descriptor);
 
-		if (store_decode(store, digest, &image, &ignored) < 0)
+		if (!id || !digest ||
+		    (strncmp(id + 7, hex, n) != 0 && (n < 64 || strcmp(digest + 7, hex) != 0)))
 			continue;
-		if (strncmp(image->id + 7, hex, n) != 0 && (n < 64 || strcmp(digest + 7, hex) != 0))
-			continue;
-		if (found && !str_equal(found->id, image->id))
+		if (found && !str_equal(found, id))
 			return error_set(err, ENOTUNIQ, "image id %s: more than one begins so",
 					 name);
 		if (!found)
 			*ret = descriptor;
-		found = image;
+		found = id;
 	}
 	return found ? 0 : not_found(name, err);
 }

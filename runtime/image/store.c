@@ -162,6 +162,20 @@ const char *store_descriptor_target(const json_t *descriptor)
 	return digest_hex(target) ? target : NULL;
 }
 
+const char *store_descriptor_id(struct image_store *store, const json_t *descriptor)
+{
+	const char *id = json_get_string(json_object_get(descriptor, "annotations"), ANNOTATION_ID);
+	struct error ignored = ERROR_INIT;
+	struct image *image;
+
+	if (digest_hex(id))
+		return id;
+	/* Of an entry that somebody else made, or an older berth. */
+	if (store_decode(store, json_get_string(descriptor, "digest"), &image, &ignored) < 0)
+		return NULL;
+	return image->id;
+}
+
 static void remember_names(struct image_store *store)
 {
 	size_t i;
@@ -278,6 +292,15 @@ static void set_name(json_t *descriptor, const char *reference)
 	json_put_string(annotations, ANNOTATION_REF, reference);
 }
 
+/* Whatever an archive's index says there. */
+static void set_id(struct image_store *store, json_t *descriptor)
+{
+	json_t *annotations = json_object_get(descriptor, "annotations");
+
+	json_object_del(annotations, ANNOTATION_ID);
+	json_put_string(annotations, ANNOTATION_ID, store_descriptor_id(store, descriptor));
+}
+
 /* Takes @reference from whoever bears it; that image stays, under another name or without. */
 static void take_name(struct image_store *store, const char *reference)
 {
@@ -339,6 +362,7 @@ void store_add_entry(struct image_store *store, const json_t *descriptor, const 
 	drop_unnamed(store, digest);
 	entry = json_deep_copy(descriptor);
 	set_name(entry, reference);
+	set_id(store, entry);
 	json_array_append_new(store_manifests(store), entry);
 }
 

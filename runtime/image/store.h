@@ -22,13 +22,15 @@
 
 #include "runtime/image/image.h"
 
-#define BLOB_CHECKED_MAX   (1 << 20) /* store_has_blob() reads what is not larger */
-#define IMAGE_JSON_MAX     (8 << 20) /* a manifest or config, as in containerd */
-#define IMAGE_LAYERS_MAX   256
-#define ANNOTATION_NAME    "io.containerd.image.name"
-#define ANNOTATION_REF     "org.opencontainers.image.ref.name"
-#define ANNOTATION_TARGET  "berth.registry.digest" /* what its name meant there: an index */
-#define ANNOTATION_TIME    "berth.registry.time"   /* when that was last asked: unix seconds */
+#define BLOB_CHECKED_MAX  (1 << 20) /* store_has_blob() reads what is not larger */
+#define IMAGE_JSON_MAX    (8 << 20) /* a manifest or config, as in containerd */
+#define IMAGE_LAYERS_MAX  256
+#define ANNOTATION_NAME   "io.containerd.image.name"
+#define ANNOTATION_REF    "org.opencontainers.image.ref.name"
+#define ANNOTATION_TARGET "berth.registry.digest" /* what its name meant there: an index */
+#define ANNOTATION_TIME   "berth.registry.time"   /* when that was last asked: unix seconds */
+#define ANNOTATION_ID     "berth.image.id" /* its config's digest, so that nothing is read to find it \
+					    */
 #define MEDIA_OCI_INDEX    "application/vnd.oci.image.index.v1+json"
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
@@ -53,6 +55,9 @@ json_t *store_manifests(struct image_store *store);
 char *store_descriptor_name(const json_t *descriptor);
 /* The digest of the index that it was pulled by, or NULL. Borrowed. */
 const char *store_descriptor_target(const json_t *descriptor);
+
+/* The id of the image that an entry of the index is; NULL: it is damaged. Borrowed. */
+const char *store_descriptor_id(struct image_store *store, const json_t *descriptor);
 
 /* Takes the lock and refreshes; the fd ends it. */
 int store_lock(struct image_store *store, struct error *err);

@@ -4,6 +4,7 @@
 import io
 import json
 import os
+import re
 import tarfile
 
 SLEEP = {"image": "busybox", "command": ["sleep", "infinity"], "stop_grace_period": "0s"}
@@ -69,6 +70,26 @@ def test_images_are_described_and_pruned(berth):
     assert "busybox" in berth.run("image", "ls").stdout
     assert "invalid filter" in berth.run("image", "prune", "-f", "--filter", "x=y",
                                          check=False).stderr
+
+
+def test_an_image_is_found_by_its_id_without_looking_at_others(berth):
+    ids = [import_text(berth, f"tiny:{i}", text=f"number {i}") for i in range(6)]
+    binary = os.environ.get("BERTH") or os.path.abspath("../../build/release/berth")
+    for words in (("inspect", ids[2][7:19]), ("tag", ids[3], "other:1"), ("rm", "-f", ids[4][7:])):
+        trace = berth.command(["strace", "-f", "-e", "trace=openat", binary, "image", *words],
+                              cwd="/", env={"ASAN_OPTIONS": "detect_leaks=0"}).stderr
+        opened = set(re.findall(r'openat\(\d+, "([0-9a-f]{64})"', trace))
+        # Removing looks at what others need, once it is done.
+        assert "rm" in words or len(opened) == 2, (words, opened)
+    # An entry that another program has written has no note of it.
+    index = f"{berth.root}/images/index.json"
+    with open(index, encoding="utf-8") as file:
+        text = file.read()
+    assert text.count("berth.image.id") >= 6
+    with open(index, "w", encoding="utf-8") as file:
+        file.write(text.replace("berth.image.id", "x.image.id"))
+    assert berth.run("image", "inspect", "-f", "{{.RepoTags}}", ids[5]).stdout == "[tiny:5]\n"
+    assert berth.run("image", "inspect", ids[4], check=False).returncode == 1
 
 
 def test_volumes_of_the_machine(berth):
