@@ -10,6 +10,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/image_filter.h"
 #include "compose/cli/image_rows.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/inspect.h"
@@ -41,13 +42,13 @@ static char **import_changes;
 static const char *import_message, *import_platform;
 
 static const struct option import_options[] = {
-	{"change", 'c', OPTION_LIST, &import_changes, "list",
+	{"change",     'c', OPTION_LIST, &import_changes, "list",
 	 "A Dockerfile instruction for the image's configuration: CMD, ENV, USER, ..."},
 	{"message", 'm', OPTION_STRING, &import_message, "string",
 	 "A note kept in the image's history"},
-	{"platform", 0, OPTION_STRING, &import_platform, "string",
+	{"platform",      0, OPTION_STRING, &import_platform, "string",
 	 "os/architecture of what is imported"},
-	{NULL},
+	{NULL           },
 };
 
 static int import(struct project_args *args, int argc, char **argv)
@@ -87,10 +88,10 @@ static const char *load_input;
 static bool load_quiet;
 
 static const struct option load_options[] = {
-	{"input", 'i', OPTION_STRING, &load_input, "string",
+	{"input",        'i', OPTION_STRING, &load_input, "string",
 	 "Read this file or folder rather than standard input"},
 	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Print nothing"},
-	{NULL},
+	{NULL     },
 };
 
 static int load(struct project_args *args, int argc, char **argv)
@@ -104,7 +105,8 @@ static int load(struct project_args *args, int argc, char **argv)
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
 	    image_load(store, fd, &loaded, &err) < 0)
 		return output_fail(args, &err);
-	strv_foreach(name, loaded) {
+	strv_foreach(name, loaded)
+	{
 		bool id = str_starts_with(name, "sha256:");
 
 		if (!load_quiet)
@@ -126,10 +128,10 @@ static const struct command command_load = {
 static const char *save_output, *save_format = "docker";
 
 static const struct option save_options[] = {
-	{"format", 0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
+	{"format",       0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
 	{"output", 'o', OPTION_STRING, &save_output, "string",
 	 "Write to this file rather than to standard output"},
-	{NULL},
+	{NULL     },
 };
 
 static int open_output(struct error *err)
@@ -192,13 +194,16 @@ static const struct command command_save = {
 
 static bool list_quiet, list_no_trunc, list_all;
 static const char *list_format;
+static char **list_filters;
 
 static const struct option list_options[] = {
-	{"all", 'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
-	{"format", 0, OPTION_STRING, &list_format, "string",
+	{"all",          'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
+	{"filter",   'f', OPTION_LIST, &list_filters, "filter",
+	 "reference=PATTERN, dangling=true|false, label=KEY[=VALUE], before=, since=IMAGE, until="},
+	{"format",          0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
-	{"no-trunc", 0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
-	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
+	{"no-trunc",              0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
+	{"quiet",         'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
 	{NULL},
 };
 
@@ -224,15 +229,19 @@ static int list(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_json_ json_t *rows = json_array();
+	_cleanup_(image_filter_done) struct image_filter filter = {0};
 	struct error err = ERROR_INIT;
 	struct image **images = NULL;
 	size_t i, count = 0;
 	json_t *row;
 
-	if (images_here_open(&store, &err) < 0 || image_list(store, &images, &count, &err) < 0)
+	if (images_here_open(&store, &err) < 0 ||
+	    image_filter_parse(list_filters, store, &filter, &err) < 0 ||
+	    image_list(store, &images, &count, &err) < 0)
 		return output_fail(args, &err);
 	for (i = 0; i < count; i++) {
-		if (selected(images[i], argc ? argv[0] : NULL))
+		if (selected(images[i], argc ? argv[0] : NULL) &&
+		    image_filter_matches(&filter, images[i]))
 			json_array_append_new(rows, image_row(images[i], !list_no_trunc));
 		image_free(images[i]);
 	}
@@ -262,7 +271,7 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force", 'f', OPTION_FLAG, &remove_force, NULL,
+	{"force",      'f', OPTION_FLAG, &remove_force, NULL,
 	 "Though it has several names, or a stopped container uses it"},
 	{NULL},
 };
@@ -285,8 +294,7 @@ static int rm(struct project_args *args, int argc, char **argv)
 				exit_code = output_fail(args, &err);
 			continue;
 		}
-		strv_foreach(line, removed)
-			puts(line);
+		strv_foreach(line, removed) puts(line);
 	}
 	return exit_code;
 }
@@ -326,7 +334,7 @@ static const struct command command_tag = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format", 'f', OPTION_STRING, &inspect_format, "string",
+	{"format",       'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Id}}'"},
 	{NULL},
 };
