@@ -29,8 +29,9 @@
 #define ANNOTATION_REF    "org.opencontainers.image.ref.name"
 #define ANNOTATION_TARGET "berth.registry.digest" /* what its name meant there: an index */
 #define ANNOTATION_TIME   "berth.registry.time"   /* when that was last asked: unix seconds */
-#define ANNOTATION_ID     "berth.image.id" /* its config's digest, so that nothing is read to find it \
-					    */
+#define ANNOTATION_ID                                                               \
+	"berth.image.id" /* its config's digest, so that nothing is read to find it \
+			  */
 #define MEDIA_OCI_INDEX    "application/vnd.oci.image.index.v1+json"
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
