@@ -277,7 +277,7 @@ static int step(struct attached *attached, struct error *err)
 {
 	size_t sources = attached->session->count;
 	_cleanup_free_ struct pollfd *polls =
-		new_array(struct pollfd, sources + 4 + WATCH_SESSION_POLLS);
+		new_array(struct pollfd, 2 * sources + 4 + WATCH_SESSION_POLLS);
 	size_t n = log_session_polls(attached->session, polls);
 	bool event;
 	int r;

@@ -110,10 +110,8 @@ static void put_path(json_t *object, const struct container_record *record)
 {
 	_cleanup_strv_ char **words = NULL;
 
-	strv_foreach(word, container_record_entrypoint(record))
-		strv_append(&words, word);
-	strv_foreach(word, container_record_command(record))
-		strv_append(&words, word);
+	strv_foreach(word, container_record_entrypoint(record)) strv_append(&words, word);
+	strv_foreach(word, container_record_command(record)) strv_append(&words, word);
 	inspect_put_text(object, "Path", words ? words[0] : NULL);
 	json_object_set_new(object, "Args",
 			    words && words[1] ? json_from_strv(words + 1) : json_array());
@@ -150,6 +148,14 @@ static void put_storage(json_t *object, const struct container_record *record, b
 		     (int64_t)(written + (record->image ? record->image->size_bytes : 0)));
 }
 
+/* Files are only what the journal has not. */
+static void put_log_path(json_t *object, const json_t *log)
+{
+	bool journal = str_equal(json_get_string(log, "driver"), "journald");
+
+	inspect_put_text(object, "LogPath", journal ? "" : json_get_string(log, "path"));
+}
+
 json_t *inspect_container(const struct container_record *record, bool size)
 {
 	const json_t *container = record->container;
@@ -164,8 +170,7 @@ json_t *inspect_container(const struct container_record *record, bool size)
 	put_file(object, "ResolvConfPath", record, "resolv.conf");
 	put_file(object, "HostnamePath", record, "hostname");
 	put_file(object, "HostsPath", record, "hosts");
-	inspect_put_text(object, "LogPath",
-			 json_get_string(json_object_get(container, "log"), "path"));
+	put_log_path(object, json_object_get(container, "log"));
 	json_put_string(object, "Name", name);
 	json_put_int(object, "RestartCount", json_get_int(container, "restart_count", 0));
 	json_put_string(object, "Driver", "overlay2");

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/journal_reader.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
@@ -16,6 +17,7 @@
 static void source_done(struct log_source *source)
 {
 	log_reader_free(source->reader);
+	journal_reader_free(source->journal);
 	free(source->id);
 	free(source->service);
 	free(source->name);
@@ -73,6 +75,13 @@ static void open_reader(struct log_session *session, struct log_source *source)
 		return;
 	if (log_reader_open(source->path, &session->options, &source->reader, &err) < 0 &&
 	    err.code != ENOENT)
+		output_warn("%s: %s", source->name, err.message);
+	error_clear(&err);
+	/* In files then is only what the journal did not take. */
+	if (source->reader &&
+	    journal_reader_open(source->path, source->id, &session->options, &source->journal,
+				&err) < 0 &&
+	    err.code)
 		output_warn("%s: %s", source->name, err.message);
 }
 
@@ -185,36 +194,46 @@ static void tell_lost(struct log_session *session, const struct log_source *sour
 		    source->name, (uintmax_t)files, files == 1 ? " was" : "s were");
 }
 
-static bool fetch(struct log_session *session, struct log_source *source)
+/* The older of those that wait, of its files and of the journal; NULL: there is none. */
+static struct log_pending *fetch(struct log_session *session, struct log_source *source)
 {
-	if (source->has_pending || !source->reader)
-		return source->has_pending;
-	source->has_pending = log_reader_next(source->reader, &source->pending) == 1;
-	tell_lost(session, source);
-	return source->has_pending;
+	struct log_pending *file = &source->pending[0], *entry = &source->pending[1];
+
+	if (!file->given && source->reader) {
+		file->given = log_reader_next(source->reader, &file->record) == 1;
+		tell_lost(session, source);
+	}
+	if (!entry->given && source->journal)
+		entry->given = journal_reader_next(source->journal, &entry->record) == 1;
+	if (entry->given && (!file->given || entry->record.nsec < file->record.nsec))
+		return entry;
+	return file->given ? file : NULL;
 }
 
-static void print_pending(struct log_session *session, struct log_source *source)
+static void print_pending(struct log_session *session, struct log_source *source,
+			  struct log_pending *pending)
 {
-	log_printer_print(&session->printer, source->name, source->color, &source->pending);
-	source->has_pending = false;
+	log_printer_print(&session->printer, source->name, source->color, &pending->record);
+	pending->given = false;
 }
 
 void log_session_drain(struct log_session *session)
 {
 	for (;;) {
-		struct log_source *oldest = NULL;
+		struct log_source *source = NULL;
+		struct log_pending *oldest = NULL;
 
 		for (size_t i = 0; i < session->count; i++) {
-			struct log_source *source = &session->sources[i];
+			struct log_pending *next = fetch(session, &session->sources[i]);
 
-			if (fetch(session, source) &&
-			    (!oldest || source->pending.nsec < oldest->pending.nsec))
-				oldest = source;
+			if (next && (!oldest || next->record.nsec < oldest->record.nsec)) {
+				oldest = next;
+				source = &session->sources[i];
+			}
 		}
 		if (!oldest)
 			break;
-		print_pending(session, oldest);
+		print_pending(session, source, oldest);
 	}
 	log_printer_flush(&session->printer);
 }
@@ -222,8 +241,10 @@ void log_session_drain(struct log_session *session)
 /* What it wrote until then; a later line stays pending. */
 static void drain_source(struct log_session *session, struct log_source *source, int64_t until_nsec)
 {
-	while (fetch(session, source) && source->pending.nsec <= until_nsec)
-		print_pending(session, source);
+	struct log_pending *pending;
+
+	while ((pending = fetch(session, source)) && pending->record.nsec <= until_nsec)
+		print_pending(session, source, pending);
 }
 
 static void sync_logs(struct log_session *session)
@@ -244,6 +265,8 @@ static void container_ended(struct log_session *session, struct log_source *sour
 	sync_logs(session);
 	if (source->reader) {
 		log_reader_cut(source->reader, nsec);
+		if (source->journal)
+			journal_reader_settle(source->journal);
 		drain_source(session, source, nsec);
 		if (!session->quiet_exits)
 			log_printer_exited(&session->printer, source->name, source->color,
@@ -317,6 +340,8 @@ size_t log_session_polls(const struct log_session *session, struct pollfd *polls
 				 : -1;
 
 		polls[n++] = (struct pollfd){fd, POLLIN};
+		fd = source->journal ? journal_reader_fd(source->journal) : -1;
+		polls[n++] = (struct pollfd){fd, POLLIN};
 	}
 	return n;
 }
@@ -358,9 +383,12 @@ void log_session_finish(struct log_session *session)
 			break;
 	}
 	sync_logs(session);
-	for (size_t i = 0; i < session->count; i++)
+	for (size_t i = 0; i < session->count; i++) {
 		if (session->sources[i].reader)
 			log_reader_stop_following(session->sources[i].reader);
+		if (session->sources[i].journal)
+			journal_reader_settle(session->sources[i].journal);
+	}
 	log_session_drain(session);
 }
 

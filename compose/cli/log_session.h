@@ -4,7 +4,8 @@
 
 /*
  * log_session.h - the logs of a project's containers, once or as they grow: `logs` and the
- * attached `up`. The lines come out of the files; the supervisor only says who starts and ends.
+ * attached `up`. The lines come out of the files, or out of systemd's journal; the supervisor
+ * only says who starts and ends.
  */
 
 #include <jansson.h>
@@ -19,8 +20,12 @@
 struct log_source {
 	char *id, *service, *name, *path; /* name: as it is shown */
 	struct log_reader *reader;        /* NULL: not shown, only watched */
-	struct log_record pending;        /* valid when has_pending */
-	bool has_pending, running, ended;
+	struct journal_reader *journal;   /* NULL: nothing of it is in the journal */
+	struct log_pending {
+		struct log_record record; /* valid when given */
+		bool given;
+	} pending[2]; /* of files, of the journal */
+	bool running, ended;
 	int exit_code;
 	unsigned int color;
 };
@@ -57,7 +62,7 @@ int log_session_follow(struct log_session *session, struct error *err);
 void log_session_drain(struct log_session *session);
 
 struct pollfd;
-/* Fills in descriptors to wait for (session->count + 1 at most). Their number. */
+/* Fills in descriptors to wait for (2 * session->count + 1 at most). Their number. */
 size_t log_session_polls(const struct log_session *session, struct pollfd *polls);
 /* After poll(): prints and takes an event, if one is there. */
 int log_session_work(struct log_session *session, bool event_ready, struct error *err);
