@@ -27,17 +27,17 @@ static bool user, now;
 static const char *format;
 
 static const struct option change_options[] = {
-	{"now", 0, OPTION_FLAG, &now, NULL, "Start or stop it as well"},
+	{"now",        0, OPTION_FLAG, &now, NULL, "Start or stop it as well"},
 	{"user", 0, OPTION_FLAG, &user, NULL, "A unit of this user rather than of the machine"},
-	{NULL},
+	{NULL       },
 };
 static const struct option status_options[] = {
-	{"format", 0, OPTION_STRING, &format, "string", "\"json\" rather than lines for people"},
+	{"format",       0, OPTION_STRING, &format, "string", "\"json\" rather than lines for people"},
 	{"user", 0, OPTION_FLAG, &user, NULL, "The unit of this user"},
-	{NULL},
+	{NULL     },
 };
 static const struct option unit_options[] = {
-	{"user", 0, OPTION_FLAG, &user, NULL, "The one for users' units"},
+	{"user",       0, OPTION_FLAG, &user, NULL, "The one for users' units"},
 	{NULL},
 };
 
@@ -139,7 +139,8 @@ static char **absolute_paths(const struct project_args *args, char *const *paths
 {
 	char **list = NULL;
 
-	strv_foreach(path, paths) {
+	strv_foreach(path, paths)
+	{
 		strv_take(&list, path[0] == '/' ? alloc_string(path)
 						: str_printf("%s/%s", args->working_dir, path));
 	}
@@ -269,17 +270,30 @@ static int tell_systemd(const char *units, const char *unit, bool enable, struct
 	return r;
 }
 
+/* A unit that is enabled and cannot run would only be found out at the next boot. */
+static int may_enable(struct error *err)
+{
+	if (user && geteuid() != 0)
+		return error_set(err, EPERM,
+				 "berth needs root, so that a unit of yours could not start the "
+				 "project: enable one of the machine (sudo berth systemd enable)");
+	if (user)
+		return error_set(err, EINVAL,
+				 "units of a user cannot start projects, for berth needs root: "
+				 "enable one of the machine, without --user");
+	if (geteuid() != 0)
+		return error_set(err, EPERM,
+				 "enabling a unit needs root (sudo berth systemd enable)");
+	return 0;
+}
+
 static int run_enable(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_free_ char *units = unit_folder(), *name = NULL, *unit = NULL;
 	struct error err = ERROR_INIT;
 
-	if (!user && geteuid() != 0) {
-		error_set(&err, EPERM,
-			  "enabling a unit of the machine needs root; --user is for "
-			  "one of your own");
+	if (may_enable(&err) < 0)
 		return output_fail(args, &err);
-	}
 	if (place_project(args, units, argc ? argv[0] : NULL, &name, &err) < 0 ||
 	    install_template(units, &err) < 0)
 		return output_fail(args, &err);

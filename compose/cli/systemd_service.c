@@ -33,6 +33,7 @@
 #include "compose/cli/systemd_unit.h"
 #include "compose/cli/target.h"
 #include "compose/cli/up_options.h"
+#include "compose/control/message_ids.h"
 #include "compose/control/requests.h"
 
 #define LISTEN_USEC  (30 * (int64_t)USEC_PER_SEC)
@@ -46,6 +47,7 @@ static void take_name(struct project_args *args, const char *name)
 	const char *directory = getenv("BERTH_PROJECT_DIRECTORY");
 
 	(void)setenv("COMPOSE_PROJECT_NAME", name, 1);
+	log_set_field("BERTH_PROJECT", name);
 	if (!args->project_directory && directory && directory[0])
 		args->project_directory = directory;
 	if (!strcmp(args->progress, "auto"))
@@ -139,6 +141,7 @@ static void give_up(struct project_args *args, const char *name)
 static int starter(struct project_args *args, const char *name, int keeper)
 {
 	_cleanup_close_ int held = -EBADF;
+	static const struct log_field failed = {"MESSAGE_ID", MESSAGE_START_FAILED};
 	struct error err = ERROR_INIT, failure = ERROR_INIT;
 	bool ran;
 
@@ -161,7 +164,8 @@ static int starter(struct project_args *args, const char *name, int keeper)
 		notify_barrier(BARRIER_MSEC);
 		return 0;
 	}
-	log_error("project %s: it could not be brought up; its containers are stopped", name);
+	log_entry(LOG_LEVEL_ERROR, &failed, 1,
+		  "project %s: it could not be brought up; its containers are stopped", name);
 	give_up(args, name);
 	notify_failure("start", &failure);
 	notify_barrier(BARRIER_MSEC);

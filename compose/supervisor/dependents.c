@@ -2,11 +2,12 @@
 #include "compose/supervisor/dependents.h"
 
 #include "common/json.h"
-#include "common/log.h"
 #include "common/str.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/news.h"
 #include "compose/supervisor/state.h"
 
 static const struct dependency *dependency_on(const struct instance *dependent,
@@ -30,7 +31,8 @@ static void restart(struct instance *dependent, const struct instance *instance)
 	/* What does not run is started after it in any case. */
 	if (dependent->state != INSTANCE_RUNNING || dependent->by_hand)
 		return;
-	log_info("%s: restarting, for %s was", dependent->name, instance->name);
+	news_log(dependent, LOG_LEVEL_INFO, MESSAGE_RESTARTING, "restarting, for %s was",
+		 instance->name);
 	json_put_string(attributes, "cause", instance->name);
 	events_emit(dependent, "restart_with_dependencies", attributes);
 	instance_restart(dependent);
@@ -41,7 +43,8 @@ static bool restart_those(struct instance *instance, enum condition condition)
 {
 	bool left = false;
 
-	map_foreach(entry, &instance->supervisor->instances) {
+	map_foreach(entry, &instance->supervisor->instances)
+	{
 		struct instance *dependent = entry->value;
 		const struct dependency *dependency = dependency_on(dependent, instance);
 

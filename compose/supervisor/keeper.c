@@ -22,6 +22,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/control/requests.h"
 #include "compose/supervisor/keeper_link.h"
 #include "compose/supervisor/keeper_watchdog.h"
@@ -126,6 +127,7 @@ static bool in_vain(const struct keeper *keeper, const siginfo_t *info)
 
 static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 {
+	static const struct log_field ended = {"MESSAGE_ID", MESSAGE_SUPERVISOR_ENDED};
 	int64_t now = units_monotonic_usec(), delay_msec = 0;
 
 	keeper->supervisor = 0;
@@ -143,9 +145,10 @@ static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 		for (unsigned int i = 2; i < keeper->deaths && delay_msec < BACKOFF_LAST_MSEC; i++)
 			delay_msec *= 2;
 	}
-	log_warning("the supervisor of project %s ended (%s %d), starting it again in %lld ms",
-		    keeper->project, info->si_code == CLD_EXITED ? "exit code" : "signal",
-		    info->si_status, (long long)delay_msec);
+	log_entry(LOG_LEVEL_WARNING, &ended, 1,
+		  "the supervisor of project %s ended (%s %d), starting it again in %lld ms",
+		  keeper->project, info->si_code == CLD_EXITED ? "exit code" : "signal",
+		  info->si_status, (long long)delay_msec);
 	keeper->start_at_usec = now + delay_msec * (int64_t)USEC_PER_MSEC;
 }
 
@@ -202,9 +205,12 @@ static bool handle_signals(struct keeper *keeper)
 
 static void check_watchdog(struct keeper *keeper)
 {
+	static const struct log_field hangs = {"MESSAGE_ID", MESSAGE_SUPERVISOR_HANGS};
+
 	if (!keeper_watchdog_expired(&keeper->watchdog) || !keeper->supervisor)
 		return;
-	log_error("the supervisor of project %s does not answer any more: killing it",
+	log_entry(LOG_LEVEL_ERROR, &hangs, 1,
+		  "the supervisor of project %s does not answer any more: killing it",
 		  keeper->project);
 	kill(keeper->supervisor, SIGKILL);
 	/* Its end follows. */
@@ -344,6 +350,7 @@ int keeper_main(int argc, char **argv)
 		return 1;
 	keeper.project = argv[argc - 1];
 	log_set_name("keeper");
+	log_set_field("BERTH_PROJECT", keeper.project);
 	take_starter(&keeper);
 	in_unit = keeper.starter > 0;
 	keeper_watchdog_init(&keeper.watchdog);

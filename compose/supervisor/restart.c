@@ -11,7 +11,9 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/news.h"
 
 #define DELAY_FIRST_USEC (100 * (int64_t)USEC_PER_MSEC)
 #define DELAY_LAST_USEC  (60 * (int64_t)USEC_PER_SEC)
@@ -131,8 +133,8 @@ bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_use
 	if (!restart_decide(&policy, exit_code, up_usec, &instance->restart->attempts,
 			    &instance->restart->delay_usec, &delay))
 		return false;
-	log_info("%s: exited (%d), restarting in %s", instance->name, exit_code,
-		 units_format_duration(delay, duration, sizeof(duration)));
+	news_log(instance, LOG_LEVEL_INFO, MESSAGE_RESTARTING, "exited (%d), restarting in %s",
+		 exit_code, units_format_duration(delay, duration, sizeof(duration)));
 	return arm(instance, delay);
 }
 

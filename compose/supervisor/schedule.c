@@ -12,8 +12,10 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/news.h"
 #include "compose/supervisor/state.h"
 
 #define LATE_SEC     60
@@ -47,7 +49,7 @@ static void run(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
 
-	log_info("%s: its time has come", instance->name);
+	news_log(instance, LOG_LEVEL_INFO, MESSAGE_RUN_BEGINS, "its time has come");
 	if (instance_start(instance, &err) >= 0)
 		return;
 	log_error("%s: %s", instance->name, err.message);
@@ -66,7 +68,8 @@ static void overlap(struct instance *instance)
 		instance_restart(instance);
 		break;
 	default:
-		log_warning("%s: still runs, so this run is left out", instance->name);
+		news_log(instance, LOG_LEVEL_WARNING, MESSAGE_RUN_LEFT_OUT,
+			 "still runs, so this run is left out");
 		events_emit(instance, "skip", NULL);
 	}
 }
@@ -148,7 +151,8 @@ static bool is_meant(const struct instance *instance, char *const *services)
 
 void schedule_suspend(struct supervisor *supervisor, char *const *services)
 {
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (!is_meant(instance, services))
@@ -165,7 +169,8 @@ void schedule_suspend(struct supervisor *supervisor, char *const *services)
 
 void schedule_resume(struct supervisor *supervisor, char *const *services)
 {
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 
 		if (!is_meant(instance, services))
@@ -180,7 +185,8 @@ void schedule_adopt(struct supervisor *supervisor)
 {
 	int64_t now = now_sec();
 
-	map_foreach(entry, &supervisor->instances) {
+	map_foreach(entry, &supervisor->instances)
+	{
 		struct instance *instance = entry->value;
 		int64_t due = instance->scheduled_sec;
 

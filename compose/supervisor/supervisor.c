@@ -31,6 +31,7 @@
 #include "compose/supervisor/logs/pump.h"
 #include "compose/supervisor/main.h"
 #include "compose/supervisor/names.h"
+#include "compose/supervisor/news.h"
 #include "compose/supervisor/notify.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
@@ -217,6 +218,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	supervisor->children = children_new(supervisor->event);
 	supervisor->jobs = jobs_new(supervisor->event, supervisor->title);
 	supervisor->events = events_new();
+	news_begin(supervisor);
 	supervisor->ports = ports_new(supervisor);
 	supervisor->executor = executor_new(supervisor);
 	supervisor->execs = exec_sessions_new(supervisor);
@@ -269,6 +271,7 @@ int supervisor_main(int argc, char **argv)
 	supervisor.project = argv[argc - 1];
 	supervisor.title = argc > 2 ? argv[argc - 2] : NULL;
 	log_set_name(supervisor.project);
+	log_set_field("BERTH_PROJECT", supervisor.project);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&blocked);

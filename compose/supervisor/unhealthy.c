@@ -11,9 +11,11 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/supervisor/events.h"
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/news.h"
 #include "compose/supervisor/state.h"
 
 #define BUDGET      3
@@ -62,7 +64,8 @@ static void tell(struct instance *instance, const char *action)
 	json_put_string(attributes, "reason", reason);
 	json_put_string(attributes, "note", instance->unhealthy.note);
 	snprintf(event, sizeof(event), "on_unhealthy: %s", action);
-	log_warning("%s: unhealthy (%s): %s", instance->name, reason ?: "", action);
+	news_log(instance, LOG_LEVEL_WARNING, MESSAGE_ACTED, "unhealthy (%s): %s", reason ?: "",
+		 action);
 	events_emit(instance, event, attributes);
 }
 

@@ -4,11 +4,16 @@ enable` writes, and what a unit's processes tell the socket that systemd listens
 itself: tests/vm."""
 import json
 import os
+import re
 import signal
 
 import pytest
 
+from tests.support.journal import Journal
 from tests.support.notify import NotifySocket
+from tests.support.sandbox import binary
+
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 SLOW = {**SLEEP, "healthcheck": {"test": "test -f /tmp/well", "interval": "100ms",
@@ -115,6 +120,10 @@ def test_enable_refuses(etc):
     done = project.run("systemd", "enable", check=False)
     assert done.returncode != 0 and "compose.yaml:1:" in done.stderr
     assert project.run("systemd", "enable", "../x", check=False).returncode != 0
+    project.write({"compose.yaml": {"services": {"a": SLEEP}}})
+    done = project.run("systemd", "enable", "--user", check=False)
+    assert done.returncode != 0 and "berth needs root" in done.stderr
+    assert not os.path.exists(os.path.join(etc.home, ".config"))
     # Without systemd there is nobody to ask.
     assert "does not run systemd" in project.run("systemd", "status", check=False).stderr
     assert etc.command(["ls", UNITS]).stdout.count("berth") == 0
@@ -269,3 +278,62 @@ def test_what_make_install_brings(berth):
     assert 'ExecStart="/opt/my tools/berth" systemd run %i\n' in text
     text = berth.run("systemd", "unit", "--user", "/usr/bin/berth", cwd=berth.home).stdout
     assert "WantedBy=default.target\n" in text and "network-online" not in text
+
+
+# -- what the journal is told --
+
+@pytest.fixture
+def journal(berth):
+    journal = Journal(berth)
+    yield journal
+    journal.close()
+
+
+def known_ids():
+    with open(os.path.join(ROOT, "compose/control/message_ids.h")) as file:
+        return dict(re.findall(r'#define MESSAGE_(\w+)\s+"([0-9a-f]{32})"', file.read()))
+
+
+def test_own_messages(berth, systemd, journal):
+    project = berth.project({"compose.yaml": {"services": {
+        "db": SLOW, "flaky": {**SLEEP, "restart": "on-failure", "command": [
+            "sh", "-c", "test -e /tmp/was && exec sleep 1000; touch /tmp/was; exit 3"]}}}})
+    ids = known_ids()
+    process = journal.service(binary(), "systemd", "run", project.name, cwd=project.path,
+                              env=systemd.env())
+    project.wait_state("db", "running")
+    project.exec("db", "touch", "/tmp/well")
+    systemd.wait("READY=1")
+    about = {"BERTH_PROJECT": project.name, "BERTH_SERVICE": "db",
+             "BERTH_CONTAINER": f"{project.name}-db-1", "SYSLOG_IDENTIFIER": "berth"}
+    started = journal.wait(MESSAGE_ID=ids["STARTED"], PRIORITY="6", **about)
+    assert started["MESSAGE"] == f"{project.name}-db-1: started"
+    assert journal.wait(MESSAGE_ID=ids["HEALTHY"], **about)["PRIORITY"] == "6"
+    journal.wait(MESSAGE_ID=ids["EXITED"], BERTH_SERVICE="flaky", PRIORITY="4",
+                 MESSAGE=f"{project.name}-flaky-1: exited (3)")
+    journal.wait(MESSAGE_ID=ids["RESTARTING"], BERTH_SERVICE="flaky")
+    project.exec("db", "rm", "/tmp/well")
+    journal.wait(MESSAGE_ID=ids["UNHEALTHY"], PRIORITY="4", deadline=90, **about)
+    berth.kill(project.supervisor_pids()[0])
+    journal.wait(MESSAGE_ID=ids["SUPERVISOR_ENDED"], BERTH_PROJECT=project.name, PRIORITY="4")
+    berth.wait_until(project.supervisor_pids)
+    stop(project, systemd, process)
+
+
+def test_the_journal_says_why_it_failed(berth, systemd, journal):
+    project = berth.project({"compose.yaml": {"services": {
+        "db": {"image": "busybox", "command": ["sh", "-c", "exit 3"]},
+        "web": {**SLEEP, "depends_on": {"db": {"condition": "service_completed_successfully"}}}}}})
+    process = journal.service(binary(), "systemd", "run", project.name, cwd=project.path,
+                              env=systemd.env())
+    assert process.wait(30) == 1
+    journal.wait(MESSAGE='service "db" didn\'t complete successfully: exit 3')
+    journal.wait(MESSAGE_ID=known_ids()["START_FAILED"], BERTH_PROJECT=project.name, PRIORITY="3")
+
+
+def test_catalog(berth):
+    """Every message that has a number is explained, and nothing else."""
+    catalog = os.path.join(ROOT, "compose/berth.catalog")
+    with open(catalog) as file:
+        explained = re.findall(r"^-- ([0-9a-f]{32})$", file.read(), re.M)
+    assert sorted(explained) == sorted(known_ids().values())

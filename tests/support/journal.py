@@ -6,6 +6,19 @@ import time
 
 DAEMON = "/lib/systemd/systemd-journald"
 
+# With its stdout and stderr leading there, as systemd starts services (systemd.exec(5)).
+SERVICE = """
+import os, socket, sys
+stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+stream.connect("/run/systemd/journal/stdout")
+stream.sendall(b"unit\\n\\n6\\n1\\n0\\n0\\n0\\n")
+status = os.fstat(stream.fileno())
+os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+os.dup2(stream.fileno(), 1)
+os.dup2(stream.fileno(), 2)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 
 def text_of(value):
     """journalctl shows what has control characters in it as a list of bytes."""
@@ -44,8 +57,14 @@ class Journal:
             if found:
                 return found[0]
             if time.monotonic() > end:
-                raise AssertionError(f"no entry {wanted} but {self.entries()}")
+                others = [(entry.get("MESSAGE_ID"), entry.get("PRIORITY"), entry.get("MESSAGE"))
+                          for entry in self.entries()]
+                raise AssertionError(f"no entry {wanted} but {others}")
             time.sleep(0.05)
+
+    def service(self, *argv, **options):
+        """Runs a program as a unit does."""
+        return self.sandbox.popen_command(["/usr/bin/python3", "-c", SERVICE, *argv], **options)
 
     def close(self):
         inner = self.daemon.inner_pid()

@@ -29,7 +29,7 @@
 #define FIELDS_NAME  "journald.fields"
 #define FIELDS_BYTES (1 << 20)
 /* It reads within microseconds; one that hangs costs us this once. */
-#define PATIENCE_MSEC 100
+#define PATIENCE_MSEC 500
 
 struct journald {
 	struct log_sink sink;
