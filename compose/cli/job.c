@@ -96,11 +96,13 @@ static const struct command command_ls = {
 
 /* job run */
 
-static bool run_detached;
+static bool run_detached, run_scheduled;
 
 static const struct option run_options[] = {
 	{"detach",     'd', OPTION_FLAG, &run_detached, NULL, "Do not wait for its end"},
-	{NULL},
+	{"scheduled", 0, OPTION_FLAG, &run_scheduled, NULL,
+	 "As its schedule would: not while it is stopped, and with regard to `overlap`"},
+	{NULL       },
 };
 
 static int find_job(const struct target *target, const char *service, struct error *err)
@@ -127,6 +129,24 @@ static int find_job(const struct target *target, const char *service, struct err
 			 service);
 }
 
+/* What a timer of systemd's calls. */
+static int run_due(struct project_args *args, const struct target *target, char **argv)
+{
+	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
+	struct error err = ERROR_INIT;
+	int exit_code = 0;
+
+	json_put_string(arguments, "service", argv[0]);
+	if (client_call(target->name, CLIENT_START_FOR_STATE, REQUEST_JOB, arguments, &reply,
+			&err) < 0)
+		return output_fail(args, &err);
+	if (!json_get_int(reply, "begun", 0) || run_detached)
+		return 0;
+	if (target_wait(target, argv, NULL, NULL, &exit_code, &err) < 0)
+		return output_fail(args, &err);
+	return exit_code;
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	struct converge converge = {
@@ -139,6 +159,8 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (target_open(args, argv, &target, &err) < 0 || find_job(&target, argv[0], &err) < 0)
 		return output_fail(args, &err);
+	if (run_scheduled)
+		return run_due(args, &target, argv);
 	exit_code = target_converge(args, argv, &converge);
 	if (exit_code == 0 && !run_detached &&
 	    target_wait(&target, argv, NULL, NULL, &exit_code, &err) < 0)

@@ -82,7 +82,10 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 
 	while (fd < 0) {
 		_cleanup_close_ int watch = watch_directory(project);
-		struct pollfd polls[] = {{watch, POLLIN}, {pidfd, POLLIN}};
+		struct pollfd polls[] = {
+			{watch, POLLIN},
+                        {pidfd, POLLIN}
+                };
 		int64_t left = (deadline - units_monotonic_usec()) / 1000;
 		int patience;
 
@@ -157,8 +160,9 @@ static void reset_signals(void)
 /* sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5). */
 static void add_service_environment(char ***environment)
 {
-	static const char *const kept[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-					   "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY"};
+	static const char *const kept[] = {"NOTIFY_SOCKET",         "WATCHDOG_USEC",
+					   "WATCHDOG_PID",          "JOURNAL_STREAM",
+					   "CREDENTIALS_DIRECTORY", "BERTH_TIMERS"};
 
 	array_foreach(name, kept) {
 		strv_env_set(environment, *name, getenv(*name));
@@ -273,7 +277,10 @@ static int with_log(const char *project, int dir, off_t from, struct error *err)
  */
 static void await_ready(int ready, int pidfd, int64_t timeout_usec)
 {
-	struct pollfd polls[] = {{.fd = ready}, {.fd = pidfd, .events = POLLIN}};
+	struct pollfd polls[] = {
+		{.fd = ready      },
+                { .fd = pidfd, .events = POLLIN}
+        };
 
 	(void)poll(polls, 2, (int)(timeout_usec / 1000));
 }

@@ -16,6 +16,7 @@
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/systemd_bus.h"
+#include "compose/cli/systemd_parts.h"
 #include "compose/cli/systemd_unit.h"
 #include "compose/control/requests.h"
 
@@ -175,43 +176,49 @@ static char *dropin_text(const struct project_args *args, const struct project *
 }
 
 static int write_dropin(struct project_args *args, const char *units, const char *wanted,
-			char **ret_name, struct error *err)
+			struct project **ret, struct error *err)
 {
-	_cleanup_(cleanup_project_free) struct project *project = NULL;
+	struct project *project;
 	_cleanup_free_ char *folder = NULL, *unit = NULL, *text = NULL;
 	int r;
 
 	/* The same name that the unit will say. */
 	if (wanted)
 		args->project_name = wanted;
-	r = project_args_load(args, NULL, &project, err);
+	r = project_args_load(args, NULL, ret, err);
 	if (r < 0)
 		return r;
+	project = *ret;
 	if (args->files && strv_contains(args->files, "-"))
 		return error_set(err, EINVAL,
 				 "a unit cannot read its compose file from standard input");
 	unit = systemd_unit_name(project->name);
 	folder = str_printf("%s/%s.d", units, unit);
 	text = dropin_text(args, project);
-	*ret_name = alloc_string(project->name);
 	return write_unit(folder, DROPIN, text, err);
 }
 
 /* The project of this folder, unless it is one that has its place in /etc/berth. */
 static int place_project(struct project_args *args, const char *units, const char *wanted,
-			 char **ret_name, struct error *err)
+			 struct project **ret, struct error *err)
 {
 	_cleanup_free_ char *folder = wanted ? default_folder(wanted) : NULL, *dropin = NULL;
+	int r;
 
 	if (wanted && project_args_check_name(wanted, err) < 0)
 		return -err->code;
 	if (!wanted || args->files || args->project_directory || !has_compose_file(folder))
-		return write_dropin(args, units, wanted, ret_name, err);
+		return write_dropin(args, units, wanted, ret, err);
 	dropin = str_printf("%s/berth@%s.service.d/" DROPIN, units, wanted);
 	if (unlink(dropin) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return error_errno(err, "remove %s", dropin);
-	*ret_name = alloc_string(wanted);
-	return 0;
+	/* As the unit will find it, whatever folder this is. */
+	args->project_name = wanted;
+	args->project_directory = folder;
+	(void)unsetenv("COMPOSE_FILE");
+	r = project_args_load(args, NULL, ret, err);
+	args->project_directory = NULL;
+	return r;
 }
 
 /* What [Install] says, where there is no systemd to ask (an image that is being built). */
@@ -270,6 +277,15 @@ static int tell_systemd(const char *units, const char *unit, bool enable, struct
 	return r;
 }
 
+static int install_parts(const char *units, const struct project *project, struct error *err)
+{
+	_cleanup_free_ char *program = own_program();
+	const char *root = getenv("BERTH_ROOT");
+
+	return systemd_parts_write(units, project, program, root && root[0] ? paths_root() : NULL,
+				   getenv("BERTH_RUNTIME_DIR") ? paths_runtime() : NULL, err);
+}
+
 /* A unit that is enabled and cannot run would only be found out at the next boot. */
 static int may_enable(struct error *err)
 {
@@ -289,15 +305,16 @@ static int may_enable(struct error *err)
 
 static int run_enable(struct project_args *args, int argc, char **argv)
 {
-	_cleanup_free_ char *units = unit_folder(), *name = NULL, *unit = NULL;
+	_cleanup_(cleanup_project_free) struct project *project = NULL;
+	_cleanup_free_ char *units = unit_folder(), *unit = NULL;
 	struct error err = ERROR_INIT;
 
 	if (may_enable(&err) < 0)
 		return output_fail(args, &err);
-	if (place_project(args, units, argc ? argv[0] : NULL, &name, &err) < 0 ||
-	    install_template(units, &err) < 0)
+	if (place_project(args, units, argc ? argv[0] : NULL, &project, &err) < 0 ||
+	    install_template(units, &err) < 0 || install_parts(units, project, &err) < 0)
 		return output_fail(args, &err);
-	unit = systemd_unit_name(name);
+	unit = systemd_unit_name(project->name);
 	if (now && !systemd_booted()) {
 		error_set(&err, EHOSTDOWN, "--now: this machine does not run systemd");
 		return output_fail(args, &err);
@@ -306,6 +323,25 @@ static int run_enable(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	printf("%s enabled%s\n", unit, now ? " and started" : "");
 	return 0;
+}
+
+/* Timers that wait would begin jobs of a project that is no unit any more. */
+static int remove_parts(const char *units, const char *name, struct error *err)
+{
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
+	_cleanup_strv_ char **removed = NULL;
+	struct error ignored = ERROR_INIT;
+	int r = systemd_parts_remove(units, name, &removed, err);
+
+	if (r < 0 || !removed || !systemd_booted())
+		return r;
+	r = systemd_bus_open(user, &bus, err);
+	strv_foreach(unit, removed)
+	{
+		if (r == 0 && !str_ends_with(unit, ".service"))
+			(void)systemd_bus_stop(bus, unit, &ignored);
+	}
+	return r == 0 ? systemd_bus_reload(bus, err) : r;
 }
 
 /* The name as given, else the folder's; an unreadable file is no reason not to disable it. */
@@ -336,11 +372,12 @@ static int run_disable(struct project_args *args, int argc, char **argv)
 	/* While it runs, its stop still needs the drop-in. */
 	if (tell_systemd(units, unit, false, &err) < 0)
 		return output_fail(args, &err);
-	if (unlink(dropin) < 0 && errno != ENOENT) {
+	if (unlink(dropin) < 0 && errno != ENOENT)
 		error_errno(&err, "remove %s", dropin);
+	else if (remove_parts(units, name, &err) == 0)
+		(void)rmdir(folder);
+	if (err.code)
 		return output_fail(args, &err);
-	}
-	(void)rmdir(folder);
 	printf("%s disabled%s\n", unit, now ? " and stopped" : "");
 	return 0;
 }

@@ -74,16 +74,29 @@ static void add_word(struct strbuf *text, const char *name, const char *value)
 	strbuf_addc(text, '"');
 }
 
+void systemd_unit_add_escaped(struct strbuf *text, const char *value)
+{
+	add_escaped(text, value, "");
+}
+
+/* A path with blanks in it is a quoted word of the command line. */
+void systemd_unit_add_program(struct strbuf *text, const char *program)
+{
+	if (strpbrk(program, " \t\"\\%'"))
+		add_word(text, NULL, program);
+	else
+		strbuf_add(text, program);
+}
+
 char *systemd_unit_template(const char *program, bool user)
 {
 	_cleanup_strbuf_ struct strbuf text = {0}, path = {0};
 
-	/* A path with blanks in it is a quoted word of the command line. */
-	add_word(&path, NULL, program);
+	systemd_unit_add_program(&path, program);
 	strbuf_add(&text, template_head);
 	if (!user)
 		strbuf_add(&text, template_order);
-	strbuf_addf(&text, template_service, strpbrk(program, " \t\"\\%'") ? path.data : program,
+	strbuf_addf(&text, template_service, path.data,
 		    user ? "default.target" : "multi-user.target");
 	return strbuf_take(&text);
 }
@@ -103,7 +116,7 @@ static char path_separator(char *const *paths)
 	return ':';
 }
 
-static void add_variable(struct strbuf *text, const char *name, const char *value)
+void systemd_unit_add_variable(struct strbuf *text, const char *name, const char *value)
 {
 	if (!value || !value[0])
 		return;
@@ -117,7 +130,7 @@ static void add_list(struct strbuf *text, const char *name, char *const *list, c
 	const char between[] = {separator, 0};
 	_cleanup_free_ char *joined = list ? strv_join(list, between) : NULL;
 
-	add_variable(text, name, joined);
+	systemd_unit_add_variable(text, name, joined);
 }
 
 char *systemd_unit_dropin(const struct systemd_place *place)
@@ -133,11 +146,11 @@ char *systemd_unit_dropin(const struct systemd_place *place)
 	strbuf_addc(&text, '\n');
 	add_list(&text, "COMPOSE_FILE", place->files, separator);
 	if (place->files && separator != ':')
-		add_variable(&text, "COMPOSE_PATH_SEPARATOR", (char[]){separator, 0});
+		systemd_unit_add_variable(&text, "COMPOSE_PATH_SEPARATOR", (char[]){separator, 0});
 	add_list(&text, "COMPOSE_ENV_FILES", place->env_files, ',');
 	add_list(&text, "COMPOSE_PROFILES", place->profiles, ',');
-	add_variable(&text, "BERTH_PROJECT_DIRECTORY", place->project_directory);
-	add_variable(&text, "BERTH_ROOT", place->root);
-	add_variable(&text, "BERTH_RUNTIME_DIR", place->runtime);
+	systemd_unit_add_variable(&text, "BERTH_PROJECT_DIRECTORY", place->project_directory);
+	systemd_unit_add_variable(&text, "BERTH_ROOT", place->root);
+	systemd_unit_add_variable(&text, "BERTH_RUNTIME_DIR", place->runtime);
 	return strbuf_take(&text);
 }

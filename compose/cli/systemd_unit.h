@@ -30,6 +30,13 @@ char *systemd_unit_template(const char *program, bool user);
 #define SYSTEMD_SUBGROUP_SINCE 254
 extern const char systemd_unit_subgroup[];
 
+struct strbuf;
+/* Parts of the text of a unit: a value in which nothing is a specifier, a program's path as the
+ * first word of a command line, and Environment=; nothing where @value is NULL or "". */
+void systemd_unit_add_escaped(struct strbuf *text, const char *value);
+void systemd_unit_add_program(struct strbuf *text, const char *program);
+void systemd_unit_add_variable(struct strbuf *text, const char *name, const char *value);
+
 /* project.conf. New string. */
 char *systemd_unit_dropin(const struct systemd_place *place);
 

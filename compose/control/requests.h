@@ -108,9 +108,11 @@
 #define REQUEST_EXEC_WAIT  "exec_wait"
 #define REQUEST_ATTACH     "attach"
 #define REQUEST_WAIT       "wait"
-#define REQUEST_LOGS_SYNC  "logs_sync"
-#define REQUEST_REEXEC     "reexec"
-#define REQUEST_SHUTDOWN   "shutdown"
+/* Of a job whose time has come: {service}. Reply: {begun}, the number of its containers. */
+#define REQUEST_JOB       "job"
+#define REQUEST_LOGS_SYNC "logs_sync"
+#define REQUEST_REEXEC    "reexec"
+#define REQUEST_SHUTDOWN  "shutdown"
 
 /*
  * How a project's processes are started: argv of the same binary. `berth __keeper PROJECT` is the

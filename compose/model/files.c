@@ -182,6 +182,54 @@ static const struct shape shape_swarm_driver = {swarm_driver_decode, content_enc
 						content_release};
 
 #define FILE_OBJECT(field) offsetof(struct file_object, field), NO_FIELD
+#define CREDENTIAL_MAX     255
+
+/* systemd.exec(5): a file's name, which goes into lists with colons between. */
+static void credential_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **name = slot->field;
+	bool good;
+
+	if (!decode_string(d, node, name))
+		return;
+	good = **name && **name != '.' && strlen(*name) <= CREDENTIAL_MAX;
+	for (const char *c = *name; *c; c++)
+		good = good && *c > ' ' && *c < 0x7f && !strchr("/:\\\"'%", *c);
+	if (!good)
+		decode_problem(d, node, "is no name of a credential: \"%s\"", *name);
+}
+
+static void credential_release(const struct slot *slot)
+{
+	shape_string.release(slot);
+}
+
+static const struct shape shape_credential = {credential_decode, NULL, credential_release};
+static const struct attribute file_berth_attributes[] = {
+	{"credential", FILE_OBJECT(berth.credential), &shape_credential},
+};
+static const struct schema file_berth_schema = {"x-berth", file_berth_attributes,
+						ARRAY_SIZE(file_berth_attributes), NO_FIELD};
+
+static void file_berth_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct file_object *object =
+		(void *)((char *)slot->field - offsetof(struct file_object, berth));
+
+	decode_object(d, node, &file_berth_schema, object);
+}
+
+static void file_berth_release(const struct slot *slot)
+{
+	struct file_object *object =
+		(void *)((char *)slot->field - offsetof(struct file_object, berth));
+
+	release_object(&file_berth_schema, object);
+}
+
+/* Not encoded: the object keeps it as it was written, as every extension. */
+static const struct shape shape_file_berth = {file_berth_decode, NULL, file_berth_release,
+					      &file_berth_schema};
 /* clang-format off */
 static const struct attribute file_attributes[] = {
 	{"name",        FILE_OBJECT(name),        &shape_name},
@@ -194,6 +242,7 @@ static const struct attribute file_attributes[] = {
 	{"driver",          FILE_OBJECT(driver),          &shape_swarm_driver},
 	{"driver_opts",     FILE_OBJECT(driver_opts),     &shape_options,      MERGE_DEEP},
 	{"template_driver", FILE_OBJECT(template_driver), &shape_swarm_driver},
+	{"x-berth",         FILE_OBJECT(berth),           &shape_file_berth},
 };
 /* clang-format on */
 const struct schema secret_schema = {"secret", file_attributes, ARRAY_SIZE(file_attributes),

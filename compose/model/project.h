@@ -496,7 +496,7 @@ struct volume {
 	json_t *rest;
 };
 
-/* A top-level secret or config: exactly one of file, environment, content, external. */
+/* A top-level secret or config: one of file, environment, content, external, credential. */
 struct file_object {
 	char *key, *name;
 	char *file;        /* absolute path */
@@ -505,6 +505,9 @@ struct file_object {
 	bool external;
 	struct mapping labels, driver_opts;
 	char *driver, *template_driver; /* Swarm's */
+	struct {
+		char *credential; /* of systemd's; goes before file and external */
+	} berth;                  /* read from x-berth, which `rest` has as written */
 	json_t *rest;
 };
 

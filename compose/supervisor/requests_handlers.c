@@ -21,6 +21,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/requests_internal.h"
+#include "compose/supervisor/schedule.h"
 #include "compose/supervisor/update.h"
 #include "compose/supervisor/usage.h"
 
@@ -224,6 +225,14 @@ static void handle_logs_sync(struct connection *connection, const json_t *reques
 	connection_done(connection, NULL, NULL, 0);
 }
 
+static void handle_job(struct connection *connection, const json_t *request, int *fds, size_t count)
+{
+	const char *service = json_get_string(request, "service");
+	size_t begun = schedule_due(connection->server->supervisor, service ?: "");
+
+	connection_done(connection, json_pack("{s:I}", "begun", (json_int_t)begun), NULL, 0);
+}
+
 /* The keeper starts the program that lies at its path now, which finds everything again. */
 static void handle_reexec(struct connection *connection, const json_t *request, int *fds,
 			  size_t count)
@@ -268,6 +277,7 @@ static const struct {
 	{REQUEST_EVENTS, handle_events},
 	{REQUEST_EXEC, handle_exec},
 	{REQUEST_EXEC_WAIT, handle_exec_wait},
+	{REQUEST_JOB, handle_job},
 	{REQUEST_KILL, handle_kill},
 	{REQUEST_LOGS_SYNC, handle_logs_sync},
 	{REQUEST_PING, handle_ping},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/schedule.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,6 +32,17 @@ struct schedule_state {
 static bool has_schedule(const struct instance *instance)
 {
 	return instance->service->berth.schedule.calendar && !instance->oneoff;
+}
+
+/* A timer of systemd's begins its runs: the unit says so (compose/cli/systemd_parts.h). */
+static bool is_systemds(const struct instance *instance)
+{
+	static char **services;
+	const char *list = getenv("BERTH_TIMERS");
+
+	if (!services && list)
+		services = strv_split(list, ",");
+	return services && strv_contains(services, instance->service_name);
 }
 
 static int64_t now_sec(void)
@@ -76,6 +88,32 @@ static void overlap(struct instance *instance)
 
 static void arm(struct instance *instance, int64_t after_sec);
 
+static void begin(struct instance *instance)
+{
+	if (instance_runs(instance))
+		overlap(instance);
+	else
+		run(instance);
+}
+
+size_t schedule_due(struct supervisor *supervisor, const char *service)
+{
+	size_t count = 0;
+
+	map_foreach(entry, &supervisor->instances)
+	{
+		struct instance *instance = entry->value;
+
+		if (!has_schedule(instance) || instance->by_hand ||
+		    !str_equal(instance->service_name, service))
+			continue;
+		arm(instance, now_sec());
+		begin(instance);
+		count++;
+	}
+	return count;
+}
+
 static int on_time(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct instance *instance = data;
@@ -89,10 +127,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *data)
 	}
 	/* Before the run: who takes over from us must not make it twice. */
 	arm(instance, now > instance->scheduled_sec ? now : instance->scheduled_sec);
-	if (instance_runs(instance))
-		overlap(instance);
-	else
-		run(instance);
+	begin(instance);
 	return 0;
 }
 
@@ -139,7 +174,7 @@ static void arm(struct instance *instance, int64_t after_sec)
 		next = calendar_next(&calendar, after_sec);
 	instance->scheduled_sec = next > 0 ? next : 0;
 	state_note(instance);
-	if (instance->scheduled_sec)
+	if (instance->scheduled_sec && !is_systemds(instance))
 		set_timer(instance);
 }
 
@@ -192,8 +227,10 @@ void schedule_adopt(struct supervisor *supervisor)
 
 		if (!has_schedule(instance) || !due || instance->by_hand)
 			continue;
-		if (due > now ||
-		    schedule_makes_up(due, now, instance->service->berth.schedule.persistent))
+		if (is_systemds(instance))
+			arm(instance, now);
+		else if (due > now ||
+			 schedule_makes_up(due, now, instance->service->berth.schedule.persistent))
 			arm(instance, due - 1);
 		else
 			arm(instance, now);
@@ -214,9 +251,17 @@ void schedule_ended(struct instance *instance)
 
 int64_t schedule_next_nsec(const struct instance *instance)
 {
-	if (!has_schedule(instance) || instance->by_hand)
+	int64_t next = instance->scheduled_sec, now = now_sec();
+	struct error ignored = ERROR_INIT;
+	struct calendar calendar;
+
+	if (!has_schedule(instance) || instance->by_hand || !next)
 		return 0;
-	return instance->scheduled_sec * NSEC_PER_SEC;
+	/* We are told when its time has come, not when it was left out. */
+	if (next < now && is_systemds(instance) &&
+	    calendar_parse(instance->service->berth.schedule.calendar, &calendar, &ignored) == 0)
+		next = calendar_next(&calendar, now);
+	return next * NSEC_PER_SEC;
 }
 
 void schedule_free(struct schedule_state *schedule)

@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct instance;
@@ -26,6 +27,11 @@ void schedule_resume(struct supervisor *supervisor, char *const *services);
 void schedule_suspend(struct supervisor *supervisor, char *const *services);
 /* What an earlier supervisor had armed. */
 void schedule_adopt(struct supervisor *supervisor);
+/*
+ * Somebody else keeps the time of @service: what is due now begins, as far as it may overlap with
+ * one that runs. The number of containers that are concerned; those stopped by hand are not.
+ */
+size_t schedule_due(struct supervisor *supervisor, const char *service);
 /* A run is over: one that was queued meanwhile begins. */
 void schedule_ended(struct instance *instance);
 /* Since 1970; 0: none. */

@@ -5,6 +5,7 @@ itself: tests/vm."""
 import json
 import os
 import re
+import shutil
 import signal
 
 import pytest
@@ -134,6 +135,115 @@ def test_somebodys_template_stays(etc):
     etc.command(["tee", f"{UNITS}/berth@.service"], input="# mine\n")
     project.run("systemd", "enable")
     assert text_of(etc, f"{UNITS}/berth@.service") == "# mine\n"
+
+
+JOB = {"image": "busybox", "command": ["sh", "-c", "echo ran"]}
+
+
+def test_timers(etc):
+    """Jobs are left to timers of systemd's, which call `berth job run --scheduled`."""
+    project = etc.project({"compose.yaml": {"services": {
+        "web": SLEEP,
+        "backup": {**JOB, "x-berth": {"schedule": {"calendar": "Mon..Fri 03:30",
+                                                   "persistent": True}}},
+        "report": {**JOB, "x-berth": {"schedule": {"calendar": "hourly", "overlap": "queue"}}}}}})
+    project.run("systemd", "enable")
+    name = project.name
+    timer = text_of(etc, f"{UNITS}/berth-{name}-backup.timer")
+    for line in ("OnCalendar=Mon..Fri 03:30", "Persistent=yes", f"PartOf=berth@{name}.service"):
+        assert f"\n{line}\n" in timer
+    job = text_of(etc, f"{UNITS}/berth-{name}-backup.service")
+    assert f" -p {name} job run --scheduled backup\n" in job and "Type=oneshot" in job
+    assert f'Environment="BERTH_ROOT={etc.root}"\n' in job
+    assert " job run --scheduled --detach report\n" in \
+        text_of(etc, f"{UNITS}/berth-{name}-report.service")
+    conf = text_of(etc, f"{UNITS}/berth@{name}.service.d/services.conf")
+    assert f"Wants=berth-{name}-backup.timer\n" in conf
+    assert 'Environment="BERTH_TIMERS=backup,report"\n' in conf
+    files = [f"{UNITS}/berth-{name}-{part}" for part in
+             ("backup.timer", "backup.service", "report.timer", "report.service")]
+    if shutil.which("systemd-analyze"):
+        etc.command(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files])
+    # What is no job any more loses its timer; those of another project are not touched.
+    etc.command(["cp", files[0], f"{UNITS}/berth-other-x.timer"])
+    etc.command(["sed", "-i", "1s/project .*: /project other: /", f"{UNITS}/berth-other-x.timer"])
+    project.write({"compose.yaml": {"services": {"report": {
+        **JOB, "x-berth": {"schedule": "hourly"}}}}})
+    project.run("systemd", "enable")
+    assert "backup" not in etc.command(["ls", UNITS]).stdout
+    project.run("systemd", "disable")
+    left = etc.command(["ls", UNITS]).stdout
+    assert name not in left and "berth-other-x.timer" in left
+
+
+def test_a_timer_keeps_the_time(berth, systemd):
+    project = berth.project({"compose.yaml": {"services": {
+        "web": SLEEP,
+        "job": {"image": "busybox", "command": ["sh", "-c", "echo ran; sleep 1; exit 3"],
+                "x-berth": {"schedule": "*-*-* *:*:*"}},
+        "ours": {**JOB, "x-berth": {"schedule": "*-*-* *:*:*"}}}}})
+    process = unit(project, systemd, BERTH_TIMERS="job")
+    systemd.wait("READY=1")
+    berth.wait_until(lambda: "ran" in project.run("logs", "ours").stdout)
+    assert project.run("logs", "job").stdout == ""
+    assert project.run("job", "ls", "--format", "{{.Service}} {{.Next}}").stdout.count("Z") == 2
+    # What its timer calls, also from elsewhere.
+    done = berth.run("-p", project.name, "job", "run", "--scheduled", "job", cwd=berth.home,
+                     check=False)
+    assert done.returncode == 3
+    assert project.run("logs", "--no-log-prefix", "job").stdout == "ran\n"
+    project.run("stop", "job")
+    assert project.run("job", "run", "--scheduled", "job").returncode == 0
+    assert project.run("logs", "--no-log-prefix", "job").stdout == "ran\n"
+    stop(project, systemd, process)
+
+
+def test_credentials(etc, systemd):
+    project = etc.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "secrets": ["password", "token"]}},
+        "secrets": {"password": {"x-berth": {"credential": "db-password"}},
+                    "token": {"file": "./none", "x-berth": {"credential": "token"}}}}})
+    done = project.run("up", "-d", check=False)
+    assert done.returncode != 0
+    assert "secret password: there is no credential db-password: put it into " \
+        "/etc/credstore/db-password" in done.stderr
+    etc.command(["mkdir", "-p", "/etc/credstore", "/etc/credstore.encrypted"])
+    etc.command(["tee", "/etc/credstore.encrypted/db-password"], input="sealed")
+    etc.command(["tee", "/etc/credstore/token"], input="t0ken")
+    done = project.run("up", "-d", check=False)
+    assert "credential db-password is encrypted" in done.stderr
+    project.run("systemd", "enable")
+    conf = text_of(etc, f"{UNITS}/berth@{project.name}.service.d/services.conf")
+    assert "LoadCredentialEncrypted=db-password:db-password\n" in conf
+    assert "LoadCredential=token:token\n" in conf
+    # What systemd makes of that: a folder for the unit.
+    given = os.path.join(etc.base, "given")
+    os.mkdir(given)
+    with open(os.path.join(given, "db-password"), "w") as file:
+        file.write("open sesame")
+    process = unit(project, systemd, CREDENTIALS_DIRECTORY=given)
+    systemd.wait("READY=1")
+    shown = project.exec("a", "sh", "-c", "cat /run/secrets/*; ls -l /run/secrets/password")
+    assert shown.stdout.startswith("open sesamet0ken-r--r--r--")
+    # The next supervisor has it as well.
+    etc.kill(project.supervisor_pids()[0])
+    etc.wait_until(project.supervisor_pids)
+    project.run("up", "-d", "--force-recreate")
+    assert project.exec("a", "cat", "/run/secrets/password").stdout == "open sesame"
+    project.run("systemd", "disable")
+    stop(project, systemd, process)
+
+
+def test_credentials_that_are_wrong(berth):
+    for text, wanted in (
+            ("{x-berth: {credential: a/b}}", "is no name of a credential"),
+            ("{x-berth: {credential: a}, environment: HOME}", "excludes environment"),
+            ("{x-berth: {credentials: a}}", "did you mean")):
+        project = berth.project({"compose.yaml":
+                                 f"services: {{a: {{image: busybox, secrets: [s]}}}}\n"
+                                 f"secrets: {{s: {text}}}\n"})
+        done = project.run("config", "-q", check=False)
+        assert done.returncode != 0 and "compose.yaml:2:" in done.stderr and wanted in done.stderr
 
 
 # -- what systemd is told --

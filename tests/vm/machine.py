@@ -38,6 +38,7 @@ def fill(folder):
     """What a guest gets: berth, an image, the scripts."""
     shutil.copy(sandbox.binary(), os.path.join(folder, "berth"))
     images.busybox_tar(os.path.join(folder, "busybox.tar"))
+    shutil.copy(os.path.join(HERE, "..", "..", "compose", "berth.catalog"), folder)
     for name in os.listdir(os.path.join(HERE, "guest")):
         shutil.copy(os.path.join(HERE, "guest", name), folder)
 

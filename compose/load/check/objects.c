@@ -30,11 +30,17 @@ static void check_file_object(struct loader *l, const char *kind, const char *ki
 	bool secret = !strcmp(kind, "secret");
 	const struct node *node = node_get(node_get(l->root, kinds), object->key);
 	int sources = !!object->file + !!object->environment + !!node_get(node, "content");
+	const char *credential = object->berth.credential;
 	const struct position *at = loader_at(l, kinds, object->key, NULL);
 
 	if (!secret)
 		check_config_keys(l, object->key);
-	if (object->external) {
+	if (credential && (object->environment || node_get(node, "content"))) {
+		loader_problem(l, at,
+			       "%s \"%s\": a credential excludes environment and content (a file "
+			       "may be there for those who do not know credentials)",
+			       kind, object->key);
+	} else if (object->external) {
 		if (sources)
 			loader_problem(l, at,
 				       "%ss.%s: conflicting parameters \"external\" and \"%s\" "
@@ -46,7 +52,7 @@ static void check_file_object(struct loader *l, const char *kind, const char *ki
 	} else if (secret && node_get(node, "content")) {
 		report_add(&l->report, loader_at(l, kinds, object->key, "content", NULL),
 			   "secrets.%s additional properties 'content' not allowed", object->key);
-	} else if (!sources && !object->driver) {
+	} else if (!sources && !object->driver && !credential) {
 		if (l->incomplete)
 			return;
 		loader_problem(l, at, "%s \"%s\" must declare either `file` or `environment`%s",

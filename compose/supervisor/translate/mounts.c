@@ -349,7 +349,11 @@ static int add_file(struct translation *translation, const struct file_reference
 
 	if (!object)
 		return error_set(err, ENOENT, "there is no such object");
-	if (object->external || object->driver) {
+	if (object->berth.credential) {
+		if (translate_credential(object->berth.credential, &store, err) < 0)
+			return -err->code;
+		content.source_path = store;
+	} else if (object->external || object->driver) {
 		store = str_printf("%s/%s/%s", paths_root(), kinds, object->name);
 		if (access(store, R_OK) < 0)
 			return error_errno(err, "is external, so it is to be in %s", store);

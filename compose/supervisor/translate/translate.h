@@ -75,6 +75,11 @@ int translate_process(struct translation *translation, struct error *err);
 int translate_exec_process(struct translation *translation, bool privileged, struct error *err);
 int translate_resources(struct translation *translation, struct error *err);
 int translate_mounts(struct translation *translation, struct error *err);
+/*
+ * The path of a credential of systemd's: the unit's, or one that stands unencrypted in credstore.
+ * New string.
+ */
+int translate_credential(const char *name, char **ret, struct error *err);
 /* Devices by name (CDI): before resources and mounts. */
 int translate_cdi(struct translation *translation, struct error *err);
 int translate_network(struct translation *translation, struct error *err);
