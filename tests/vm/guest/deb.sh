@@ -6,8 +6,8 @@ quietly() { "$@" > /tmp/out 2>&1 || { cat /tmp/out; return 1; }; }
 apt_get() { quietly apt-get -q -y -o Dpkg::Use-Pty=0 "$@"; }
 check "install" apt_get install --no-install-recommends /b/old.deb
 check "there" berth version
-check "... with its template unit" systemctl cat berth@.service -q > /dev/null
-check "... its manual" test -e /usr/share/man/man1/berth.1.gz
+check "... with its template unit" test -e /usr/lib/systemd/system/berth@.service
+check "... its manual" sh -c "dpkg -L berth | grep -q man1/berth.1.gz"
 check "... its folder for projects" test -d /etc/berth
 berth image import -c 'CMD ["sh"]' /b/busybox.tar busybox:latest > /dev/null
 mkdir -p /etc/berth/shop /srv/loose
