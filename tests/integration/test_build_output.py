@@ -90,6 +90,27 @@ def test_push_and_what_is_told(berth):
     berth.command(["skopeo", "inspect", "--tls-verify=false", f"docker://{address}/other:2"])
 
 
+def test_killed_it_leaves_nothing(berth):
+    """SIGKILL while a tar is the context and a file the output; then it works."""
+    path = context(berth, "FROM busybox\nCOPY . /all/\nRUN sleep 1000\n")
+    archive, out = os.path.join(berth.base, "c.tar"), os.path.join(berth.base, "out")
+    os.makedirs(out)
+    berth.command(["tar", "-C", path, "-cf", archive, "."])
+    words = ("image", "build", "--network", "none", "-o", f"type=tar,dest={out}/o.tar")
+    with open(archive, "rb") as file:
+        process = berth.popen(*words, "-", stdin=file)
+    berth.wait_until(lambda: berth.pids_of("sleep"), 60, "the step runs")
+    process.kill()
+    process.wait(30)
+    berth.wait_until(lambda: not berth.pids_of("sleep"), 30, "the step ends with the build")
+    assert os.listdir(out) == []
+    context(berth, "FROM busybox\nCOPY . /all/\n")
+    berth.run(*words, path)
+    assert os.listdir(out) == ["o.tar"]
+    assert not [n for n in os.listdir(f"{berth.root}/layers") if n.startswith(".new")]
+    assert os.listdir(f"{berth.root}/build/runs") == []
+
+
 @pytest.mark.parametrize("words, error", [
     (("-o", "type=locl,dest=x"), "did you mean 'local'?"),
     (("-o", "dest=x"), "type=TYPE is missing"),
