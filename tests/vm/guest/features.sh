@@ -2,8 +2,8 @@
 # What a unit has of systemd: its journal, credentials, timers.
 . /b/lib.sh
 install_berth
-mkdir -p /etc/berth/shop /etc/credstore /etc/credstore.encrypted /etc/systemd/catalog
-cp /b/berth.catalog /etc/systemd/catalog/
+mkdir -p /etc/berth/shop /etc/credstore /etc/credstore.encrypted /usr/lib/systemd/catalog
+cp /b/berth.catalog /usr/lib/systemd/catalog/
 journalctl --update-catalog
 printf 'plain' > /etc/credstore/token
 printf 'sealed' | systemd-creds encrypt --name=password - /etc/credstore.encrypted/password
