@@ -21,27 +21,27 @@ static bool no_cache, pull, push, quiet, check, print, with_dependencies, compre
 	parallel;
 
 static const struct option options[] = {
-	{"build-arg",    0, OPTION_LIST, &build_args, "stringArray", "NAME=VALUE for ARG"},
-	{"builder",   0, OPTION_STRING, &builder, "string", NULL},
+	{"build-arg", 0, OPTION_LIST, &build_args, "stringArray", "NAME=VALUE for ARG"},
+	{"builder", 0, OPTION_STRING, &builder, "string", NULL},
 	{"check", 0, OPTION_FLAG, &check, NULL, "Only look for what is wrong"},
-	{"compress",              0, OPTION_FLAG, &compress, NULL, NULL},
-	{"force-rm",           0, OPTION_FLAG, &force_rm, NULL, NULL},
-	{"memory",      'm', OPTION_STRING, &memory, "bytes", "What a step may use"},
-	{"no-cache",          0, OPTION_FLAG, &no_cache, NULL, "Do every step anew"},
-	{"no-rm",        0, OPTION_FLAG, &no_rm, NULL, NULL},
-	{"parallel",   0, OPTION_FLAG, &parallel, NULL, NULL},
-	{"print",          0, OPTION_FLAG, &print, NULL, "Print what would be built, as JSON"},
-	{"progress",              0, OPTION_STRING, &progress, "string", NULL},
-	{"provenance",0, OPTION_STRING, &provenance, "string", NULL},
-	{"pull",     0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
-	{"push",          0, OPTION_FLAG, &push, NULL, "Send the images to their registries"},
-	{"quiet",     'q', OPTION_FLAG, &quiet, NULL, "Print the images' ids and nothing else"},
-	{"sbom",   0, OPTION_STRING, &sbom, "string", NULL},
-	{"ssh",          0, OPTION_LIST, &ssh, "stringArray",
+	{"compress", 0, OPTION_FLAG, &compress, NULL, NULL},
+	{"force-rm", 0, OPTION_FLAG, &force_rm, NULL, NULL},
+	{"memory", 'm', OPTION_STRING, &memory, "bytes", "What a step may use"},
+	{"no-cache", 0, OPTION_FLAG, &no_cache, NULL, "Do every step anew"},
+	{"no-rm", 0, OPTION_FLAG, &no_rm, NULL, NULL},
+	{"parallel", 0, OPTION_FLAG, &parallel, NULL, NULL},
+	{"print", 0, OPTION_FLAG, &print, NULL, "Print what would be built, as JSON"},
+	{"progress", 0, OPTION_STRING, &progress, "string", NULL},
+	{"provenance", 0, OPTION_STRING, &provenance, "string", NULL},
+	{"pull", 0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
+	{"push", 0, OPTION_FLAG, &push, NULL, "Send the images to their registries"},
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Print the images' ids and nothing else"},
+	{"sbom", 0, OPTION_STRING, &sbom, "string", NULL},
+	{"ssh", 0, OPTION_LIST, &ssh, "stringArray",
 	 "default or ID=SOCKET: an ssh agent for steps"},
-	{"with-dependencies",              0, OPTION_FLAG, &with_dependencies, NULL,
+	{"with-dependencies", 0, OPTION_FLAG, &with_dependencies, NULL,
 	 "Also what the services depend on"},
-	{NULL     },
+	{NULL},
 };
 
 /* All names of what is built. */
@@ -52,16 +52,16 @@ static char **names_of(struct project *project, char *const *services,
 	struct map selected = {0};
 
 	build_services_select(project, services, o, &selected);
-	map_foreach(entry, &selected)
-	{
+	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 
 		if (!service->build.given)
 			continue;
 		if (!strv_contains(names, service->image))
 			strv_append(&names, service->image);
-		strv_foreach(tag, service->build.tags) if (!strv_contains(names, tag))
-			strv_append(&names, tag);
+		strv_foreach(tag, service->build.tags)
+			if (!strv_contains(names, tag))
+				strv_append(&names, tag);
 	}
 	map_done(&selected, NULL);
 	return names;
@@ -97,9 +97,12 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (build_check_builder(builder, &err) < 0 ||
 	    build_set_progress(args, progress, &err) < 0 ||
-	    project_args_load(args, argv, &project, &err) < 0 ||
-	    build_services_check(project, &err) < 0)
+	    project_args_load(args, argv, &project, &err) < 0)
 		return output_fail(args, &err);
+	if (build_services_check(project, &err) < 0) {
+		project_free(project);
+		return output_fail(args, &err);
+	}
 	build_warn_attestations(NULL, provenance, sbom);
 	build_services_name(project);
 	if (print || args->dry_run) {

@@ -23,8 +23,7 @@ char *build_inputs_own(struct build_inputs *inputs, char *s)
 
 int build_inputs_args(struct build_inputs *inputs, char *const *list, struct error *err)
 {
-	strv_foreach(row, list)
-	{
+	strv_foreach(row, list) {
 		const char *equals = strchr(row, '='), *value;
 		_cleanup_free_ char *name =
 			alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row));
@@ -43,8 +42,7 @@ static int one_secret(struct build_inputs *inputs, const char *text, struct erro
 	_cleanup_strv_ char **fields = strv_split(text, ",");
 	struct build_secret *secret = array_add(inputs->secrets, inputs->secret_count);
 
-	strv_foreach(field, fields)
-	{
+	strv_foreach(field, fields) {
 		char *equals = strchr(field, '='), *value;
 
 		if (!equals)
@@ -76,14 +74,15 @@ static int one_secret(struct build_inputs *inputs, const char *text, struct erro
 
 int build_inputs_secrets(struct build_inputs *inputs, char *const *list, struct error *err)
 {
-	strv_foreach(row, list) if (one_secret(inputs, row, err) < 0) return -err->code;
+	strv_foreach(row, list)
+		if (one_secret(inputs, row, err) < 0)
+			return -err->code;
 	return 0;
 }
 
 int build_inputs_ssh(struct build_inputs *inputs, char *const *list, struct error *err)
 {
-	strv_foreach(row, list)
-	{
+	strv_foreach(row, list) {
 		struct build_ssh *ssh = array_add(inputs->ssh, inputs->ssh_count);
 		char *equals = strchr(row, '=');
 		struct stat st;
@@ -126,8 +125,7 @@ static bool is_address(const char *text)
 
 int build_inputs_hosts(struct build_inputs *inputs, char *const *list, struct error *err)
 {
-	strv_foreach(row, list)
-	{
+	strv_foreach(row, list) {
 		size_t n = strcspn(row, "=:");
 
 		_cleanup_free_ char *address = NULL;
@@ -147,18 +145,10 @@ static const struct {
 	const char *name;
 	int resource;
 } limits[] = {
-	{"as",      RLIMIT_AS     },
-        {"core",    RLIMIT_CORE   },
-        {"cpu",     RLIMIT_CPU    },
-	{"data",    RLIMIT_DATA   },
-        {"fsize",   RLIMIT_FSIZE  },
-        {"locks",   RLIMIT_LOCKS  },
-	{"memlock", RLIMIT_MEMLOCK},
-        {"nice",    RLIMIT_NICE   },
-        {"nofile",  RLIMIT_NOFILE },
-	{"nproc",   RLIMIT_NPROC  },
-        {"rtprio",  RLIMIT_RTPRIO },
-        {"stack",   RLIMIT_STACK  },
+	{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},   {"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK}, {"nice", RLIMIT_NICE},     {"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},     {"rtprio", RLIMIT_RTPRIO}, {"stack", RLIMIT_STACK},
 };
 
 static rlim_t limit_value(int64_t value)
@@ -217,7 +207,9 @@ static int one_limit(struct build_inputs *inputs, const char *text, struct error
 
 int build_inputs_limits(struct build_inputs *inputs, char *const *list, struct error *err)
 {
-	strv_foreach(row, list) if (one_limit(inputs, row, err) < 0) return -err->code;
+	strv_foreach(row, list)
+		if (one_limit(inputs, row, err) < 0)
+			return -err->code;
 	return 0;
 }
 
@@ -285,7 +277,8 @@ void build_warn_attestations(char *const *attest, const char *provenance, const 
 {
 	bool wanted = is_asked_for(provenance) || is_asked_for(sbom);
 
-	strv_foreach(row, attest) wanted = wanted || is_asked_for(row);
+	strv_foreach(row, attest)
+		wanted = wanted || is_asked_for(row);
 	if (wanted)
 		output_warn("%s: the image is built without attestations",
 			    is_asked_for(provenance) ? "--provenance"

@@ -30,12 +30,9 @@ static const struct {
 	enum build_output_kind kind;
 	bool push;
 } types[] = {
-	{"image",    BUILD_TO_STORE,  false},
-        {"docker",   BUILD_TO_DOCKER, false},
-	{"oci",      BUILD_TO_OCI,    false},
-        {"registry", BUILD_TO_STORE,  true },
-	{"local",    BUILD_TO_FOLDER, false},
-        {"tar",      BUILD_TO_TAR,    false},
+	{"image", BUILD_TO_STORE, false},  {"docker", BUILD_TO_DOCKER, false},
+	{"oci", BUILD_TO_OCI, false},      {"registry", BUILD_TO_STORE, true},
+	{"local", BUILD_TO_FOLDER, false}, {"tar", BUILD_TO_TAR, false},
 };
 
 static int set_type(struct build_output_to *to, const char *text, const char *type,
@@ -118,7 +115,9 @@ int build_output_parse(struct build_output_to *ret, const char *text, struct err
 	docker = strv_contains(fields, "type=docker");
 	if (!str_starts_with(text, "type=") && !strstr(text, ",type="))
 		return error_set(err, EINVAL, "--output %s: type=TYPE is missing", text);
-	strv_foreach(field, fields) if (set_field(ret, text, field, err) < 0) return -err->code;
+	strv_foreach(field, fields)
+		if (set_field(ret, text, field, err) < 0)
+			return -err->code;
 	/* Without a place it is the store. */
 	if (docker && !ret->path && !strv_contains(fields, "dest=-") && !strstr(text, "dest="))
 		ret->kind = BUILD_TO_STORE;
@@ -245,8 +244,7 @@ int build_output_metadata(const struct build_job *job, const char *path, struct 
 		if (images_here_open(&store, err) < 0 ||
 		    image_find(store, job->image_id, &image, err) < 0)
 			return -err->code;
-		strv_foreach(tag, job->options.tags)
-		{
+		strv_foreach(tag, job->options.tags) {
 			_cleanup_free_ char *name = NULL;
 
 			if (reference_parse(tag, &name, err) < 0)

@@ -162,7 +162,8 @@ static int fill(struct building *b, const struct service *service, struct build_
 	if (b->options->memory && units_parse_bytes(b->options->memory, &o->memory_bytes) < 0)
 		return error_set(err, EINVAL, "--memory %s: not a size", b->options->memory);
 	strv_append(&inputs->tags, service->image);
-	strv_foreach(tag, build->tags) strv_append(&inputs->tags, tag);
+	strv_foreach(tag, build->tags)
+		strv_append(&inputs->tags, tag);
 	for (size_t i = 0; i < build->extra_host_count; i++)
 		strv_take(&inputs->hosts, str_printf("%s\t%s", build->extra_hosts[i].address,
 						     build->extra_hosts[i].name));
@@ -242,7 +243,8 @@ static void select_service(struct project *project, const char *name,
 void build_services_select(struct project *project, char *const *services,
 			   const struct build_services_options *options, struct map *selected)
 {
-	strv_foreach(name, services) select_service(project, name, options, selected);
+	strv_foreach(name, services)
+		select_service(project, name, options, selected);
 	for (size_t i = 0; (!services || !services[0]) && i < project->service_count; i++)
 		select_service(project, project->services[i].name, options, selected);
 }
@@ -272,8 +274,7 @@ int build_services_due(struct project *project, char *const *services,
 	if (r < 0)
 		return r;
 	build_services_select(project, services, options, &selected);
-	map_foreach(entry, &selected)
-	{
+	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 		bool here = service->build.given && is_here(store, service->image);
 

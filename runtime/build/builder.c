@@ -67,9 +67,9 @@ static void warn_of_unused(struct build *build)
 {
 	_cleanup_strbuf_ struct strbuf names = {0};
 
-	map_foreach(arg, &build->args) if (!map_get(&build->used_args, arg->key) &&
-					   !scope_is_proxy(arg->key))
-		strbuf_addf(&names, "%s%s", names.length ? ", " : "", arg->key);
+	map_foreach(arg, &build->args)
+		if (!map_get(&build->used_args, arg->key) && !scope_is_proxy(arg->key))
+			strbuf_addf(&names, "%s%s", names.length ? ", " : "", arg->key);
 	if (names.length)
 		build_warn(build, "build arguments that no ARG asks for: %s", names.data);
 }

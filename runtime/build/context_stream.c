@@ -25,12 +25,13 @@ bool context_is_archive(int fd)
 		const char *bytes;
 		size_t at, size;
 	} magics[] = {
-		{"ustar",                 257, 5},
-		{"\x1f\x8b\x08",          0,   3},
-		{"BZh",                   0,   3},
+		{"ustar", 257, 5},
+		{"\x1f\x8b\x08", 0, 3},
+		{"BZh", 0, 3},
 		{"\xfd"
-		 "7zXZ", 0,   5},
-		{"\x28\xb5\x2f\xfd",      0,   4},
+		 "7zXZ",
+		 0, 5},
+		{"\x28\xb5\x2f\xfd", 0, 4},
 	};
 	off_t here = lseek(fd, 0, SEEK_CUR);
 	char buffer[512];

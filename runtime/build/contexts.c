@@ -143,8 +143,7 @@ int contexts_open(struct build *build, struct error *err)
 {
 	int r = open_main(build, err);
 
-	strv_foreach(row, build->options->contexts)
-	{
+	strv_foreach(row, build->options->contexts) {
 		const char *equals = strchr(row, '=');
 		_cleanup_free_ char *name = NULL;
 

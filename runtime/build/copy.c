@@ -168,8 +168,7 @@ static int copy_paths(struct step_room *room, struct copying *copying, struct er
 	const struct copy_spec *copy = &room->step->copy;
 	size_t copied = 0;
 
-	strv_foreach(pattern, copy->paths)
-	{
+	strv_foreach(pattern, copy->paths) {
 		_cleanup_strv_ char **paths = NULL;
 		const char *pivot = copy->parents ? strstr(pattern, "/./") : NULL;
 		int root = copying->source_root, r;
@@ -189,8 +188,7 @@ static int copy_paths(struct step_room *room, struct copying *copying, struct er
 		if (r == 0 && !paths && !glob_is_pattern(pattern))
 			r = glob_fail(room->step, copying->source_root, copying->ignore, pattern,
 				      err);
-		strv_foreach(path, paths)
-		{
+		strv_foreach(path, paths) {
 			if (r < 0)
 				break;
 			r = copy_one(room, copying, path, err);
@@ -231,9 +229,8 @@ static int copy_files(struct step_room *room, struct copying *copying, struct er
 			       FS_ATOMIC, err);
 		if (r == 0) {
 			const struct timespec times[2] = {
-				{0,                              UTIME_OMIT                    },
-				{copying->now_nsec / 1000000000, copying->now_nsec % 1000000000}
-                        };
+				{0, UTIME_OMIT},
+				{copying->now_nsec / 1000000000, copying->now_nsec % 1000000000}};
 
 			(void)utimensat(inner.source_root, copy->files[i].name, times, 0);
 			r = copying_path(&inner, copy->files[i].name, target, false, err);

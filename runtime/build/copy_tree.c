@@ -107,10 +107,7 @@ static void copy_xattrs(int from, int to)
 static int set_metadata(const struct copying *copying, int from, int to, const struct stat *st,
 			struct error *err)
 {
-	const struct timespec times[2] = {
-		{0, UTIME_OMIT},
-                st->st_mtim
-        };
+	const struct timespec times[2] = {{0, UTIME_OMIT}, st->st_mtim};
 	uid_t uid = copying->set_owner ? copying->uid : st->st_uid;
 	gid_t gid = copying->set_owner ? copying->gid : st->st_gid;
 	mode_t mode = st->st_mode & 07777;
@@ -248,10 +245,7 @@ static int copy_file(struct copying *copying, int from, const struct stat *st, i
 static int copy_link(struct copying *copying, int from, const struct stat *st, int dir,
 		     const char *name, struct error *err)
 {
-	const struct timespec times[2] = {
-		{0, UTIME_OMIT},
-                st->st_mtim
-        };
+	const struct timespec times[2] = {{0, UTIME_OMIT}, st->st_mtim};
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(from, "", target, sizeof(target) - 1);
 
@@ -356,8 +350,7 @@ static int copy_folder(struct copying *copying, int from, int to, const char *pa
 				 DEPTH_MAX);
 	if (fs_list(from, ".", &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *below = str_printf("%s%s%s", path, *path ? "/" : "", name);
 		_cleanup_free_ char *seen = str_printf("%s%s%s", shown, *shown ? "/" : "", name);
 		_cleanup_close_ int fd = openat(from, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -375,10 +368,7 @@ static int make_parent(struct copying *copying, const char *path, struct error *
 	_cleanup_close_ int place =
 		rootpath_open_raw(copying->target_root, path, O_PATH | O_DIRECTORY, 0);
 	_cleanup_close_ int fd = -EBADF;
-	struct timespec times[2] = {
-		{0, UTIME_OMIT},
-                {0, 0         }
-        };
+	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
 
 	if (place >= 0)
 		return 0;

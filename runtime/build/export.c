@@ -128,8 +128,7 @@ static void put_rows(json_t *object, const char *key, char *const *rows)
 		map = json_object();
 		json_object_set_new(object, key, map);
 	}
-	strv_foreach(row, rows)
-	{
+	strv_foreach(row, rows) {
 		char *equals = strchr(row, '=');
 		_cleanup_free_ char *name =
 			alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row));
@@ -215,8 +214,7 @@ static int name_image(struct exporting *e, struct error *err)
 	struct staging *staging = &e->build->staging;
 	bool news = false;
 
-	strv_foreach(tag, e->build->options->tags)
-	{
+	strv_foreach(tag, e->build->options->tags) {
 		_cleanup_free_ char *reference = NULL;
 
 		if (reference_parse(tag, &reference, err) < 0)

@@ -179,10 +179,7 @@ static int fetch_file(struct step_room *room, const char *url, int folder, struc
 		      struct error *err)
 {
 	_cleanup_free_ char *name = name_of(url);
-	struct timespec times[2] = {
-		{0, UTIME_OMIT},
-                {0, 0         }
-        };
+	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
 	_cleanup_close_ int fd = -EBADF;
 	char hex[SHA256_HEX_SIZE];
 	long modified = -1;

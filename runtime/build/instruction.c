@@ -33,29 +33,31 @@ static const struct rule {
 	size_t max; /* words; 0: any number */
 	const char *flags, *usage;
 } rules[] = {
-	[INSTRUCTION_ADD] = {"ADD",         FORM_WORDS,       2, 0,
-			     "chown chmod link exclude checksum keep-git-dir unpack",                        "ADD SOURCE... DESTINATION"                   },
-	[INSTRUCTION_ARG] = {"ARG",         FORM_NAMES,       1, 0, "",                                      "ARG NAME[=VALUE]..."                         },
-	[INSTRUCTION_CMD] = {"CMD",         FORM_COMMAND,     0, 0, "",                                      "CMD [\"program\", \"argument\"]"             },
-	[INSTRUCTION_COPY] = {"COPY",        FORM_WORDS,       2, 0, "from chown chmod link parents exclude",
-                             "COPY SOURCE... DESTINATION"												  },
-	[INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT",  FORM_COMMAND,     0, 0, "",
-                             "ENTRYPOINT [\"program\", \"argument\"]"										      },
-	[INSTRUCTION_ENV] = {"ENV",         FORM_PAIRS,       1, 0, "",                                      "ENV NAME=VALUE..."                           },
-	[INSTRUCTION_EXPOSE] = {"EXPOSE",      FORM_PLAIN,       1, 0, "",                                      "EXPOSE PORT[/PROTOCOL]..."                   },
-	[INSTRUCTION_FROM] = {"FROM",        FORM_PLAIN,       1, 3, "platform",                              "FROM IMAGE [AS NAME]"                        },
+	[INSTRUCTION_ADD] = {"ADD", FORM_WORDS, 2, 0,
+			     "chown chmod link exclude checksum keep-git-dir unpack",
+			     "ADD SOURCE... DESTINATION"},
+	[INSTRUCTION_ARG] = {"ARG", FORM_NAMES, 1, 0, "", "ARG NAME[=VALUE]..."},
+	[INSTRUCTION_CMD] = {"CMD", FORM_COMMAND, 0, 0, "", "CMD [\"program\", \"argument\"]"},
+	[INSTRUCTION_COPY] = {"COPY", FORM_WORDS, 2, 0, "from chown chmod link parents exclude",
+			      "COPY SOURCE... DESTINATION"},
+	[INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", FORM_COMMAND, 0, 0, "",
+				    "ENTRYPOINT [\"program\", \"argument\"]"},
+	[INSTRUCTION_ENV] = {"ENV", FORM_PAIRS, 1, 0, "", "ENV NAME=VALUE..."},
+	[INSTRUCTION_EXPOSE] = {"EXPOSE", FORM_PLAIN, 1, 0, "", "EXPOSE PORT[/PROTOCOL]..."},
+	[INSTRUCTION_FROM] = {"FROM", FORM_PLAIN, 1, 3, "platform", "FROM IMAGE [AS NAME]"},
 	[INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", FORM_HEALTHCHECK, 1, 0,
-                             "interval timeout start-period start-interval retries",                         "HEALTHCHECK CMD COMMAND, or HEALTHCHECK NONE"},
-	[INSTRUCTION_LABEL] = {"LABEL",       FORM_PAIRS,       1, 0, "",                                      "LABEL NAME=VALUE..."                         },
-	[INSTRUCTION_MAINTAINER] = {"MAINTAINER",  FORM_TEXT,        1, 0, "",                                      "MAINTAINER NAME"                             },
-	[INSTRUCTION_ONBUILD] = {"ONBUILD",     FORM_TRIGGER,     1, 0, NULL,                                    "ONBUILD INSTRUCTION"                         },
-	[INSTRUCTION_RUN] = {"RUN",         FORM_COMMAND,     0, 0, "mount network security device",
-			     "RUN COMMAND"														 },
-	[INSTRUCTION_SHELL] = {"SHELL",       FORM_LIST,        1, 0, "",                                      "SHELL [\"program\", \"argument\"]"           },
-	[INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL",  FORM_PLAIN,       1, 1, "",                                      "STOPSIGNAL SIGNAL"                           },
-	[INSTRUCTION_USER] = {"USER",        FORM_TEXT,        1, 1, "",                                      "USER NAME[:GROUP]"                           },
-	[INSTRUCTION_VOLUME] = {"VOLUME",      FORM_WORDS,       1, 0, "",                                      "VOLUME PATH..."                              },
-	[INSTRUCTION_WORKDIR] = {"WORKDIR",     FORM_TEXT,        1, 1, "",                                      "WORKDIR PATH"                                },
+				     "interval timeout start-period start-interval retries",
+				     "HEALTHCHECK CMD COMMAND, or HEALTHCHECK NONE"},
+	[INSTRUCTION_LABEL] = {"LABEL", FORM_PAIRS, 1, 0, "", "LABEL NAME=VALUE..."},
+	[INSTRUCTION_MAINTAINER] = {"MAINTAINER", FORM_TEXT, 1, 0, "", "MAINTAINER NAME"},
+	[INSTRUCTION_ONBUILD] = {"ONBUILD", FORM_TRIGGER, 1, 0, NULL, "ONBUILD INSTRUCTION"},
+	[INSTRUCTION_RUN] = {"RUN", FORM_COMMAND, 0, 0, "mount network security device",
+			     "RUN COMMAND"},
+	[INSTRUCTION_SHELL] = {"SHELL", FORM_LIST, 1, 0, "", "SHELL [\"program\", \"argument\"]"},
+	[INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", FORM_PLAIN, 1, 1, "", "STOPSIGNAL SIGNAL"},
+	[INSTRUCTION_USER] = {"USER", FORM_TEXT, 1, 1, "", "USER NAME[:GROUP]"},
+	[INSTRUCTION_VOLUME] = {"VOLUME", FORM_WORDS, 1, 0, "", "VOLUME PATH..."},
+	[INSTRUCTION_WORKDIR] = {"WORKDIR", FORM_TEXT, 1, 1, "", "WORKDIR PATH"},
 };
 
 const char *instruction_name(enum instruction_kind kind)
@@ -292,8 +294,9 @@ static bool read_pairs(struct instruction_reader *reader, const struct rule *rul
 		     "blanks (LegacyKeyValueFormat)");
 		return true;
 	}
-	strv_foreach(word, ret->words) if (!strchr(word, '=') ||
-					   *word == '=') return bad_pair(reader, rule, at, word);
+	strv_foreach(word, ret->words)
+		if (!strchr(word, '=') || *word == '=')
+			return bad_pair(reader, rule, at, word);
 	return true;
 }
 
@@ -301,7 +304,9 @@ static bool read_names(struct instruction_reader *reader, const struct rule *rul
 		       struct instruction *ret)
 {
 	ret->words = split_quoted(ret->arguments, reader->escape);
-	strv_foreach(word, ret->words) if (*word == '=') return bad_pair(reader, rule, at, word);
+	strv_foreach(word, ret->words)
+		if (*word == '=')
+			return bad_pair(reader, rule, at, word);
 	return true;
 }
 
@@ -330,7 +335,8 @@ static bool read_healthcheck(struct instruction_reader *reader, size_t at, struc
 	{
 		char **list = read_list(command, &ret->json);
 
-		strv_foreach(word, list) strv_append(&ret->words, word);
+		strv_foreach(word, list)
+			strv_append(&ret->words, word);
 		strv_free(list);
 	}
 	if (!ret->json)

@@ -119,8 +119,7 @@ static bool is_secret_name(const char *name)
 	_cleanup_strv_ char **parts = strv_split(name, "_");
 	bool found = false;
 
-	strv_foreach(part, parts)
-	{
+	strv_foreach(part, parts) {
 		if (!strcasecmp(part, "public"))
 			return false;
 		array_foreach(word, words)
@@ -131,8 +130,7 @@ static bool is_secret_name(const char *name)
 
 static void check_names(struct linting *l, const struct instruction *step)
 {
-	strv_foreach(word, step->words)
-	{
+	strv_foreach(word, step->words) {
 		_cleanup_free_ char *name = alloc_string_n(word, strcspn(word, "="));
 
 		if (is_secret_name(name))
@@ -145,8 +143,7 @@ static void check_names(struct linting *l, const struct instruction *step)
 
 static void check_expose(struct linting *l, const struct instruction *step)
 {
-	strv_foreach(word, step->words)
-	{
+	strv_foreach(word, step->words) {
 		const char *slash = strchr(word, '/');
 
 		if (slash && !strchr(slash, '$') && !is_lower(slash, strlen(slash)))
@@ -226,8 +223,7 @@ static void read_directive(struct linting *l, bool *ret_error)
 		l->dockerfile->check ? strv_split(l->dockerfile->check, ";") : NULL;
 
 	*ret_error = false;
-	strv_foreach(field, fields)
-	{
+	strv_foreach(field, fields) {
 		_cleanup_strv_ char **rules = NULL;
 
 		if (!strncasecmp(field, "error=", 6))
@@ -235,7 +231,8 @@ static void read_directive(struct linting *l, bool *ret_error)
 		if (strncasecmp(field, "skip=", 5) != 0)
 			continue;
 		rules = strv_split(field + 5, ", ");
-		strv_foreach(rule, rules) strv_append(&l->skipped, rule);
+		strv_foreach(rule, rules)
+			strv_append(&l->skipped, rule);
 	}
 }
 

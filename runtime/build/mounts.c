@@ -148,8 +148,7 @@ static int find_kind(struct parsing *p, char *const *fields, struct error *err)
 {
 	const char *meant;
 
-	strv_foreach(field, fields)
-	{
+	strv_foreach(field, fields) {
 		if (!str_starts_with(field, "type="))
 			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -236,8 +235,7 @@ int run_mount_parse(struct build *build, struct build_stage *stage, const char *
 	*ret = (struct run_mount){0};
 	if (find_kind(&p, fields, err) < 0)
 		return -err->code;
-	strv_foreach(field, fields)
-	{
+	strv_foreach(field, fields) {
 		char *equals = strchr(field, '=');
 
 		if (equals)

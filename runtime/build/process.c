@@ -244,16 +244,16 @@ static int digest_trees(struct step_room *room, struct sha256 *sha, struct error
 		return root;
 	digest.root = root;
 	sha256_init(&digest.sha);
-	strv_foreach(pattern, copy->paths)
-	{
+	strv_foreach(pattern, copy->paths) {
 		_cleanup_strv_ char **paths = NULL;
 
 		if (glob_paths(root, NULL, pattern, &paths, err) < 0)
 			return -err->code;
 		if (!paths && !glob_is_pattern(pattern))
 			return glob_fail(room->step, root, NULL, pattern, err);
-		strv_foreach(path,
-			     paths) if (digest_path(&digest, path, err) < 0) return -err->code;
+		strv_foreach(path, paths)
+			if (digest_path(&digest, path, err) < 0)
+				return -err->code;
 	}
 	sha256_hex(&digest.sha, hex);
 	sha256_update(sha, hex, sizeof(hex));

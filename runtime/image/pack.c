@@ -148,11 +148,7 @@ static int seal_object(struct pack *pack, int fd, struct stat *st, const char *n
 	if (nsec > sealing->latest_nsec) {
 		st->st_mtim.tv_sec = sealing->latest_nsec / 1000000000;
 		st->st_mtim.tv_nsec = sealing->latest_nsec % 1000000000;
-		if (utimensat(fd, "",
-			      (struct timespec[2]){
-				      {0, UTIME_OMIT},
-                                      st->st_mtim
-                },
+		if (utimensat(fd, "", (struct timespec[2]){{0, UTIME_OMIT}, st->st_mtim},
 			      AT_EMPTY_PATH) < 0)
 			return error_errno(err, "set its time");
 	}
@@ -316,8 +312,7 @@ static int pack_tree(struct pack *pack, int dir, const char *prefix, int depth, 
 	r = fs_list(dir, ".", &names, err);
 	if (r < 0)
 		return r;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		r = pack_name(pack, dir, prefix, name, depth, err);
 		if (r < 0)
 			return r;

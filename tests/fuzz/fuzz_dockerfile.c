@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct instruction *step = &dockerfile->instructions[i];
 		struct expansion with = {.lookup = lookup, .escape = dockerfile->escape};
 
-		strv_foreach(word, step->words) expand(&with, word);
+		strv_foreach(word, step->words)
+			expand(&with, word);
 		with.raw_quotes = true;
 		for (size_t h = 0; h < step->heredoc_count; h++)
 			expand(&with, step->heredocs[h].content);
