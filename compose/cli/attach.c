@@ -22,7 +22,7 @@
 #include "compose/cli/terminal.h"
 #include "compose/control/requests.h"
 
-static bool no_stdin, sig_proxy = true;
+static bool no_stdin, sig_proxy = true, ends_input;
 static int container_index;
 static const char *detach_keys;
 
@@ -124,6 +124,28 @@ static void forward_signal(const struct attaching *attaching)
 			  &ignored);
 }
 
+/* What it reads ends once nobody can write to it: here, in the supervisor and in the keeper. */
+static void end_input(struct attaching *attaching)
+{
+	_cleanup_json_ json_t *arguments = json_object();
+	struct error ignored = ERROR_INIT;
+
+	cleanup_close_fd(&attaching->input);
+	attaching->input = -EBADF;
+	json_put_string(arguments, "container", attaching->container);
+	(void)client_call(attaching->project, CLIENT_START_FOR_STATE, REQUEST_END_INPUT, arguments,
+			  NULL, &ignored);
+}
+
+static void take_type(struct attaching *attaching)
+{
+	if (exec_session_type(attaching->input, &attaching->keys, &attaching->detached))
+		return;
+	attaching->typing = false;
+	if (ends_input && !attaching->tty)
+		end_input(attaching);
+}
+
 static void take_stream(int *fd, int to)
 {
 	if (terminal_copy_some(*fd, to) > 0)
@@ -153,9 +175,8 @@ static void copy(struct attaching *attaching)
 		if (polls[1].revents)
 			take_stream(&attaching->error, STDERR_FILENO);
 		/* With nobody to hear the answer it waits until we are attached again. */
-		if (polls[2].revents && (attaching->out >= 0 || attaching->error >= 0) &&
-		    !exec_session_type(attaching->input, &attaching->keys, &attaching->detached))
-			attaching->typing = false;
+		if (polls[2].revents && (attaching->out >= 0 || attaching->error >= 0))
+			take_type(attaching);
 		if (polls[3].revents)
 			forward_signal(attaching);
 		if (polls[4].revents && read(attaching->window, &info, sizeof(info)) > 0 &&
@@ -255,6 +276,7 @@ int attach_container(struct project_args *args, const json_t *container,
 
 	detach_keys = how->detach_keys;
 	no_stdin = how->no_stdin;
+	ends_input = how->ends_input;
 	return attach_to(args, json_get_string(container, "project"), container, &err);
 }
 

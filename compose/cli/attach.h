@@ -12,6 +12,7 @@
 struct attach_options {
 	const char *detach_keys; /* NULL: the default */
 	bool no_stdin;
+	bool ends_input; /* where our input ends, so does the container's */
 };
 
 /*

@@ -275,9 +275,9 @@ static int timeout_of(const struct attached *attached)
 
 static int step(struct attached *attached, struct error *err)
 {
-	size_t sources = attached->session->count;
 	_cleanup_free_ struct pollfd *polls =
-		new_array(struct pollfd, 2 * sources + 4 + WATCH_SESSION_POLLS);
+		new_array(struct pollfd,
+			  log_session_polls_max(attached->session) + 3 + WATCH_SESSION_POLLS);
 	size_t n = log_session_polls(attached->session, polls);
 	bool event;
 	int r;

@@ -34,6 +34,9 @@ int build_inputs_args(struct build_inputs *inputs, char *const *list, struct err
 		if (value)
 			strv_env_set(&inputs->args, name, value);
 	}
+	/* As buildx has it: whoever set it wants the same bytes of every tool. */
+	if (getenv("SOURCE_DATE_EPOCH") && !strv_env_get(inputs->args, "SOURCE_DATE_EPOCH"))
+		strv_env_set(&inputs->args, "SOURCE_DATE_EPOCH", getenv("SOURCE_DATE_EPOCH"));
 	return 0;
 }
 

@@ -48,7 +48,8 @@ static int follow(struct log_session *session, const json_t *container, int sign
 		  struct error *err)
 {
 	while (session->events && log_session_running(session) > 0) {
-		_cleanup_free_ struct pollfd *polls = new_array(struct pollfd, session->count + 2);
+		_cleanup_free_ struct pollfd *polls =
+			new_array(struct pollfd, log_session_polls_max(session) + 1);
 		size_t n = log_session_polls(session, polls);
 
 		polls[n] = (struct pollfd){signals, POLLIN, 0};
@@ -119,7 +120,8 @@ int container_start_attached(struct project_args *args, const json_t *container,
 			     const struct start_attached *how)
 {
 	const struct attach_options attaching = {.detach_keys = how->detach_keys,
-						 .no_stdin = !how->interactive};
+						 .no_stdin = !how->interactive,
+						 .ends_input = how->interactive};
 	int r;
 
 	if (args->dry_run)

@@ -328,6 +328,11 @@ static int take_event(struct log_session *session, const json_t *event, struct e
 	return 0;
 }
 
+size_t log_session_polls_max(const struct log_session *session)
+{
+	return 2 * session->count + 1;
+}
+
 size_t log_session_polls(const struct log_session *session, struct pollfd *polls)
 {
 	size_t n = 0;

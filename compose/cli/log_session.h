@@ -62,7 +62,9 @@ int log_session_follow(struct log_session *session, struct error *err);
 void log_session_drain(struct log_session *session);
 
 struct pollfd;
-/* Fills in descriptors to wait for (2 * session->count + 1 at most). Their number. */
+/* As many as log_session_polls() fills in at most. */
+size_t log_session_polls_max(const struct log_session *session);
+/* Fills in descriptors to wait for. Their number. */
 size_t log_session_polls(const struct log_session *session, struct pollfd *polls);
 /* After poll(): prints and takes an event, if one is there. */
 int log_session_work(struct log_session *session, bool event_ready, struct error *err);

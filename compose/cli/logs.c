@@ -77,7 +77,7 @@ static int follow_session(struct log_session *session, struct error *err)
 {
 	while (session->events && log_session_running(session) > 0) {
 		_cleanup_free_ struct pollfd *polls =
-			new_array(struct pollfd, 2 * session->count + 1);
+			new_array(struct pollfd, log_session_polls_max(session));
 		size_t n = log_session_polls(session, polls);
 
 		if (poll(polls, n, -1) < 0)

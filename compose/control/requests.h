@@ -61,6 +61,7 @@
  *   exec_wait  {exec} -> done {exit_code}
  *   attach     {container} + [sockets for a copy of its stdout and stderr, or none]
  *              -> done {tty} + [stdin: a pipe's write end, or the pty master]
+ *   end_input  {container} -> done; nobody writes to its stdin any more but who has it by attach
  *   wait       {services[], containers[]} -> exited {service, container, exit_code}*, done
  *   logs_sync  {} -> done, once all that containers wrote before is in their files
  *   reexec     {} -> done; the supervisor replaces its own program
@@ -107,6 +108,7 @@
 #define REQUEST_EXEC       "exec"
 #define REQUEST_EXEC_WAIT  "exec_wait"
 #define REQUEST_ATTACH     "attach"
+#define REQUEST_END_INPUT  "end_input"
 #define REQUEST_WAIT       "wait"
 /* Of a job whose time has come: {service}. Reply: {begun}, the number of its containers. */
 #define REQUEST_JOB       "job"

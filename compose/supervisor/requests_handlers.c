@@ -22,6 +22,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/requests_internal.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/update.h"
 #include "compose/supervisor/usage.h"
 
@@ -206,6 +207,18 @@ static void handle_attach(struct connection *connection, const json_t *request, 
 	connection_done(connection, reply, &fd, fd >= 0 ? 1 : 0);
 }
 
+static void handle_end_input(struct connection *connection, const json_t *request, int *fds,
+			     size_t count)
+{
+	const char *name = json_get_string(request, "container");
+	struct instance *instance =
+		name ? supervisor_find(connection->server->supervisor, name) : NULL;
+
+	if (instance)
+		start_stdio_end_input(instance);
+	connection_done(connection, NULL, NULL, 0);
+}
+
 static void handle_wait(struct connection *connection, const json_t *request, int *fds,
 			size_t count)
 {
@@ -271,6 +284,7 @@ static const struct {
 } handlers[] = {
   /* clang-format off */
 	{REQUEST_ATTACH, handle_attach},
+	{REQUEST_END_INPUT, handle_end_input},
 	{REQUEST_CONNECT, handle_connect},
 	{REQUEST_CONVERGE, handle_converge},
 	{REQUEST_DISCONNECT, handle_disconnect},

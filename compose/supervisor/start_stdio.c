@@ -97,3 +97,15 @@ int start_stdio_keep(struct instance *instance, struct stdio *stdio, struct erro
 		return -err->code;
 	return log_pump_add_stream(instance->log, TAKE_FD(stdio->error.ours), LOG_STDERR, err);
 }
+
+void start_stdio_end_input(struct instance *instance)
+{
+	char name[KEEPER_PORT_NAME_MAX];
+
+	if (instance->stdin_fd < 0)
+		return;
+	cleanup_close_fd(&instance->stdin_fd);
+	instance->stdin_fd = -EBADF;
+	snprintf(name, sizeof(name), "%s:stdin", instance->id);
+	keeper_client_drop(instance->supervisor->keeper, name);
+}

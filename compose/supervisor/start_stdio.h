@@ -38,6 +38,8 @@ int start_stdio_make(struct instance *instance, struct stdio *stdio, struct cont
  */
 int start_stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err);
 void start_stdio_done(struct stdio *stdio);
+/* Neither the supervisor nor the keeper holds its stdin open any more. */
+void start_stdio_end_input(struct instance *instance);
 
 /* Stores descriptors under "ID:KIND", four at most. 0 or -errno. */
 int start_store(struct instance *instance, const char *const *kinds, const int *fds, size_t count);

@@ -197,6 +197,10 @@ def test_start_and_stay(berth, singles):
                "read -r line; echo it is $line")
     done = folder.run("container", "start", "--interactive", "reads", input="typed\n")
     assert done.stdout == "it is typed\n"
+    folder.run("container", "create", "-i", "--name", "copies", "busybox", "sh", "-c", "sleep 0.3; cat; echo end")
+    for text in ("", "a\nb"):
+        done = folder.run("container", "start", "-i", "copies", input=text, timeout=60)
+        assert done.stdout == text + "end\n"
     folder.run("container", "create", "--init", "--name", "deaf", "busybox", "sh", "-c",
                "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done")
     stays = folder.popen("container", "start", "-a", "deaf")
@@ -205,7 +209,7 @@ def test_start_and_stay(berth, singles):
     assert stays.wait(30) == 9
     two = folder.run("container", "start", "-a", "reads", "deaf", check=False)
     assert two.returncode == 1 and "multiple containers" in two.stderr
-    folder.run("container", "rm", "reads", "deaf")
+    folder.run("container", "rm", "reads", "deaf", "copies")
 
 
 def test_units_without_systemd(berth):
