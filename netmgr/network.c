@@ -78,8 +78,7 @@ static int take_networks(const struct network_store *store, struct ipam_taken *t
 
 	if (store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_network_ struct network *other = NULL;
 		struct error broken = ERROR_INIT;
 
@@ -278,8 +277,7 @@ int network_list(struct network_store *store, struct network_info ***ret, size_t
 
 	if (lock < 0 || store_names(store, &names, err) < 0)
 		return -err->code;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		struct network_info *info;
 		struct error broken = ERROR_INIT;
 
@@ -377,7 +375,8 @@ static int remove_interfaces(struct network *const *networks, size_t count, int 
 			continue;
 		if (networks[i]->driver->interfaces(networks[i], fd, &names, err) < 0)
 			return -err->code;
-		strv_foreach(name, names) strv_append(&all, name);
+		strv_foreach(name, names)
+			strv_append(&all, name);
 	}
 	return link_delete_many(fd, (const char *const *)all, strv_length(all), err);
 }

@@ -27,23 +27,23 @@ static int container_index;
 static const char *detach_keys;
 
 static const struct option options[] = {
-	{"detach-keys",  0, OPTION_STRING, &detach_keys, "string",
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
 	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"index", 0, OPTION_INT, &container_index, "int",
 	 "Which replica, by its number (default 1)"},
-	{"no-stdin",      0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
-	{"sig-proxy",              0, OPTION_FLAG, &sig_proxy, NULL,
+	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
+	{"sig-proxy", 0, OPTION_FLAG, &sig_proxy, NULL,
 	 "Pass signals that we get on to it (on; --sig-proxy=false)"},
-	{NULL            },
+	{NULL},
 };
 
 static const struct option single_options[] = {
-	{"detach-keys",  0, OPTION_STRING, &detach_keys, "string",
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
 	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"no-stdin", 0, OPTION_FLAG, &no_stdin, NULL, "Leave this terminal's input out"},
-	{"sig-proxy",      0, OPTION_FLAG, &sig_proxy, NULL,
+	{"sig-proxy", 0, OPTION_FLAG, &sig_proxy, NULL,
 	 "Pass signals that we get on to it (on; --sig-proxy=false)"},
-	{NULL	     },
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct client *, client_free);
@@ -161,11 +161,11 @@ static void copy(struct attaching *attaching)
 
 	while ((attaching->out >= 0 || attaching->error >= 0) && !attaching->detached) {
 		struct pollfd polls[] = {
-			{attaching->out,						 POLLIN},
-			{attaching->error,					       POLLIN},
+			{attaching->out, POLLIN},
+			{attaching->error, POLLIN},
 			{attaching->typing && attaching->input >= 0 ? STDIN_FILENO : -1, POLLIN},
-			{attaching->signals,					     POLLIN},
-			{attaching->window,					      POLLIN},
+			{attaching->signals, POLLIN},
+			{attaching->window, POLLIN},
 		};
 
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)

@@ -275,9 +275,8 @@ static int timeout_of(const struct attached *attached)
 
 static int step(struct attached *attached, struct error *err)
 {
-	_cleanup_free_ struct pollfd *polls =
-		new_array(struct pollfd,
-			  log_session_polls_max(attached->session) + 3 + WATCH_SESSION_POLLS);
+	_cleanup_free_ struct pollfd *polls = new_array(
+		struct pollfd, log_session_polls_max(attached->session) + 3 + WATCH_SESSION_POLLS);
 	size_t n = log_session_polls(attached->session, polls);
 	bool event;
 	int r;

@@ -45,7 +45,8 @@ static int berth(char *const *words, bool quiet, struct error *err)
 	pid_t pid;
 
 	strv_append(&argv, "berth");
-	strv_foreach(word, (char **)words) strv_append(&argv, word);
+	strv_foreach(word, (char **)words)
+		strv_append(&argv, word);
 	posix_spawn_file_actions_init(&actions);
 	if (quiet)
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -73,13 +74,13 @@ static char **transformations;
 static bool yes;
 
 static const struct option convert_options[] = {
-	{"output",       'o', OPTION_STRING, &output, "string",
+	{"output", 'o', OPTION_STRING, &output, "string",
 	 "The folder for what is made (default out)"},
 	{"templates", 0, OPTION_STRING, &templates, "string", "A folder of templates to use"},
-	{"transformation",      't', OPTION_LIST, &transformations, "stringArray",
+	{"transformation", 't', OPTION_LIST, &transformations, "stringArray",
 	 "An image that transforms (default " DEFAULT_TRANSFORMER ")"},
-	{"yes",              'y', OPTION_FLAG, &yes, NULL, "Empty the folder without asking"},
-	{NULL            },
+	{"yes", 'y', OPTION_FLAG, &yes, NULL, "Empty the folder without asking"},
+	{NULL},
 };
 
 /* There, and empty. 0: the user would rather keep it. */
@@ -96,8 +97,7 @@ static int prepare_output(const char *path, struct error *err)
 		return r;
 	if (names && names[0] && !yes && !output_ask(question))
 		return 0;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *one = str_printf("%s/%s", path, name);
 
 		if (fs_remove_tree(AT_FDCWD, one, err) < 0)
@@ -152,8 +152,7 @@ static int convert_into(struct project_args *args, const json_t *model, const ch
 	struct error err = ERROR_INIT;
 	int r = write_model(model, in, &err);
 
-	strv_foreach(image, transformations ? transformations : (char **)one)
-	{
+	strv_foreach(image, transformations ? transformations : (char **)one) {
 		if (r == 0)
 			r = transform(image, in, out, &err);
 	}
@@ -202,9 +201,9 @@ static const char *list_format;
 static bool list_quiet;
 
 static const struct option list_options[] = {
-	{"format",       0, OPTION_STRING, &list_format, "string", "table (default) or json"},
+	{"format", 0, OPTION_STRING, &list_format, "string", "table (default) or json"},
 	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
-	{NULL     },
+	{NULL},
 };
 
 static const char *const list_columns[] = {"IMAGE ID", "ID",   "REPO", "Repository", "TAGS",
@@ -253,7 +252,7 @@ static const struct command command_list = {
 static const char *from = DEFAULT_TRANSFORMER;
 
 static const struct option create_options[] = {
-	{"from",         'f', OPTION_STRING, &from, "string",
+	{"from", 'f', OPTION_STRING, &from, "string",
 	 "Whose templates to begin with (default " DEFAULT_TRANSFORMER ")"},
 	{NULL},
 };

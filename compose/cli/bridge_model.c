@@ -38,7 +38,8 @@ static void put_exposed(struct image_store *store, const struct service *service
 		output_warn("service %s: image %s is not here: the ports that it exposes are left "
 			    "out; `berth pull` or `berth build` gets it",
 			    service->name, service->image);
-	strv_foreach(port, image ? image->exposed_ports : NULL) add_port(&ports, port);
+	strv_foreach(port, image ? image->exposed_ports : NULL)
+		add_port(&ports, port);
 	for (size_t i = 0; i < service->port_count; i++) {
 		_cleanup_free_ char *port =
 			str_printf("%u", (unsigned int)service->ports[i].target);

@@ -190,7 +190,8 @@ void command_help(const struct command *command, const char *path)
 		const char *end = strrchr(path, ' ');
 
 		printf("\nAliases:\n  %s", path);
-		strv_foreach(alias, aliases) printf(", %.*s %s", (int)(end - path), path, alias);
+		strv_foreach(alias, aliases)
+			printf(", %.*s %s", (int)(end - path), path, alias);
 		putchar('\n');
 	}
 	if (text)

@@ -26,14 +26,14 @@ static bool pause_it = true;
 static const char *author, *message;
 
 static const struct option options[] = {
-	{"author",       'a', OPTION_STRING, &author, "string", "Who made it"},
+	{"author", 'a', OPTION_STRING, &author, "string", "Who made it"},
 	{"change", 'c', OPTION_LIST, &changes, "list",
 	 "A change of its config in a Dockerfile's words: 'CMD [\"x\"]'"},
-	{"index",      0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
-	{"message",              'm', OPTION_STRING, &message, "string", "What changed"},
-	{"pause",           'p', OPTION_FLAG, &pause_it, NULL,
+	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"message", 'm', OPTION_STRING, &message, "string", "What changed"},
+	{"pause", 'p', OPTION_FLAG, &pause_it, NULL,
 	 "Freeze it meanwhile, so that its files are of one moment (on; --pause=false)"},
-	{NULL     },
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -78,8 +78,7 @@ static char **config_of(const struct image *image)
 	const char *key;
 	json_t *value;
 
-	strv_foreach(row, image->env)
-	{
+	strv_foreach(row, image->env) {
 		const char *equals = strchr(row, '=');
 
 		if (equals)
@@ -91,11 +90,13 @@ static char **config_of(const struct image *image)
 	add_list(&list, "ENTRYPOINT", image->entrypoint);
 	add_list(&list, "CMD", image->command);
 	add_list(&list, "VOLUME", image->volumes);
-	strv_foreach(port, image->exposed_ports) add_word(&list, "EXPOSE", port);
+	strv_foreach(port, image->exposed_ports)
+		add_word(&list, "EXPOSE", port);
 	add_word(&list, "USER", image->user);
 	add_word(&list, "WORKDIR", image->working_dir);
 	add_word(&list, "STOPSIGNAL", image->stop_signal);
-	strv_foreach(change, changes) strv_append(&list, change);
+	strv_foreach(change, changes)
+		strv_append(&list, change);
 	return list;
 }
 
@@ -233,13 +234,13 @@ static int run_container(struct project_args *args, int argc, char **argv)
 }
 
 static const struct option container_only[] = {
-	{"author",       'a', OPTION_STRING, &author, "string", "Who made it"},
+	{"author", 'a', OPTION_STRING, &author, "string", "Who made it"},
 	{"change", 'c', OPTION_LIST, &changes, "list",
 	 "A change of its config in a Dockerfile's words: 'CMD [\"x\"]'"},
-	{"message",      'm', OPTION_STRING, &message, "string", "What changed"},
-	{"pause",              'p', OPTION_FLAG, &pause_it, NULL,
+	{"message", 'm', OPTION_STRING, &message, "string", "What changed"},
+	{"pause", 'p', OPTION_FLAG, &pause_it, NULL,
 	 "Freeze it meanwhile, so that its files are of one moment (on; --pause=false)"},
-	{NULL          },
+	{NULL},
 };
 
 const struct command command_container_commit = {

@@ -85,8 +85,7 @@ static void offer_services(const struct completing *completing, const char *suff
 {
 	_cleanup_strv_ char **names = service_names();
 
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *word = str_printf("%s%s", name, suffix);
 
 		offer(completing, word, NULL);
@@ -117,26 +116,27 @@ static void offer_projects(const struct completing *completing)
 
 	if (projects_list(&names, &ignored) < 0)
 		return;
-	strv_foreach(name, names) offer(completing, name, "project");
+	strv_foreach(name, names)
+		offer(completing, name, "project");
 }
 
 /* Values of flags that are words of a fixed list. */
 static const struct {
 	const char *flag, *words;
 } values[] = {
-	{"ansi",           "auto always never"				     },
-	{"progress",       "auto tty plain json quiet"                             },
-	{"pull",           "always missing never"                                  },
-	{"rmi",            "all local"					     },
-	{"signal",         "SIGHUP SIGINT SIGKILL SIGQUIT SIGTERM SIGUSR1 SIGUSR2" },
-	{"protocol",       "tcp udp"					       },
-	{"status",         "created dead exited paused removing restarting running"},
-	{"format",         "table json"					    },
-	{"attach",         "@services"					     },
-	{"no-attach",      "@services"					     },
-	{"exit-code-from", "@services"					     },
-	{"scale",          "@services="					    },
-	{"project-name",   "@projects"					     },
+	{"ansi", "auto always never"},
+	{"progress", "auto tty plain json quiet"},
+	{"pull", "always missing never"},
+	{"rmi", "all local"},
+	{"signal", "SIGHUP SIGINT SIGKILL SIGQUIT SIGTERM SIGUSR1 SIGUSR2"},
+	{"protocol", "tcp udp"},
+	{"status", "created dead exited paused removing restarting running"},
+	{"format", "table json"},
+	{"attach", "@services"},
+	{"no-attach", "@services"},
+	{"exit-code-from", "@services"},
+	{"scale", "@services="},
+	{"project-name", "@projects"},
 };
 
 static void offer_value(struct completing *completing, const struct option *option)
@@ -152,7 +152,8 @@ static void offer_value(struct completing *completing, const struct option *opti
 			offer_services(completing, str_ends_with(row->words, "=") ? "=" : "");
 		else
 			words = strv_split(row->words, " ");
-		strv_foreach(word, words) offer(completing, word, NULL);
+		strv_foreach(word, words)
+			offer(completing, word, NULL);
 		return;
 	}
 	completing->files = true;

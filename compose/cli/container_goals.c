@@ -22,36 +22,36 @@ static int timeout;
 static const char *signal_name;
 
 static const struct option stop_options[] = {
-	{"signal",       's', OPTION_STRING, &signal_name, "string",
+	{"signal", 's', OPTION_STRING, &signal_name, "string",
 	 "The signal that asks (default: the container's own)"},
 	{"time", 0, OPTION_INT, &timeout, "int", NULL, &timeout_given},
-	{"timeout",      't', OPTION_INT, &timeout, "int", "Seconds that it has then; -1: no limit",
+	{"timeout", 't', OPTION_INT, &timeout, "int", "Seconds that it has then; -1: no limit",
 	 &timeout_given},
-	{NULL	     },
+	{NULL},
 };
 
 static const struct option kill_options[] = {
-	{"signal",       's', OPTION_STRING, &signal_name, "string", "The signal (default SIGKILL)"},
+	{"signal", 's', OPTION_STRING, &signal_name, "string", "The signal (default SIGKILL)"},
 	{NULL},
 };
 
 static const struct option rm_options[] = {
-	{"force",      'f', OPTION_FLAG, &force, NULL, "Also if it runs: it is killed"},
+	{"force", 'f', OPTION_FLAG, &force, NULL, "Also if it runs: it is killed"},
 	{"link", 'l', OPTION_FLAG, &remove_link, NULL, NULL},
-	{"volumes",        'v', OPTION_FLAG, &volumes, NULL, "Its anonymous volumes, too"},
-	{NULL           },
+	{"volumes", 'v', OPTION_FLAG, &volumes, NULL, "Its anonymous volumes, too"},
+	{NULL},
 };
 
 static bool attach, interactive;
 static const char *detach_keys;
 
 static const struct option start_options[] = {
-	{"attach",     'a', OPTION_FLAG, &attach, NULL,
+	{"attach", 'a', OPTION_FLAG, &attach, NULL,
 	 "Stay with it: show what it writes, pass signals on; the exit code is its own"},
 	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
 	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
-	{"interactive",        'i', OPTION_FLAG, &interactive, NULL, "The same, and give it our input"},
-	{NULL           },
+	{"interactive", 'i', OPTION_FLAG, &interactive, NULL, "The same, and give it our input"},
+	{NULL},
 };
 
 static int read_signal(int *ret, struct error *err)
@@ -88,8 +88,7 @@ static int signal_all(char **argv, struct error *err)
 
 	if (read_signal(&signal, err) < 0)
 		return -err->code;
-	strv_foreach(name, argv)
-	{
+	strv_foreach(name, argv) {
 		_cleanup_json_ json_t *container = NULL;
 		struct error gone = ERROR_INIT;
 
@@ -127,8 +126,7 @@ static int run_unpause(struct project_args *args, int argc, char **argv)
 /* All of them run, or nothing is done. */
 static int check_running(char *const *names, struct error *err)
 {
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_json_ json_t *container = NULL;
 
 		if (machine_find(name, &container, err) < 0)
@@ -182,8 +180,7 @@ static int run_rm(struct project_args *args, int argc, char **argv)
 			  "and goes with it");
 		return output_fail(args, &err);
 	}
-	strv_foreach(name, argv)
-	{
+	strv_foreach(name, argv) {
 		_cleanup_json_ json_t *container = NULL;
 		char *one[] = {name, NULL};
 
@@ -234,8 +231,7 @@ static int run_wait(struct project_args *args, int argc, char **argv)
 	int exit_code = 0;
 
 	converge_exit_on_signals();
-	strv_foreach(name, argv)
-	{
+	strv_foreach(name, argv) {
 		_cleanup_json_ json_t *container = NULL;
 		struct error err = ERROR_INIT;
 

@@ -38,16 +38,16 @@ static void put_flags(json_t *json, const struct plan_options *options)
 		const char *name;
 		bool value;
 	} flags[] = {
-		{"no_deps",              options->no_deps                                  },
-		{"no_start",             options->no_start                                 },
-		{"remove_orphans",       options->remove_orphans                           },
-		{"always_recreate_deps", options->always_recreate_deps                     },
-		{"renew_anon_volumes",   options->renew_anon_volumes                       },
-		{"wait",                 options->wait                                     },
-		{"volumes",              options->volumes                                  },
-		{"force_stop",           options->force_stop                               },
-		{"by_label",             options->by_label                                 },
-		{"underscores",          options->underscores || project_args.compatibility},
+		{"no_deps", options->no_deps},
+		{"no_start", options->no_start},
+		{"remove_orphans", options->remove_orphans},
+		{"always_recreate_deps", options->always_recreate_deps},
+		{"renew_anon_volumes", options->renew_anon_volumes},
+		{"wait", options->wait},
+		{"volumes", options->volumes},
+		{"force_stop", options->force_stop},
+		{"by_label", options->by_label},
+		{"underscores", options->underscores || project_args.compatibility},
 	};
 
 	array_foreach(flag, flags) {
@@ -192,10 +192,7 @@ static int follow(struct client *client, struct progress *progress, struct conve
 	int r = 1;
 
 	while (r > 0) {
-		struct pollfd fds[] = {
-			{client_fd(client), POLLIN},
-                        {signals,           POLLIN}
-                };
+		struct pollfd fds[] = {{client_fd(client), POLLIN}, {signals, POLLIN}};
 		char limit[32];
 
 		pull_beside_tell(converge->beside, client);
@@ -312,8 +309,7 @@ void converge_exit_on_signals(void)
 
 int converge_check_services(const struct project *project, char *const *services, struct error *err)
 {
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		if (project && !project_service(project, name))
 			return error_set(err, ENOENT, "no such service: %s", name);
 	}

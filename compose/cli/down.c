@@ -22,14 +22,14 @@ static int timeout;
 static const struct option options[] = {
 	{"remove-orphans", 0, OPTION_FLAG, &remove_orphans, NULL,
 	 "Also remove containers of services that left the file"},
-	{"rmi",     0, OPTION_STRING, &rmi, "string",
+	{"rmi", 0, OPTION_STRING, &rmi, "string",
 	 "Also remove the services' images: all, or only the local ones that have no image: of "
 	 "their own"},
-	{"timeout",            't', OPTION_INT, &timeout, "int",
+	{"timeout", 't', OPTION_INT, &timeout, "int",
 	 "Seconds until what does not stop is killed (default: stop_grace_period)", &timeout_given},
-	{"volumes",                'v', OPTION_FLAG, &volumes, NULL,
+	{"volumes", 'v', OPTION_FLAG, &volumes, NULL,
 	 "Also remove the project's volumes, with their data"},
-	{NULL          },
+	{NULL},
 };
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);

@@ -17,7 +17,7 @@
 static const char *format;
 
 static const struct option options[] = {
-	{"format",       0, OPTION_STRING, &format, "string", "tree (default), dot, mermaid or json"},
+	{"format", 0, OPTION_STRING, &format, "string", "tree (default), dot, mermaid or json"},
 	{NULL},
 };
 
@@ -199,12 +199,10 @@ static int run(struct project_args *args, int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*print)(const struct project *project);
-	} formats[] = {
-		{"tree",    draw_tree    },
-		{"dot",     print_dot    },
-		{"mermaid", print_mermaid},
-		{"json",    print_json   }
-        };
+	} formats[] = {{"tree", draw_tree},
+		       {"dot", print_dot},
+		       {"mermaid", print_mermaid},
+		       {"json", print_json}};
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	struct load_options load;

@@ -42,13 +42,13 @@ static char **import_changes;
 static const char *import_message, *import_platform;
 
 static const struct option import_options[] = {
-	{"change",     'c', OPTION_LIST, &import_changes, "list",
+	{"change", 'c', OPTION_LIST, &import_changes, "list",
 	 "A Dockerfile instruction for the image's configuration: CMD, ENV, USER, ..."},
 	{"message", 'm', OPTION_STRING, &import_message, "string",
 	 "A note kept in the image's history"},
-	{"platform",      0, OPTION_STRING, &import_platform, "string",
+	{"platform", 0, OPTION_STRING, &import_platform, "string",
 	 "os/architecture of what is imported"},
-	{NULL           },
+	{NULL},
 };
 
 static int import(struct project_args *args, int argc, char **argv)
@@ -88,10 +88,10 @@ static const char *load_input;
 static bool load_quiet;
 
 static const struct option load_options[] = {
-	{"input",        'i', OPTION_STRING, &load_input, "string",
+	{"input", 'i', OPTION_STRING, &load_input, "string",
 	 "Read this file or folder rather than standard input"},
 	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Print nothing"},
-	{NULL     },
+	{NULL},
 };
 
 static int load(struct project_args *args, int argc, char **argv)
@@ -105,8 +105,7 @@ static int load(struct project_args *args, int argc, char **argv)
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
 	    image_load(store, fd, &loaded, &err) < 0)
 		return output_fail(args, &err);
-	strv_foreach(name, loaded)
-	{
+	strv_foreach(name, loaded) {
 		bool id = str_starts_with(name, "sha256:");
 
 		if (!load_quiet)
@@ -128,10 +127,10 @@ static const struct command command_load = {
 static const char *save_output, *save_format = "docker";
 
 static const struct option save_options[] = {
-	{"format",       0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
+	{"format", 0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
 	{"output", 'o', OPTION_STRING, &save_output, "string",
 	 "Write to this file rather than to standard output"},
-	{NULL     },
+	{NULL},
 };
 
 static int open_output(struct error *err)
@@ -197,13 +196,13 @@ static const char *list_format;
 static char **list_filters;
 
 static const struct option list_options[] = {
-	{"all",          'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
-	{"filter",   'f', OPTION_LIST, &list_filters, "filter",
+	{"all", 'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
+	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
 	 "reference=PATTERN, dangling=true|false, label=KEY[=VALUE], before=, since=IMAGE, until="},
-	{"format",          0, OPTION_STRING, &list_format, "string",
+	{"format", 0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
-	{"no-trunc",              0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
-	{"quiet",         'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
+	{"no-trunc", 0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
+	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
 	{NULL},
 };
 
@@ -271,7 +270,7 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force",      'f', OPTION_FLAG, &remove_force, NULL,
+	{"force", 'f', OPTION_FLAG, &remove_force, NULL,
 	 "Though it has several names, or a stopped container uses it"},
 	{NULL},
 };
@@ -294,7 +293,8 @@ static int rm(struct project_args *args, int argc, char **argv)
 				exit_code = output_fail(args, &err);
 			continue;
 		}
-		strv_foreach(line, removed) puts(line);
+		strv_foreach(line, removed)
+			puts(line);
 	}
 	return exit_code;
 }
@@ -334,7 +334,7 @@ static const struct command command_tag = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format",       'f', OPTION_STRING, &inspect_format, "string",
+	{"format", 'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Id}}'"},
 	{NULL},
 };

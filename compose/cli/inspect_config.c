@@ -46,7 +46,8 @@ json_t *inspect_exposed(const struct container_record *record, json_t *(*value)(
 
 	strv_foreach(port, record->image ? record->image->exposed_ports : NULL)
 		expose(object, port, value);
-	strv_foreach(port, service->expose) expose(object, port, value);
+	strv_foreach(port, service->expose)
+		expose(object, port, value);
 	for (size_t i = 0; i < service->port_count; i++) {
 		_cleanup_free_ char *port = inspect_port(&service->ports[i]);
 
@@ -72,7 +73,8 @@ static json_t *environment(const struct container_record *record)
 	const struct replica replica = replica_of(record);
 	_cleanup_strv_ char **list = NULL;
 
-	strv_foreach(row, record->image ? record->image->env : NULL) strv_append(&list, row);
+	strv_foreach(row, record->image ? record->image->env : NULL)
+		strv_append(&list, row);
 	for (size_t i = 0; i < service->environment.count; i++) {
 		const char *value = service->environment.items[i].value;
 		_cleanup_free_ char *own = replica_expand(&replica, value);

@@ -110,8 +110,10 @@ static void put_path(json_t *object, const struct container_record *record)
 {
 	_cleanup_strv_ char **words = NULL;
 
-	strv_foreach(word, container_record_entrypoint(record)) strv_append(&words, word);
-	strv_foreach(word, container_record_command(record)) strv_append(&words, word);
+	strv_foreach(word, container_record_entrypoint(record))
+		strv_append(&words, word);
+	strv_foreach(word, container_record_command(record))
+		strv_append(&words, word);
 	inspect_put_text(object, "Path", words ? words[0] : NULL);
 	json_object_set_new(object, "Args",
 			    words && words[1] ? json_from_strv(words + 1) : json_array());

@@ -28,10 +28,10 @@ static const char *ls_format;
 static bool ls_quiet;
 
 static const struct option ls_options[] = {
-	{"format",       0, OPTION_STRING, &ls_format, "string",
+	{"format", 0, OPTION_STRING, &ls_format, "string",
 	 "table (default), json, or a template such as '{{.Next}}'"},
 	{"quiet", 'q', OPTION_FLAG, &ls_quiet, NULL, "Names of services only"},
-	{NULL     },
+	{NULL},
 };
 
 static const char *const ls_columns[] = {
@@ -99,10 +99,10 @@ static const struct command command_ls = {
 static bool run_detached, run_scheduled;
 
 static const struct option run_options[] = {
-	{"detach",     'd', OPTION_FLAG, &run_detached, NULL, "Do not wait for its end"},
+	{"detach", 'd', OPTION_FLAG, &run_detached, NULL, "Do not wait for its end"},
 	{"scheduled", 0, OPTION_FLAG, &run_scheduled, NULL,
 	 "As its schedule would: not while it is stopped, and with regard to `overlap`"},
-	{NULL       },
+	{NULL},
 };
 
 static int find_job(const struct target *target, const char *service, struct error *err)

@@ -82,10 +82,7 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 
 	while (fd < 0) {
 		_cleanup_close_ int watch = watch_directory(project);
-		struct pollfd polls[] = {
-			{watch, POLLIN},
-                        {pidfd, POLLIN}
-                };
+		struct pollfd polls[] = {{watch, POLLIN}, {pidfd, POLLIN}};
 		int64_t left = (deadline - units_monotonic_usec()) / 1000;
 		int patience;
 
@@ -277,10 +274,7 @@ static int with_log(const char *project, int dir, off_t from, struct error *err)
  */
 static void await_ready(int ready, int pidfd, int64_t timeout_usec)
 {
-	struct pollfd polls[] = {
-		{.fd = ready      },
-                { .fd = pidfd, .events = POLLIN}
-        };
+	struct pollfd polls[] = {{.fd = ready}, {.fd = pidfd, .events = POLLIN}};
 
 	(void)poll(polls, 2, (int)(timeout_usec / 1000));
 }

@@ -20,29 +20,29 @@ static int container_index;
 static const char *since, *until, *tail = "all";
 
 static const struct option options[] = {
-	{"follow",			'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
-	{"index",		    0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
-	{"no-color",			   0, OPTION_FLAG, &no_color, NULL, "No colours"},
-	{"no-log-prefix",			       0, OPTION_FLAG, &no_log_prefix, NULL,
+	{"follow", 'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
+	{"index", 0, OPTION_INT, &container_index, "int", "Which replica, by its number"},
+	{"no-color", 0, OPTION_FLAG, &no_color, NULL, "No colours"},
+	{"no-log-prefix", 0, OPTION_FLAG, &no_log_prefix, NULL,
 	 "Lines without the container's name"},
-	{"since",           0, OPTION_STRING, &since, "string",
+	{"since", 0, OPTION_STRING, &since, "string",
 	 "From this time on: 2026-01-31T12:00:00Z, or 42m for the last 42 minutes"},
-	{"tail",               'n', OPTION_STRING, &tail, "string",
+	{"tail", 'n', OPTION_STRING, &tail, "string",
 	 "Only the last so many lines of each container"},
 	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
-	{"until",		      0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
-	{NULL		   },
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
+	{NULL},
 };
 
 /* Of a single container: there is no name in front of its lines. */
 static const struct option single_options[] = {
-	{"details",                   0, OPTION_FLAG, &no_log_prefix, NULL, NULL},
-	{"follow",                'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
-	{"since",		       0, OPTION_STRING, &since, "string",
+	{"details", 0, OPTION_FLAG, &no_log_prefix, NULL, NULL},
+	{"follow", 'f', OPTION_FLAG, &follow, NULL, "Stay and show what comes"},
+	{"since", 0, OPTION_STRING, &since, "string",
 	 "From this time on: 2026-01-31T12:00:00Z, or 42m for the last 42 minutes"},
-	{"tail",			   'n', OPTION_STRING, &tail, "string", "Only the last so many lines"},
-	{"timestamps",         't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
-	{"until",		    0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
+	{"tail", 'n', OPTION_STRING, &tail, "string", "Only the last so many lines"},
+	{"timestamps", 't', OPTION_FLAG, &timestamps, NULL, "With the time of each line"},
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time, written as for --since"},
 	{NULL},
 };
 

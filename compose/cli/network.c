@@ -66,8 +66,7 @@ static json_t *object_of(char *const *words)
 {
 	json_t *object = json_object();
 
-	strv_foreach(word, (char **)words)
-	{
+	strv_foreach(word, (char **)words) {
 		const char *equals = strchr(word, '=');
 		_cleanup_free_ char *key =
 			equals ? alloc_string_n(word, (size_t)(equals - word)) : alloc_string(word);
@@ -86,20 +85,20 @@ static char **create_labels, **create_opts, **create_subnets, **create_gateways,
 static const char *create_driver = "bridge";
 
 static const struct option create_options[] = {
-	{"aux-address",        0, OPTION_LIST, &create_aux, "map", "NAME=ADDRESS that nobody is given"},
-	{"ipam-driver",         0, OPTION_STRING, &create_ipam_driver, "string", NULL},
-	{"ipv4",               0, OPTION_FLAG, &create_ipv4, NULL, "IPv4 addresses (on; --ipv4=false)"},
-	{"scope",		    0, OPTION_STRING, &create_scope, "string", NULL},
-	{"attachable",           0, OPTION_FLAG, &create_attachable, NULL, "Kept with it"},
+	{"aux-address", 0, OPTION_LIST, &create_aux, "map", "NAME=ADDRESS that nobody is given"},
+	{"ipam-driver", 0, OPTION_STRING, &create_ipam_driver, "string", NULL},
+	{"ipv4", 0, OPTION_FLAG, &create_ipv4, NULL, "IPv4 addresses (on; --ipv4=false)"},
+	{"scope", 0, OPTION_STRING, &create_scope, "string", NULL},
+	{"attachable", 0, OPTION_FLAG, &create_attachable, NULL, "Kept with it"},
 	{"driver", 'd', OPTION_STRING, &create_driver, "string", "bridge (default), macvlan, ..."},
-	{"gateway",                0, OPTION_LIST, &create_gateways, "strings", "Of the subnet at its place"},
-	{"internal",               0, OPTION_FLAG, &create_internal, NULL, "Nothing leads outside"},
-	{"ip-range",         0, OPTION_LIST, &create_ranges, "strings", "Where addresses are taken from"},
-	{"ipv6",                0, OPTION_FLAG, &create_ipv6, NULL, "IPv6 addresses as well"},
-	{"label",		    0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
-	{"opt",'o', OPTION_LIST, &create_opts, "map", "An option of the driver"},
-	{"subnet",       0, OPTION_LIST, &create_subnets, "strings", "In CIDR form: 172.28.0.0/16"},
-	{NULL	       },
+	{"gateway", 0, OPTION_LIST, &create_gateways, "strings", "Of the subnet at its place"},
+	{"internal", 0, OPTION_FLAG, &create_internal, NULL, "Nothing leads outside"},
+	{"ip-range", 0, OPTION_LIST, &create_ranges, "strings", "Where addresses are taken from"},
+	{"ipv6", 0, OPTION_FLAG, &create_ipv6, NULL, "IPv6 addresses as well"},
+	{"label", 0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
+	{"opt", 'o', OPTION_LIST, &create_opts, "map", "An option of the driver"},
+	{"subnet", 0, OPTION_LIST, &create_subnets, "strings", "In CIDR form: 172.28.0.0/16"},
+	{NULL},
 };
 
 /* NAME=ADDRESS of those that are of this family: a network has one subnet of each. */
@@ -189,7 +188,7 @@ static const struct command command_create = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format",       'f', OPTION_STRING, &inspect_format, "string",
+	{"format", 'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Id}}'"},
 	{NULL},
 };
@@ -240,10 +239,7 @@ static json_t *attached(const struct network_info *info, const json_t *records)
 static json_t *ipam_of(const struct network_info *info)
 {
 	static const char *const keys[][2] = {
-		{"Subnet",  "subnet"  },
-                {"IPRange", "ip_range"},
-                {"Gateway", "gateway" }
-        };
+		{"Subnet", "subnet"}, {"IPRange", "ip_range"}, {"Gateway", "gateway"}};
 	json_t *config = json_array(), *pool;
 	size_t i;
 
@@ -335,13 +331,13 @@ static char **list_filters;
 static const char *list_format;
 
 static const struct option list_options[] = {
-	{"filter",     'f', OPTION_LIST, &list_filters, "filter",
+	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
 	 "name=TEXT, id=TEXT, driver=NAME, label=KEY[=VALUE]"},
 	{"format", 0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
-	{"no-trunc",    0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids whole"},
-	{"quiet",            'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
-	{NULL          },
+	{"no-trunc", 0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids whole"},
+	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
+	{NULL},
 };
 
 static const char *const list_columns[] = {
@@ -380,15 +376,15 @@ static bool passes(const char *filter, const struct network_info *info)
 	if (str_starts_with(filter, "driver="))
 		return str_equal(info->driver, value);
 	return prune_filter_matches(
-		&(struct prune_filter){
-			.filters = (char *const[]){(char *)filter, NULL}
-        },
+		&(struct prune_filter){.filters = (char *const[]){(char *)filter, NULL}},
 		info->labels, 0);
 }
 
 static bool passes_all(const struct network_info *info)
 {
-	strv_foreach(filter, list_filters) if (!passes(filter, info)) return false;
+	strv_foreach(filter, list_filters)
+		if (!passes(filter, info))
+			return false;
 	return true;
 }
 
@@ -396,8 +392,7 @@ static int check_filters(struct error *err)
 {
 	static const char *const known[] = {"name=", "id=", "driver=", "label="};
 
-	strv_foreach(filter, list_filters)
-	{
+	strv_foreach(filter, list_filters) {
 		bool found = false;
 
 		array_foreach(prefix, known)
@@ -450,7 +445,7 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force",      'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
+	{"force", 'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
 	{NULL},
 };
 
@@ -527,10 +522,10 @@ static bool prune_force;
 static char **prune_words;
 
 static const struct option prune_options[] = {
-	{"filter",     0, OPTION_LIST, &prune_words, "filter",
+	{"filter", 0, OPTION_LIST, &prune_words, "filter",
 	 "until=24h, label=KEY[=VALUE], label!=KEY[=VALUE]"},
 	{"force", 'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
-	{NULL   },
+	{NULL},
 };
 
 static int prune(struct project_args *args, int argc, char **argv)

@@ -94,8 +94,7 @@ static void sweep(const char *folder, bool (*wants)(const json_t *memory, const 
 
 	if (fs_list(AT_FDCWD, folder, &names, &ignored) < 0)
 		return;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *path = str_printf("%s/%s", folder, name);
 		_cleanup_json_ json_t *memory = NULL;
 

@@ -21,38 +21,38 @@ static bool ignored_flag, no_ansi;
 static const char *ignored_string;
 
 const struct option project_options[] = {
-	{"all-resources",				      0, OPTION_FLAG, &project_args.all_resources, NULL,
+	{"all-resources", 0, OPTION_FLAG, &project_args.all_resources, NULL,
 	 "Also networks and volumes that no service uses"},
-	{"ansi",					 0, OPTION_STRING, &project_args.ansi, "string",
+	{"ansi", 0, OPTION_STRING, &project_args.ansi, "string",
 	 "Colours and cursor movement: never, always or auto"},
-	{"compatibility",						0, OPTION_FLAG, &project_args.compatibility, NULL,
+	{"compatibility", 0, OPTION_FLAG, &project_args.compatibility, NULL,
 	 "Call containers PROJECT_SERVICE_NUMBER, as Compose V1 did"},
-	{"dry-run",						    0, OPTION_FLAG, &project_args.dry_run, NULL,
+	{"dry-run", 0, OPTION_FLAG, &project_args.dry_run, NULL,
 	 "Show what would be done and why; change nothing"},
-	{"env-file",           0, OPTION_LIST, &project_args.env_files, "stringArray",
+	{"env-file", 0, OPTION_LIST, &project_args.env_files, "stringArray",
 	 "Variables from this file rather than from .env"},
-	{"file",				  'f', OPTION_LIST, &project_args.files, "stringArray",
+	{"file", 'f', OPTION_LIST, &project_args.files, "stringArray",
 	 "Compose file; several are merged in order; - is standard input"},
 	{"parallel", 0, OPTION_INT, &project_args.parallel, "int",
 	 "At most so much at the same time; -1: no bound"},
-	{"profile",				      0, OPTION_LIST, &project_args.profiles, "stringArray",
+	{"profile", 0, OPTION_LIST, &project_args.profiles, "stringArray",
 	 "With the services of this profile; *: of all"},
-	{"progress",					 0, OPTION_STRING, &project_args.progress, "string",
+	{"progress", 0, OPTION_STRING, &project_args.progress, "string",
 	 "How to show what is being done: auto, tty, plain, json or quiet"},
-	{"project-directory",						0, OPTION_STRING, &project_args.project_directory, "string",
+	{"project-directory", 0, OPTION_STRING, &project_args.project_directory, "string",
 	 "The project's folder (default: that of the first file)"},
-	{"project-name",						    'p', OPTION_STRING, &project_args.project_name, "string",
+	{"project-name", 'p', OPTION_STRING, &project_args.project_name, "string",
 	 "The project's name"},
-	{"version",'v', OPTION_FLAG, &project_args.version, NULL, "Show the version"},
-	{"workdir",			       0, OPTION_STRING, &project_args.project_directory, "string", NULL},
-	{"verbose",    0, OPTION_FLAG, &ignored_flag, NULL, NULL},
-	{"no-ansi",					   0, OPTION_FLAG, &no_ansi, NULL, NULL},
-	{"insecure-registry",					 0, OPTION_STRING, &ignored_string, "string", NULL},
-	{NULL				      },
+	{"version", 'v', OPTION_FLAG, &project_args.version, NULL, "Show the version"},
+	{"workdir", 0, OPTION_STRING, &project_args.project_directory, "string", NULL},
+	{"verbose", 0, OPTION_FLAG, &ignored_flag, NULL, NULL},
+	{"no-ansi", 0, OPTION_FLAG, &no_ansi, NULL, NULL},
+	{"insecure-registry", 0, OPTION_STRING, &ignored_string, "string", NULL},
+	{NULL},
 };
 
 const struct option persistent_options[] = {
-	{"dry-run",    0, OPTION_FLAG, &project_args.dry_run, NULL,
+	{"dry-run", 0, OPTION_FLAG, &project_args.dry_run, NULL,
 	 "Show what would be done and why; change nothing"},
 	{NULL},
 };
@@ -208,8 +208,7 @@ static int load(struct project_args *args, const struct load_options *options, s
 
 static const char *missing_service(const struct project *project, char *const *services)
 {
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		if (!project_service(project, name))
 			return name;
 	}
@@ -235,15 +234,15 @@ static int profiles_with(struct project_args *args, const struct load_options *o
 	r = load(args, &everything, &project, err);
 	if (r < 0)
 		return r;
-	strv_foreach(name, services)
-	{
+	strv_foreach(name, services) {
 		const struct service *service = project_service(project, name);
 
 		if (!service) {
 			project_free(project);
 			return error_set(err, ENOENT, "no such service: %s", name);
 		}
-		strv_foreach(profile, service->profiles) strv_append(&profiles, profile);
+		strv_foreach(profile, service->profiles)
+			strv_append(&profiles, profile);
 	}
 	project_free(project);
 	*ret = TAKE_PTR(profiles);

@@ -31,8 +31,7 @@ int prune_filter_parse(char *const *filters, const char *more, struct prune_filt
 		       struct error *err)
 {
 	*ret = (struct prune_filter){.filters = filters};
-	strv_foreach(filter, (char **)filters)
-	{
+	strv_foreach(filter, (char **)filters) {
 		const char *equals = strchr(filter, '=');
 
 		if (str_starts_with(filter, "until=")) {
@@ -66,8 +65,7 @@ bool prune_filter_matches(const struct prune_filter *filter, const json_t *label
 {
 	if (filter->before_nsec && created_nsec >= filter->before_nsec)
 		return false;
-	strv_foreach(word, (char **)filter->filters)
-	{
+	strv_foreach(word, (char **)filter->filters) {
 		if (str_starts_with(word, "label=") && !has_label(labels, word + 6))
 			return false;
 		if (str_starts_with(word, "label!=") && has_label(labels, word + 7))

@@ -24,13 +24,13 @@ static bool app, resolve_digests, with_env, yes;
 static const char *oci_version;
 
 static const struct option options[] = {
-	{"app",         0, OPTION_FLAG, &app, NULL, "With the images of the services"},
-	{"oci-version",  0, OPTION_STRING, &oci_version, "string",
+	{"app", 0, OPTION_FLAG, &app, NULL, "With the images of the services"},
+	{"oci-version", 0, OPTION_STRING, &oci_version, "string",
 	 "1.1, or 1.0 for registries that know no artifacts (default: what the registry takes)"},
-	{"resolve-image-digests",         0, OPTION_FLAG, &resolve_digests, NULL,
+	{"resolve-image-digests", 0, OPTION_FLAG, &resolve_digests, NULL,
 	 "Pin images to what their tags mean now"},
-	{"with-env",             0, OPTION_FLAG, &with_env, NULL, "With environment and env_file"},
-	{"yes",           'y', OPTION_FLAG, &yes, NULL, "Yes to all questions"},
+	{"with-env", 0, OPTION_FLAG, &with_env, NULL, "With environment and env_file"},
+	{"yes", 'y', OPTION_FLAG, &yes, NULL, "Yes to all questions"},
 	{NULL},
 };
 
@@ -248,7 +248,8 @@ static int publish_shown(struct project_args *args, struct publishing *publishin
 
 static int print_dry_run(const struct publishing *publishing, char *const *names)
 {
-	strv_foreach(name, (char **)names) printf("push image %s\n", name);
+	strv_foreach(name, (char **)names)
+		printf("push image %s\n", name);
 	for (size_t i = 0; i < publishing->files.count; i++)
 		if (publishing->files.files[i].kind != PORTABLE_ENVIRONMENT || with_env)
 			printf("publish %s as %s of %s\n", publishing->files.files[i].path,

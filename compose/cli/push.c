@@ -13,10 +13,10 @@ static bool ignore_failures, include_deps, quiet;
 static const struct option options[] = {
 	{"ignore-push-failures", 0, OPTION_FLAG, &ignore_failures, NULL,
 	 "Push what can be pushed, and succeed"},
-	{"include-deps",           0, OPTION_FLAG, &include_deps, NULL,
+	{"include-deps", 0, OPTION_FLAG, &include_deps, NULL,
 	 "Also the images of what the services depend on"},
-	{"quiet",		  'q', OPTION_FLAG, &quiet, NULL, "No progress of layers"},
-	{NULL		     },
+	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "No progress of layers"},
+	{NULL},
 };
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -30,7 +30,8 @@ static int run(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	push_run_gather(project, argv, include_deps, &names, &skipped);
 	if (args->dry_run) {
-		strv_foreach(name, names) printf("push image %s\n", name);
+		strv_foreach(name, names)
+			printf("push image %s\n", name);
 		r = 0;
 	} else {
 		const struct push_run_options wanted = {

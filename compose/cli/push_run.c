@@ -30,8 +30,7 @@ void push_run_gather(const struct project *project, char *const *services, bool 
 	struct map selected = {0};
 
 	images_here_select(project, services, !include_deps, &selected);
-	map_foreach(entry, &selected)
-	{
+	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 
 		if (!service->build.given || !service->image || !*service->image) {
@@ -39,7 +38,8 @@ void push_run_gather(const struct project *project, char *const *services, bool 
 			continue;
 		}
 		add(names, service->image);
-		strv_foreach(tag, service->build.tags) add(names, tag);
+		strv_foreach(tag, service->build.tags)
+			add(names, tag);
 	}
 	map_done(&selected, NULL);
 }
@@ -57,14 +57,14 @@ static const struct {
 	enum progress_status status;
 	const char *text;
 } words[] = {
-	[PUSH_IMAGE_STARTED] = {PROGRESS_WORKING, "Pushing"                        },
-	[PUSH_IMAGE_PUSHED] = {PROGRESS_DONE,    "Pushed"                         },
-	[PUSH_IMAGE_FAILED] = {PROGRESS_ERROR,   "Error"                          },
-	[PUSH_LAYER_WAITING] = {PROGRESS_WORKING, "Waiting"                        },
-	[PUSH_LAYER_HERE] = {PROGRESS_DONE,    "Layer already exists"           },
-	[PUSH_LAYER_MOUNTED] = {PROGRESS_DONE,    "Mounted from another repository"},
-	[PUSH_LAYER_PUSHING] = {PROGRESS_WORKING, "Pushing"                        },
-	[PUSH_LAYER_PUSHED] = {PROGRESS_DONE,    "Pushed"                         },
+	[PUSH_IMAGE_STARTED] = {PROGRESS_WORKING, "Pushing"},
+	[PUSH_IMAGE_PUSHED] = {PROGRESS_DONE, "Pushed"},
+	[PUSH_IMAGE_FAILED] = {PROGRESS_ERROR, "Error"},
+	[PUSH_LAYER_WAITING] = {PROGRESS_WORKING, "Waiting"},
+	[PUSH_LAYER_HERE] = {PROGRESS_DONE, "Layer already exists"},
+	[PUSH_LAYER_MOUNTED] = {PROGRESS_DONE, "Mounted from another repository"},
+	[PUSH_LAYER_PUSHING] = {PROGRESS_WORKING, "Pushing"},
+	[PUSH_LAYER_PUSHED] = {PROGRESS_DONE, "Pushed"},
 };
 
 static void show(void *data, const struct push_event *event)

@@ -136,10 +136,8 @@ static int follow(struct running *running, struct error *err)
 	int r = 1;
 
 	while (r > 0) {
-		struct pollfd polls[] = {
-			{client_fd(running->client), POLLIN},
-                        {running->signals,           POLLIN}
-                };
+		struct pollfd polls[] = {{client_fd(running->client), POLLIN},
+					 {running->signals, POLLIN}};
 
 		poll(polls, ARRAY_SIZE(polls),
 		     running->progress ? progress_timeout(running->progress) : -1);

@@ -34,15 +34,15 @@ static char **filters;
 static const char *format, *since, *until;
 
 static const struct option options[] = {
-	{"filter",     'f', OPTION_LIST, &filters, "filter",
+	{"filter", 'f', OPTION_LIST, &filters, "filter",
 	 "type=container, image, volume or network; event=ACTION; container=, image=, volume=, "
 	 "network=NAME or id"},
 	{"format", 0, OPTION_STRING, &format, "string",
 	 "json, or a template such as '{{.Action}}'"},
-	{"since",    0, OPTION_STRING, &since, "string",
+	{"since", 0, OPTION_STRING, &since, "string",
 	 "From this time on (a timestamp, or 10m for ten minutes ago)"},
-	{"until",            0, OPTION_STRING, &until, "string", "Up to this time"},
-	{NULL          },
+	{"until", 0, OPTION_STRING, &until, "string", "Up to this time"},
+	{NULL},
 };
 
 /* One project's events. */
@@ -67,8 +67,7 @@ static bool allows(const char *key, const char *value, const char *other, const 
 {
 	bool any = false;
 
-	strv_foreach(filter, filters)
-	{
+	strv_foreach(filter, filters) {
 		const char *wanted = filter + strlen(key);
 
 		if (!str_starts_with(filter, key))
@@ -125,8 +124,7 @@ static int check_filters(struct error *err)
 	static const char *const keys[] = {
 		"container=", "event=", "image=", "network=", "volume=", "type="};
 
-	strv_foreach(filter, filters)
-	{
+	strv_foreach(filter, filters) {
 		bool known = false;
 
 		array_foreach(key, keys)
@@ -282,8 +280,7 @@ static int look_for_projects(struct sources *sources, struct error *err)
 
 	if (projects_list(&projects, err) < 0)
 		return -err->code;
-	strv_foreach(project, projects)
-	{
+	strv_foreach(project, projects) {
 		struct source *source = find_source(sources, project);
 
 		if (source->client && !source->destroyed)

@@ -28,17 +28,17 @@ static bool user, now;
 static const char *format;
 
 static const struct option change_options[] = {
-	{"now",        0, OPTION_FLAG, &now, NULL, "Start or stop it as well"},
+	{"now", 0, OPTION_FLAG, &now, NULL, "Start or stop it as well"},
 	{"user", 0, OPTION_FLAG, &user, NULL, "A unit of this user rather than of the machine"},
-	{NULL       },
+	{NULL},
 };
 static const struct option status_options[] = {
-	{"format",       0, OPTION_STRING, &format, "string", "\"json\" rather than lines for people"},
+	{"format", 0, OPTION_STRING, &format, "string", "\"json\" rather than lines for people"},
 	{"user", 0, OPTION_FLAG, &user, NULL, "The unit of this user"},
-	{NULL     },
+	{NULL},
 };
 static const struct option unit_options[] = {
-	{"user",       0, OPTION_FLAG, &user, NULL, "The one for users' units"},
+	{"user", 0, OPTION_FLAG, &user, NULL, "The one for users' units"},
 	{NULL},
 };
 
@@ -140,8 +140,7 @@ static char **absolute_paths(const struct project_args *args, char *const *paths
 {
 	char **list = NULL;
 
-	strv_foreach(path, paths)
-	{
+	strv_foreach(path, paths) {
 		strv_take(&list, path[0] == '/' ? alloc_string(path)
 						: str_printf("%s/%s", args->working_dir, path));
 	}
@@ -336,8 +335,7 @@ static int remove_parts(const char *units, const char *name, struct error *err)
 	if (r < 0 || !removed || !systemd_booted())
 		return r;
 	r = systemd_bus_open(user, &bus, err);
-	strv_foreach(unit, removed)
-	{
+	strv_foreach(unit, removed) {
 		if (r == 0 && !str_ends_with(unit, ".service"))
 			(void)systemd_bus_stop(bus, unit, &ignored);
 	}

@@ -138,7 +138,8 @@ static int write_conf(const char *units, const struct project *project, char *co
 
 	add_head(&text, project->name);
 	strbuf_add(&text, "[Unit]\n");
-	strv_foreach(part, parts) strbuf_addf(&text, "Wants=%s\n", part);
+	strv_foreach(part, parts)
+		strbuf_addf(&text, "Wants=%s\n", part);
 	strbuf_add(&text, "\n[Service]\n");
 	for (size_t i = 0; i < project->service_count; i++)
 		if (is_job(&project->services[i]))
@@ -207,8 +208,7 @@ int systemd_parts_remove(const char *units, const char *name, char ***ret_remove
 		return error_errno(err, "remove %s/%s", units, conf);
 	if (fs_list(dir, ".", &entries, err) < 0)
 		return -err->code;
-	strv_foreach(entry, entries)
-	{
+	strv_foreach(entry, entries) {
 		if (!belongs(dir, entry, mark.data))
 			continue;
 		if (unlinkat(dir, entry, 0) < 0 && errno != ENOENT)

@@ -109,7 +109,8 @@ static char path_separator(char *const *paths)
 	for (const char *c = candidates; *c; c++) {
 		bool used = false;
 
-		strv_foreach(path, paths) used = used || strchr(path, *c);
+		strv_foreach(path, paths)
+			used = used || strchr(path, *c);
 		if (!used)
 			return *c;
 	}

@@ -26,7 +26,8 @@ static int start(char *const *options, int out, pid_t *ret, struct error *err)
 	int r;
 
 	strv_append(&argv, "ps");
-	strv_foreach(option, options) strv_append(&argv, option);
+	strv_foreach(option, options)
+		strv_append(&argv, option);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	r = posix_spawnp(ret, "ps", &actions, NULL, argv, environ);
@@ -94,7 +95,8 @@ static bool is_one_of(const json_t *pids, const char *word)
 
 static void add_words(struct table *table, char *const *words)
 {
-	strv_foreach(word, words) table_add(table, word);
+	strv_foreach(word, words)
+		table_add(table, word);
 }
 
 int top_ps(char *const *options, const json_t *pids, struct error *err)

@@ -34,8 +34,7 @@ static json_t *object_of(char *const *words)
 {
 	json_t *object = json_object();
 
-	strv_foreach(word, (char **)words)
-	{
+	strv_foreach(word, (char **)words) {
 		const char *equals = strchr(word, '=');
 		_cleanup_free_ char *key =
 			equals ? alloc_string_n(word, (size_t)(equals - word)) : alloc_string(word);
@@ -51,11 +50,11 @@ static char **create_labels, **create_opts;
 static const char *create_driver = "local", *create_name;
 
 static const struct option create_options[] = {
-	{"driver",       'd', OPTION_STRING, &create_driver, "string", "local (default)"},
+	{"driver", 'd', OPTION_STRING, &create_driver, "string", "local (default)"},
 	{"label", 0, OPTION_LIST, &create_labels, "list", "KEY=VALUE kept with it"},
-	{"name",      0, OPTION_STRING, &create_name, "string", NULL},
-	{"opt",              'o', OPTION_LIST, &create_opts, "map", "type=, o=, device= of what is mounted"},
-	{NULL            },
+	{"name", 0, OPTION_STRING, &create_name, "string", NULL},
+	{"opt", 'o', OPTION_LIST, &create_opts, "map", "type=, o=, device= of what is mounted"},
+	{NULL},
 };
 
 static int create(struct project_args *args, int argc, char **argv)
@@ -101,7 +100,7 @@ static const struct command command_create = {
 static const char *inspect_format;
 
 static const struct option inspect_options[] = {
-	{"format",       'f', OPTION_STRING, &inspect_format, "string",
+	{"format", 'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Mountpoint}}'"},
 	{NULL},
 };
@@ -176,12 +175,12 @@ static char **list_filters;
 static const char *list_format;
 
 static const struct option list_options[] = {
-	{"filter",     'f', OPTION_LIST, &list_filters, "filter",
+	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
 	 "name=TEXT, label=KEY[=VALUE], driver=NAME, dangling=true|false"},
 	{"format", 0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
-	{"quiet",    'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
-	{NULL           },
+	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
+	{NULL},
 };
 
 static const char *const list_columns[] = {"DRIVER", "Driver", "VOLUME NAME", "Name", NULL};
@@ -208,8 +207,7 @@ static int check_filters(struct error *err)
 {
 	static const char *const known[] = {"name=", "label=", "driver=", "dangling="};
 
-	strv_foreach(filter, list_filters)
-	{
+	strv_foreach(filter, list_filters) {
 		bool found = false;
 
 		array_foreach(prefix, known)
@@ -232,15 +230,15 @@ static bool passes(const char *filter, const struct volume_info *info, const jso
 		return (!strcmp(value, "true") || !strcmp(value, "1")) ==
 		       !projects_user_of(records, "volumes", info->name);
 	return prune_filter_matches(
-		&(struct prune_filter){
-			.filters = (char *const[]){(char *)filter, NULL}
-        },
+		&(struct prune_filter){.filters = (char *const[]){(char *)filter, NULL}},
 		info->labels, 0);
 }
 
 static bool passes_all(const struct volume_info *info, const json_t *records)
 {
-	strv_foreach(filter, list_filters) if (!passes(filter, info, records)) return false;
+	strv_foreach(filter, list_filters)
+		if (!passes(filter, info, records))
+			return false;
 	return true;
 }
 
@@ -286,7 +284,7 @@ static const struct command command_list = {
 static bool remove_force;
 
 static const struct option remove_options[] = {
-	{"force",      'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
+	{"force", 'f', OPTION_FLAG, &remove_force, NULL, "One that is not there is no error"},
 	{NULL},
 };
 
@@ -372,10 +370,10 @@ static bool prune_all, prune_force;
 static char **prune_words;
 
 static const struct option prune_options[] = {
-	{"all",        'a', OPTION_FLAG, &prune_all, NULL, "Those with a name as well"},
+	{"all", 'a', OPTION_FLAG, &prune_all, NULL, "Those with a name as well"},
 	{"filter", 0, OPTION_LIST, &prune_words, "filter", "label=KEY[=VALUE], label!=KEY[=VALUE]"},
-	{"force",        'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
-	{NULL           },
+	{"force", 'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
+	{NULL},
 };
 
 static int prune(struct project_args *args, int argc, char **argv)

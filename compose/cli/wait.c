@@ -14,7 +14,7 @@ static bool down_project;
 static const struct option options[] = {
 	{"down-project", 0, OPTION_FLAG, &down_project, NULL,
 	 "Take the project down when the first one has ended"},
-	{NULL  },
+	{NULL},
 };
 
 /* docker prints the id; a container that came after we looked is called by its name. */

@@ -30,8 +30,7 @@ static int add_names(const char *base, char ***names, struct error *err)
 	}
 	if (r < 0)
 		return error_wrap(err, "the projects of this machine");
-	strv_foreach(name, found)
-	{
+	strv_foreach(name, found) {
 		if (name[0] != '.' && !strv_contains(*names, name))
 			strv_append(names, name);
 	}
@@ -83,8 +82,7 @@ static int add_records(const char *project, json_t *records, struct error *err)
 		error_clear(err);
 		return 0;
 	}
-	strv_foreach(id, ids)
-	{
+	strv_foreach(id, ids) {
 		_cleanup_free_ char *file = str_printf("%s/%s/record.json", path, id);
 		struct error why = ERROR_INIT;
 		json_t *record = NULL;
@@ -105,8 +103,7 @@ int projects_bare_records(json_t **ret, struct error *err)
 	_cleanup_strv_ char **projects = NULL;
 	int r = projects_list(&projects, err);
 
-	strv_foreach(project, projects)
-	{
+	strv_foreach(project, projects) {
 		r = r < 0 ? r : add_records(project, records, err);
 		if (r < 0)
 			return error_wrap(err, "what project %s uses cannot be told", project);

@@ -68,8 +68,7 @@ int documents_parse(struct scope *scope, char *const *files, struct yaml_documen
 	int r = 0;
 
 	*ret = documents;
-	strv_foreach(file, files)
-	{
+	strv_foreach(file, files) {
 		r = parse_file(scope, file, &documents[i++], err);
 		/* Who asked for the file says where, if it is not there. */
 		if (r < 0 && !scope->alone && (err->where[0] || !scope->parent)) {

@@ -155,8 +155,7 @@ static int check_cycle(const struct inclusion *inclusion, struct error *err)
 {
 	const struct scope *parent = inclusion->scope.parent;
 
-	strv_foreach(file, inclusion->files)
-	{
+	strv_foreach(file, inclusion->files) {
 		_cleanup_strbuf_ struct strbuf way = {0};
 
 		for (const struct scope *scope = parent; scope; scope = scope->parent) {

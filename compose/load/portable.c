@@ -253,8 +253,7 @@ static int gather(struct loader *l, struct portable *all, struct error *err)
 		r = error_set(err, ENOENT, "no configuration file provided: not found");
 	if (r < 0)
 		return r;
-	strv_foreach(path, l->files)
-	{
+	strv_foreach(path, l->files) {
 		if (!strcmp(path, "-"))
 			return error_set(err, EINVAL,
 					 "what comes on standard input cannot be published: it "

@@ -71,8 +71,7 @@ static int apply_options(struct mount *mount, const char *text, struct error *er
 					    "rshared", "slave",   "rslave"};
 	_cleanup_strv_ char **options = strv_split(text, ",");
 
-	strv_foreach(option, options)
-	{
+	strv_foreach(option, options) {
 		const char *meant = str_suggest(option, known, ARRAY_SIZE(known));
 
 		if (!apply_option(mount, option))
@@ -383,10 +382,10 @@ static void warn_of_unheeded(struct decoder *d, const struct node *item, const s
 		const char *name, *why;
 		enum mount_type type;
 	} blocks[] = {
-		{"bind",   "it is for mounts of type bind",   MOUNT_BIND  },
+		{"bind", "it is for mounts of type bind", MOUNT_BIND},
 		{"volume", "it is for mounts of type volume", MOUNT_VOLUME},
-		{"tmpfs",  "it is for mounts of type tmpfs",  MOUNT_TMPFS },
-		{"image",  "it is for mounts of type image",  MOUNT_IMAGE },
+		{"tmpfs", "it is for mounts of type tmpfs", MOUNT_TMPFS},
+		{"image", "it is for mounts of type image", MOUNT_IMAGE},
 	};
 
 	if (mount->type == MOUNT_NPIPE || mount->type == MOUNT_CLUSTER)

@@ -107,22 +107,22 @@ static void emit_orphans(struct up *up)
 
 static void emit_stops_and_removals(struct up *up)
 {
-	up_foreach_slot(up, half, slot,
-			false) if (slot->fact && container_is_half_made(half, slot->fact))
-		up_step_remove(up, slot);
-	up_foreach_slot(up, node, slot,
-			false) if (slot->fate == FATE_CREATE || slot->fate == FATE_RECREATE)
-		up_step_create(up, node, slot);
-	up_foreach_slot(up, stopping, slot,
-			true) if (slot->fate == FATE_RECREATE || slot->fate == FATE_RESTART ||
-				  slot->fate == FATE_REMOVE) up_step_stop(up, stopping, slot);
-	up_foreach_slot(up, removing, slot,
-			true) if ((slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE) &&
-				  !slot->beside && slot->remove == NO_OPERATION)
-		up_step_remove(up, slot);
+	up_foreach_slot(up, half, slot, false)
+		if (slot->fact && container_is_half_made(half, slot->fact))
+			up_step_remove(up, slot);
+	up_foreach_slot(up, node, slot, false)
+		if (slot->fate == FATE_CREATE || slot->fate == FATE_RECREATE)
+			up_step_create(up, node, slot);
+	up_foreach_slot(up, stopping, slot, true)
+		if (slot->fate == FATE_RECREATE || slot->fate == FATE_RESTART ||
+		    slot->fate == FATE_REMOVE)
+			up_step_stop(up, stopping, slot);
+	up_foreach_slot(up, removing, slot, true)
+		if ((slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE) && !slot->beside &&
+		    slot->remove == NO_OPERATION)
+			up_step_remove(up, slot);
 	up_objects_replace_networks(up);
-	up_foreach_slot(up, renaming, slot, false)
-	{
+	up_foreach_slot(up, renaming, slot, false) {
 		if (slot->beside)
 			continue;
 		if (slot->fate == FATE_RECREATE)
@@ -137,8 +137,7 @@ static void emit_updates(struct up *up)
 {
 	struct plan *plan = up->planning->plan;
 
-	up_foreach_slot(up, node, slot, false)
-	{
+	up_foreach_slot(up, node, slot, false) {
 		size_t update;
 
 		if (!slot->update_cause || slot->fate == FATE_REMOVE)
@@ -157,8 +156,7 @@ static int emit_starts(struct up *up, struct error *err)
 	struct waits *waits = waits_new(up->planning);
 	int r = 0;
 
-	up_foreach_slot(up, node, slot, false)
-	{
+	up_foreach_slot(up, node, slot, false) {
 		r = emit_running(up, waits, node, slot, err);
 		if (r < 0)
 			goto out;
@@ -176,8 +174,7 @@ static void note_refreshes(struct up *up)
 	static const char note[] = "; what runs it is made anew if it is another one";
 	struct plan *plan = up->planning->plan;
 
-	up_foreach_slot(up, node, slot, false)
-	{
+	up_foreach_slot(up, node, slot, false) {
 		if (!slot->fact || slot->fate == FATE_RECREATE || slot->fate == FATE_REMOVE)
 			continue;
 		for (size_t i = 0; i < node->getting_count; i++) {
@@ -201,8 +198,8 @@ static int plan_up_into(struct up *up, struct error *err)
 	r = up_decide(up, err);
 	if (r < 0)
 		return r;
-	up_foreach_slot(up, node, slot, false) slot->create = slot->stop = slot->remove =
-		slot->ready = NO_OPERATION;
+	up_foreach_slot(up, node, slot, false)
+		slot->create = slot->stop = slot->remove = slot->ready = NO_OPERATION;
 	note_refreshes(up);
 	emit_stops_and_removals(up);
 	emit_updates(up);

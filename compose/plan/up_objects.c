@@ -186,18 +186,16 @@ void up_objects_replace_networks(struct up *up)
 {
 	struct plan *plan = up->planning->plan;
 
-	map_foreach(entry, &up->changed_networks)
-	{
+	map_foreach(entry, &up->changed_networks) {
 		const struct network *network = entry->value;
 		size_t gone = 0, made = 0;
 
 		gone = operation_add(plan, OP_REMOVE_NETWORK, network->name, "its options changed");
 		plan->operations[gone].changes = network_changes(up, network);
-		up_foreach_slot(up, node, slot,
-				false) if (slot->fact &&
-					   name_is_among(slot->fact->networks, network->name) &&
-					   slot->fate == FATE_RECREATE)
-			operation_after(plan, gone, slot->remove);
+		up_foreach_slot(up, node, slot, false)
+			if (slot->fact && name_is_among(slot->fact->networks, network->name) &&
+			    slot->fate == FATE_RECREATE)
+				operation_after(plan, gone, slot->remove);
 		made = operation_add(plan, OP_CREATE_NETWORK, network->name, "its options changed");
 		plan->operations[gone].key = alloc_string(network->key);
 		plan->operations[made].key = alloc_string(network->key);

@@ -127,8 +127,7 @@ static void find_process(struct instance *instance)
 
 void adopt_find_processes(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!instance->pid) {
@@ -364,8 +363,7 @@ static void resume_dead(struct instance *instance)
 void adopt_resume(struct supervisor *supervisor)
 {
 	groups_sweep_unknown(supervisor);
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->state == INSTANCE_BACKOFF && !instance->pid)
@@ -395,8 +393,7 @@ void adopt_resume(struct supervisor *supervisor)
 
 void adopt_give_up_lost(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->pid && instance->pidfd < 0)

@@ -43,8 +43,7 @@ static bool restart_those(struct instance *instance, enum condition condition)
 {
 	bool left = false;
 
-	map_foreach(entry, &instance->supervisor->instances)
-	{
+	map_foreach(entry, &instance->supervisor->instances) {
 		struct instance *dependent = entry->value;
 		const struct dependency *dependency = dependency_on(dependent, instance);
 

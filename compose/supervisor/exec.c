@@ -60,7 +60,8 @@ static int translate_session(struct translation *translation, struct instance *i
 		.project = instance->model->project,
 		.image = image,
 	};
-	strv_foreach(word, args) translation_own(translation, word);
+	strv_foreach(word, args)
+		translation_own(translation, word);
 	translation_own(translation, args);
 	if (!image)
 		return -err->code;
@@ -76,8 +77,7 @@ static int translate_session(struct translation *translation, struct instance *i
 	translation->spec.terminal = json_get_bool(request, "tty", false);
 	if (translation->spec.terminal)
 		strv_env_set(&translation->env, "TERM", "xterm");
-	strv_foreach(row, env)
-	{
+	strv_foreach(row, env) {
 		_cleanup_free_ char *key = alloc_string_n(row, strcspn(row, "="));
 
 		strv_env_set(&translation->env, key, row[strlen(key)] ? row + strlen(key) + 1 : "");

@@ -97,7 +97,8 @@ void exec_sessions_load(struct exec_sessions *sessions)
 
 	if (sessions->dir < 0 || fs_list(sessions->dir, ".", &ids, &err) < 0)
 		return;
-	strv_foreach(id, ids) load(sessions, id);
+	strv_foreach(id, ids)
+		load(sessions, id);
 }
 
 void exec_sessions_settle(struct exec_sessions *sessions)

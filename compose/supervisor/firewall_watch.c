@@ -24,7 +24,8 @@ struct firewall_watch {
 
 static void publish_again(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances) ports_renew(entry->value);
+	map_foreach(entry, &supervisor->instances)
+		ports_renew(entry->value);
 }
 
 static int on_quiet(sd_event_source *source, uint64_t usec, void *data)
@@ -37,7 +38,8 @@ static int on_quiet(sd_event_source *source, uint64_t usec, void *data)
 	int r;
 
 	watch->timer = sd_event_source_disable_unref(watch->timer);
-	map_foreach(entry, &supervisor->networks_ready) * array_add(names, count) = entry->key;
+	map_foreach(entry, &supervisor->networks_ready)
+		*array_add(names, count) = entry->key;
 	if (!count)
 		return 0;
 	r = network_mend_rules(supervisor->networks, names, count, &err);

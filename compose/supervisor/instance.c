@@ -295,21 +295,21 @@ static void do_give_up(struct instance *instance)
 
 /* An empty cell: the event means nothing in that state. */
 static void (*const table[INSTANCE_STATES][INSTANCE_EVENTS])(struct instance *) = {
-	[INSTANCE_CREATED] = {[INSTANCE_START] = do_start      },
+	[INSTANCE_CREATED] = {[INSTANCE_START] = do_start},
 	[INSTANCE_STARTING] = {[INSTANCE_EXECUTED] = do_executed,
-                              [INSTANCE_FAILED] = do_failed,
-                              [INSTANCE_ENDED] = do_ended,
-                              [INSTANCE_STOP] = do_stop},
-	[INSTANCE_RUNNING] = {[INSTANCE_ENDED] = do_ended,       [INSTANCE_STOP] = do_stop},
-	[INSTANCE_PAUSED] = {[INSTANCE_ENDED] = do_ended,                                 [INSTANCE_STOP] = do_stop},
+			       [INSTANCE_FAILED] = do_failed,
+			       [INSTANCE_ENDED] = do_ended,
+			       [INSTANCE_STOP] = do_stop},
+	[INSTANCE_RUNNING] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
+	[INSTANCE_PAUSED] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
 	[INSTANCE_STOPPING] = {[INSTANCE_FAILED] = do_failed,
-                              [INSTANCE_ENDED] = do_ended,
-                              [INSTANCE_STOP] = do_stop,
-                              [INSTANCE_GRACE_OVER] = do_kill},
+			       [INSTANCE_ENDED] = do_ended,
+			       [INSTANCE_STOP] = do_stop,
+			       [INSTANCE_GRACE_OVER] = do_kill},
 	[INSTANCE_BACKOFF] = {[INSTANCE_START] = do_start,
 			      [INSTANCE_STOP] = do_give_up,
 			      [INSTANCE_BACKOFF_OVER] = do_start},
-	[INSTANCE_EXITED] = {[INSTANCE_START] = do_start                                },
+	[INSTANCE_EXITED] = {[INSTANCE_START] = do_start},
 };
 
 void instance_handle(struct instance *instance, enum instance_event event)
@@ -489,8 +489,9 @@ static int create_volumes(struct instance *instance, const struct image *image,
 		else
 			r = note_volume(instance, mount, err);
 	}
-	strv_foreach(target, of_image) if (r == 0) r =
-		add_anonymous(instance, target, NULL, replaces, err);
+	strv_foreach(target, of_image)
+		if (r == 0)
+			r = add_anonymous(instance, target, NULL, replaces, err);
 	return r;
 }
 
@@ -717,8 +718,7 @@ int instance_pause(struct instance *instance, bool paused, struct error *err)
 
 static bool used_by_another(const struct instance *instance, const char *volume)
 {
-	map_foreach(entry, &instance->supervisor->instances)
-	{
+	map_foreach(entry, &instance->supervisor->instances) {
 		const struct instance *other = entry->value;
 
 		if (other != instance && strv_contains(other->volumes, volume))

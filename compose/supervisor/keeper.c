@@ -222,10 +222,8 @@ static void run(struct keeper *keeper)
 	bool childless = false;
 
 	for (;;) {
-		struct pollfd fds[2] = {
-			{keeper->link.ours, POLLIN, 0},
-                        {keeper->signals,   POLLIN, 0}
-                };
+		struct pollfd fds[2] = {{keeper->link.ours, POLLIN, 0},
+					{keeper->signals, POLLIN, 0}};
 		int timeout = -1;
 
 		if (!keeper->supervisor && keeper->ending && childless)

@@ -133,9 +133,9 @@ static int add_external_link(struct strbuf *text, const struct instance *instanc
 static int add_external_links(struct strbuf *text, const struct instance *instance,
 			      struct error *err)
 {
-	strv_foreach(link, instance->service->external_links) if (add_external_link(text, instance,
-										    link, err) <
-								  0) return -err->code;
+	strv_foreach(link, instance->service->external_links)
+		if (add_external_link(text, instance, link, err) < 0)
+			return -err->code;
 	return 0;
 }
 
@@ -176,8 +176,7 @@ static void add_host_resolv(struct strbuf *text, const struct service *service)
 	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
 		return;
 	lines = strv_split(host, "\n");
-	strv_foreach(line, lines)
-	{
+	strv_foreach(line, lines) {
 		if ((service->dns && str_starts_with(line, "nameserver")) ||
 		    (service->dns_search &&
 		     (str_starts_with(line, "search") || str_starts_with(line, "domain"))) ||
@@ -197,9 +196,9 @@ static void add_host_search(struct strbuf *text)
 	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
 		return;
 	lines = strv_split(host, "\n");
-	strv_foreach(line, lines) if (str_starts_with(line, "search ") ||
-				      str_starts_with(line, "domain "))
-		strbuf_addf(text, "search %s\n", line + 7);
+	strv_foreach(line, lines)
+		if (str_starts_with(line, "search ") || str_starts_with(line, "domain "))
+			strbuf_addf(text, "search %s\n", line + 7);
 }
 
 /* The network of another project's container has that one's name server. */
@@ -233,7 +232,8 @@ static char *resolv_text(const struct instance *instance)
 		if (!service->dns_search)
 			add_host_search(&text);
 	} else {
-		strv_foreach(server, service->dns) strbuf_addf(&text, "nameserver %s\n", server);
+		strv_foreach(server, service->dns)
+			strbuf_addf(&text, "nameserver %s\n", server);
 		add_host_resolv(&text, service);
 	}
 	/* A single dot clears the search list (resolv.conf(5) has no other word for it). */

@@ -62,8 +62,7 @@ static int look_in(int projects, const char *project, const char *name, struct n
 
 	if (fs_list(projects, path, &ids, &ignored) < 0)
 		return 1;
-	strv_foreach(id, ids)
-	{
+	strv_foreach(id, ids) {
 		_cleanup_free_ char *file = str_printf("%s/%s/record.json", path, id);
 		_cleanup_json_ json_t *record = NULL;
 
@@ -84,8 +83,7 @@ int neighbour_find(const char *name, struct neighbour *ret, struct error *err)
 	*ret = (struct neighbour){.pidfd = -EBADF};
 	if (dir < 0 || fs_list(dir, ".", &projects, err) < 0)
 		return -err->code;
-	strv_foreach(project, projects)
-	{
+	strv_foreach(project, projects) {
 		int r = look_in(dir, project, name, ret, err);
 
 		if (r <= 0)

@@ -26,8 +26,9 @@ static void make_ready(struct supervisor *supervisor)
 	if (network_ensure_many(supervisor->networks, (const char *const *)made, strv_length(made),
 				&ignored) < 0)
 		return;
-	strv_foreach(name, made) if (!map_get(&supervisor->networks_ready, name))(void)
-		note_ready(supervisor, name, &ignored);
+	strv_foreach(name, made)
+		if (!map_get(&supervisor->networks_ready, name))
+			(void)note_ready(supervisor, name, &ignored);
 }
 
 const struct network_info *networks_ready(struct supervisor *supervisor, const char *name,

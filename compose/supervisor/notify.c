@@ -71,8 +71,7 @@ static char *short_name(const struct instance *instance)
 {
 	const struct instance *second = NULL;
 
-	map_foreach(entry, &instance->supervisor->instances)
-	{
+	map_foreach(entry, &instance->supervisor->instances) {
 		const struct instance *other = entry->value;
 
 		if (other != instance && !other->oneoff &&
@@ -127,8 +126,7 @@ static char *status_now(const struct supervisor *supervisor)
 
 	if (converge)
 		all = look_at_command(converge, &waited);
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (instance->oneoff)

@@ -212,8 +212,7 @@ static void observe_images(struct supervisor *supervisor, struct observed *obser
 static void hash_services(struct supervisor *supervisor, const struct model *model,
 			  struct map *hashes)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 		struct service *service =
 			model ? project_service(model->project, instance->service_name) : NULL;
@@ -233,8 +232,7 @@ static json_t *made_from(const struct supervisor *supervisor, const struct fact_
 {
 	const struct model *seen = NULL;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct model *model = ((const struct instance *)entry->value)->model;
 		const struct network *network;
 		const struct volume *volume;
@@ -513,8 +511,7 @@ static char *command_text(const struct instance *instance, const struct image *i
 	_cleanup_strv_ char **words = translate_arguments(instance->service, image ? image : &none);
 	_cleanup_strbuf_ struct strbuf text = {0};
 
-	strv_foreach(word, words)
-	{
+	strv_foreach(word, words) {
 		bool quoted = text.length && strchr(word, ' ');
 
 		strbuf_addf(&text, quoted ? "%s'%s'" : "%s%s", text.length ? " " : "", word);
@@ -593,8 +590,7 @@ json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief)
 	json_put_string(reply, "working_dir", project ? project->working_dir : NULL);
 	json_object_set_new(reply, "config_files",
 			    json_from_strv(project ? project->config_files : NULL));
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (all || instance_runs(instance))

@@ -330,8 +330,7 @@ static int64_t sweep(struct oneoffs *oneoffs)
 
 	do {
 		again = false;
-		map_foreach(entry, &oneoffs->supervisor->instances)
-		{
+		map_foreach(entry, &oneoffs->supervisor->instances) {
 			struct instance *instance = entry->value;
 			struct caller *caller;
 
@@ -376,8 +375,7 @@ static int on_none_came(sd_event_source *source, uint64_t at_usec, void *data)
 	struct oneoffs *oneoffs = data;
 
 	oneoffs->settle = sd_event_source_disable_unref(oneoffs->settle);
-	map_foreach(entry, &oneoffs->supervisor->instances)
-	{
+	map_foreach(entry, &oneoffs->supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->oneoff && instance->pid && !caller_of(oneoffs, instance))
@@ -390,8 +388,7 @@ void oneoffs_settle(struct oneoffs *oneoffs)
 {
 	bool foreground = false, ended = false;
 
-	map_foreach(entry, &oneoffs->supervisor->instances)
-	{
+	map_foreach(entry, &oneoffs->supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		foreground |= instance->oneoff && instance->foreground;

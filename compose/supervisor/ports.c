@@ -108,7 +108,8 @@ void ports_free(struct ports *ports)
 {
 	if (!ports)
 		return;
-	map_foreach(entry, &ports->held) held_free(ports, entry->value, false);
+	map_foreach(entry, &ports->held)
+		held_free(ports, entry->value, false);
 	map_done(&ports->held, NULL);
 	sd_event_source_disable_unref(ports->timer);
 	free(ports->pending);
@@ -222,8 +223,7 @@ int ports_reserve(struct ports *ports, const struct project *project, const stru
 
 void ports_unreserve(struct ports *ports)
 {
-	map_foreach(entry, &ports->held)
-	{
+	map_foreach(entry, &ports->held) {
 		struct held_port *held = entry->value;
 
 		held->reserved = false;
@@ -692,8 +692,7 @@ static bool is_published(const struct instance *instance, unsigned int target, u
 
 static void exposed_rows(json_t *rows, const struct instance *instance, char *const *exposed)
 {
-	strv_foreach(text, exposed)
-	{
+	strv_foreach(text, exposed) {
 		char *end;
 		unsigned long first = strtoul(text, &end, 10), last = first;
 		const char *protocol;

@@ -228,8 +228,7 @@ static void handle_wait(struct connection *connection, const json_t *request, in
 static void handle_logs_sync(struct connection *connection, const json_t *request, int *fds,
 			     size_t count)
 {
-	map_foreach(entry, &connection->server->supervisor->instances)
-	{
+	map_foreach(entry, &connection->server->supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (instance->log)
@@ -263,8 +262,7 @@ static void handle_shutdown(struct connection *connection, const json_t *request
 	struct supervisor *supervisor = connection->server->supervisor;
 	struct error err = ERROR_INIT;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (instance_runs(instance)) {
@@ -282,7 +280,7 @@ static const struct {
 	void (*handle)(struct connection *connection, const json_t *request, int *fds,
 		       size_t count);
 } handlers[] = {
-  /* clang-format off */
+	/* clang-format off */
 	{REQUEST_ATTACH, handle_attach},
 	{REQUEST_END_INPUT, handle_end_input},
 	{REQUEST_CONNECT, handle_connect},
@@ -304,7 +302,7 @@ static const struct {
 	{REQUEST_UPDATE, handle_update},
 	{REQUEST_USAGE, handle_usage},
 	{REQUEST_WAIT, handle_wait},
-  /* clang-format on */
+	/* clang-format on */
 };
 
 void requests_dispatch(struct connection *connection, const json_t *request, int *fds, size_t count)

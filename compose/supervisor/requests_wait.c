@@ -38,8 +38,7 @@ void requests_wait(struct connection *connection, const json_t *request)
 	_cleanup_strv_ char **services = json_get_strv(request, "services");
 	_cleanup_strv_ char **containers = json_get_strv(request, "containers");
 
-	map_foreach(entry, &connection->server->supervisor->instances)
-	{
+	map_foreach(entry, &connection->server->supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!wait_wants(instance, services, containers))

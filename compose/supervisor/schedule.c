@@ -100,8 +100,7 @@ size_t schedule_due(struct supervisor *supervisor, const char *service)
 {
 	size_t count = 0;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!has_schedule(instance) || instance->by_hand ||
@@ -186,8 +185,7 @@ static bool is_meant(const struct instance *instance, char *const *services)
 
 void schedule_suspend(struct supervisor *supervisor, char *const *services)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!is_meant(instance, services))
@@ -204,8 +202,7 @@ void schedule_suspend(struct supervisor *supervisor, char *const *services)
 
 void schedule_resume(struct supervisor *supervisor, char *const *services)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!is_meant(instance, services))
@@ -220,8 +217,7 @@ void schedule_adopt(struct supervisor *supervisor)
 {
 	int64_t now = now_sec();
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 		int64_t due = instance->scheduled_sec;
 

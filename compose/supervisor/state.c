@@ -477,8 +477,7 @@ static void sweep_accepted(struct supervisor *supervisor)
 
 	if (fs_list(supervisor->accepted_dir, ".", &names, &err) < 0)
 		return;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *hash = alloc_string_n(name, 64);
 
 		if (!map_get(&supervisor->models, hash))
@@ -501,7 +500,8 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	r = fs_list(supervisor->containers_dir, ".", &ids, err);
 	if (r < 0)
 		return r;
-	strv_foreach(id, ids) load_container(supervisor, id);
+	strv_foreach(id, ids)
+		load_container(supervisor, id);
 	sweep_accepted(supervisor);
 	return 0;
 }
@@ -562,8 +562,7 @@ void state_finish_removals(struct supervisor *supervisor)
 
 	if (fs_list(supervisor->state_dir, "trash", &ids, &err) < 0 || !ids || !ids[0])
 		return;
-	strv_foreach(id, ids)
-	{
+	strv_foreach(id, ids) {
 		struct attachment *attachment = attachment_in_trash(supervisor, id);
 
 		ports_forget(supervisor->ports, id);
@@ -588,7 +587,9 @@ static int tidy_work(void *data, struct error *err)
 
 	if (trash >= 0 && fs_list(trash, ".", &names, err) >= 0) {
 		r = 0;
-		strv_foreach(name, names) if (fs_remove_tree(trash, name, err) < 0) r = -err->code;
+		strv_foreach(name, names)
+			if (fs_remove_tree(trash, name, err) < 0)
+				r = -err->code;
 	}
 	/* Everything the last operations wrote, by one wait for the disk. */
 	if (!supervisor->removed)

@@ -73,7 +73,9 @@ static void leave(struct supervisor *supervisor)
 
 static bool anything_runs(const struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->instances) if (instance_runs(entry->value)) return true;
+	map_foreach(entry, &supervisor->instances)
+		if (instance_runs(entry->value))
+			return true;
 	return false;
 }
 
@@ -156,8 +158,7 @@ static int open_stores(struct supervisor *supervisor, struct error *err)
 
 static void drop_unclaimed(struct supervisor *supervisor)
 {
-	map_foreach(entry, &supervisor->keeper_fds)
-	{
+	map_foreach(entry, &supervisor->keeper_fds) {
 		close(keeper_fd_unpack(entry->value));
 		keeper_client_drop(supervisor->keeper, entry->key);
 	}

@@ -21,8 +21,7 @@ struct instance *supervisor_find(struct supervisor *supervisor, const char *id_o
 
 	if (found)
 		return found;
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (str_equal(instance->name, id_or_name))
@@ -40,8 +39,7 @@ struct instance *supervisor_find_service(struct supervisor *supervisor, const ch
 {
 	struct instance *best = NULL;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		struct instance *instance = entry->value;
 
 		if (!str_equal(instance->service_name, service) || instance->oneoff)

@@ -89,8 +89,7 @@ json_t *usage_of_containers(struct supervisor *supervisor)
 	struct sysinfo info = {0};
 
 	(void)sysinfo(&info);
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 		json_t *row = json_object();
 

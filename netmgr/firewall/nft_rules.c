@@ -27,22 +27,22 @@ static const struct {
 	uint32_t key_type, data_type;
 	uint8_t key_size, data_size;
 } sets[NFT_SETS] = {
-	[NFT_PUBLISHED4_ON] = {"published4_on",            AF_INET,
-			       JOIN(JOIN(TYPE_IPV4,                                                TYPE_PROTOCOL), TYPE_SERVICE),
-			       JOIN(TYPE_IPV4,												   TYPE_SERVICE), 12, 8      },
-	[NFT_PUBLISHED6_ON] = {"published6_on",            AF_INET6,
-			       JOIN(JOIN(TYPE_IPV6,                                                TYPE_PROTOCOL), TYPE_SERVICE),
-			       JOIN(TYPE_IPV6,												   TYPE_SERVICE), 24, 20     },
-	[NFT_PUBLISHED4] = {"published4",               AF_INET,            JOIN(TYPE_PROTOCOL, TYPE_SERVICE),
-			       JOIN(TYPE_IPV4,										    TYPE_SERVICE), 8,             8 },
-	[NFT_PUBLISHED6] = {"published6",                  AF_INET6, JOIN(TYPE_PROTOCOL,      TYPE_SERVICE),
-			       JOIN(TYPE_IPV6,								     TYPE_SERVICE),             8,            20  },
+	[NFT_PUBLISHED4_ON] = {"published4_on", AF_INET,
+			       JOIN(JOIN(TYPE_IPV4, TYPE_PROTOCOL), TYPE_SERVICE),
+			       JOIN(TYPE_IPV4, TYPE_SERVICE), 12, 8},
+	[NFT_PUBLISHED6_ON] = {"published6_on", AF_INET6,
+			       JOIN(JOIN(TYPE_IPV6, TYPE_PROTOCOL), TYPE_SERVICE),
+			       JOIN(TYPE_IPV6, TYPE_SERVICE), 24, 20},
+	[NFT_PUBLISHED4] = {"published4", AF_INET, JOIN(TYPE_PROTOCOL, TYPE_SERVICE),
+			    JOIN(TYPE_IPV4, TYPE_SERVICE), 8, 8},
+	[NFT_PUBLISHED6] = {"published6", AF_INET6, JOIN(TYPE_PROTOCOL, TYPE_SERVICE),
+			    JOIN(TYPE_IPV6, TYPE_SERVICE), 8, 20},
 	[NFT_PORTS4] = {"ports4", AF_INET,
-			       JOIN(JOIN(JOIN(TYPE_IFNAME,             TYPE_IPV4),  TYPE_PROTOCOL),             TYPE_SERVICE),													       0,
-			       28,															     0       },
+			JOIN(JOIN(JOIN(TYPE_IFNAME, TYPE_IPV4), TYPE_PROTOCOL), TYPE_SERVICE), 0,
+			28, 0},
 	[NFT_PORTS6] = {"ports6", AF_INET6,
-			       JOIN(JOIN(JOIN(TYPE_IFNAME,             TYPE_IPV6),  TYPE_PROTOCOL),             TYPE_SERVICE),													       0,
-			       40,															     0},
+			JOIN(JOIN(JOIN(TYPE_IFNAME, TYPE_IPV6), TYPE_PROTOCOL), TYPE_SERVICE), 0,
+			40, 0},
 };
 
 /* Chain of each enum rule_chain. */
@@ -59,18 +59,18 @@ static const struct {
 	uint32_t hook;
 	int priority;
 } chains[] = {
-	{NFT_USER_CHAIN, NULL,     0,                    0   },
-	{"established",  NULL,     0,                    0   },
-	{"internal",     NULL,     0,                    0   },
-	{"ports",        NULL,     0,                    0   },
-	{"deny",         NULL,     0,                    0   },
-	{"leave",        NULL,     0,                    0   },
-	{NFT_BASE_CHAIN, NULL,     0,                    0   },
-	{"guard",        "filter", NF_INET_PRE_ROUTING,  -300},
-	{"forward",      "filter", NF_INET_FORWARD,      0   },
-	{"prerouting",   "nat",    NF_INET_PRE_ROUTING,  -100},
-	{"output",       "nat",    NF_INET_LOCAL_OUT,    -100},
-	{"postrouting",  "nat",    NF_INET_POST_ROUTING, 100 },
+	{NFT_USER_CHAIN, NULL, 0, 0},
+	{"established", NULL, 0, 0},
+	{"internal", NULL, 0, 0},
+	{"ports", NULL, 0, 0},
+	{"deny", NULL, 0, 0},
+	{"leave", NULL, 0, 0},
+	{NFT_BASE_CHAIN, NULL, 0, 0},
+	{"guard", "filter", NF_INET_PRE_ROUTING, -300},
+	{"forward", "filter", NF_INET_FORWARD, 0},
+	{"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
+	{"output", "nat", NF_INET_LOCAL_OUT, -100},
+	{"postrouting", "nat", NF_INET_POST_ROUTING, 100},
 };
 
 const char *nft_set_name(enum nft_set set)

@@ -162,11 +162,7 @@ static int mount_cgroup2(struct newborn *self, struct error *err)
 /* v1: a small tmpfs with a directory for each controller the container has a group of. */
 static int mount_cgroup1(struct newborn *self, struct error *err)
 {
-	static const struct option options[] = {
-		{"mode", "755"},
-                {"size", "64k"},
-                {NULL,   NULL }
-        };
+	static const struct option options[] = {{"mode", "755"}, {"size", "64k"}, {NULL, NULL}};
 	struct mount_attr attr = {.attr_set = ATTR_KERNEL};
 	struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
 	_cleanup_close_ int place = open_cgroup_place(self, err), fd = -EBADF;
@@ -199,11 +195,7 @@ static int mount_cgroup1(struct newborn *self, struct error *err)
 
 static int mount_dev(struct newborn *self, struct error *err)
 {
-	static const struct option options[] = {
-		{"mode", "755"   },
-                {"size", "65536k"},
-                {NULL,   NULL    }
-        };
+	static const struct option options[] = {{"mode", "755"}, {"size", "65536k"}, {NULL, NULL}};
 
 	self->dev_fd = make_fs("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME, options, err);
 	if (self->dev_fd < 0)
@@ -223,13 +215,11 @@ static int mount_below_dev(struct newborn *self, int fd, const char *name, struc
 
 static int mount_devpts(struct newborn *self, struct error *err)
 {
-	static const struct option options[] = {
-		{"newinstance", NULL  },
-		{"ptmxmode",    "0666"},
-		{"mode",        "0620"},
-		{"gid",         "5"   },
-		{NULL,          NULL  }
-        };
+	static const struct option options[] = {{"newinstance", NULL},
+						{"ptmxmode", "0666"},
+						{"mode", "0620"},
+						{"gid", "5"},
+						{NULL, NULL}};
 
 	self->pts_fd = make_fs("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
 	if (self->pts_fd < 0)
@@ -240,11 +230,7 @@ static int mount_devpts(struct newborn *self, struct error *err)
 static int mount_shm(struct newborn *self, struct error *err)
 {
 	char size[32];
-	const struct option options[] = {
-		{"mode", "1777"},
-                {"size", size  },
-                {NULL,   NULL  }
-        };
+	const struct option options[] = {{"mode", "1777"}, {"size", size}, {NULL, NULL}};
 	_cleanup_close_ int fd = -EBADF;
 
 	if (self->shm_fd >= 0)

@@ -142,8 +142,8 @@ static int pack_by_libarchive(int fd, struct packed *packed)
 static int pack(int fd, struct packed *packed)
 {
 	static const struct dl_symbol symbols[] = {
-		{"isal_deflate_init", &isal.init   },
-		{"isal_deflate",      &isal.deflate},
+		{"isal_deflate_init", &isal.init},
+		{"isal_deflate", &isal.deflate},
 	};
 	struct error ignored = ERROR_INIT;
 
@@ -156,7 +156,7 @@ static int pack(int fd, struct packed *packed)
 static const char *packed_media(const char *media)
 {
 	static const char *const rows[][2] = {
-		{MEDIA_OCI_LAYER,    MEDIA_OCI_LAYER "+gzip"},
+		{MEDIA_OCI_LAYER, MEDIA_OCI_LAYER "+gzip"},
 		{MEDIA_DOCKER_LAYER, MEDIA_DOCKER_LAYER_GZIP},
 	};
 

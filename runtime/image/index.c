@@ -236,7 +236,8 @@ static int remove_locked(struct image_store *store, const char *name, bool force
 	if (reference)
 		report_untagged(ret_removed, reference);
 	else
-		strv_foreach(each, names) report_untagged(ret_removed, each);
+		strv_foreach(each, names)
+			report_untagged(ret_removed, each);
 	if (!entries_of(store, id, NULL))
 		strv_take(ret_removed, str_printf("Deleted: %s", id));
 	return store_write_index(store, err);

@@ -146,8 +146,7 @@ static int add_endpoint(struct registry *registry, struct endpoint_list *list, c
 static int add_endpoints(struct registry *registry, const char *name, struct endpoint_list *list,
 			 struct error *err)
 {
-	strv_foreach(address, map_get(&registry->config.mirrors, name))
-	{
+	strv_foreach(address, map_get(&registry->config.mirrors, name)) {
 		struct url url = {0};
 		int r = url_resolve(NULL, address, &url, err);
 

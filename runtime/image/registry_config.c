@@ -222,8 +222,7 @@ static bool in_networks(char *const *list, const char *host)
 
 	if (getaddrinfo(host, NULL, &hints, &addresses) != 0)
 		return false;
-	strv_foreach(text, list)
-	{
+	strv_foreach(text, list) {
 		struct prefix prefix;
 
 		if (!parse_prefix(text, &prefix))
@@ -243,8 +242,7 @@ bool registry_config_insecure(const struct registry_config *config, const char *
 
 	if (registry_is_local(authority))
 		return true;
-	strv_foreach(text, config->insecure)
-	{
+	strv_foreach(text, config->insecure) {
 		if (strcasecmp(text, authority) == 0)
 			return true;
 		networks = networks || strchr(text, '/');
@@ -272,8 +270,7 @@ static int read_folder(int dir, const char *path, struct transport_tls *tls, str
 
 	if (r < 0)
 		return r;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *key = NULL, *certificate = NULL;
 
 		if (str_ends_with(name, ".key")) {

@@ -419,7 +419,8 @@ static void add_headers(struct registry_request *request, struct exchange *excha
 {
 	_cleanup_free_ char *authorization = own ? registry_authorization(request) : NULL;
 
-	strv_foreach(header, request->headers) strv_append(&exchange->headers, header);
+	strv_foreach(header, request->headers)
+		strv_append(&exchange->headers, header);
 	if (authorization)
 		exchange_header(exchange, "Authorization: %s", authorization);
 	if (authorization)

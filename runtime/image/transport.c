@@ -182,12 +182,12 @@ static size_t take_header(char *line, size_t size, size_t count, void *pointer)
 		const char *name;
 		char **field;
 	} wanted[] = {
-		{"Content-Type",          &exchange->content_type  },
-		{"Location",              &exchange->location      },
+		{"Content-Type", &exchange->content_type},
+		{"Location", &exchange->location},
 		{"Docker-Content-Digest", &exchange->content_digest},
-		{"Content-Range",         &exchange->content_range },
-		{"Retry-After",           &exchange->retry_after   },
-		{"Range",                 &exchange->range         },
+		{"Content-Range", &exchange->content_range},
+		{"Retry-After", &exchange->retry_after},
+		{"Range", &exchange->range},
 	};
 	size_t n = size * count;
 	char *value;
@@ -328,7 +328,8 @@ static void set_headers(const struct libcurl *lib, CURL *easy, struct exchange *
 {
 	struct curl_slist *list = NULL;
 
-	strv_foreach(header, exchange->headers) list = lib->curl_slist_append(list, header);
+	strv_foreach(header, exchange->headers)
+		list = lib->curl_slist_append(list, header);
 	list = lib->curl_slist_append(list, "Expect:"); /* one round trip less */
 	exchange->sent_headers = list;
 	SET(CURLOPT_HTTPHEADER, list);

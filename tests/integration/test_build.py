@@ -175,7 +175,8 @@ def test_source_date_epoch(berth):
     path = context(berth, Dockerfile="FROM busybox\nRUN echo x > /x; mkdir /d\nCOPY a /a\n", a="1")
     ids = {build(berth, "--no-cache", "-q", "--build-arg", "SOURCE_DATE_EPOCH=1000000", "-t", "x",
                  path).stdout for _ in range(2)}
-    ids |= {build(berth, "--no-cache", "-q", "-t", "x", path, SOURCE_DATE_EPOCH="1000000").stdout}
+    ids |= {build(berth, "--no-cache", "-q", "-t", "x", path,
+                  env={"SOURCE_DATE_EPOCH": "1000000"}).stdout}
     assert len(ids) == 1
 
 

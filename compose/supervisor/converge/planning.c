@@ -174,7 +174,8 @@ int planning_begin(struct converge *converge, struct error *err)
 	if (r < 0)
 		return r;
 	if (converge->plan->warnings)
-		strv_foreach(warning, converge->plan->warnings) converge_warn(converge, warning);
+		strv_foreach(warning, converge->plan->warnings)
+			converge_warn(converge, warning);
 	if (converge->dry_run) {
 		send_plan(converge);
 		converge->waiting = 0;
@@ -193,8 +194,7 @@ int planning_begin(struct converge *converge, struct error *err)
 	}
 	json_decref(converge->request);
 	converge->request = NULL;
-	strv_foreach(name, converge->plan->running)
-	{
+	strv_foreach(name, converge->plan->running) {
 		_cleanup_free_ char *object = str_printf("Container %s", name);
 
 		converge_progress(converge, object, "Done", "Running", NULL);

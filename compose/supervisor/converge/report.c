@@ -12,24 +12,24 @@
 static const struct {
 	const char *working, *done;
 } words[] = {
-	[OP_CREATE_NETWORK] = {"Creating",    "Created"  },
-	[OP_REMOVE_NETWORK] = {"Removing",    "Removed"  },
-	[OP_CREATE_VOLUME] = {"Creating",    "Created"  },
-	[OP_REMOVE_VOLUME] = {"Removing",    "Removed"  },
-	[OP_CREATE_CONTAINER] = {"Creating",    "Created"  },
-	[OP_START_CONTAINER] = {"Starting",    "Started"  },
-	[OP_STOP_CONTAINER] = {"Stopping",    "Stopped"  },
-	[OP_KILL_CONTAINER] = {"Killing",     "Killed"   },
-	[OP_PAUSE_CONTAINER] = {"Pausing",     "Paused"   },
-	[OP_UNPAUSE_CONTAINER] = {"Unpausing",   "Unpaused" },
-	[OP_REMOVE_CONTAINER] = {"Removing",    "Removed"  },
-	[OP_RENAME_CONTAINER] = {NULL,          "Recreated"},
-	[OP_UPDATE_CONTAINER] = {"Updating",    "Updated"  },
+	[OP_CREATE_NETWORK] = {"Creating", "Created"},
+	[OP_REMOVE_NETWORK] = {"Removing", "Removed"},
+	[OP_CREATE_VOLUME] = {"Creating", "Created"},
+	[OP_REMOVE_VOLUME] = {"Removing", "Removed"},
+	[OP_CREATE_CONTAINER] = {"Creating", "Created"},
+	[OP_START_CONTAINER] = {"Starting", "Started"},
+	[OP_STOP_CONTAINER] = {"Stopping", "Stopped"},
+	[OP_KILL_CONTAINER] = {"Killing", "Killed"},
+	[OP_PAUSE_CONTAINER] = {"Pausing", "Paused"},
+	[OP_UNPAUSE_CONTAINER] = {"Unpausing", "Unpaused"},
+	[OP_REMOVE_CONTAINER] = {"Removing", "Removed"},
+	[OP_RENAME_CONTAINER] = {NULL, "Recreated"},
+	[OP_UPDATE_CONTAINER] = {"Updating", "Updated"},
 	[OP_SWITCH_TRAFFIC] = {"Taking over", "Took over"},
-	[OP_DRAIN_CONTAINER] = {"Draining",    "Drained"  },
-	[OP_WAIT] = {"Waiting",     NULL       },
- /* Whoever fetches it shows that. */
-	[OP_AWAIT_IMAGE] = {NULL,          NULL       },
+	[OP_DRAIN_CONTAINER] = {"Draining", "Drained"},
+	[OP_WAIT] = {"Waiting", NULL},
+	/* Whoever fetches it shows that. */
+	[OP_AWAIT_IMAGE] = {NULL, NULL},
 };
 
 static const char *working_text(const struct converge *converge, const struct operation *operation)

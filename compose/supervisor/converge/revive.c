@@ -14,8 +14,7 @@ struct converge *revive_new(struct supervisor *supervisor)
 	const char **ids = NULL;
 	size_t count = 0;
 
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (instance->revive)

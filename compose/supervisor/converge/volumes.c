@@ -50,8 +50,7 @@ int volumes_create(struct converge *converge, const struct operation *operation,
 
 static bool volume_in_use(const struct supervisor *supervisor, const char *name)
 {
-	map_foreach(entry, &supervisor->instances)
-	{
+	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
 		if (strv_contains(instance->volumes, name))

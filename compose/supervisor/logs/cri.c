@@ -425,8 +425,8 @@ static int cri_open(const struct log_options *options, const struct log_mark *re
 
 const struct log_driver log_driver_cri = {
 	.names = {"json-file", "local", "cri"},
-	.options = { "max-size", "max-file", "mode", "max-buffer-size", "compress", "labels",
-                  "labels-regex", "env", "env-regex", "tag"},
+	.options = {"max-size", "max-file", "mode", "max-buffer-size", "compress", "labels",
+		    "labels-regex", "env", "env-regex", "tag"},
 	.open = cri_open,
 	.close = cri_close,
 	.store = cri_store,

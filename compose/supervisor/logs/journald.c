@@ -200,8 +200,7 @@ static void render_fields(struct journald *journald, char *const *fields)
 {
 	struct strbuf text = {0};
 
-	strv_foreach(field, fields)
-	{
+	strv_foreach(field, fields) {
 		const char *equals = strchr(field, '=');
 		_cleanup_free_ char *name = alloc_string_n(field, (size_t)(equals - field));
 
@@ -286,8 +285,8 @@ static int journald_open(const struct log_options *options, const struct log_mar
 }
 
 const struct log_driver log_driver_journald = {
-	.names = {"journald"        },
-	.options = { "labels", "env", "tag", "mode", "max-buffer-size"},
+	.names = {"journald"},
+	.options = {"labels", "env", "tag", "mode", "max-buffer-size"},
 	.open = journald_open,
 	.close = journald_close,
 	.store = journald_store,

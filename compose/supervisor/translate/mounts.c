@@ -57,8 +57,9 @@ static bool service_mounts(const struct service *service, const char *target)
 	for (size_t i = 0; i < service->volume_count; i++)
 		if (str_equal(service->volumes[i].target, target))
 			return true;
-	strv_foreach(row, service->tmpfs) if (str_starts_with(row, target) &&
-					      strchr(":", row[strlen(target)])) return true;
+	strv_foreach(row, service->tmpfs)
+		if (str_starts_with(row, target) && strchr(":", row[strlen(target)]))
+			return true;
 	return false;
 }
 
@@ -66,8 +67,9 @@ char **translate_image_volumes(const struct service *service, const struct image
 {
 	char **paths = NULL;
 
-	strv_foreach(path, image->volumes) if (!service_mounts(service, path))
-		strv_append(&paths, path);
+	strv_foreach(path, image->volumes)
+		if (!service_mounts(service, path))
+			strv_append(&paths, path);
 	return paths;
 }
 
@@ -408,8 +410,8 @@ static int add_names(struct translation *translation, struct error *err)
 	static const struct {
 		const char *file, *target;
 	} rows[] = {
-		{"hosts",       "/etc/hosts"      },
-		{"hostname",    "/etc/hostname"   },
+		{"hosts", "/etc/hosts"},
+		{"hostname", "/etc/hostname"},
 		{"resolv.conf", "/etc/resolv.conf"},
 	};
 	_cleanup_close_ int dir = names_write(translation->instance, err);
@@ -500,9 +502,12 @@ int translate_mounts(struct translation *translation, struct error *err)
 
 		r = add_one(translation, &mount, false, err);
 	}
-	strv_foreach(text, service->tmpfs) if (r == 0) r = add_tmpfs_text(translation, text, err);
-	strv_foreach(text, service->volumes_from) if (r == 0) r =
-		add_volumes_from(translation, text, err);
+	strv_foreach(text, service->tmpfs)
+		if (r == 0)
+			r = add_tmpfs_text(translation, text, err);
+	strv_foreach(text, service->volumes_from)
+		if (r == 0)
+			r = add_volumes_from(translation, text, err);
 	if (r == 0)
 		r = add_anonymous(translation, &translation->instance->anonymous, false, err);
 	if (r == 0)

@@ -83,11 +83,11 @@ int translate_namespaces(struct translation *translation, struct error *err)
 		const char *key, *mode, *kind;
 		struct namespace_spec *spec;
 	} rows[] = {
-		{"network_mode", service->network_mode, "net",    &spec->network},
-		{"pid",          service->pid,          "pid",    &spec->pid    },
-		{"ipc",          service->ipc,          "ipc",    &spec->ipc    },
-		{"uts",          service->uts,          "uts",    &spec->uts    },
-		{"cgroup",       service->cgroup,       "cgroup", &spec->cgroup },
+		{"network_mode", service->network_mode, "net", &spec->network},
+		{"pid", service->pid, "pid", &spec->pid},
+		{"ipc", service->ipc, "ipc", &spec->ipc},
+		{"uts", service->uts, "uts", &spec->uts},
+		{"cgroup", service->cgroup, "cgroup", &spec->cgroup},
 	};
 	int r = 0;
 

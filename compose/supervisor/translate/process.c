@@ -62,8 +62,10 @@ char **translate_arguments(const struct service *service, const struct image *im
 	}
 	if (service->command.set)
 		command = service->command.args;
-	strv_foreach(word, entrypoint) strv_append(&arguments, word);
-	strv_foreach(word, command) strv_append(&arguments, word);
+	strv_foreach(word, entrypoint)
+		strv_append(&arguments, word);
+	strv_foreach(word, command)
+		strv_append(&arguments, word);
 	return arguments;
 }
 
@@ -99,8 +101,7 @@ static void translate_environment(struct translation *translation)
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
 	translate_systemd_environment(translation);
-	strv_foreach(row, translation->image->env)
-	{
+	strv_foreach(row, translation->image->env) {
 		char *value = strchr(row, '=');
 		_cleanup_free_ char *key =
 			alloc_string_n(row, value ? (size_t)(value - row) : strlen(row));
@@ -124,8 +125,7 @@ static int capability_list(char *const *names, const char *key, bool *ret_all, u
 {
 	*ret = 0;
 	*ret_all = false;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		uint64_t mask = 0;
 
 		if (strcasecmp(name, "ALL") == 0) {
@@ -163,8 +163,7 @@ static const char *security_option(const struct service *service, const char *ke
 {
 	size_t length = strlen(key);
 
-	strv_foreach(option, service->security_opt)
-	{
+	strv_foreach(option, service->security_opt) {
 		if (strncmp(option, key, length) != 0)
 			continue;
 		if (option[length] == '=' || option[length] == ':')
@@ -236,22 +235,22 @@ static const struct {
 	const char *name;
 	int resource;
 } rlimit_names[] = {
-	{"as",         RLIMIT_AS        },
-	{"core",       RLIMIT_CORE      },
-	{"cpu",        RLIMIT_CPU       },
-	{"data",       RLIMIT_DATA      },
-	{"fsize",      RLIMIT_FSIZE     },
-	{"locks",      RLIMIT_LOCKS     },
-	{"memlock",    RLIMIT_MEMLOCK   },
-	{"msgqueue",   RLIMIT_MSGQUEUE  },
-	{"nice",       RLIMIT_NICE      },
-	{"nofile",     RLIMIT_NOFILE    },
-	{"nproc",      RLIMIT_NPROC     },
-	{"rss",        RLIMIT_RSS       },
-	{"rtprio",     RLIMIT_RTPRIO    },
-	{"rttime",     RLIMIT_RTTIME    },
+	{"as", RLIMIT_AS},
+	{"core", RLIMIT_CORE},
+	{"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},
+	{"fsize", RLIMIT_FSIZE},
+	{"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK},
+	{"msgqueue", RLIMIT_MSGQUEUE},
+	{"nice", RLIMIT_NICE},
+	{"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},
+	{"rss", RLIMIT_RSS},
+	{"rtprio", RLIMIT_RTPRIO},
+	{"rttime", RLIMIT_RTTIME},
 	{"sigpending", RLIMIT_SIGPENDING},
-	{"stack",      RLIMIT_STACK     },
+	{"stack", RLIMIT_STACK},
 };
 
 static struct rlimit_spec *rlimit_slot(struct translation *translation, int resource)
@@ -341,9 +340,9 @@ static int translate_endpoint_sysctls(struct translation *translation, struct er
 		const char *interface = interface_on(translation, service->networks[i].name);
 		_cleanup_strv_ char **list = text ? strv_split(text, ",") : NULL;
 
-		strv_foreach(row, list) if (interface &&
-					    add_endpoint_sysctl(translation, interface, row, err) <
-						    0) return -err->code;
+		strv_foreach(row, list)
+			if (interface && add_endpoint_sysctl(translation, interface, row, err) < 0)
+				return -err->code;
 	}
 	translation->spec.sysctls = translation->sysctls;
 	return 0;
@@ -421,7 +420,8 @@ int translate_process(struct translation *translation, struct error *err)
 	if (r < 0)
 		return r;
 	arguments = translate_arguments(service, translation->image);
-	strv_foreach(word, arguments) translation_own(translation, word);
+	strv_foreach(word, arguments)
+		translation_own(translation, word);
 	translation_own(translation, arguments);
 	if (!arguments)
 		return error_set(err, EINVAL,

@@ -95,9 +95,9 @@ int translate_systemd_mounts(struct translation *translation, struct error *err)
 		const char *target;
 		struct tmpfs_options options;
 	} rows[] = {
-		{"/run",      {.mode = 0755, .exec = true}          },
+		{"/run", {.mode = 0755, .exec = true}},
 		{"/run/lock", {.mode = 01777, .size_bytes = 5 << 20}},
-		{"/tmp",      {.mode = 01777, .exec = true}         },
+		{"/tmp", {.mode = 01777, .exec = true}},
 	};
 
 	if (!translation->instance->systemd)

@@ -276,8 +276,7 @@ static int list_below(int hierarchy, const char *group, char ***ids, struct erro
 		error_clear(err);
 		return 0;
 	}
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *path = str_printf("%s/%s", group, name);
 		struct stat st;
 

@@ -56,8 +56,7 @@ void group_list_below(int hierarchy, const char *group, char ***ret)
 	if (hierarchy < 0 || fstatat(hierarchy, group, &st, 0) < 0 || st.st_nlink <= 2 ||
 	    fs_list(hierarchy, group, &names, &ignored) < 0)
 		return;
-	strv_foreach(name, names)
-	{
+	strv_foreach(name, names) {
 		_cleanup_free_ char *path = str_printf("%s/%s", group, name);
 
 		if (fstatat(hierarchy, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))

@@ -69,8 +69,7 @@ static int list(int hierarchy, const char *group, pid_t **ret_pids, size_t *ret_
 	if (r < 0)
 		return r;
 	group_list_below(hierarchy, group, &below);
-	strv_foreach(name, below)
-	{
+	strv_foreach(name, below) {
 		struct error ignored = ERROR_INIT;
 
 		(void)list_one(hierarchy, name, ret_pids, ret_count, &ignored);

@@ -10,15 +10,15 @@
 static const struct {
 	const char *text, *expect; /* "kind offset length;" of each */
 } cases[] = {
-	{"",					      ""				   },
-	{"key: AKIAIOSFODNN7EXAMPLE",                     "AWS access key 5 20;"               },
-	{"key: AKIAIOSFODNN7EXAMPL",                      ""                                   },
-	{"notAKIAIOSFODNN7EXAMPLE",                       ""                                   },
-	{"ghp_0123456789012345678901234567890123456789,", "GitHub token 0 44;"                 },
-	{"a=xoxb-1234567890-a b=xoxp-0123456789",         "Slack token 2 17;Slack token 22 15;"},
-	{"-----BEGIN RSA PRIVATE KEY-----\nMII",          "private key 0 31;"                  },
-	{"-----BEGIN PUBLIC KEY-----",                    ""                                   },
-	{"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_",    "JSON Web Token 0 42;"               },
+	{"", ""},
+	{"key: AKIAIOSFODNN7EXAMPLE", "AWS access key 5 20;"},
+	{"key: AKIAIOSFODNN7EXAMPL", ""},
+	{"notAKIAIOSFODNN7EXAMPLE", ""},
+	{"ghp_0123456789012345678901234567890123456789,", "GitHub token 0 44;"},
+	{"a=xoxb-1234567890-a b=xoxp-0123456789", "Slack token 2 17;Slack token 22 15;"},
+	{"-----BEGIN RSA PRIVATE KEY-----\nMII", "private key 0 31;"},
+	{"-----BEGIN PUBLIC KEY-----", ""},
+	{"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_", "JSON Web Token 0 42;"},
 };
 
 static void add(void *data, const char *kind, size_t offset, size_t length)

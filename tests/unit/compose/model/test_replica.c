@@ -15,19 +15,19 @@ Test(replica, placeholders)
 	static const struct {
 		const char *text, *expect; /* NULL: nothing to fill in */
 	} cases[] = {
-		{"web-{{.Task.Slot}}",                                  "web-3"            },
-		{"{{ .Task.Slot }}{{.Task.Slot}}",                      "33"               },
-		{"{{.Service.Name}}/{{.Task.Name}}/{{.Task.ID}}!",      "web/p-web-3/0123!"},
-		{"{{.Task.Slots}}",				     NULL               },
-		{"{{.Task.Slot",					NULL               },
-		{"{{ }}",					       NULL               },
-		{"{{}}",						NULL               },
-		{"",						    NULL               },
+		{"web-{{.Task.Slot}}", "web-3"},
+		{"{{ .Task.Slot }}{{.Task.Slot}}", "33"},
+		{"{{.Service.Name}}/{{.Task.Name}}/{{.Task.ID}}!", "web/p-web-3/0123!"},
+		{"{{.Task.Slots}}", NULL},
+		{"{{.Task.Slot", NULL},
+		{"{{ }}", NULL},
+		{"{{}}", NULL},
+		{"", NULL},
 		{"Host(`{{ normalize .Name }}`) {{.Task.Slot}} {{.x}}",
-		 "Host(`{{ normalize .Name }}`) 3 {{.x}}"                                  },
-		{"{{{.Task.Slot}}}",                                    "{3}"              },
-		{"{{ {{.Task.Slot}}",                                   "{{ 3"             },
-		{"}}{{.Task.Slot}}{{",                                  "}}3{{"            },
+		 "Host(`{{ normalize .Name }}`) 3 {{.x}}"},
+		{"{{{.Task.Slot}}}", "{3}"},
+		{"{{ {{.Task.Slot}}", "{{ 3"},
+		{"}}{{.Task.Slot}}{{", "}}3{{"},
 	};
 
 	array_foreach(c, cases) {

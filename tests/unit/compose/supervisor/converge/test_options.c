@@ -10,14 +10,14 @@
 static const struct {
 	const char *json, *error; /* NULL: it is fine */
 } cases[] = {
-	{"{\"goal\": \"up\"}",					   NULL                         },
-	{"{\"goal\": \"down\", \"volumes\": true, \"timeout_usec\": 0}", NULL                         },
-	{"{\"goal\": \"up\", \"scales\": {\"web\": 3}}",                 NULL                         },
-	{"{}",							   "request: it has no goal"    },
-	{"{\"goal\": \"fly\"}",					  "is 'fly', which is none"    },
-	{"{\"goal\": \"up\", \"recreate\": \"x\"}",                      "recreate is 'x'"            },
-	{"{\"goal\": \"up\", \"scales\": {\"web\": -1}}",                "web cannot have -1 replicas"},
-	{"{\"goal\": \"kill\", \"signal\": 99}",                         "there is no signal 99"      },
+	{"{\"goal\": \"up\"}", NULL},
+	{"{\"goal\": \"down\", \"volumes\": true, \"timeout_usec\": 0}", NULL},
+	{"{\"goal\": \"up\", \"scales\": {\"web\": 3}}", NULL},
+	{"{}", "request: it has no goal"},
+	{"{\"goal\": \"fly\"}", "is 'fly', which is none"},
+	{"{\"goal\": \"up\", \"recreate\": \"x\"}", "recreate is 'x'"},
+	{"{\"goal\": \"up\", \"scales\": {\"web\": -1}}", "web cannot have -1 replicas"},
+	{"{\"goal\": \"kill\", \"signal\": 99}", "there is no signal 99"},
 };
 
 Test(options, words_of_a_request)
