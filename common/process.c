@@ -60,7 +60,8 @@ pid_t process_pidfd_pid(int pidfd)
 	return pid > 0 ? (pid_t)pid : -ESRCH;
 }
 
-int process_start_time(pid_t pid, uint64_t *ret_ticks)
+/* A number of /proc/PID/stat, by its field's number in proc(5). */
+static int stat_field(pid_t pid, int number, uint64_t *ret)
 {
 	char path[32], text[1024], *at, *end;
 
@@ -69,13 +70,26 @@ int process_start_time(pid_t pid, uint64_t *ret_ticks)
 		return -ESRCH;
 	/* The second field is the program's name, in parentheses that it may contain itself. */
 	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
+	for (int field = 2; at && field < number; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return -EIO;
 	errno = 0;
-	*ret_ticks = strtoull(at, &end, 10);
+	*ret = strtoull(at, &end, 10);
 	return errno || end == at ? -EIO : 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *ret_ticks)
+{
+	return stat_field(pid, 22, ret_ticks);
+}
+
+pid_t process_parent(pid_t pid)
+{
+	uint64_t parent;
+	int r = stat_field(pid, 4, &parent);
+
+	return r < 0 ? r : (pid_t)parent;
 }
 
 int process_adopt(pid_t pid, uint64_t start_ticks)

@@ -17,6 +17,8 @@ int process_pidfd_signal(int pidfd, int signal); /* 0 or -errno (-ESRCH: it is g
 pid_t process_pidfd_pid(int pidfd);              /* pid, -ESRCH when it was reaped */
 /* Field 22 of /proc/PID/stat: clock ticks since boot. 0 or -errno. */
 int process_start_time(pid_t pid, uint64_t *ret_ticks);
+/* pid, 0 where it is of another pid namespace, or -errno (-ESRCH: it is gone). */
+pid_t process_parent(pid_t pid);
 /* A pidfd of the process with this pid and start time. -ESRCH: it is gone or another one. */
 int process_adopt(pid_t pid, uint64_t start_ticks);
 /* The kernel's boot id as 36 characters; constant until the next boot. */

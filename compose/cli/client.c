@@ -24,6 +24,7 @@ struct client {
 	json_t *request;
 	int fds[FD_PASS_MAX]; /* borrowed from the caller */
 	size_t fd_count;
+	enum client_start start;
 	unsigned int tries, reconnects;
 	int exit_code;
 	bool finished, stay;
@@ -101,7 +102,7 @@ static int open_connection(const char *project, enum client_start start, struct 
 		if (fd >= 0)
 			return fd;
 	}
-	if (start == CLIENT_START_FOR_STATE && !has_state(project))
+	if (start == CLIENT_NEVER_START || (start == CLIENT_START_FOR_STATE && !has_state(project)))
 		return error_set(err, ENOENT, "project %s: nothing is running", project);
 	if (client_check_privileges(project, err) < 0)
 		return -err->code;
@@ -126,6 +127,9 @@ static int reconnect(struct client *client, struct error *err)
 		/* Nobody starts it again: its keeper is gone as well. */
 		if (fd == -ETIMEDOUT || fd == -ECHILD) {
 			error_clear(err);
+			if (client->start == CLIENT_NEVER_START)
+				return error_set(err, ENOENT, "project %s: its keeper ended",
+						 client->project);
 			fd = keeper_start(client->project, err);
 		}
 		if (fd < 0)
@@ -162,6 +166,7 @@ int client_request(const char *project, enum client_start start, const char *req
 	int fd, r;
 
 	client->project = alloc_string(project);
+	client->start = start;
 	client->exit_code = 1;
 	client->request = make_request(request, arguments);
 	client->fd_count = fd_count;

@@ -23,6 +23,7 @@ struct client;
 enum client_start {
 	CLIENT_START,           /* start a supervisor when there is none */
 	CLIENT_START_FOR_STATE, /* only when the project has records on disk: readers */
+	CLIENT_NEVER_START,     /* who is there, and its keeper keeps there, or -ENOENT */
 };
 
 /*

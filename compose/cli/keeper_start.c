@@ -74,11 +74,30 @@ static bool has_keeper(const char *project)
 	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* A supervisor whose keeper was killed can be connected to until it has followed it. */
+static bool is_of_keeper(int fd, int pidfd)
+{
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	       process_parent(peer.pid) == process_pidfd_pid(pidfd);
+}
+
+static int connect_to(const char *project, int pidfd)
+{
+	_cleanup_close_ int fd = keeper_connect(project);
+
+	if (fd < 0)
+		return fd;
+	return pidfd < 0 || is_of_keeper(fd, pidfd) ? TAKE_FD(fd) : -ECONNREFUSED;
+}
+
 /* @pidfd: who should come to listen; negative: any keeper. -ECHILD when there is none any more. */
 static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, struct error *err)
 {
 	int64_t deadline = units_monotonic_usec() + timeout_usec;
-	int fd = keeper_connect(project);
+	int fd = connect_to(project, pidfd);
 
 	while (fd < 0) {
 		_cleanup_close_ int watch = watch_directory(project);
@@ -87,7 +106,7 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 		int patience;
 
 		/* Once more, for it may have come before the watch. */
-		fd = keeper_connect(project);
+		fd = connect_to(project, pidfd);
 		if (fd >= 0)
 			break;
 		if (fd != -ENOENT && fd != -ECONNREFUSED)
@@ -100,7 +119,7 @@ static int wait_connect(const char *project, int pidfd, int64_t timeout_usec, st
 					 "project %s: its supervisor does not answer", project);
 		patience = fd == -ECONNREFUSED || watch < 0 ? RETRY_MSEC : WATCH_MSEC;
 		poll(polls, 2, left < patience ? (int)left : patience);
-		fd = keeper_connect(project);
+		fd = connect_to(project, pidfd);
 	}
 	return fd;
 }

@@ -176,15 +176,19 @@ static int starter(struct project_args *args, const char *name, int keeper)
 static int end_other_keeper(const char *name, struct error *err)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	_cleanup_close_ int fd = keeper_connect(name), pidfd = -EBADF;
+	_cleanup_close_ int pidfd = -EBADF;
 	struct pollfd gone = {.events = POLLIN};
 	pid_t pid, extending;
+	int r;
 
-	if (fd < 0)
+	/* One that was killed is nobody's, though its supervisor may take a moment to follow it. */
+	r = client_call(name, CLIENT_NEVER_START, REQUEST_PING, NULL, &reply, err);
+	if (r == -ENOENT) {
+		error_clear(err);
 		return 0;
-	close(TAKE_FD(fd));
-	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PING, NULL, &reply, err) < 0)
-		return -err->code;
+	}
+	if (r < 0)
+		return r;
 	pid = (pid_t)json_get_int(reply, "keeper_pid", 0);
 	pidfd = pid > 1 ? process_pidfd_open(pid) : -ESRCH;
 	if (pidfd < 0)

@@ -70,6 +70,7 @@ static void release(struct supervisor *supervisor, struct instance *instance, st
 	struct group_removal *removal;
 	struct error err = ERROR_INIT;
 
+	cgroup_keep_base(cgroup, supervisor->cgroup_base);
 	if (cgroup_remove(cgroup, &err) == 0) {
 		cgroup_free(cgroup);
 		return;

@@ -325,6 +325,12 @@ static void failed(struct registry_request *request)
 			  endpoint->tls.certificate ? "does not take our certificate"
 						    : "wants a certificate of ours",
 			  endpoint->authority);
+	else if (failure == EXCHANGE_BROKEN && endpoint->tls.certificate && !endpoint->decided)
+		/* Who refuses a certificate says so, but may close before we have heard it. */
+		error_set(&error, error.code,
+			  "registry %s: %.120s; perhaps it does not take our certificate, of "
+			  "/etc/berth/certs.d/%s",
+			  endpoint->name, exchange->error.message, endpoint->authority);
 	else
 		error_wrap(&error, "registry %s", endpoint->name);
 	if (failure == EXCHANGE_BROKEN ||

@@ -368,6 +368,11 @@ static int remove_group(int hierarchy, const char *group, size_t keep)
 	return 0;
 }
 
+void cgroup_keep_base(struct cgroup *cgroup, const char *base)
+{
+	cgroup->keeps_base = !strcmp(cgroup->base, base + strspn(base, "/"));
+}
+
 int cgroup_remove(struct cgroup *cgroup, struct error *err)
 {
 	const struct cgroup_layout *layout = cgroup->layout;
@@ -377,12 +382,14 @@ int cgroup_remove(struct cgroup *cgroup, struct error *err)
 
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
 		bool shared = i == CONTROLLER_DEVICES && cgroup->shared_devices;
-		int r = remove_group(layout->v1[i].fd, cgroup->v1[i], 0);
+		int r = 0;
 
+		if (!shared || !cgroup->keeps_base)
+			r = remove_group(layout->v1[i].fd, cgroup->v1[i], 0);
 		if (r < 0 && first == 0 && !shared)
 			first = r;
 	}
-	if (cgroup->remains && layout->v1[CONTROLLER_DEVICES].fd >= 0)
+	if (cgroup->remains && !cgroup->keeps_base && layout->v1[CONTROLLER_DEVICES].fd >= 0)
 		(void)remove_group(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base, 0);
 	if (first < 0)
 		return error_code(err, first, "control group %s/%s: remove it", cgroup->base,

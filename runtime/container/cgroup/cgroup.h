@@ -40,6 +40,11 @@ int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret
 int cgroup_remains(const char *base, const char *id, struct cgroup **ret, struct error *err);
 /* Names of the groups below BASE, in whichever hierarchy; each once. */
 int cgroup_list(const char *base, char ***ret_ids, struct error *err);
+/*
+ * If it is below @base, cgroup_remove() leaves that itself to cgroup_remove_base(): the next
+ * container may be about to enter what it shares with the others there.
+ */
+void cgroup_keep_base(struct cgroup *cgroup, const char *base);
 /* BASE itself, where it is empty. */
 void cgroup_remove_base(const char *base);
 /* Applies limits to a living one; what @resources does not limit has no limit any more. */

@@ -38,7 +38,7 @@ services:
   other: {image: busybox, init: true, command: sleep 100000, networks: [front]}
 networks: {front: {enable_ipv6: true}}
 X
-page() { busybox wget -q -T 10 -O- "$1" 2>&1; }
+page() { timeout 20 busybox wget -q -O- "$1" 2>&1; }
 says() {
 	local answer
 	answer=$("${@:2}" 2>&1)
@@ -50,11 +50,11 @@ reach() {
 	check "$1: from ::1" says inside page "http://[::1]:8080/"
 	check "$1: by the host's address" says inside page http://198.51.100.1:8080/
 	check "$1: by the host's IPv6 address" says inside page "http://[2001:db8:9::1]:8080/"
-	check "$1: from outside" says inside at_outside busybox wget -q -T 10 -O- http://198.51.100.1:8080/
-	check "$1: from outside, IPv6" says inside at_outside busybox wget -q -T 10 -O- "http://[2001:db8:9::1]:8080/"
-	check "$1: from another container, by name" says inside berth exec -T other wget -q -T 10 -O- http://web/
-	check "$1: hairpin" says inside berth exec -T other wget -q -T 10 -O- http://198.51.100.1:8080/
-	check "$1: a container reaches out" says outside berth exec -T other wget -q -T 10 -O- http://198.51.100.2:8000/
+	check "$1: from outside" says inside at_outside timeout 20 busybox wget -q -O- http://198.51.100.1:8080/
+	check "$1: from outside, IPv6" says inside at_outside timeout 20 busybox wget -q -O- "http://[2001:db8:9::1]:8080/"
+	check "$1: from another container, by name" says inside berth exec -T other timeout 20 wget -q -O- http://web/
+	check "$1: hairpin" says inside berth exec -T other timeout 20 wget -q -O- http://198.51.100.1:8080/
+	check "$1: a container reaches out" says outside berth exec -T other timeout 20 wget -q -O- http://198.51.100.2:8000/
 	check "$1: ... IPv6" berth exec -T other ping -6 -c 1 -W 10 2001:db8:9::2
 }
 round() {

@@ -254,3 +254,35 @@ Test(cgroup, values)
 	cr_expect_eq(keyed_sum(io, "rbytes"), 15);
 	cr_expect_eq(keyed_sum(io, "wbytes"), 26);
 }
+
+/* One is removed between another's making and its child's entering. */
+static int run_neighbours(void *unused)
+{
+	const struct resources_spec none = {0};
+	struct cgroup *first = NULL, *second = NULL;
+	struct error err = ERROR_INIT;
+
+	box_prepare();
+	CHECK(cgroup_create(base, "first", &none, &first, &err) == 0, "%s", err.message);
+	CHECK(cgroup_create(base, "second", &none, &second, &err) == 0, "%s", err.message);
+	if (!first || !second)
+		return 1;
+	cgroup_keep_base(first, base);
+	CHECK(cgroup_remove(first, &err) == 0, "%s", err.message);
+	CHECK(cgroup_join(second) == 0, "what they share went with the first");
+	for (int i = 0; i < CONTROLLER_COUNT; i++)
+		if (second->v1[i])
+			(void)group_write(second->layout->v1[i].fd, ".", "tasks", "0");
+	cgroup_keep_base(second, base);
+	CHECK(cgroup_remove(second, &err) == 0, "%s", err.message);
+	cgroup_remove_base(base);
+	CHECK(!group_exists(second->layout->v1[CONTROLLER_DEVICES].fd, base), "it is left behind");
+	cgroup_free(first);
+	cgroup_free(second);
+	return failures != 0;
+}
+
+Test(cgroup, neighbours, .timeout = 60)
+{
+	in_box(run_neighbours);
+}
