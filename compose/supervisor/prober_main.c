@@ -108,7 +108,12 @@ static void order_run(struct prober *prober, uint64_t id, const char *bytes, siz
 	_cleanup_free_ char *many = NULL;
 	struct run *run = new (struct run);
 
-	*run = (struct run){.next = prober->first, .id = id, .output_fd = -EBADF, .birth = none};
+	/* Nothing that could not even be begun, in a container that is dying, has succeeded. */
+	*run = (struct run){.next = prober->first,
+			    .id = id,
+			    .exit_code = -1,
+			    .output_fd = -EBADF,
+			    .birth = none};
 	prober->first = run;
 	if (count == 2)
 		bytes = many = read_bytes(fds[1], &size);
