@@ -4,16 +4,15 @@
 
 /*
  * systemd_parts.h - what of a project's services is systemd's affair once the project is a unit:
- * credentials that it is to be given, sockets that it listens at, and timers of its own for
- * services with a schedule. Written as services.conf in the unit's drop-in folder,
- * berth-NAME.socket, and berth-NAME-SERVICE.timer with its service.
+ * credentials that it is to be given, and timers of its own for services with a schedule. Written
+ * as services.conf in the unit's drop-in folder, and berth-NAME-SERVICE.timer with its service.
  */
 
 #include "common/error.h"
 
 #include "compose/model/project.h"
 
-/* What the units that belong to a project are called: berth-NAME.socket, ...; NULL-terminated. */
+/* What the units that belong to a project are called, each berth-NAME-...; NULL-terminated. */
 char **systemd_parts_units(const struct project *project);
 
 /*
