@@ -13,6 +13,7 @@ taken down, and a process, mount, link, firewall rule, cgroup or file that is le
 import fcntl
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -24,6 +25,9 @@ from tests.support import sandbox as sandboxes  # noqa: E402
 
 
 def pytest_configure(config):
+    # Whoever runs us in the background of a script has these ignored, and so would what we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     # Shared by the workers of one run, removed by who made it.
     if not hasattr(config, "workerinput"):
         config.berth_shared = tempfile.mkdtemp(prefix="bt-shared-", dir=sandboxes.BASE)

@@ -113,7 +113,9 @@ def test_the_journal_hangs(berth, journal):
     journal.start()
     journal.wait(BERTH_SERVICE="a", MESSAGE=str(last + 20))
     shown = numbers(project)
-    assert shown == list(range(1, len(shown) + 1)) and len(shown) > last
+    # What its socket held when it was killed is nobody's: systemd keeps that socket, we do not.
+    held = set(range(1, shown[-1] + 1)) - set(shown)
+    assert shown == sorted(set(shown)) and len(shown) > last and len(held) <= 1, shown
     assert not journal.entries(BERTH_SERVICE="a", MESSAGE=str(last))
 
 

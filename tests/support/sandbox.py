@@ -653,8 +653,11 @@ class Sandbox:
                     path = os.path.join(parent, name)
                     if not os.path.isfile(path) or not name.endswith((".log", ".json", "record")):
                         continue
-                    with open(path, errors="replace") as file:
-                        parts.append(f"--- {path}\n{file.read()[-8000:]}")
+                    try:
+                        with open(path, errors="replace") as file:
+                            parts.append(f"--- {path}\n{file.read()[-8000:]}")
+                    except FileNotFoundError:
+                        pass  # a supervisor that lives is still removing it
         parts.append("--- processes\n" + "\n".join(
             f"{pid} {' '.join(line)}" for pid, line in self.inside_processes().items()))
         return "\n".join(parts + self.sanitizer_reports())
