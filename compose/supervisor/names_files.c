@@ -166,16 +166,22 @@ static char *hosts_text(const struct instance *instance, const char *links)
 	return strbuf_take(&text);
 }
 
+/* Of the host's /etc/resolv.conf; NULL where there is none. */
+static char **host_resolv(void)
+{
+	_cleanup_free_ char *host = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &ignored) < 0)
+		return NULL;
+	return strv_split(host, "\n");
+}
+
 /* Lines of the host's file but those that @service says itself. */
 static void add_host_resolv(struct strbuf *text, const struct service *service)
 {
-	_cleanup_free_ char *host = NULL;
-	_cleanup_strv_ char **lines = NULL;
-	struct error err = ERROR_INIT;
+	_cleanup_strv_ char **lines = host_resolv();
 
-	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
-		return;
-	lines = strv_split(host, "\n");
 	strv_foreach(line, lines) {
 		if ((service->dns && str_starts_with(line, "nameserver")) ||
 		    (service->dns_search &&
@@ -189,13 +195,8 @@ static void add_host_resolv(struct strbuf *text, const struct service *service)
 /* The host's search domains are the container's too, as Docker has it. */
 static void add_host_search(struct strbuf *text)
 {
-	_cleanup_free_ char *host = NULL;
-	_cleanup_strv_ char **lines = NULL;
-	struct error err = ERROR_INIT;
+	_cleanup_strv_ char **lines = host_resolv();
 
-	if (fs_read(AT_FDCWD, "/etc/resolv.conf", RESOLV_MAX, &host, NULL, &err) < 0)
-		return;
-	lines = strv_split(host, "\n");
 	strv_foreach(line, lines)
 		if (str_starts_with(line, "search ") || str_starts_with(line, "domain "))
 			strbuf_addf(text, "search %s\n", line + 7);
