@@ -38,7 +38,6 @@ struct header {
 struct statcache {
 	int dir;
 	char *name;
-	bool loaded;
 	void *map;
 	size_t map_size;
 	const struct entry *old; /* sorted */
@@ -49,21 +48,6 @@ struct statcache {
 	size_t fresh_count;
 	int64_t started_nsec;
 };
-
-struct statcache *statcache_new(int build_dir, const char *path)
-{
-	struct statcache *cache = new (struct statcache);
-	char *whole = realpath(path, NULL);
-	const char *of = whole ?: path;
-	char hex[SHA256_HEX_SIZE];
-
-	sha256_of(of, strlen(of), hex);
-	free(whole);
-	cache->dir = build_dir;
-	cache->name = str_printf("stat/%s", hex);
-	cache->started_nsec = units_now_nsec();
-	return cache;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -80,7 +64,6 @@ static void load(struct statcache *cache)
 	const struct header *header;
 	struct stat st;
 
-	cache->loaded = true;
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(*header))
 		return;
 	cache->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -97,6 +80,22 @@ static void load(struct statcache *cache)
 	cache->old = (const struct entry *)(header + 1);
 	cache->old_count = header->count;
 	cache->seen = new_array(bool, header->count + 1);
+}
+
+struct statcache *statcache_new(int build_dir, const char *path)
+{
+	struct statcache *cache = new (struct statcache);
+	char *whole = realpath(path, NULL);
+	const char *of = whole ?: path;
+	char hex[SHA256_HEX_SIZE];
+
+	sha256_of(of, strlen(of), hex);
+	free(whole);
+	cache->dir = build_dir;
+	cache->name = str_printf("stat/%s", hex);
+	cache->started_nsec = units_now_nsec();
+	load(cache);
+	return cache;
 }
 
 static int64_t nsec_of(const struct timespec *time)
@@ -118,15 +117,13 @@ const unsigned char *statcache_find(struct statcache *cache, const struct stat *
 	struct entry key = key_of(st);
 	const struct entry *found;
 
-	if (!cache->loaded)
-		load(cache);
 	if (!cache->old_count)
 		return NULL;
 	found = bsearch(&key, cache->old, cache->old_count, sizeof(key), compare);
 	if (!found || memcmp(found, &key, offsetof(struct entry, digest)) != 0)
 		return NULL;
-	cache->seen_count += !cache->seen[found - cache->old];
-	cache->seen[found - cache->old] = true;
+	if (!__atomic_exchange_n(&cache->seen[found - cache->old], true, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&cache->seen_count, 1, __ATOMIC_RELAXED);
 	return found->digest;
 }
 

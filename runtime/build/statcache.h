@@ -21,12 +21,12 @@
 
 struct statcache;
 
-/* Of the folder @path (any name for it); nothing is read before the first look-up. */
+/* Of the folder @path (any name for it). */
 struct statcache *statcache_new(int build_dir, const char *path);
 /* Writes what is new, where there is anything. A failure costs time at the next build only. */
 void statcache_free(struct statcache *cache);
 
-/* The digest that was kept of this file, or NULL. Borrowed until the next call. */
+/* The digest that was kept of this file, or NULL; the cache's own. Several threads may ask. */
 const unsigned char *statcache_find(struct statcache *cache, const struct stat *st);
 /* @st is from before the file was read. */
 void statcache_put(struct statcache *cache, const struct stat *st,
