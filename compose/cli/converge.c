@@ -183,6 +183,20 @@ static int take_event(struct client *client, struct progress *progress, struct e
 	return r;
 }
 
+static int tell_timeout(const struct progress *progress, int64_t limit_usec, struct error *err)
+{
+	_cleanup_free_ char *unfinished = progress_unfinished(progress);
+	char limit[32];
+
+	units_format_duration(limit_usec, limit, sizeof(limit));
+	if (!unfinished)
+		return error_set(err, ETIMEDOUT, "application not healthy after %s", limit);
+	return error_set(err, ETIMEDOUT,
+			 "application not healthy after %s: still waiting for %s; see "
+			 "`berth ps` and `berth logs`",
+			 limit, unfinished);
+}
+
 /* @signals: to be interrupted by, or negative. */
 static int follow(struct client *client, struct progress *progress, struct converge *converge,
 		  int signals, struct error *err)
@@ -193,7 +207,6 @@ static int follow(struct client *client, struct progress *progress, struct conve
 
 	while (r > 0) {
 		struct pollfd fds[] = {{client_fd(client), POLLIN}, {signals, POLLIN}};
-		char limit[32];
 
 		pull_beside_tell(converge->beside, client);
 		pull_beside_poll(converge->beside, fds, ARRAY_SIZE(fds),
@@ -204,8 +217,7 @@ static int follow(struct client *client, struct progress *progress, struct conve
 		if (fds[0].revents)
 			r = take_event(client, progress, err);
 		else if (deadline && units_monotonic_usec() > deadline)
-			return error_set(err, ETIMEDOUT, "application not healthy after %s",
-					 units_format_duration(limit_usec, limit, sizeof(limit)));
+			return tell_timeout(progress, limit_usec, err);
 	}
 	return r;
 }

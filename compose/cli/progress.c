@@ -14,7 +14,8 @@
 #include "compose/cli/progress_screen.h"
 #include "compose/cli/project_args.h"
 
-#define FRAME_MSEC 100
+#define FRAME_MSEC      100
+#define UNFINISHED_MOST 5
 
 enum mode { MODE_PLAIN, MODE_TTY, MODE_JSON, MODE_QUIET };
 
@@ -217,6 +218,24 @@ void progress_event(struct progress *progress, const json_t *event)
 			progress_set(progress, id, (enum progress_status)i,
 				     json_get_string(event, "text"),
 				     json_get_string(event, "details"));
+}
+
+char *progress_unfinished(const struct progress *progress)
+{
+	_cleanup_strbuf_ struct strbuf names = {0};
+	size_t count = 0;
+
+	for (size_t i = 0; i < progress->count; i++) {
+		const struct progress_task *task = &progress->tasks[i];
+
+		if (task->parent || task->status != PROGRESS_WORKING)
+			continue;
+		if (count++ < UNFINISHED_MOST)
+			strbuf_addf(&names, "%s%s", names.length ? ", " : "", task->id);
+	}
+	if (count > UNFINISHED_MOST)
+		strbuf_addf(&names, " and %zu more", count - UNFINISHED_MOST);
+	return count ? strbuf_take(&names) : NULL;
 }
 
 int progress_timeout(const struct progress *progress)

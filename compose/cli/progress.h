@@ -32,6 +32,9 @@ void progress_set_part(struct progress *progress, const char *parent, const char
 /* The same from a supervisor's `progress` event; what is malformed is passed over. */
 void progress_event(struct progress *progress, const json_t *event);
 
+/* What is still being worked at, "Container web-app-1, ...", the first few; allocated, or NULL. */
+char *progress_unfinished(const struct progress *progress);
+
 /* Lines are redrawn on a terminal. */
 bool progress_on_screen(const struct progress *progress);
 

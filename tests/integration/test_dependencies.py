@@ -142,6 +142,8 @@ def test_wait_timeout(berth):
     up = project.run("up", "-d", "--wait", "--wait-timeout", "1", check=False)
     assert up.returncode == 1
     assert 0.9 < time.monotonic() - begin < 5
+    assert "application not healthy after 1s: still waiting for Container" in up.stderr, up.stderr
+    assert f"{project.name}-db-1; see" in up.stderr
     assert project.container("db")["State"] == "running"
 
 
