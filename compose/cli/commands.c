@@ -296,10 +296,12 @@ static int run_help(int argc, char **argv)
 
 	strbuf_add(&path, "berth");
 	for (int i = 0; i < argc && list; i++) {
-		command = command_find(list, argv[i]);
+		const char *form = list == commands ? short_form_docker(argv[i]) : NULL;
+
+		command = form ? short_form_command(form) : command_find(list, argv[i]);
 		if (!command)
 			return unknown_command(list, argv[i], path.data);
-		strbuf_addf(&path, " %s", command->name);
+		strbuf_addf(&path, " %s", form ? form : command->name);
 		list = command->children;
 	}
 	command_help(command, path.data);
@@ -330,10 +332,10 @@ int command_main(int argc, char **argv)
 	if (!strcmp(argv[0], "help"))
 		return run_help(n - 1, argv + 1);
 	command = command_find(commands, argv[0]);
-	if (!command)
+	form = command ? short_form_of(command, n - 1, argv + 1) : short_form_docker(argv[0]);
+	if (!command && !form)
 		return unknown_command(commands, argv[0], "berth");
-	form = short_form_of(command, n - 1, argv + 1);
-	if (form && !short_forms_project(&project_args))
+	if (form && (!command || !short_forms_project(&project_args)))
 		command = short_form_command(form);
 	else
 		form = command->name;

@@ -259,6 +259,8 @@ static void complete(struct completing *completing, int argc, char **argv)
 				continue;
 		}
 		completing->command = command_find(list, word);
+		if (!completing->command && list == commands && short_form_docker(word))
+			completing->command = short_form_command(short_form_docker(word));
 		if (!completing->command)
 			return;
 		take_short_form(completing, list);

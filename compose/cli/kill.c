@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/json.h"
 #include "common/process.h"
 
 #include "compose/cli/command.h"
@@ -24,8 +25,9 @@ static int run(struct project_args *args, int argc, char **argv)
 		.verb = "kill",
 		.options = {.goal = PLAN_KILL, .timeout_usec = -1},
 	};
+	_cleanup_target_ struct target target = {0};
+	_cleanup_json_ json_t *running = NULL;
 	struct error err = ERROR_INIT;
-	int r;
 
 	converge.options.signal = process_signal_from_name(signal_name);
 	if (converge.options.signal < 0) {
@@ -33,10 +35,14 @@ static int run(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	}
 	converge.options.remove_orphans = remove_orphans;
-	r = target_converge(args, argv, &converge);
-	if (converge.nothing)
+	if (target_open(args, argv, &target, &err) < 0 ||
+	    target_containers(&target, false, argv, &running, &err) < 0)
+		return output_fail(args, &err);
+	if (json_array_size(running) == 0) {
 		fputs("no container to kill\n", stderr);
-	return r;
+		return 0;
+	}
+	return target_converge_with(args, &target, argv, &converge);
 }
 
 const struct command command_kill = {

@@ -34,7 +34,7 @@ static const char *const columns[] = {
 	"NAME", "Name", "STATUS", "Status", "CONFIG FILES", "ConfigFiles", NULL,
 };
 
-/* "exited(1), running(2)" */
+/* "exited(1), running(2)": of those that run, but with --all. */
 static char *status_text(const json_t *containers)
 {
 	static const char *const states[] = {"created",  "dead",       "exited", "paused",
@@ -46,7 +46,8 @@ static char *status_text(const json_t *containers)
 		json_t *container;
 
 		json_array_foreach(containers, i, container) {
-			count += str_equal(json_get_string(container, "state"), *state);
+			count += (all || container_is_running(container)) &&
+				 str_equal(json_get_string(container, "state"), *state);
 		}
 		if (count)
 			strbuf_addf(&text, "%s%s(%zu)", text.length ? ", " : "", *state, count);

@@ -45,8 +45,30 @@ static bool print_port(const json_t *container, long target)
 	return false;
 }
 
+/* Which ports there are: ": 80/tcp, 53/udp"; "" where there is none. */
+static char *ports_text(const json_t *container)
+{
+	const json_t *publishers = json_object_get(container, "publishers");
+	_cleanup_strv_ char **list = NULL;
+	_cleanup_free_ char *joined = NULL;
+	json_t *publisher;
+	size_t i;
+
+	json_array_foreach(publishers, i, publisher) {
+		_cleanup_free_ char *port =
+			str_printf("%d/%s", (int)json_get_int(publisher, "target", 0),
+				   json_get_string(publisher, "protocol") ?: "tcp");
+
+		if (json_get_int(publisher, "published", 0) && !strv_contains(list, port))
+			strv_append(&list, port);
+	}
+	joined = strv_join(list, ", ");
+	return list ? str_printf(": %s", joined) : alloc_string("");
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
+	_cleanup_free_ char *there = NULL;
 	_cleanup_target_ struct target target = {0};
 	_cleanup_json_ json_t *containers = NULL;
 	char *services[] = {argv[0], NULL};
@@ -61,12 +83,13 @@ static int run(struct project_args *args, int argc, char **argv)
 	}
 	if (target_open(args, services, &target, &err) < 0 ||
 	    target_containers(&target, true, services, &containers, &err) < 0 ||
-	    target_pick(containers, argv[0], container_index, false, &container, &err) < 0)
+	    target_pick(containers, argv[0], container_index, true, &container, &err) < 0)
 		return output_fail(args, &err);
 	if (print_port(container, port))
 		return 0;
-	error_set(&err, ENOENT, "no port %ld/%s for container %s", port, protocol,
-		  json_get_string(container, "name") ?: argv[0]);
+	there = ports_text(container);
+	error_set(&err, ENOENT, "no port %ld/%s for container %s%s", port, protocol,
+		  json_get_string(container, "name") ?: argv[0], there);
 	return output_fail(args, &err);
 }
 

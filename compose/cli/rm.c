@@ -67,7 +67,9 @@ static int run(struct project_args *args, int argc, char **argv)
 		fputs("No stopped containers\n", stderr);
 		return 0;
 	}
-	if (!force && !args->dry_run && !confirmed(names))
+	if (!args->dry_run && force)
+		printf("Going to remove %s\n", names), fflush(stdout);
+	else if (!args->dry_run && !confirmed(names))
 		return 0;
 	converge.name = target.name;
 	converge.project = target.project;

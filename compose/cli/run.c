@@ -27,7 +27,7 @@ static const struct option options[] = {
 	{"build", 0, OPTION_FLAG, &up_options.build, NULL, "Build the image first"},
 	{"cap-add", 0, OPTION_LIST, &cap_add, "list", "A capability besides the service's"},
 	{"cap-drop", 0, OPTION_LIST, &cap_drop, "list", "A capability that it is not to have"},
-	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Return once it is started; prints its name"},
+	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Return once it is started; prints its id"},
 	{"entrypoint", 0, OPTION_STRING, &entrypoint, "string",
 	 "Instead of the image's or the service's entrypoint"},
 	{"env", 'e', OPTION_LIST, &environment, "stringArray", "KEY=VALUE for its environment"},
@@ -72,7 +72,7 @@ static int run_container(struct project_args *args, struct run_session *session)
 	if (r < 0 && !session->interrupted)
 		output_fail(args, &err);
 	else if (r >= 0 && detach && !args->dry_run)
-		puts(session->converge->options.oneoff);
+		puts(session->id ?: session->converge->options.oneoff);
 	free(session->id);
 	return session->exit_code;
 }

@@ -25,13 +25,17 @@ static int run(struct project_args *args, int argc, char **argv)
 	int r;
 
 	strv_foreach(word, argv) {
-		const char *equals = strrchr(word, '=');
+		const char *equals = strchr(word, '=');
 
-		if (!equals || equals == word) {
+		if (!equals || equals == word || !equals[1])
 			error_set(&err, EINVAL, "invalid scale specifier: %s (SERVICE=REPLICAS)",
 				  word);
+		else if (equals[1 + strspn(equals + 1, "0123456789")])
+			error_set(&err, EINVAL,
+				  "invalid scale specifier: can't parse replica value as int: %s",
+				  word);
+		if (err.code)
 			return output_fail(args, &err);
-		}
 		strv_take(&services, alloc_string_n(word, (size_t)(equals - word)));
 		strv_append(&up_options.scales, word);
 	}

@@ -26,6 +26,25 @@ static const struct {
 	{"unpause", "container unpause"}, {"wait", "container wait"},
 };
 
+/* Words of docker that no command for projects has taken: they mean the same everywhere. */
+static const struct {
+	const char *name, *path;
+} docker_words[] = {
+	{"diff", "container diff"}, {"history", "image history"},
+	{"import", "image import"}, {"info", "system info"},
+	{"load", "image load"},     {"rename", "container rename"},
+	{"rmi", "image rm"},        {"save", "image save"},
+	{"tag", "image tag"},       {"update", "container update"},
+};
+
+const char *short_form_docker(const char *name)
+{
+	array_foreach(word, docker_words)
+		if (!strcmp(word->name, name))
+			return word->path;
+	return NULL;
+}
+
 static const char *path_of(const struct command *command)
 {
 	array_foreach(form, forms)

@@ -4,7 +4,7 @@
 
 /*
  * short_forms.h - commands that mean docker's own where there is no project: `berth run IMAGE` in
- * a folder without a compose file, in it and above it.
+ * a folder without a compose file, in it and above it. And docker's words that are none of ours.
  */
 
 #include "compose/cli/command.h"
@@ -14,6 +14,9 @@
  * nothing else there. A command that needs names and got none is not meant so.
  */
 const char *short_form_of(const struct command *command, int argc, char **argv);
+
+/* What docker's word @name means, which is no command of ours: "image rm" for "rmi"; or NULL. */
+const char *short_form_docker(const char *name);
 
 /* Whether files, a name or a variable say which project is meant. */
 bool short_forms_project(struct project_args *args);

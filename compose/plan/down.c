@@ -191,14 +191,14 @@ int plan_remove(struct planning *planning, struct error *err)
 	teardown_init(&teardown, planning);
 	for (size_t i = graph->count; planning->options->force_stop && i-- > 0;)
 		if (graph->nodes[graph->order[i]].selected)
-			stop_node(&teardown, graph->order[i], "asked for", true);
+			stop_node(&teardown, graph->order[i], "asked for", false);
 	for (size_t i = graph->count; i-- > 0;) {
 		const struct graph_node *node = &graph->nodes[graph->order[i]];
 
 		for (size_t c = 0; node->selected && c < node->container_count; c++) {
 			size_t stop = teardown.stops[graph->order[i]][c], gone = 0;
 
-			if (!container_is_meant(planning, node->containers[c], true) ||
+			if (!container_is_meant(planning, node->containers[c], false) ||
 			    (stop == NO_OPERATION && container_is_alive(node->containers[c])))
 				continue;
 			gone = operation_add_existing(planning->plan, OP_REMOVE_CONTAINER,
@@ -211,7 +211,7 @@ int plan_remove(struct planning *planning, struct error *err)
 	return 0;
 }
 
-/* Orphans included only where they are asked for. */
+/* Orphans included only where they are asked for; containers of `run` only in a kill. */
 static int plan_each(struct planning *planning, enum operation_kind kind, bool orphans,
 		     bool (*takes)(const struct fact_container *container))
 {
@@ -226,7 +226,8 @@ static int plan_each(struct planning *planning, enum operation_kind kind, bool o
 			if (!orphans && !down_takes(planning, node))
 				continue;
 			if (!takes(node->containers[c]) ||
-			    !container_is_meant(planning, node->containers[c], true))
+			    !container_is_meant(planning, node->containers[c],
+						kind == OP_KILL_CONTAINER))
 				continue;
 			index = operation_add_existing(planning->plan, kind, node->containers[c],
 						       "asked for");

@@ -85,8 +85,8 @@ def test_which_containers(project):
     assert shown == [["both"], ["both", "second"]]
     absent = project.run("cp", "--index", "7", "file", "many:/x", check=False)
     assert absent.returncode == 1 and "container #7" in absent.stderr
-    run = project.run("run", "-d", "app", "sleep", "1000").stdout.strip()
-    assert f"{run} Copied" in project.run("cp", "--all", "file", "app:/tmp/all").stderr
+    project.run("run", "-d", "--name", "beside", "app", "sleep", "1000")
+    assert "beside Copied" in project.run("cp", "--all", "file", "app:/tmp/all").stderr
     project.run("kill", "many")
     # Stopped ones have files too, also on their volumes.
     project.run("cp", "file", "many:/etc/late")

@@ -77,10 +77,10 @@ def test_dependencies_come_first(project):
 
 def test_detached(project):
     run = project.run("run", "-d", "-P", "--use-aliases", "--rm", "app", "sleep", "1000")
-    name = run.stdout.strip()
-    assert re.fullmatch(rf"{project.name}-app-run-[0-9a-f]{{12}}", name)
     row, = oneoffs(project)
-    assert row["Name"] == name and row["Publishers"][0]["PublishedPort"] == 18080
+    assert re.fullmatch(rf"{project.name}-app-run-[0-9a-f]{{12}}", row["Name"])
+    assert re.fullmatch(r"[0-9a-f]{64}\n", run.stdout) and run.stdout.startswith(row["ID"])
+    assert row["Publishers"][0]["PublishedPort"] == 18080
     assert project.run("ps", "-q").stdout == "", "ps shows those of services"
     asked = project.run("run", "--rm", "-p", "18081:80", "job", "nslookup", "app")
     assert asked.returncode == 0 and "Address" in asked.stdout

@@ -193,7 +193,7 @@ Test(commands, ps_of_a_running_project, .init = fake_setup, .fini = fake_done)
 	       "p-web-1/0123456789ab\t0.0.0.0:8080->80/tcp\n", "");
 	expect("-p p ps --format {{.Nope}}", 1, "", "template: can't evaluate field Nope\n");
 	expect("-p p port web 80", 0, "0.0.0.0:8080\n", "");
-	expect("-p p port web 81", 1, "", "no port 81/tcp for container p-web-1\n");
+	expect("-p p port web 81", 1, "", "no port 81/tcp for container p-web-1: 80/tcp\n");
 	expect("ls --format json", 0,
 	       "[{\"Name\":\"p\",\"Status\":\"running(1)\",\"ConfigFiles\":\"/x/compose.yaml\"}]\n",
 	       "");
