@@ -139,12 +139,15 @@ test-vm: $(O)/berth
 valgrind: $(O)/berth
 	$(PYTHON) tests/support/run_all.py unit-valgrind
 
-bench: $(O)/berth $(O)/bench/floor
+bench: $(O)/berth $(O)/bench/floor $(O)/bench/inflate
 	$(PYTHON) tests/bench/run $(O)/berth $(O)/bench/floor $(BENCH_FLAGS)
 
 $(O)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -D_GNU_SOURCE $(CFLAGS) -o $@ $<
+	$(CC) -O2 -D_GNU_SOURCE -I. $(CFLAGS) -o $@ $(filter %.c,$^) $(BENCH_LIBS)
+
+$(O)/bench/inflate: common/sha256.c common/sha256.h
+$(O)/bench/inflate: BENCH_LIBS = -lisal
 
 # Each tests/fuzz/fuzz_X.c for so many seconds, from the inputs in tests/fuzz/corpus/X.
 # FUZZ_ENGINE=libfuzzer takes clang's; otherwise tests/fuzz/driver.c, with gcc's coverage.
