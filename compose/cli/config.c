@@ -7,12 +7,12 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/config_json.h"
 #include "compose/cli/config_lists.h"
 #include "compose/cli/image_digests.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/load/explain.h"
-#include "compose/model/attribute.h"
 #include "compose/model/emit.h"
 
 static bool quiet, services, volumes, networks, images, models, profiles, variables, environment;
@@ -73,25 +73,6 @@ static int write_config(const json_t *json, bool variables_left, struct error *e
 	return r < 0 ? error_code(err, r, "write %s", output ? output : "the configuration") : 0;
 }
 
-/* docker compose's JSON has extensions of the project and of nothing below it. */
-static void drop_inner_extensions(json_t *project)
-{
-	static const struct {
-		const char *section;
-		const struct schema *schema;
-	} rows[] = {
-		{"services", &service_schema}, {"networks", &network_schema},
-		{"volumes", &volume_schema},   {"secrets", &secret_schema},
-		{"configs", &config_schema},   {"models", &model_schema},
-	};
-	const char *key;
-	json_t *object;
-
-	array_foreach(row, rows)
-		json_object_foreach(json_object_get(project, row->section), key, object)
-			schema_drop_extensions(row->schema, object);
-}
-
 static int print_config(const struct project *project, struct error *err)
 {
 	static json_t *json; /* as with the project */
@@ -111,7 +92,7 @@ static int print_config(const struct project *project, struct error *err)
 	if (quiet)
 		return 0;
 	if (format && !strcmp(format, "json"))
-		drop_inner_extensions(json);
+		config_json_forms(json);
 	return write_config(json, false, err);
 }
 
@@ -211,7 +192,7 @@ static void fill_in(struct project_args *args, char **names, struct load_options
 	load->services = names[0] && !is_of_whole_project() ? names : NULL;
 	load->with_dependencies = true;
 	load->no_interpolate = no_interpolate;
-	load->no_normalize = no_normalize;
+	load->no_normalize = no_normalize || args->compatibility;
 	load->no_path_resolution = no_path_resolution;
 	load->no_env_resolution = no_env_resolution || is_of_whole_project() || profiles || images;
 	load->no_consistency = no_consistency;

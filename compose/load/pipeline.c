@@ -97,6 +97,7 @@ static void decode_tree(struct loader *l)
 		.report = &l->report,
 		.warn = l->options->warn,
 		.warn_data = l->options->warn_data,
+		.told = &l->warned,
 		.resolve = l->options->no_path_resolution ? NULL : resolve,
 		.resolve_data = l,
 		.broken = &l->broken,

@@ -30,7 +30,7 @@ static void restart_decode(struct decoder *d, const struct node *node, const str
 	char **text = slot->field;
 	const char *meant;
 
-	if (!decode_string(d, node, text))
+	if (!decode_string_if_any(d, node, text))
 		return;
 	array_foreach(name, policies)
 		if (!strcmp(*name, *text))
@@ -49,7 +49,7 @@ static void signal_decode(struct decoder *d, const struct node *node, const stru
 {
 	char **text = slot->field;
 
-	if (decode_string(d, node, text) && process_signal_from_name(*text) < 0)
+	if (decode_string_if_any(d, node, text) && process_signal_from_name(*text) < 0)
 		decode_problem(d, node, "\"%s\" is not a signal", *text);
 }
 

@@ -102,6 +102,15 @@ bool decode_string(struct decoder *d, const struct node *node, char **ret)
 	return true;
 }
 
+bool decode_string_if_any(struct decoder *d, const struct node *node, char **ret)
+{
+	if (!decode_string(d, node, ret))
+		return false;
+	if (!**ret)
+		free(TAKE_PTR(*ret));
+	return *ret;
+}
+
 bool decode_text(struct decoder *d, const struct node *node, char **ret)
 {
 	if (!node_is_scalar(node) || node->kind == NODE_NULL || node->kind == NODE_BOOL ||

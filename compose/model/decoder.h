@@ -31,6 +31,8 @@ struct decoder {
 	} path[DECODER_DEPTH_MAX];
 	unsigned int depth;
 	struct map *broken; /* "services.web", "services.web.ports": is wrong; may be NULL */
+	struct map *told;   /* "FILE:LINE:COLUMN" of what a warning was of: once is enough for an
+			       anchor; may be NULL */
 	size_t ports;       /* so far, in the whole project: a range is short to write */
 };
 
@@ -50,6 +52,8 @@ void decode_warning(struct decoder *d, const char *format, ...)
 
 /* Each reports a wrong type and returns false. Strings are new. */
 bool decode_string(struct decoder *d, const struct node *node, char **ret);
+/* The same; what is empty, as of a variable that is not set, is as if it were not written. */
+bool decode_string_if_any(struct decoder *d, const struct node *node, char **ret);
 /* A string or a number, as text. */
 bool decode_text(struct decoder *d, const struct node *node, char **ret);
 bool decode_bool(struct decoder *d, const struct node *node, bool *ret);

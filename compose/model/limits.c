@@ -105,9 +105,10 @@ static json_t *ulimits_encode(const struct slot *slot)
 	if (!*slot->count)
 		return NULL;
 	json = json_object();
+	/* docker compose has 0 as a pair: one value is one that is not 0. */
 	for (size_t i = 0; i < *slot->count; i++)
 		json_object_set_new_nocheck(json, limits[i].name,
-					    limits[i].single
+					    limits[i].single && limits[i].soft
 						    ? json_integer(limits[i].soft)
 						    : encode_object(&ulimit_schema, &limits[i]));
 	return json;

@@ -7,6 +7,7 @@
 
 #include "common/alloc.h"
 #include "common/path.h"
+#include "common/str.h"
 
 #include "compose/model/shapes.h"
 
@@ -25,7 +26,8 @@ static bool is_drive(const char *s)
 
 static bool is_path(const char *source)
 {
-	return strchr("./~", *source) || (is_drive(source) && source[2]);
+	return strchr("./~", *source) || str_starts_with(source, "\\\\") ||
+	       (is_drive(source) && source[2]);
 }
 
 /* Up to the next colon; the one behind a drive letter does not count. New string. */
@@ -82,12 +84,16 @@ static int apply_options(struct mount *mount, const char *text, struct error *er
 	return 0;
 }
 
+/* A volume may have options of binds too: SELinux' labels are files' like any others. */
 static void set_type(struct mount *mount)
 {
 	mount->type = MOUNT_VOLUME;
 	mount->volume.given = true;
-	if (!mount->source || !is_path(mount->source))
+	if (!mount->source || !is_path(mount->source)) {
+		if (mount->bind.selinux || mount->bind.propagation)
+			mount->bind.create_host_path = TRI_TRUE;
 		return;
+	}
 	mount->type = MOUNT_BIND;
 	mount->volume.given = mount->volume.nocopy;
 	mount->bind.create_host_path = TRI_TRUE;
@@ -119,6 +125,9 @@ int mount_parse(const char *spec, struct mount *ret, struct error *err)
 	if (n > 2)
 		free(sections[2]);
 	set_type(ret);
+	/* docker compose looks no further at "/d", and so has no block for it. */
+	if (strlen(spec) <= 2)
+		ret->volume.given = false;
 	return r;
 }
 
@@ -391,7 +400,9 @@ static void warn_of_unheeded(struct decoder *d, const struct node *item, const s
 	if (mount->type == MOUNT_NPIPE || mount->type == MOUNT_CLUSTER)
 		return;
 	array_foreach(block, blocks)
-		if (block->type != mount->type)
+		if (block->type != mount->type &&
+		    !(mount->type == MOUNT_VOLUME && block->type == MOUNT_BIND &&
+		      mount->bind.selinux))
 			warn_of_block(d, item, block->name, block->why);
 	if (mount->type == MOUNT_TMPFS)
 		warn_of_block(d, item, "source", "a tmpfs has none");

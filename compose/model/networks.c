@@ -13,7 +13,7 @@ static void check_address(struct decoder *d, const struct node *node, const stru
 	unsigned char address[16];
 	char **text = slot->field;
 
-	if (decode_string(d, node, text) && inet_pton(family, *text, address) != 1)
+	if (decode_string_if_any(d, node, text) && inet_pton(family, *text, address) != 1)
 		decode_problem(d, node, "must be an %s address, not \"%s\"", what, *text);
 }
 
@@ -189,7 +189,7 @@ static void gateway_decode(struct decoder *d, const struct node *node, const str
 	unsigned char address[16];
 	char **text = slot->field;
 
-	if (decode_string(d, node, text) && inet_pton(AF_INET, *text, address) != 1 &&
+	if (decode_string_if_any(d, node, text) && inet_pton(AF_INET, *text, address) != 1 &&
 	    inet_pton(AF_INET6, *text, address) != 1)
 		decode_problem(d, node, "must be an address, not \"%s\"", *text);
 }

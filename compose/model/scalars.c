@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/map.h"
 #include "common/units.h"
 
 #include "compose/model/shapes.h"
@@ -259,6 +260,8 @@ void decode_unheeded(struct decoder *d, const struct node *node, const char *why
 	char path[200], where[160];
 
 	position_text(&node->at, where, sizeof(where));
+	if (*where && d->told && map_set(d->told, where, d))
+		return;
 	decode_warning(d, "%s%s%s has no effect here: %s", where, *where ? ": " : "",
 		       decoder_path(d, path, sizeof(path)), why);
 }

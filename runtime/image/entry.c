@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -31,8 +32,10 @@ static void times_of(struct extract *extract, struct archive_entry *entry, struc
 
 static int take_space(struct extract *extract, uint64_t size, struct error *err)
 {
+	uint64_t used = atomic_fetch_add(&extract->usage->bytes, size) + size;
+
 	extract->bytes += size;
-	if ((extract->usage->bytes += size) <= extract->limits.bytes)
+	if (used <= extract->limits.bytes)
 		return 0;
 	return error_set(err, ENOSPC, "the image needs more than the %llu MB that are free",
 			 (unsigned long long)(extract->limits.bytes >> 20));
