@@ -88,7 +88,8 @@ static char *resolve(void *data, const struct position *at, const char *path)
 	const char *base =
 		at->source && at->source->directory ? at->source->directory : l->directory;
 
-	return loader_path(l, base, path);
+	/* What is absolute is printed as it was written. */
+	return *path == '/' ? alloc_string(path) : loader_path(l, base, path);
 }
 
 static void decode_tree(struct loader *l)

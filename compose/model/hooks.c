@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/path.h"
 
 #include "compose/model/shapes.h"
 
@@ -89,12 +90,26 @@ static void string_release(const struct slot *slot)
 	shape_string.release(slot);
 }
 
+/* What is watched is compared with paths of events: no "//", no slash at the end. */
+static void watched_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	char **path = slot->field, *cleaned;
+
+	shape_path.decode(d, node, slot);
+	if (!*path || **path != '/')
+		return;
+	cleaned = path_clean(*path);
+	free(*path);
+	*path = cleaned;
+}
+
+static const struct shape shape_watched = {watched_decode, string_encode, string_release};
 static const struct shape shape_action = {action_decode, string_encode, string_release};
 
 #define TRIGGER(field) offsetof(struct watch_trigger, field), NO_FIELD
 /* clang-format off */
 static const struct attribute trigger_attributes[] = {
-	{"path",         TRIGGER(path),         &shape_path},
+	{"path",         TRIGGER(path),         &shape_watched},
 	{"action",       TRIGGER(action),       &shape_action},
 	{"target",       TRIGGER(target),       &shape_string},
 	{"exec",         TRIGGER(exec),         &shape_exec},

@@ -30,6 +30,13 @@ static bool is_path(const char *source)
 	       (is_drive(source) && source[2]);
 }
 
+/* C:\dir, C:/dir, \\.\pipe\name */
+static bool is_absolute_of_windows(const char *path)
+{
+	return str_starts_with(path, "\\\\") ||
+	       (is_drive(path) && (path[2] == '/' || path[2] == '\\'));
+}
+
 /* Up to the next colon; the one behind a drive letter does not count. New string. */
 static char *take_section(const char **spec)
 {
@@ -366,7 +373,7 @@ static void check_mount(struct decoder *d, const struct node *item, struct mount
 	mount->target = cleaned;
 	if (mount->type == MOUNT_BIND && !mount->source)
 		decode_problem(d, item, "a bind mount needs a source");
-	if (mount->type == MOUNT_BIND)
+	if (mount->type == MOUNT_BIND && mount->source && !is_absolute_of_windows(mount->source))
 		decode_resolve(d, item, &mount->source);
 	if (mount->type == MOUNT_IMAGE && !mount->source)
 		decode_problem(d, item, "an image mount needs a source: the image's name");
