@@ -84,6 +84,11 @@ static void nullable_decode(struct decoder *d, const struct node *node, const st
 		decode_string(d, node, slot->field);
 }
 
+static void if_any_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	decode_string_if_any(d, node, slot->field);
+}
+
 /* Digits and a unit of w d h m s, once or more: "1w2d". */
 static bool is_span(const char *s)
 {
@@ -213,6 +218,7 @@ static const struct shape shape_container_name = {container_name_decode, string_
 						  string_release};
 static const struct shape shape_nullable = {nullable_decode, string_encode, string_release,
 					    .nullable = true};
+static const struct shape shape_string_if_any = {if_any_decode, string_encode, string_release};
 static const struct shape shape_refresh = {refresh_decode, string_encode, string_release};
 static const struct shape shape_pull_policy = {policy_decode, string_encode, string_release};
 
@@ -277,7 +283,7 @@ static const struct attribute service_attributes[] = {
 	{"mem_swappiness",      SERVICE(mem_swappiness),                 &shape_swappiness},
 	{"mac_address",         SERVICE(mac_address),                    &shape_string},
 	{"models",              SERVICES(models, model_count),           &shape_service_models,   MERGE_NAMES},
-	{"network_mode",        SERVICE(network_mode),                   &shape_string},
+	{"network_mode",        SERVICE(network_mode),                   &shape_string_if_any},
 	{"networks",            SERVICES(networks, network_count),       &shape_service_networks, MERGE_NAMES},
 	{"oom_kill_disable",    SERVICE(oom_kill_disable),               &shape_switch},
 	{"oom_score_adj",       SERVICE(oom_score_adj),                  &shape_oom_score},

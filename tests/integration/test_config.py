@@ -160,3 +160,33 @@ def test_a_secret_of_a_variable_that_is_not_set(berth):
     assert project.ps() == []
     env = {"NO_SUCH_VARIABLE": "x y"}
     assert project.run("run", "--rm", "a", "cat", "/run/secrets/token", env=env).stdout == "x y"
+
+
+def test_json_has_the_forms_of_gos_encoder(berth):
+    """Where docker compose's JSON differs from its YAML: capitals, zeros of a pair, inner x- keys."""
+    project = berth.project({"compose.yaml": """\
+services:
+  a:
+    image: x
+    ulimits: {core: 0, nofile: {soft: 0, hard: 5}}
+    blkio_config: {weight_device: [{path: /dev/sda, weight: 200}], device_read_bps: [{path: /dev/sda, rate: 1k}]}
+    x-note: dropped
+x-top: kept
+"""})
+    model = json.loads(project.run("config", "--format", "json").stdout)
+    service = model["services"]["a"]
+    assert service["ulimits"] == {"core": {}, "nofile": {"hard": 5}}
+    assert service["blkio_config"] == {"weight_device": [{"Path": "/dev/sda", "Weight": 200}],
+                                       "device_read_bps": [{"Path": "/dev/sda", "Rate": "1024"}]}
+    assert "x-note" not in service and model["x-top"] == "kept"
+    text = project.run("config").stdout
+    assert "core:\n        soft: 0\n        hard: 0\n" in text and "path: /dev/sda" in text
+
+
+def test_compatibility_leaves_out_what_follows(berth):
+    """--compatibility, or its variable: `config` is that of --no-normalize."""
+    project = berth.project({"compose.yaml": "services: {a: {image: x}}\n"})
+    plain = project.run("config", "--no-normalize").stdout
+    assert "networks" not in plain
+    assert project.run("--compatibility", "config").stdout == plain
+    assert project.run("config", env={"COMPOSE_COMPATIBILITY": "1"}).stdout == plain
