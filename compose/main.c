@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compose/cli/command.h"
+#include "compose/cli/rootless.h"
 #include "compose/control/requests.h"
 
 int main(int argc, char **argv)
@@ -14,5 +15,7 @@ int main(int argc, char **argv)
 		return supervisor_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], PROBER_COMMAND))
 		return prober_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], ROOTLESS_COMMAND))
+		return rootless_holder_main(argc, argv);
 	return command_main(argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/rootless.h"
 
 int netns_enter(int netns_fd, struct error *err)
 {
@@ -28,7 +29,13 @@ void netns_leave(int home_fd)
 
 int netns_socket(int netns_fd, int domain, int type, int protocol, struct error *err)
 {
-	int fd, home = netns_fd < 0 ? -EBADF : netns_enter(netns_fd, err);
+	int fd, home;
+
+	if (netns_fd >= 0 && rootless_is_on_host(netns_fd)) {
+		fd = rootless_host_socket(domain, type, protocol);
+		return fd < 0 ? error_code(err, fd, "make a socket") : fd;
+	}
+	home = netns_fd < 0 ? -EBADF : netns_enter(netns_fd, err);
 
 	if (netns_fd >= 0 && home < 0)
 		return home;

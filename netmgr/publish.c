@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "common/fs.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "netmgr/ip.h"
@@ -31,9 +32,9 @@ static int hold(const struct ipaddr *ip, uint8_t protocol, uint16_t port)
 	_cleanup_close_ int fd = -EBADF;
 	int r;
 
-	fd = socket(ip->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	fd = rootless_host_socket(ip->family, type | SOCK_NONBLOCK, protocol);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* A port whose connections of before linger (TIME_WAIT) is free; a listener's is not. */
 	if (type == SOCK_STREAM)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -105,7 +106,7 @@ static int hold_port(const struct publish *publish, uint16_t port, int ret_fds[2
 /* The inode of the socket that has the port, from /proc/net/{tcp,udp}[6]; 0: not found. */
 static unsigned long find_inode(const char *table, uint8_t protocol, uint16_t port)
 {
-	_cleanup_free_ char *path = str_printf("/proc/thread-self/net/%s", table);
+	_cleanup_free_ char *path = str_printf("%s/%s", rootless_host_proc_net(), table);
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	char line[512];
 

@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #define RECORD_MAX (1 << 20)
@@ -36,6 +37,18 @@ static void sweep(const struct network_store *store)
 			log_warning("networks/%s: %s", name, err.message);
 }
 
+/* Containers of an ordinary user reach each other all the same. */
+static int enter_network(struct error *err)
+{
+	int r = rootless_network_enter(err);
+
+	if (r > 0) {
+		log_warning("networks of containers lead nowhere outside: %s", err->message);
+		error_clear(err);
+	}
+	return r;
+}
+
 int network_store_open(const char *root, struct network_store **ret, struct error *err)
 {
 	_cleanup_free_ char *path = str_printf("%s/networks", root);
@@ -44,7 +57,7 @@ int network_store_open(const char *root, struct network_store **ret, struct erro
 
 	store->route_fd = -EBADF;
 	store->dir = fs_mkdir_path(path, 0700, err);
-	if (store->dir >= 0)
+	if (store->dir >= 0 && enter_network(err) >= 0)
 		store->route_fd = netlink_open(NETLINK_ROUTE, err);
 	if (store->route_fd >= 0)
 		lock = network_store_lock(store, err);

@@ -78,9 +78,7 @@ int client_check_privileges(const char *project, struct error *err)
 		return denied(project, err);
 	if (client_project_known(project))
 		return 0;
-	return error_set(err, EPERM,
-			 "project %s: running containers needs root; use sudo (running them as an "
-			 "ordinary user, rootless, is a capability of a later version)",
+	return error_set(err, EPERM, "project %s: nothing is running that this user may use",
 			 project);
 }
 

@@ -27,7 +27,9 @@ struct command {
 	int min_operands, max_operands;
 	bool stop_at_operand; /* exec: what follows the first word belongs to the program run */
 	bool hidden;
-	bool verbatim;                         /* its words are not read for flags */
+	bool outside;  /* an ordinary user's is not in berth's namespaces: it needs nothing there */
+	bool reads;    /* nor must it be, if that user never had anything to read about */
+	bool verbatim; /* its words are not read for flags */
 	const struct command *const *children; /* a group: NULL-terminated; then run may be NULL */
 	int (*run)(struct project_args *args, int argc, char **argv);
 };

@@ -9,7 +9,9 @@
 #include "compose/cli/help_texts.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/rootless.h"
 #include "compose/cli/short_forms.h"
+#include "compose/control/requests.h"
 
 /* One a line, so that two that are added side by side do not meet. */
 /* clang-format off */
@@ -251,13 +253,26 @@ static int check_operands(const struct command *command, const char *path, int n
 	return 0;
 }
 
+/* As the words came, since reading flags sorts them. Only where berth may start itself again. */
+static char **program_argv;
+
+static int run_in_place(const struct command *command, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	if (!command->outside && rootless_enter(program_argv, &err) < 0 &&
+	    !(command->reads && access(paths_root(), F_OK) < 0))
+		return output_fail(&project_args, &err);
+	return command->run(&project_args, argc, argv);
+}
+
 static int run_command(const struct command *command, const char *path, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int n, r;
 
 	if (command->verbatim)
-		return command->run(&project_args, argc, argv);
+		return run_in_place(command, argc, argv);
 	r = flags_parse(command->options, persistent_options,
 			command->stop_at_operand || command->children, argc, argv, &n, &err);
 	if (r == FLAGS_HELP) {
@@ -284,7 +299,7 @@ static int run_command(const struct command *command, const char *path, int argc
 		return fail_usage(command, path, &err);
 	if (project_args_finish(&project_args, &err) < 0)
 		return output_fail(&project_args, &err);
-	return command->run(&project_args, n, argv);
+	return run_in_place(command, n, argv);
 }
 
 /* `berth help [COMMAND [COMMAND]]` */
@@ -318,6 +333,8 @@ int command_main(int argc, char **argv)
 
 	if (argc < 1)
 		return 1;
+	if (geteuid() != 0)
+		program_argv = strv_dup(argv);
 	argc--;
 	argv++;
 	r = flags_parse(project_options, NULL, true, argc, argv, &n, &err);

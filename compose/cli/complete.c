@@ -295,5 +295,6 @@ const struct command command_complete = {
 	.max_operands = -1,
 	.verbatim = true,
 	.hidden = true,
+	.outside = true,
 	.run = run,
 };

@@ -119,6 +119,7 @@ static const struct command bash = {
 	.name = "bash",
 	.operands = "",
 	.summary = "For bash: source <(berth completion bash)",
+	.outside = true,
 	.run = print_bash,
 };
 
@@ -126,6 +127,7 @@ static const struct command zsh = {
 	.name = "zsh",
 	.operands = "",
 	.summary = "For zsh: source <(berth completion zsh)",
+	.outside = true,
 	.run = print_zsh,
 };
 
@@ -133,6 +135,7 @@ static const struct command fish = {
 	.name = "fish",
 	.operands = "",
 	.summary = "For fish: berth completion fish | source",
+	.outside = true,
 	.run = print_fish,
 };
 

@@ -251,5 +251,6 @@ const struct command command_config = {
 	.summary = "Show the project as berth understands it",
 	.options = options,
 	.max_operands = -1,
+	.outside = true,
 	.run = run,
 };

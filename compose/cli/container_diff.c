@@ -13,6 +13,7 @@
 #include "common/alloc.h"
 #include "common/fs.h"
 #include "common/json.h"
+#include "common/overlay.h"
 #include "common/str.h"
 
 #include "runtime/image/image.h"
@@ -45,7 +46,8 @@ static bool is_opaque(int dir, const char *path)
 	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char value = 0;
 
-	return fd >= 0 && fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+	return fd >= 0 && fgetxattr(fd, overlay_note(OVERLAY_OPAQUE), &value, 1) == 1 &&
+	       value == 'y';
 }
 
 /* Whether layers below have a say on @path, seen from this one: 1 it is here, 0 ask on, -1 not. */

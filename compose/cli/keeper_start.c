@@ -17,6 +17,7 @@
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -152,11 +153,13 @@ static char **keeper_environment(void)
 					   "UBSAN_OPTIONS",
 					   "LSAN_OPTIONS",
 					   "DBUS_SESSION_BUS_ADDRESS"};
+	_cleanup_free_ char *variable = rootless_variable();
 	char **environment = NULL;
 
 	array_foreach(name, kept) {
 		strv_env_set(&environment, *name, getenv(*name));
 	}
+	strv_env_set(&environment, ROOTLESS_VARIABLE, variable);
 	strv_env_set(&environment, "BERTH_ROOT", paths_root());
 	strv_env_set(&environment, "BERTH_RUNTIME_DIR", paths_runtime());
 	return environment;

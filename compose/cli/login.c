@@ -176,6 +176,7 @@ const struct command command_login = {
 	.summary = "Store credentials for a registry",
 	.options = options,
 	.max_operands = 1,
+	.outside = true,
 	.run = login,
 };
 
@@ -184,5 +185,6 @@ const struct command command_logout = {
 	.operands = "[SERVER]",
 	.summary = "Forget the credentials for a registry",
 	.max_operands = 1,
+	.outside = true,
 	.run = logout,
 };

@@ -166,5 +166,6 @@ const struct command command_ls = {
 	.operands = "[OPTIONS]",
 	.summary = "Show the projects on this machine",
 	.options = options,
+	.reads = true,
 	.run = run,
 };

@@ -200,5 +200,6 @@ const struct command command_manual = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.hidden = true,
+	.outside = true,
 	.run = run,
 };

@@ -150,5 +150,6 @@ const struct command command_ps = {
 	.summary = "Show the project's containers",
 	.options = options,
 	.max_operands = -1,
+	.reads = true,
 	.run = run,
 };

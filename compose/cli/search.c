@@ -165,5 +165,6 @@ const struct command command_search = {
 	.options = options,
 	.min_operands = 1,
 	.max_operands = 1,
+	.outside = true,
 	.run = run,
 };

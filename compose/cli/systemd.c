@@ -455,6 +455,7 @@ static const struct command command_enable = {
 	.summary = "Have the project of this folder, or of /etc/berth/PROJECT, started at boot",
 	.options = change_options,
 	.max_operands = 1,
+	.outside = true,
 	.run = run_enable,
 };
 
@@ -464,6 +465,7 @@ static const struct command command_disable = {
 	.summary = "Undo what enable did",
 	.options = change_options,
 	.max_operands = 1,
+	.outside = true,
 	.run = run_disable,
 };
 
@@ -473,6 +475,7 @@ static const struct command command_status = {
 	.summary = "How the project's unit is",
 	.options = status_options,
 	.max_operands = 1,
+	.outside = true,
 	.run = run_status,
 };
 
@@ -482,6 +485,7 @@ static const struct command command_unit = {
 	.summary = "Print the template unit, berth@.service, that calls PROGRAM",
 	.options = unit_options,
 	.max_operands = 1,
+	.outside = true,
 	.run = run_unit,
 };
 

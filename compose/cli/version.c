@@ -38,5 +38,6 @@ const struct command command_version = {
 	.operands = "[OPTIONS]",
 	.summary = "Show the version",
 	.options = options,
+	.outside = true,
 	.run = run,
 };

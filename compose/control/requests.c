@@ -6,10 +6,16 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/rootless.h"
 #include "common/sha256.h"
 #include "common/str.h"
 
 #define DEFAULT_ROOT "/var/lib/berth"
+
+static bool is_system(void)
+{
+	return geteuid() == 0 && !rootless();
+}
 
 static char *home_root(void)
 {
@@ -27,7 +33,7 @@ static char *home_runtime(void)
 
 	if (runtime && runtime[0] == '/')
 		return str_printf("%s/berth", runtime);
-	return str_printf("/run/user/%u/berth", geteuid());
+	return str_printf("/run/user/%u/berth", (unsigned int)rootless_uid());
 }
 
 /* Relative to where the first caller stands: the keeper, which changes to /, gets it absolute. */
@@ -51,7 +57,7 @@ const char *paths_root(void)
 	if (given && given[0])
 		root = absolute(given);
 	else
-		root = geteuid() == 0 ? alloc_string(DEFAULT_ROOT) : home_root();
+		root = is_system() ? alloc_string(DEFAULT_ROOT) : home_root();
 	return root;
 }
 
@@ -65,7 +71,7 @@ const char *paths_runtime(void)
 	if (given && given[0])
 		runtime = absolute(given);
 	else
-		runtime = geteuid() == 0 ? alloc_string("/run/berth") : home_runtime();
+		runtime = is_system() ? alloc_string("/run/berth") : home_runtime();
 	return runtime;
 }
 

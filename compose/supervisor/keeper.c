@@ -19,6 +19,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -353,7 +354,7 @@ int keeper_main(int argc, char **argv)
 	in_unit = keeper.starter > 0;
 	keeper_watchdog_init(&keeper.watchdog);
 	keeper.lock = lock_project(keeper.project, in_unit, &err);
-	if (keeper.lock < 0 || prepare(&keeper, &err) < 0) {
+	if (keeper.lock < 0 || rootless_hold(&err) < 0 || prepare(&keeper, &err) < 0) {
 		log_error("project %s: %s", keeper.project, err.message);
 		return 1;
 	}

@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -382,7 +383,10 @@ static void fill_target(struct instance *instance, struct held_port *held,
 		 info && info->bridge ? info->bridge : "");
 }
 
-/* What packet rules cannot do: ::1, IPv6 to a container without it, hosts without rules. */
+/*
+ * What packet rules cannot do: ::1, IPv6 to a container without it, hosts without rules, and a
+ * host's network that is not ours to make rules in.
+ */
 static void start_proxy(struct instance *instance, struct held_port *held, int family)
 {
 	const struct publish *publish = &held->publish;
@@ -398,7 +402,7 @@ static void start_proxy(struct instance *instance, struct held_port *held, int f
 
 	if (held->fds[family] < 0 || publish->protocol == IPPROTO_SCTP)
 		return;
-	if (family == 0 && !str_equal(firewall_backend(), "none"))
+	if (family == 0 && !str_equal(firewall_backend(), "none") && !rootless())
 		return;
 	if (!publish->has_ipv4) {
 		to = (const struct sockaddr *)&to6;

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -94,6 +95,19 @@ static void end(struct prober *prober)
 
 static int on_news(sd_event_source *source, int fd, uint32_t events, void *data);
 
+struct spawning {
+	pid_t *pid;
+	const posix_spawn_file_actions_t *actions;
+	char *const *argv;
+};
+
+static int spawn(void *data)
+{
+	const struct spawning *s = data;
+
+	return posix_spawn(s->pid, "/proc/self/exe", s->actions, NULL, s->argv, environ);
+}
+
 static int start(struct prober *prober, struct error *err)
 {
 	char *const argv[] = {"berth", PROBER_COMMAND, prober->project, NULL};
@@ -108,7 +122,8 @@ static int start(struct prober *prober, struct error *err)
 	(void)fd_set_nonblock(ours, true);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, theirs, PROBER_FD);
-	r = posix_spawn(&prober->pid, "/proc/self/exe", &actions, NULL, argv, environ);
+	/* Containers of the host's network have theirs probed there; into all others it can go. */
+	r = rootless_on_host(spawn, &(struct spawning){&prober->pid, &actions, argv});
 	posix_spawn_file_actions_destroy(&actions);
 	if (r)
 		return error_code(err, -r, "start the process that runs health checks");

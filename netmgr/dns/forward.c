@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/event.h"
+#include "common/rootless.h"
 #include "common/units.h"
 
 #include "netmgr/dns/message.h"
@@ -235,9 +236,9 @@ static int open_socket(struct dns_forwarder *forwarder, int family)
 
 	if (forwarder->fds[which] >= 0)
 		return forwarder->fds[which];
-	fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = rootless_host_socket(family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (which)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 	else
@@ -325,9 +326,9 @@ static int connect_tcp(struct dns_forward *forward, const union dns_address *to)
 	close_tcp(forward);
 	if (!forward->reply)
 		forward->reply = alloc(2 + DNS_MESSAGE_MAX);
-	forward->fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	forward->fd = rootless_host_socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (forward->fd < 0)
-		return -errno;
+		return forward->fd;
 	if (connect(forward->fd, &to->any, dns_address_size(to)) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return sd_event_add_io(forward->forwarder->event, &forward->source, forward->fd,

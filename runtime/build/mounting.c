@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/fs.h"
+#include "common/overlay.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 
@@ -201,6 +202,7 @@ static int overlay(struct mounting *m, const int *layers, size_t count, bool wri
 
 	if (fs < 0)
 		return error_errno(err, "this kernel has no overlayfs");
+	overlay_configure(fs);
 	for (size_t i = 0; i < count; i++)
 		strbuf_addf(&lower, "%s%s", i ? ":" : "", fd_path(layers[i], path));
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lower.data, 0) < 0)

@@ -14,6 +14,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "runtime/build/build.h"
@@ -21,9 +22,9 @@
 #include "runtime/container/confine/seccomp.h"
 #include "runtime/container/container.h"
 
-static const struct sysctl_spec network_sysctls[] = {
+static struct sysctl_spec network_sysctls[] = {
 	{"net/ipv4/ip_unprivileged_port_start", "0"},
-	{"net/ipv4/ping_group_range", "0 2147483647"},
+	{"net/ipv4/ping_group_range", NULL},
 };
 
 static int confine(const struct step *step, struct container_spec *spec, struct error *err)
@@ -50,6 +51,7 @@ static void set_network(const struct step *step, struct container_spec *spec)
 		spec->network.source = NAMESPACE_HOST;
 		return;
 	}
+	network_sysctls[1].value = rootless_group_range();
 	spec->sysctls = network_sysctls;
 	spec->sysctl_count = ARRAY_SIZE(network_sysctls);
 	spec->network_hook = step->attachment.hook;

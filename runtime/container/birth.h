@@ -23,7 +23,8 @@ struct birth_plan {
 	bool exec;                 /* into a container that there is, not a new one */
 	bool own_child;            /* does not wait to be let go, and dies with its parent */
 	int container_pidfd;       /* of an exec */
-	bool time_namespace;       /* the kernel has them */
+	int join;                  /* of an exec: namespaces_of_container() */
+	bool on_host;              /* in the host's network, as its parent is */
 	const char **argv;         /* BIRTH_ARGV_EXTRA free slots, args, NULL */
 	const char **env;          /* env, a free slot for HOME, NULL */
 	size_t env_count;
@@ -79,6 +80,9 @@ struct newborn {
 };
 
 typedef int birth_step(struct newborn *self, struct error *err);
+
+/* Which namespaces of a container's an exec joins, for setns(2). Before the clone. */
+int namespaces_of_container(int pidfd);
 
 /* Runs the steps of a container or of an exec; does not return. */
 _Noreturn void birth_run(const struct birth_plan *plan);

@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -86,7 +87,8 @@ static void make_plan(struct birth_plan *plan, const struct container_spec *spec
 	size_t args = strv_length((char *const *)spec->args);
 
 	plan->spec = spec;
-	plan->time_namespace = have_time_namespaces();
+	if (plan->exec)
+		plan->join = namespaces_of_container(plan->container_pidfd);
 	plan->env_count = strv_length((char *const *)spec->env);
 	plan->argv = new_array(const char *, args + BIRTH_ARGV_EXTRA + 1);
 	plan->env = new_array(const char *, plan->env_count + 2);
@@ -110,6 +112,7 @@ static _Noreturn void become(const struct birth_plan *plan, const struct channel
  * setns(CLONE_NEWPID) moves only the children made from then on, so the caller steps in, clones,
  * and steps back to its own: two system calls more. The other way, a child that joins and forks
  * again, costs a second clone, and its grandchild's pidfd would have to be handed up.
+ * rootless() nobody may step back: a thread that makes no other children does it.
  */
 static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err)
 {
@@ -132,7 +135,7 @@ static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err
 	if (pid < 0)
 		error_errno(err, "clone a new process");
 	/* Not to get back would put every later container into this one. */
-	if (pid != 0 && pidns_fd >= 0 && setns(own, CLONE_NEWPID) < 0)
+	if (pid != 0 && pidns_fd >= 0 && !rootless() && setns(own, CLONE_NEWPID) < 0)
 		abort();
 	return pid < 0 ? -err->code : pid;
 }
@@ -162,6 +165,28 @@ static pid_t clone_and_become(struct birth_plan *plan, int pidns_fd, struct clon
 	return pid;
 }
 
+struct cloning {
+	struct birth_plan *plan;
+	int pidns_fd;
+	struct clone_args *args;
+	struct channels *channels;
+	struct error *err;
+};
+
+static int clone_elsewhere(void *data)
+{
+	struct cloning *c = data;
+
+	return clone_and_become(c->plan, c->pidns_fd, c->args, c->channels, c->err);
+}
+
+/* A container of the host's network, which only a child of whoever is in it can have. */
+static bool is_on_host(const struct birth_plan *plan)
+{
+	return plan->exec ? rootless_is_on_host(plan->container_pidfd)
+			  : plan->spec->network.source == NAMESPACE_HOST;
+}
+
 static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
 		 struct birth *ret, struct error *err)
 {
@@ -176,6 +201,7 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = as_sibling ? 0 : SIGCHLD,
 	};
+	struct cloning cloning = {plan, pidns_fd, &args, &channels, err};
 	pid_t pid;
 
 	if (open_channels(&channels, plan->own_child, err) < 0)
@@ -196,7 +222,15 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 	}
 	/* The child is born not dumpable: there is no moment to look into it (CVE-2019-5736). */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	pid = clone_and_become(plan, pidns_fd, &args, &channels, err);
+	plan->on_host = is_on_host(plan);
+	if (pidns_fd >= 0)
+		pid = rootless_astray(plan->on_host, clone_elsewhere, &cloning);
+	else if (plan->on_host)
+		pid = rootless_on_host(clone_elsewhere, &cloning);
+	else
+		pid = clone_elsewhere(&cloning);
+	if (pid < 0 && !err->code)
+		error_code(err, pid, "start a thread to clone a new process by");
 	prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
 	if (pid < 0)
 		return pid;

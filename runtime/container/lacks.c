@@ -108,5 +108,8 @@ bool container_lacks(const struct container_spec *spec, char *text, size_t size)
 	}
 	if (spec->cgroup_handle && cgroup_lacks_device_rules(spec->cgroup_handle))
 		add(&lacks, "no device rules: the kernel refuses them to berth");
+	if (spec->cgroup_handle && cgroup_lacks_limits(spec->cgroup_handle))
+		add(&lacks, "no limits of memory, processor or processes: no control group is "
+			    "delegated to this user (systemd's user manager does, on cgroup v2)");
 	return lacks.used > 0;
 }

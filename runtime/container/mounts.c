@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "common/cleanup.h"
+#include "common/rootless.h"
 #include "common/rootpath.h"
 
 #include "runtime/container/birth.h"
@@ -123,13 +124,26 @@ static int mount_proc(struct newborn *self, struct error *err)
 	return attach(self, self->proc_fd, "/proc", true, err);
 }
 
+/* A sysfs shows a network namespace, and who does not own that gets none. */
+static int copy_sys(unsigned int attributes, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = attributes};
+	_cleanup_close_ int fd =
+		open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return error_errno(err, "take the host's /sys");
+	return TAKE_FD(fd);
+}
+
 static int mount_sys(struct newborn *self, struct error *err)
 {
 	unsigned int attributes = ATTR_KERNEL;
 
 	if (!self->spec->sys_writable)
 		attributes |= MOUNT_ATTR_RDONLY;
-	self->sys_fd = make_fs("sysfs", attributes, NULL, err);
+	self->sys_fd = self->plan->on_host && rootless() ? copy_sys(attributes, err)
+							 : make_fs("sysfs", attributes, NULL, err);
 	if (self->sys_fd < 0)
 		return self->sys_fd;
 	return attach(self, self->sys_fd, "/sys", true, err);

@@ -3,12 +3,16 @@
 #include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/process.h"
+#include "common/rootless.h"
 
 #include "runtime/container/birth.h"
 
@@ -47,14 +51,45 @@ int namespaces_enter(struct newborn *self, struct error *err)
 	return 0;
 }
 
-/* exec: all that the container has. To join what is already ours is harmless, and cheap. */
+static bool is_ours(pid_t pid, const char *kind)
+{
+	char path[48];
+	struct stat theirs, ours;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	if (stat(path, &theirs) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	return stat(path, &ours) == 0 && ours.st_ino == theirs.st_ino;
+}
+
+int namespaces_of_container(int pidfd)
+{
+	static const struct {
+		int flag;
+		const char *kind;
+	} kinds[] = {
+		{CLONE_NEWNS, "mnt"},  {CLONE_NEWNET, "net"},   {CLONE_NEWUTS, "uts"},
+		{CLONE_NEWIPC, "ipc"}, {CLONE_NEWTIME, "time"}, {CLONE_NEWCGROUP, "cgroup"},
+	};
+	pid_t pid = rootless() ? process_pidfd_pid(pidfd) : 0;
+	int flags = 0;
+
+	array_foreach(row, kinds) {
+		if (row->flag == CLONE_NEWTIME && access("/proc/self/ns/time", F_OK) < 0)
+			continue;
+		/* To join what is ours is harmless, and cheap; but the host's take root there. */
+		if (pid <= 0 || !(row->flag == CLONE_NEWNET ? rootless_is_on_host(pidfd)
+							    : is_ours(pid, row->kind)))
+			flags |= row->flag;
+	}
+	return flags;
+}
+
+/* exec: all that the container has. */
 int namespaces_enter_container(struct newborn *self, struct error *err)
 {
-	int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
-
-	if (self->plan->time_namespace)
-		flags |= CLONE_NEWTIME;
-	if (setns(self->plan->container_pidfd, flags) < 0)
+	if (setns(self->plan->container_pidfd, self->plan->join) < 0)
 		return error_errno(err, "enter the container");
 	self->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (self->root_fd < 0)

@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/overlay.h"
 
 #include "runtime/container/birth.h"
 #include "runtime/container/idmap.h"
@@ -34,6 +35,7 @@ static int finish(int fs, const struct rootfs_spec *rootfs, struct error *err)
 	int fd;
 
 	(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0);
+	overlay_configure(fs);
 	if (rootfs->upper_fd >= 0 && (set_fd(fs, "upperdir", rootfs->upper_fd) < 0 ||
 				      set_fd(fs, "workdir", rootfs->work_fd) < 0))
 		return error_errno(err, "root file system: give it its writable layer");
@@ -183,6 +185,10 @@ int rootfs_overlay_by_mount(const struct rootfs_spec *rootfs, bool *ret_own, str
 			 rootfs->becomes_layer
 				 ? ",volatile,redirect_dir=nofollow,metacopy=off,index=off"
 				 : "");
+	}
+	if (overlay_option()) {
+		n = strlen(options);
+		snprintf(options + n, sizeof(options) - n, ",%s", overlay_option());
 	}
 	if (chdir("/proc/self/fd") < 0)
 		return error_errno(err, "open /proc/self/fd");

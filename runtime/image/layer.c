@@ -10,6 +10,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/overlay.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 
@@ -138,7 +139,7 @@ static int mark_opaque(int dir, const char *path, struct error *err)
 	}
 	if (fd < 0)
 		return fd;
-	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+	if (fsetxattr(fd, overlay_note(OVERLAY_OPAQUE), "y", 1, 0) < 0)
 		return error_errno(err, "mark '%.200s' as opaque", path);
 	return 0;
 }

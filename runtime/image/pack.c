@@ -17,6 +17,7 @@
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/map.h"
+#include "common/overlay.h"
 #include "common/process.h"
 #include "common/rootpath.h"
 #include "common/str.h"
@@ -115,7 +116,7 @@ static bool is_opaque(int fd)
 {
 	char path[FD_PATH_MAX], value = 0;
 
-	return getxattr(fd_path(fd, path), "trusted.overlay.opaque", &value, 1) == 1 &&
+	return getxattr(fd_path(fd, path), overlay_note(OVERLAY_OPAQUE), &value, 1) == 1 &&
 	       value == 'y';
 }
 
@@ -123,8 +124,8 @@ static bool is_opaque(int fd)
 static int seal_object(struct pack *pack, int fd, struct stat *st, const char *name,
 		       struct error *err)
 {
-	static const char *const notes[] = {"trusted.overlay.origin", "trusted.overlay.impure",
-					    "trusted.overlay.nlink", "trusted.overlay.uuid"};
+	static const enum overlay_note notes[] = {OVERLAY_ORIGIN, OVERLAY_IMPURE, OVERLAY_NLINK,
+						  OVERLAY_UUID};
 	const struct sealing *sealing = pack->sealing;
 	bool noted = !S_ISLNK(st->st_mode);
 	int64_t nsec = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
@@ -134,7 +135,7 @@ static int seal_object(struct pack *pack, int fd, struct stat *st, const char *n
 	/* Most have none at all: one call instead of four. */
 	noted = noted && listxattr(path, NULL, 0) != 0;
 	for (size_t i = 0; noted && i < ARRAY_SIZE(notes); i++)
-		(void)removexattr(path, notes[i]);
+		(void)removexattr(path, overlay_note(notes[i]));
 	if (S_ISDIR(st->st_mode) && is_opaque(fd)) {
 		_cleanup_close_ int hidden =
 			sealing->below < 0
@@ -143,7 +144,7 @@ static int seal_object(struct pack *pack, int fd, struct stat *st, const char *n
 						    O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 
 		if (hidden < 0)
-			(void)removexattr(path, "trusted.overlay.opaque");
+			(void)removexattr(path, overlay_note(OVERLAY_OPAQUE));
 	}
 	if (nsec > sealing->latest_nsec) {
 		st->st_mtim.tv_sec = sealing->latest_nsec / 1000000000;
@@ -382,9 +383,9 @@ int layer_seal(int dir, int below, int64_t latest_nsec, int blob_fd, struct laye
 	if (r < 0)
 		return r;
 	fd_path(dir, path);
-	(void)removexattr(path, "trusted.overlay.origin");
-	(void)removexattr(path, "trusted.overlay.impure");
-	(void)removexattr(path, "trusted.overlay.opaque");
+	(void)removexattr(path, overlay_note(OVERLAY_ORIGIN));
+	(void)removexattr(path, overlay_note(OVERLAY_IMPURE));
+	(void)removexattr(path, overlay_note(OVERLAY_OPAQUE));
 	*ret_changed = ret->entries > 0;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/overlay.h"
 #include "common/str.h"
 
 #include "volumes/mount.h"
@@ -55,8 +56,8 @@ static bool is_opaque(int directory)
 {
 	char path[FD_PATH_MAX], value[4];
 
-	return getxattr(fd_path(directory, path), "trusted.overlay.opaque", value, sizeof(value)) ==
-		       1 &&
+	return getxattr(fd_path(directory, path), overlay_note(OVERLAY_OPAQUE), value,
+			sizeof(value)) == 1 &&
 	       value[0] == 'y';
 }
 

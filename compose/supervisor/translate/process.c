@@ -7,6 +7,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fs.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "runtime/container/confine/seccomp.h"
@@ -376,7 +377,7 @@ static int translate_sysctls(struct translation *translation, struct error *err)
 	if (spec->network.source == NAMESPACE_NEW &&
 	    !mapping_get(given, "net.ipv4.ping_group_range"))
 		*array_add(translation->sysctls, spec->sysctl_count) =
-			(struct sysctl_spec){"net/ipv4/ping_group_range", "0 2147483647"};
+			(struct sysctl_spec){"net/ipv4/ping_group_range", rootless_group_range()};
 	spec->sysctls = translation->sysctls;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "runtime/container/cgroup/internal.h"
@@ -89,7 +90,8 @@ static int create_v2(struct cgroup *cgroup, const struct resources_spec *resourc
 	if (layout->v1[CONTROLLER_DEVICES].fd >= 0)
 		return 0;
 	r = devices_apply_v2(layout->v2.fd, cgroup->v2, resources, err);
-	cgroup->no_device_rules = r > 0;
+	/* An ordinary user opens only the devices that are open to the user anyway. */
+	cgroup->no_device_rules = r > 0 && !rootless();
 	return r < 0 ? r : 0;
 }
 
@@ -152,6 +154,7 @@ int cgroup_create(const char *base, const char *id, const struct resources_spec 
 	if (r < 0)
 		return r;
 	needed = needed_v1(cgroup->layout, resources);
+	cgroup->no_limits = cgroup->layout->none && limits_controllers(resources);
 	if (cgroup->layout->v2.fd >= 0)
 		r = create_v2(cgroup, resources, err);
 	if (r == 0 && cgroup->layout->v1[CONTROLLER_DEVICES].fd >= 0)
@@ -159,7 +162,7 @@ int cgroup_create(const char *base, const char *id, const struct resources_spec 
 	for (int i = 0; r == 0 && i < CONTROLLER_COUNT; i++)
 		if (cgroup->layout->v1[i].fd >= 0 && (needed & 1U << i))
 			r = create_v1(cgroup, (enum controller)i, err);
-	if (r == 0)
+	if (r == 0 && !cgroup->layout->none)
 		r = limits_apply(cgroup, resources, false, err);
 	if (r < 0) {
 		struct error ignored = ERROR_INIT;
@@ -234,7 +237,7 @@ int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret
 			free(name);
 		}
 	}
-	if (!any)
+	if (!any && !layout->none)
 		return error_set(err, ENOENT, "control group %s/%s: there is none", base, id);
 	if (!cgroup->v1[CONTROLLER_DEVICES] &&
 	    group_exists(layout->v1[CONTROLLER_DEVICES].fd, cgroup->base)) {
@@ -429,6 +432,11 @@ int cgroup_restore(struct cgroup *cgroup, const struct resources_spec *resources
 bool cgroup_lacks_device_rules(const struct cgroup *cgroup)
 {
 	return cgroup->no_device_rules;
+}
+
+bool cgroup_lacks_limits(const struct cgroup *cgroup)
+{
+	return cgroup->no_limits;
 }
 
 int cgroup_clone_fd(const struct cgroup *cgroup)

@@ -70,6 +70,9 @@ int cgroup_pids(struct cgroup *cgroup, pid_t **ret_pids, size_t *ret_count, stru
 /* The device rules of cgroup_create() could not be set (v2, and bpf() is refused to us). */
 bool cgroup_lacks_device_rules(const struct cgroup *cgroup);
 
+/* It was to have limits, and there are no groups: none are delegated to this user. */
+bool cgroup_lacks_limits(const struct cgroup *cgroup);
+
 /* The v2 directory for CLONE_INTO_CGROUP, the caller's to close; -1 without v2. */
 int cgroup_clone_fd(const struct cgroup *cgroup);
 /*

@@ -19,6 +19,7 @@ struct cgroup {
 	char *v2;
 	char *v1[CONTROLLER_COUNT];
 	bool no_device_rules;
+	bool no_limits;
 	bool keeps_base;
 	bool shared_devices; /* v1[DEVICES] is BASE itself, with the default rules */
 	bool remains;        /* of cgroup_remains(): any of the names may lead nowhere */

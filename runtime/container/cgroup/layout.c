@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/fs.h"
+#include "common/rootless.h"
 
 #define TEXT_MAX (4 << 20)
 
@@ -163,6 +164,19 @@ int cgroup_layout_parse(char *mountinfo, char *self_cgroup, struct cgroup_layout
 	return 0;
 }
 
+/* An ordinary user has what was delegated to the user, or nothing: no groups then, no limits. */
+static void keep_delegated(struct cgroup_layout *layout)
+{
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		cleanup_close_fd(&layout->v1[i].fd);
+		layout->v1[i].fd = -EBADF;
+	}
+	if (layout->v2.fd >= 0 && !layout->v2.prefix[0])
+		close(TAKE_FD(layout->v2.fd));
+	layout->none = layout->v2.fd < 0;
+	layout->v2_controllers = layout->v2_controllers && !layout->none;
+}
+
 const struct cgroup_layout *cgroup_layout(struct error *err)
 {
 	static struct cgroup_layout layout;
@@ -173,8 +187,12 @@ const struct cgroup_layout *cgroup_layout(struct error *err)
 		return &layout;
 	if (fs_read(AT_FDCWD, "/proc/self/mountinfo", TEXT_MAX, &mountinfo, NULL, err) < 0 ||
 	    fs_read(AT_FDCWD, "/proc/self/cgroup", TEXT_MAX, &own, NULL, err) < 0 ||
-	    cgroup_layout_parse(mountinfo, own, &layout, err) < 0)
+	    (cgroup_layout_parse(mountinfo, own, &layout, err) < 0 && !rootless()))
 		return NULL;
+	if (rootless()) {
+		error_clear(err);
+		keep_delegated(&layout);
+	}
 	found = true;
 	return &layout;
 }

@@ -33,6 +33,7 @@ struct hierarchy {
 
 struct cgroup_layout {
 	struct hierarchy v2, v1[CONTROLLER_COUNT];
+	bool none;           /* nothing was delegated to us: containers have no groups */
 	bool v2_controllers; /* v2 has controllers of its own: not a hybrid */
 };
 

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""berth as an ordinary user: the same as with root, and nothing of it is left afterwards."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+
+from tests.support import sandbox as sandboxes
+from tests.support.sandbox import wait_until
+
+UID = 12345
+FILES = {"passwd": f"alice:x:{UID}:{UID}::{{home}}:/bin/sh\n", "group": f"alice:x:{UID}:\n",
+         "subuid": "alice:200000:65536\n", "subgid": "alice:300000:65536\n"}
+
+
+class User:
+    """Alice, in a sandbox: /etc knows her there, and she has a home and a session's folder."""
+
+    def __init__(self, berth):
+        self.berth = berth
+        self.home = os.path.join(berth.base, "alice")
+        self.session = os.path.join(berth.base, "alice-session")
+        self.runtime_dir = os.path.join(self.session, "berth")
+        os.chmod(berth.base, 0o777)  # for the sanitizers' reports
+        for path in (self.home, self.session):
+            os.mkdir(path)
+            os.chown(path, UID, UID)
+        for name, line in FILES.items():
+            self.etc(name, line.format(home=self.home))
+        # Here only root may open it; elsewhere everybody may.
+        tun = os.path.join(berth.base, "tun")
+        os.mknod(tun, 0o20666, os.makedev(10, 200))
+        os.chmod(tun, 0o666)
+        berth.command(["mount", "--bind", tun, "/dev/net/tun"])
+        berth.baseline = berth._snapshot()
+
+    def etc(self, name, text):
+        path = os.path.join(self.berth.base, f"etc-{name}")
+        known = open(f"/etc/{name}").read() if name in ("passwd", "group") else ""
+        with open(path, "w") as file:
+            file.write(known + text)
+        self.berth.command(["mount", "--bind", path, f"/etc/{name}"])
+
+    def _as(self, argv):
+        return ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", *argv]
+
+    def _env(self, env):
+        return {"HOME": self.home, "XDG_RUNTIME_DIR": self.session, "BERTH_ROOT": "",
+                "BERTH_RUNTIME_DIR": "", **(env or {})}
+
+    def run(self, *args, cwd=None, env=None, path=os.environ["PATH"], **options):
+        return self.berth.command(self._as(["env", f"PATH={path}", sandboxes.binary(), *args]),
+                                  cwd=cwd or self.home, env=self._env(env), **options)
+
+    def popen(self, *args, cwd=None, **options):
+        return self.berth.popen_command(self._as([sandboxes.binary(), *args]),
+                                        cwd=cwd or self.home, env=self._env(None), **options)
+
+    def project(self, text, name="stack"):
+        path = os.path.join(self.home, name)
+        os.mkdir(path)
+        os.chown(path, UID, UID)
+        with open(os.path.join(path, "compose.yaml"), "w") as file:
+            file.write(text)
+        return path
+
+    def image(self):
+        tar = os.path.join(self.home, "busybox.tar")
+        shutil.copy(f"{self.berth.template}.tar", tar)
+        self.run("image", "import", "-c", 'CMD ["sh"]', tar, "busybox")
+
+    def holders(self):
+        return self.berth.own_pids_of("__rootless")
+
+    def nothing_left(self):
+        """No process, and of the session's folder only what is locked."""
+        wait_until(lambda: not self.berth.inside_processes(), 10, "all processes have ended")
+        left = [os.path.join(parent, name) for parent, _, names in os.walk(self.runtime_dir)
+                for name in names]
+        assert [path for path in left if os.path.basename(path) != "lock"] == []
+        assert self.berth.leftovers() == []
+
+
+@pytest.fixture
+def alice(berth):
+    return User(berth)
+
+
+STACK = """
+services:
+  web:
+    image: busybox
+    init: true
+    command: sh -c 'id; cat /proc/self/uid_map > /www/map; echo hello > /www/index.html;
+                    exec httpd -f -v -p 80 -h /www'
+    ports: ["18080:80"]
+    volumes: ["www:/www", "./here:/here"]
+    healthcheck: {test: "wget -qO- http://localhost/", interval: 1s, start_period: 5s}
+  client:
+    image: busybox
+    depends_on: {web: {condition: service_healthy}}
+    command: sh -c 'wget -qO- http://web/; touch /tmp/ready; exec sleep 1000'
+volumes: {www: {}}
+"""
+
+
+def state(alice, cwd, service):
+    rows = alice.run("ps", "-a", "--format", "json", cwd=cwd).stdout.splitlines()
+    return next((row for row in map(json.loads, rows) if row["Service"] == service), None)
+
+
+def test_a_stack(alice):
+    """Names, volumes, ports, health, exec, logs, restart; as root in there, and as the user out
+    here."""
+    alice.image()
+    cwd = alice.project(STACK)
+    alice.run("up", "-d", "--wait", cwd=cwd)
+    assert alice.berth.get("http://127.0.0.1:18080/").stdout == "hello\n"
+    wait_until(lambda: "hello" in alice.run("logs", "client", cwd=cwd).stdout, 10, "web by name")
+    inside = alice.run("exec", "-T", "web", "sh", "-c", "id -u; cat /www/map; echo 1 > /here/file",
+                       cwd=cwd).stdout.split()
+    assert inside == ["0", "0", str(UID), "1", "1", "200000", "65536"]
+    assert os.stat(os.path.join(cwd, "here/file")).st_uid == UID
+    assert os.path.isdir(os.path.join(alice.home, ".local/share/berth/volumes/stack_www/_data"))
+    assert not os.path.exists("/var/lib/berth/projects/stack")
+    follower = alice.popen("logs", "-f", "--no-log-prefix", "web", cwd=cwd, stdout=-1)
+    alice.run("restart", "-t", "1", "web", cwd=cwd)
+    alice.run("up", "-d", "--wait", cwd=cwd)
+    assert alice.berth.get("http://127.0.0.1:18080/").stdout == "hello\n"
+    assert alice.run("logs", "web", cwd=cwd).stdout.count("uid=0") == 2
+    alice.run("down", "-v", "-t", "0", cwd=cwd)
+    assert "uid=0" in follower.communicate(timeout=10)[0]
+    alice.nothing_left()
+
+
+def test_kills(alice):
+    """Neither a supervisor nor the holder of the namespaces takes a container along."""
+    alice.image()
+    cwd = alice.project(STACK)
+    alice.run("up", "-d", "--wait", cwd=cwd)
+    started = state(alice, cwd, "web")["ID"]
+    for pid in alice.berth.own_pids_of("__supervisor", "stack") + alice.holders():
+        alice.berth.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alice.holders(), 10, "the holder is dead")
+    row = wait_until(lambda: state(alice, cwd, "web"), 10)
+    assert (row["ID"], row["State"]) == (started, "running")
+    assert len(alice.holders()) == 1
+    wait_until(lambda: alice.berth.get("http://127.0.0.1:18080/", check=False).stdout == "hello\n",
+               10, "the port is served again")
+    assert alice.run("exec", "-T", "client", "wget", "-qO-", "http://web/",
+                     cwd=cwd).stdout == "hello\n"
+    alice.run("down", "-v", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+
+
+def test_the_hosts_network(alice):
+    """network_mode: host is the host's, also for exec and for health checks."""
+    alice.image()
+    cwd = alice.project("""
+services:
+  a:
+    image: busybox
+    network_mode: host
+    command: httpd -f -p 18081 -h /etc
+    healthcheck: {test: "wget -qO- http://localhost:18081/passwd", interval: 1s, start_period: 5s}
+""")
+    alice.run("up", "-d", "--wait", cwd=cwd)
+    assert "root:" in alice.berth.get("http://127.0.0.1:18081/passwd").stdout
+    assert "lo" in alice.run("exec", "-T", "a", "ls", "/sys/class/net", cwd=cwd).stdout
+    alice.run("down", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+
+
+def test_what_the_machine_lacks(alice):
+    """Each thing that has to be there first is named, with what to do."""
+    cwd = alice.project("services: {a: {image: busybox, ports: ['80:80']}}")
+
+    def complaint(*args, **options):
+        result = alice.run(*args, cwd=cwd, check=False, **options)
+        assert result.returncode == 1, result.stdout
+        return result.stderr
+
+    path = os.path.join(alice.berth.base, "bin")
+    os.mkdir(path)
+    assert "uidmap" in complaint("up", "-d", path=path)
+    assert "enable-linger" in complaint("up", "-d", env={"XDG_RUNTIME_DIR": "/nowhere"})
+    alice.image()
+    assert "ip_unprivileged_port_start" in complaint("up", "-d")
+    alice.run("down", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+    alice.etc("subuid", "")
+    assert "usermod --add-subuids" in complaint("up", "-d")
+    alice.nothing_left()
