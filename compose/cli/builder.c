@@ -15,29 +15,51 @@
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/prune.h"
 #include "compose/control/requests.h"
 
 static bool all, force;
-static const char *keep;
+static const char *keep, *most, *reserved, *least_free;
 static char **filters;
 
 static const struct option prune_options[] = {
 	{"all", 'a', OPTION_FLAG, &all, NULL, "The folders of RUN --mount=type=cache as well"},
 	{"filter", 0, OPTION_LIST, &filters, "filter", "until=24h: what was not used for so long"},
-	{"force", 'f', OPTION_FLAG, &force, NULL, NULL},
-	{"keep-storage", 0, OPTION_STRING, &keep, "bytes",
+	{"force", 'f', OPTION_FLAG, &force, NULL, "Do not ask"},
+	{"keep-storage", 0, OPTION_STRING, &keep, "bytes", NULL},
+	{"max-used-space", 0, OPTION_STRING, &most, "bytes",
 	 "Keep what was used last, up to so many bytes"},
+	{"min-free-space", 0, OPTION_STRING, &least_free, "bytes",
+	 "Remove no more than leaves so many bytes free on the disk"},
+	{"reserved-space", 0, OPTION_STRING, &reserved, "bytes",
+	 "The same as --max-used-space: so much is never removed"},
 	{NULL},
 };
 
+static int parse_bytes(const char *flag, const char *text, uint64_t *ret, struct error *err)
+{
+	int64_t bytes;
+
+	if (!text)
+		return 0;
+	if (units_parse_bytes(text, &bytes) < 0 || bytes < 0)
+		return error_set(err, EINVAL, "--%s %s: not a size", flag, text);
+	/* The largest of those that say what stays. */
+	if ((uint64_t)bytes > *ret)
+		*ret = (uint64_t)bytes;
+	return 0;
+}
+
 static int parse_prune(struct cache_prune_options *ret, struct error *err)
 {
-	int64_t bytes = 0, usec;
+	int64_t usec;
 
 	*ret = (struct cache_prune_options){.mounts = all};
-	if (keep && (units_parse_bytes(keep, &bytes) < 0 || bytes < 0))
-		return error_set(err, EINVAL, "--keep-storage %s: not a size", keep);
-	ret->keep_bytes = (uint64_t)bytes;
+	if (parse_bytes("keep-storage", keep, &ret->keep_bytes, err) < 0 ||
+	    parse_bytes("max-used-space", most, &ret->keep_bytes, err) < 0 ||
+	    parse_bytes("reserved-space", reserved, &ret->keep_bytes, err) < 0 ||
+	    parse_bytes("min-free-space", least_free, &ret->free_bytes, err) < 0)
+		return -err->code;
 	strv_foreach(filter, filters) {
 		if (!str_starts_with(filter, "until=") ||
 		    units_parse_duration(filter + strlen("until="), &usec) < 0 || usec < 0)
@@ -57,8 +79,13 @@ static int run_prune(struct project_args *args, int argc, char **argv)
 	size_t entries;
 	char size[32];
 
-	if (parse_prune(&options, &err) < 0 ||
-	    cache_prune(paths_root(), &options, &bytes, &entries, &err) < 0)
+	if (parse_prune(&options, &err) < 0)
+		return output_fail(args, &err);
+	if (!force &&
+	    !prune_confirmed("builder prune", all ? "This will remove all build cache."
+						  : "This will remove all dangling build cache."))
+		return 1;
+	if (cache_prune(paths_root(), &options, &bytes, &entries, &err) < 0)
 		return output_fail(args, &err);
 	printf("Deleted %zu entries\nTotal reclaimed space: %s\n", entries,
 	       units_format_size(bytes, size, sizeof(size)));
@@ -110,7 +137,10 @@ static const struct command command_prune = {
 	.run = run_prune,
 };
 
-static const struct command *const children[] = {&command_du, &command_prune, NULL};
+extern const struct command command_image_build;
+
+static const struct command *const children[] = {&command_image_build, &command_du, &command_prune,
+						 NULL};
 
 const struct command command_builder = {
 	.name = "builder",

@@ -191,12 +191,13 @@ static const struct command command_save = {
 
 /* image ls */
 
-static bool list_quiet, list_no_trunc, list_all;
+static bool list_quiet, list_no_trunc, list_all, list_digests;
 static const char *list_format;
 static char **list_filters;
 
 static const struct option list_options[] = {
 	{"all", 'a', OPTION_FLAG, &list_all, NULL, "Also those without a name"},
+	{"digests", 0, OPTION_FLAG, &list_digests, NULL, "Show digests as well"},
 	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
 	 "reference=PATTERN, dangling=true|false, label=KEY[=VALUE], before=, since=IMAGE, until="},
 	{"format", 0, OPTION_STRING, &list_format, "string",
@@ -209,6 +210,11 @@ static const struct option list_options[] = {
 static const char *const list_columns[] = {
 	"REPOSITORY", "Repository",   "TAG",  "Tag",  "IMAGE ID", "ID",
 	"CREATED",    "CreatedSince", "SIZE", "Size", NULL,
+};
+
+static const char *const digest_columns[] = {
+	"REPOSITORY", "Repository", "TAG",          "Tag",  "DIGEST", "Digest", "IMAGE ID",
+	"ID",         "CREATED",    "CreatedSince", "SIZE", "Size",   NULL,
 };
 
 static bool selected(const struct image *image, const char *name)
@@ -250,7 +256,8 @@ static int list(struct project_args *args, int argc, char **argv)
 			puts(json_get_string(row, "ID"));
 		return 0;
 	}
-	if (output_rows(rows, list_format, list_columns, OUTPUT_LINES, &err) < 0)
+	if (output_rows(rows, list_format, list_digests ? digest_columns : list_columns,
+			OUTPUT_LINES, &err) < 0)
 		return output_fail(args, &err);
 	return 0;
 }
@@ -267,11 +274,12 @@ static const struct command command_list = {
 
 /* image rm */
 
-static bool remove_force;
+static bool remove_force, remove_ignored;
 
 static const struct option remove_options[] = {
 	{"force", 'f', OPTION_FLAG, &remove_force, NULL,
 	 "Though it has several names, or a stopped container uses it"},
+	{"no-prune", 0, OPTION_FLAG, &remove_ignored, NULL, NULL},
 	{NULL},
 };
 

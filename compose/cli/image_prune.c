@@ -26,7 +26,7 @@ static const struct option prune_options[] = {
 	{"all", 'a', OPTION_FLAG, &prune_all, NULL,
 	 "All that no container uses, not only those without a name"},
 	{"filter", 0, OPTION_LIST, &prune_filters, "filter",
-	 "until=24h, label=KEY[=VALUE], label!=KEY[=VALUE]"},
+	 "until=24h, label=KEY[=VALUE], label!=KEY[=VALUE], dangling=false: as --all"},
 	{"force", 'f', OPTION_FLAG, &prune_force, NULL, "Do not ask"},
 	{NULL},
 };
@@ -115,13 +115,31 @@ int prune_images(const struct prune_filter *filter, bool all, uint64_t *bytes, s
 	return 0;
 }
 
+/* The filters without dangling=, which says the same as --all, the other way round. */
+static int take_dangling(char ***ret, struct error *err)
+{
+	strv_foreach(word, prune_filters) {
+		if (!str_starts_with(word, "dangling=")) {
+			strv_append(ret, word);
+			continue;
+		}
+		if (!strcmp(word, "dangling=false") || !strcmp(word, "dangling=0"))
+			prune_all = true;
+		else if (strcmp(word, "dangling=true") != 0 && strcmp(word, "dangling=1") != 0)
+			return error_set(err, EINVAL, "invalid filter '%s': true or false", word);
+	}
+	return 0;
+}
+
 static int prune(struct project_args *args, int argc, char **argv)
 {
+	_cleanup_strv_ char **filters = NULL;
 	struct error err = ERROR_INIT;
 	struct prune_filter filter;
 	uint64_t bytes = 0;
 
-	if (prune_filter_parse(prune_filters, NULL, &filter, &err) < 0)
+	if (take_dangling(&filters, &err) < 0 ||
+	    prune_filter_parse(filters, NULL, &filter, &err) < 0)
 		return output_fail(args, &err);
 	if (!prune_force &&
 	    !prune_confirmed("image prune",

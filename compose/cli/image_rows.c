@@ -36,7 +36,7 @@ json_t *image_row(const struct image *image, bool truncate)
 	json_put_string(row, "Containers", "N/A");
 	json_put_string(row, "CreatedAt", created);
 	json_put_string(row, "CreatedSince", since);
-	json_put_string(row, "Digest", image->digest ?: "<none>");
+	json_put_string(row, "Digest", image->target ?: image->digest ?: "<none>");
 	json_put_string(row, "ID", id);
 	json_put_string(row, "Repository", repository ?: "<none>");
 	json_put_string(row, "Size", size);

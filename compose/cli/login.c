@@ -130,14 +130,47 @@ static int try(const char *name, struct auth_credentials *credentials, struct er
 	return r;
 }
 
+/* 1: those that are stored are good, 0: there are none, or they are not. */
+static int try_stored(const char *name, struct error *err)
+{
+	struct auth_credentials stored = {0};
+	int r;
+
+	if (username || password || password_stdin)
+		return 0;
+	r = auth_find(name, &stored, err);
+	if (r > 0 && stored.username) {
+		fprintf(stderr, "Authenticating with existing credentials... [Username: %s]\n",
+			stored.username);
+		r = try(name, &stored, err);
+		if (r == 0)
+			r = 1;
+	} else if (r > 0) {
+		r = 0;
+	}
+	auth_credentials_done(&stored);
+	if (r == -EACCES && isatty(STDIN_FILENO)) {
+		fprintf(stderr, "%s\n", err->message);
+		error_clear(err);
+		return 0;
+	}
+	return r;
+}
+
 static int login(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_free_ char *name = auth_registry_of(argc ? argv[0] : REGISTRY_HUB);
 	_cleanup_free_ char *helper = NULL, *path = NULL;
 	struct auth_credentials credentials = {0};
 	struct error err = ERROR_INIT;
-	int r = gather(&credentials, &err);
+	int r = try_stored(name, &err);
 
+	if (r > 0) {
+		puts("Login Succeeded");
+		return 0;
+	}
+	if (r == 0)
+		r = gather(&credentials, &err);
 	if (r == 0 && !credentials.password[0])
 		r = error_set(&err, EINVAL, "password is empty");
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -266,6 +267,24 @@ static bool remove_entry(int dir, const struct cache_entry *entry)
 	return unlinkat(dir, name, 0) == 0;
 }
 
+/* What may stay when only so much has to become free. */
+static uint64_t bytes_to_keep(int dir, const struct cache_prune_options *options,
+			      const struct cache_entry *entries, size_t count)
+{
+	uint64_t all = 0, available, missing;
+	struct statvfs fs;
+
+	if (!options->free_bytes || fstatvfs(dir, &fs) < 0)
+		return options->keep_bytes;
+	for (size_t i = 0; i < count; i++)
+		all += entries[i].bytes;
+	available = (uint64_t)fs.f_bavail * fs.f_frsize;
+	missing = available < options->free_bytes ? options->free_bytes - available : 0;
+	if (missing >= all)
+		return options->keep_bytes;
+	return all - missing > options->keep_bytes ? all - missing : options->keep_bytes;
+}
+
 int cache_prune(const char *root, const struct cache_prune_options *options, uint64_t *ret_bytes,
 		size_t *ret_entries, struct error *err)
 {
@@ -274,7 +293,7 @@ int cache_prune(const char *root, const struct cache_prune_options *options, uin
 	struct cache_entry *entries;
 	struct image_store *store;
 	size_t count;
-	uint64_t kept = 0;
+	uint64_t kept = 0, keep;
 	int r;
 
 	*ret_bytes = 0;
@@ -282,10 +301,10 @@ int cache_prune(const char *root, const struct cache_prune_options *options, uin
 	r = cache_list(root, &entries, &count, err);
 	if (r < 0 || dir < 0)
 		return r;
+	keep = bytes_to_keep(dir, options, entries, count);
 	for (size_t i = 0; i < count; i++) {
 		bool young = options->before_nsec && entries[i].used_nsec >= options->before_nsec;
-		bool fits = (options->keep_bytes || options->strict) &&
-			    kept + entries[i].bytes <= options->keep_bytes;
+		bool fits = (keep || options->strict) && kept + entries[i].bytes <= keep;
 		bool stays = options->strict ? young && fits : young || fits;
 
 		if (stays || (entries[i].mount && !options->mounts) ||

@@ -45,6 +45,7 @@ int cache_mount_open(int root, const struct run_mount *mount, int *ret_lock, boo
 struct cache_prune_options {
 	int64_t before_nsec; /* only what was not used since; 0: whatever the time */
 	uint64_t keep_bytes; /* the latest that fit are kept; 0: none */
+	uint64_t free_bytes; /* more is not removed than makes the disk have so much; 0: whatever */
 	bool mounts;         /* cache mounts as well */
 	bool strict;         /* both limits count: what is young goes as well when it is too much */
 };

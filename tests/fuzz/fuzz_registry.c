@@ -16,13 +16,17 @@
 #include "runtime/image/platform.h"
 #include "runtime/image/registry_internal.h"
 #include "runtime/image/search.h"
+#include "runtime/image/tags.h"
 
 static void search(const char *text, size_t size)
 {
 	_cleanup_json_ json_t *rows = json_array();
-	_cleanup_free_ char *last = NULL;
+	_cleanup_free_ char *last = NULL, *last_tag = NULL;
+	_cleanup_strv_ char **tags = NULL;
 	struct error err = ERROR_INIT;
 
+	(void)tags_take(text, size, "docker.io/library/a", &tags, &last_tag, &err);
+	error_clear(&err);
 	(void)search_take(text, size, 10, rows, &err);
 	error_clear(&err);
 	(void)search_take_catalogue(text, size, "a", 10, rows, &last, &err);

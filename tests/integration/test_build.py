@@ -160,14 +160,14 @@ def test_prune(berth):
                                      "RUN --mount=type=cache,target=/c echo 2 > /two\n")
     build(berth, "-t", "x", path)
     assert "RUN echo 1 > /one" in berth.run("builder", "du").stdout
-    berth.run("builder", "prune", "--filter", "until=1h")
+    berth.run("builder", "prune", "-f", "--filter", "until=1h")
     assert build(berth, "-t", "x", path).stderr.count("CACHED") == 2
-    assert "Deleted 2 entries" in berth.run("builder", "prune").stdout
+    assert "Deleted 2 entries" in berth.run("builder", "prune", "-f").stdout
     assert "CACHED" not in build(berth, "-t", "y", path).stderr
     berth.run("image", "rm", "x", "y")  # what the cache needs stays
     assert build(berth, "-t", "x", path).stderr.count("CACHED") == 2
     berth.run("image", "rm", "x")
-    assert "Deleted 3 entries" in berth.run("builder", "prune", "-a").stdout
+    assert "Deleted 3 entries" in berth.run("builder", "prune", "-af").stdout
     assert len([n for n in os.listdir(f"{berth.root}/layers") if ".json" not in n]) == 1
 
 

@@ -223,7 +223,7 @@ RUN --mount=type=cache,target=/c,id=mine dd if=/dev/zero of=/c/two bs=1M count=2
     assert "1.05MB" in listed and "2.1MB" in listed
     kept = berth.run("builder", "prune", "-f", "--keep-storage", "1gb").stdout
     assert "Deleted 0 entries" in kept
-    assert "Deleted 0 entries" in berth.run("builder", "prune", "--filter", "until=1h").stdout
+    assert "Deleted 0 entries" in berth.run("builder", "prune", "-f", "--filter", "until=1h").stdout
     assert cached(build(berth, path)) == 2
     for args, error in ((("--filter", "label=x"), "until=DURATION"),
                         (("--keep-storage", "x"), "not a size"),
@@ -231,7 +231,15 @@ RUN --mount=type=cache,target=/c,id=mine dd if=/dev/zero of=/c/two bs=1M count=2
         failed = berth.run("builder", "prune", *args, check=False)
         assert failed.returncode == 1 and error in failed.stderr
     berth.run("image", "rm", "x")
-    pruned = berth.run("builder", "prune", "-f").stdout
+    # Whoever does not say -f is asked, and on no terminal says no.
+    refused = berth.run("builder", "prune", check=False, input="")
+    assert refused.returncode == 1 and "dangling build cache" in refused.stdout
+    for limit in (("--min-free-space", "1"), ("--reserved-space", "1gb"),
+                  ("--max-used-space", "1gb"), ("--keep-storage", "1", "--reserved-space", "1gb")):
+        assert "Deleted 0 entries" in berth.run("builder", "prune", "-f", *limit).stdout
+    assert cached(build(berth, path)) == 2
+    berth.run("image", "rm", "x")
+    pruned = berth.run("builder", "prune", input="y\n").stdout
     assert "Deleted 2 entries" in pruned and "1.05MB" in pruned
     assert os.listdir(f"{berth.root}/build/mounts")
     assert "Deleted 1 entries" in berth.run("builder", "prune", "-af").stdout

@@ -69,6 +69,39 @@ def test_flags_of_pull_and_push(registry):
                      else "linux/arm64", f"{HOST}/team/c:1", cwd="/").returncode == 0
 
 
+def test_all_tags(registry):
+    berth = registry
+    name = f"{HOST}/team/many"
+
+    def tags():
+        rows = berth.run("image", "ls", "--format", "{{.Tag}}", name, cwd="/").stdout.split()
+        return sorted(rows)
+
+    for tag in ("1", "2", "latest"):
+        berth.run("image", "tag", "busybox", f"{name}:{tag}", cwd="/")
+    berth.run("image", "tag", "busybox", f"{name}er:other", cwd="/")
+    told = berth.run("image", "push", "-a", "--disable-content-trust", name, cwd="/").stdout
+    assert sorted(line.split()[0] for line in told.splitlines()) == ["1:", "2:", "latest:"]
+    catalogue = json.loads(berth.get(f"http://{HOST}/v2/_catalog").stdout)["repositories"]
+    assert "team/many" in catalogue and "team/manyer" not in catalogue
+    berth.run("image", "rm", *(f"{name}:{tag}" for tag in tags()), cwd="/")
+    assert tags() == []
+    pulled = berth.run("image", "pull", "--all-tags", "-q", name, cwd="/")
+    assert pulled.stdout.strip() == name and tags() == ["1", "2", "latest"]
+    for words in (("pull", "-a", f"{name}:1"), ("push", "-a", f"{name}:1")):
+        failed = berth.run("image", *words, cwd="/", check=False)
+        assert failed.returncode == 1 and "tag can't be used with --all-tags/-a" in failed.stderr
+    failed = berth.run("image", "push", "-a", f"{HOST}/none", cwd="/", check=False)
+    assert failed.returncode == 1 and "does not exist locally with the tag" in failed.stderr
+    failed = berth.run("image", "pull", "-a", f"{HOST}/team/none", cwd="/", check=False)
+    assert failed.returncode == 1 and "team/none" in failed.stderr
+
+    table = berth.run("image", "ls", "--digests", f"{name}:1", cwd="/").stdout.splitlines()
+    digest = berth.run("image", "inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1", cwd="/")
+    assert table[0].split()[2] == "DIGEST"
+    assert table[1].split()[2] == digest.stdout.strip().split("@")[1]
+
+
 @pytest.mark.parametrize("words", (["create"], ["scale", "a=2"], ["run", "--rm", "a", "true"],
                                    ["watch"]), ids=lambda words: words[0])
 def test_others_pull_what_is_missing(registry, words):
@@ -131,7 +164,14 @@ def test_image_ls_and_its_filters(berth):
     berth.run("image", "save", "--format", "oci", "-o", f"{berth.home}/x.tar", "old:1")
     assert berth.run("image", "prune", "-f", "--filter", "label=n=2").stdout.count("deleted") == 0
     assert "deleted: " in berth.run("image", "prune", "-f", "--filter", "label=n=3").stdout
-    berth.run("image", "rm", "-f", whole)
+    failed = berth.run("image", "prune", "-f", "--filter", "dangling=x", check=False)
+    assert failed.returncode == 1 and "true or false" in failed.stderr
+    berth.run("image", "tag", "old:1", "older:1")
+    assert "untagged: older:1" in berth.run("image", "prune", "-f", "--filter", "dangling=false",
+                                            "--filter", "label=n=1").stdout
+    berth.run("image", "load", "-q", "-i", f"{berth.home}/x.tar")
+    assert ls() == ["old:1", "team/new:1"]
+    berth.run("image", "rm", "-f", "--no-prune", whole)
     assert ls() == ["team/new:1"]
     berth.run("image", "load", "-q", "-i", f"{berth.home}/x.tar")
     assert ls() == ["old:1", "team/new:1"]

@@ -72,6 +72,8 @@ def test_tls_login_and_logout(berth, registry):
     assert result.returncode == 1 and "incorrect username or password" in result.stderr
     assert not os.path.exists(os.path.join(berth.home, ".docker/config.json"))
 
+    result = berth.run("login", HOST, cwd="/", check=False, env=env, input="")
+    assert result.returncode == 1 and "--password-stdin" in result.stderr
     result = login(berth, input="secret\n", env=env)
     assert result.returncode == 0 and "Login Succeeded" in result.stdout, result.stderr
     path = os.path.join(berth.home, ".docker/config.json")
@@ -85,6 +87,18 @@ def test_tls_login_and_logout(berth, registry):
     assert "Removing login credentials" in berth.run("logout", HOST, cwd="/").stdout
     assert "Not logged in" in berth.run("logout", HOST, cwd="/").stdout
     assert registry.run("pull", check=False, env=env).returncode == 1
+
+
+def test_login_with_what_is_stored(berth, registry):
+    env = {"SSL_CERT_FILE": f"{berth.base}/tls.crt"}
+    assert login(berth, input="secret\n", env=env).returncode == 0
+    result = berth.run("login", HOST, cwd="/", env=env, input="")
+    assert result.stdout == "Login Succeeded\n"
+    assert "Authenticating with existing credentials... [Username: me]" in result.stderr
+    subprocess.run(["htpasswd", "-Bbc", f"{berth.base}/htpasswd", "me", "another"], check=True,
+                   capture_output=True)
+    failed = berth.run("login", HOST, cwd="/", env=env, input="", check=False)
+    assert failed.returncode == 1 and "incorrect username or password" in failed.stderr
 
 
 def test_a_helper_keeps_the_secret(berth, registry):
