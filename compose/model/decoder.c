@@ -74,6 +74,14 @@ void decode_wrong_type(struct decoder *d, const struct node *node, const char *w
 	else if (!strcmp(what, "a string") && node_is_scalar(node))
 		decode_problem(d, node, "must be a string: put %s in quotes",
 			       node->text ? node->text : "it");
+	else if (!strcmp(what, "a list") && node->kind == NODE_STRING && *node->text == '-')
+		decode_problem(d, node,
+			       "must be a list, not a string: a blank is missing behind "
+			       "the dash");
+	else if (!strcmp(what, "a string") && node->kind == NODE_MAPPING && node->count == 1 &&
+		 node->items[0]->text)
+		decode_problem(d, node, "must be a string, not a mapping: write %s=%s",
+			       node->items[0]->key, node->items[0]->text);
 	else
 		decode_problem(d, node, "must be %s, not %s", what, node_kind_name(node));
 }

@@ -14,7 +14,7 @@ static const char *const condition_names[] = {
 static void condition_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
 	const char *text = node->kind == NODE_STRING ? node->text : "";
-	const char *meant;
+	const char *meant = NULL;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(condition_names); i++) {
 		if (!strcmp(text, condition_names[i])) {
@@ -22,7 +22,11 @@ static void condition_decode(struct decoder *d, const struct node *node, const s
 			return;
 		}
 	}
-	meant = str_suggest(text, condition_names, ARRAY_SIZE(condition_names));
+	for (unsigned int i = 0; i < ARRAY_SIZE(condition_names) && *text && !meant; i++)
+		if (strstr(condition_names[i], text))
+			meant = condition_names[i];
+	if (!meant)
+		meant = str_suggest(text, condition_names, ARRAY_SIZE(condition_names));
 	decode_problem(d, node,
 		       "must be one of service_started, service_healthy, "
 		       "service_completed_successfully%s%s%s",
@@ -84,7 +88,7 @@ static void dependencies_decode(struct decoder *d, const struct node *node, cons
 
 		if (!node_get(said, "required"))
 			(*items)[i].required = true;
-		if (!mapping && !node_get(said, "condition")) {
+		if (!mapping && said->kind == NODE_MAPPING && !node_get(said, "condition")) {
 			decoder_push(d, (*items)[i].service);
 			decode_problem(d, said, "condition is required");
 			decoder_pop(d);

@@ -81,7 +81,10 @@ static int apply_options(struct mount *mount, const char *text, struct error *er
 	_cleanup_strv_ char **options = strv_split(text, ",");
 
 	strv_foreach(option, options) {
-		const char *meant = str_suggest(option, known, ARRAY_SIZE(known));
+		const char *meant = str_equal(option, "readonly") ? "ro"
+				    : str_equal(option, "readwrite")
+					    ? "rw"
+					    : str_suggest(option, known, ARRAY_SIZE(known));
 
 		if (!apply_option(mount, option))
 			return error_set(err, EINVAL, "unknown volume option \"%s\"%s%s%s", option,
@@ -124,7 +127,10 @@ int mount_parse(const char *spec, struct mount *ret, struct error *err)
 				      spec);
 	}
 	if (rest)
-		r = error_set(err, EINVAL, "invalid spec: %s: too many colons", spec);
+		r = error_set(err, EINVAL, "invalid spec: %s: too many colons%s", spec,
+			      n == ARRAY_SIZE(sections) && strlen(sections[2]) <= 2
+				      ? " (a comma stands between options)"
+				      : "");
 	ret->source = n > 1 ? sections[0] : NULL;
 	ret->target = n > 1 ? sections[1] : sections[0];
 	if (r >= 0 && n > 2)

@@ -9,6 +9,7 @@
 #include "common/alloc.h"
 
 #include "compose/model/attribute.h"
+#include "compose/model/meant.h"
 #include "compose/tree/json_node.h"
 
 /* Schemas are few and constant: the index by name is made once for each. */
@@ -93,15 +94,43 @@ static bool is_broken(const struct node *node)
 	return false;
 }
 
+/* A service that begins at the margin. */
+static bool looks_like_service(const struct schema *schema, const struct node *child)
+{
+	return schema == &project_schema && (node_get(child, "image") || node_get(child, "build"));
+}
+
+static const char *meant_by(const struct schema *schema, const char *word)
+{
+	const char *object = schema == &volume_schema    ? "volumes"
+			     : schema == &network_schema ? "networks"
+							 : schema->what;
+
+	return meant_elsewhere(object, word);
+}
+
 static void unknown_attribute(struct decoder *d, const struct node *child,
 			      const struct schema *schema)
 {
 	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
 	const char *names[SCHEMA_ATTRIBUTES_MAX];
-	const char *meant;
+	const char *meant, *elsewhere;
 
+	if (looks_like_service(schema, child)) {
+		decode_problem(d, &place,
+			       "additional properties '%s' not allowed; is it a service? indent it "
+			       "below `services`",
+			       child->key);
+		return;
+	}
 	for (size_t i = 0; i < schema->count; i++)
 		names[i] = schema->attributes[i].name;
+	elsewhere = meant_by(schema, child->key);
+	if (elsewhere) {
+		decode_problem(d, &place, "additional properties '%s' not allowed; write '%s'",
+			       child->key, elsewhere);
+		return;
+	}
 	meant = d->report->kept < REPORT_MAX ? str_suggest(child->key, names, schema->count) : NULL;
 	decode_problem(d, &place, "additional properties '%s' not allowed%s%s%s", child->key,
 		       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");

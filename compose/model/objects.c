@@ -39,18 +39,47 @@ static bool is_key(const char *s)
 		       length;
 }
 
+/* "image: x" as a service: its line is not indented below the service's. */
+static bool is_attribute_of_service(const struct shape *shape, const struct node *child)
+{
+	return shape->schema == &service_schema && child->kind != NODE_MAPPING &&
+	       child->kind != NODE_NULL && schema_attribute(&service_schema, child->key);
+}
+
+static void misplaced_attribute(struct decoder *d, const struct node *child)
+{
+	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
+
+	decode_problem(d, &place,
+		       "must be a mapping, not %s; to be an attribute it has to be indented below "
+		       "its service",
+		       node_kind_name(child));
+}
+
 static void decode_element(struct decoder *d, const struct node *node, const struct shape *shape,
 			   void *object)
 {
 	char path[300];
 
 	decoder_push(d, node->key);
-	if (node->kind != NODE_NULL || !shape->nullable)
+	if (is_attribute_of_service(shape, node))
+		misplaced_attribute(d, node);
+	else if (node->kind != NODE_NULL || !shape->nullable)
 		decode_object(d, node, shape->schema, object);
 	if (d->broken && node->kind != NODE_MAPPING &&
 	    !(node->kind == NODE_NULL && shape->nullable))
 		map_set(d->broken, decoder_path(d, path, sizeof(path)), DECODER_BROKEN);
 	decoder_pop(d);
+}
+
+static void bad_key(struct decoder *d, const struct node *child)
+{
+	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
+
+	decode_problem(d, &place,
+		       "additional properties '%s' not allowed: a name is made of letters, digits, "
+		       "'.', '_' and '-'",
+		       child->key);
 }
 
 void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot)
@@ -74,10 +103,7 @@ void decode_objects(struct decoder *d, const struct node *node, const struct slo
 
 		*key_of(shape, object) = alloc_string(sorted[i]->key);
 		if (!is_key(sorted[i]->key))
-			decode_problem(d, sorted[i],
-				       "additional properties '%s' not allowed: a name is made of "
-				       "letters, digits, '.', '_' and '-'",
-				       sorted[i]->key);
+			bad_key(d, sorted[i]);
 		decode_element(d, sorted[i], shape, object);
 	}
 }

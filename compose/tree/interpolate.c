@@ -25,14 +25,6 @@ struct reference {
 	size_t word_length;
 };
 
-static int format_error(const struct expansion *e)
-{
-	return error_set(e->err, EINVAL,
-			 "invalid interpolation format for %s.\n"
-			 "You may need to escape any $ with another $.\n%s",
-			 e->what, e->text);
-}
-
 static size_t name_length(const char *s, size_t n)
 {
 	size_t i = 0;
@@ -60,6 +52,31 @@ static size_t braced_length(const char *s, size_t n)
 		}
 	}
 	return 0;
+}
+
+/* @s: what stands behind the dollar. The first lines are docker compose's. */
+static int format_error(const struct expansion *e, const char *s, size_t n)
+{
+	const char *why = "begins no variable: a dollar is written $$";
+	size_t shown = n ? 1 : 0;
+
+	if (n && *s == '{') {
+		size_t length = braced_length(s + 1, n - 1);
+
+		if (length || (n > 1 && s[1] == '}')) {
+			why = "is none of ${NAME}, ${NAME:-default}, ${NAME:?message}, "
+			      "${NAME:+other}";
+			shown = length + 2;
+		} else {
+			why = "has no } that closes it";
+			shown = n;
+		}
+	}
+	return error_set(e->err, EINVAL,
+			 "invalid interpolation format for %s.\n"
+			 "You may need to escape any $ with another $.\n%s\n"
+			 "\"$%.*s\" %s",
+			 e->what, e->text, (int)(shown < 40 ? shown : 40), s, why);
 }
 
 static bool parse_braced(const char *s, size_t n, struct reference *ret)
@@ -135,13 +152,13 @@ static int expand_reference(const struct expansion *e, const char *s, size_t n, 
 		if (e->depth >= NESTING_MAX || !length ||
 		    !parse_braced(s + 1, length, &reference)) {
 			free(reference.name);
-			return format_error(e);
+			return format_error(e, s, n);
 		}
 	} else {
 		length = name_length(s, n);
 		*ret_used = length;
 		if (!length)
-			return format_error(e);
+			return format_error(e, s, n);
 		reference.name = alloc_string_n(s, length);
 	}
 	r = substitute(&inner, &reference, out);

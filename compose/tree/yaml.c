@@ -7,6 +7,8 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/tree/yaml_hint.h"
+
 struct builder {
 	const struct source *source;
 	yaml_parser_t parser;
@@ -33,12 +35,15 @@ static int parser_error(struct builder *b)
 {
 	const yaml_parser_t *parser = &b->parser;
 	struct position at = mark_position(b, &parser->problem_mark);
+	char hint[128];
 
 	if (!parser->problem)
 		return error_at(b->err, &at, "yaml: cannot be read");
-	return error_at(b->err, &at, "yaml: line %u: %s%s%s", at.line,
+	return error_at(b->err, &at, "yaml: line %u: %s%s%s%s", at.line,
 			parser->context ? parser->context : "", parser->context ? ", " : "",
-			parser->problem);
+			parser->problem,
+			yaml_hint(b->source->text ?: "", at.line, parser->problem,
+				  (uint32_t)parser->context_mark.line + 1, hint, sizeof(hint)));
 }
 
 static int next_event(struct builder *b, yaml_event_t *event)
@@ -71,7 +76,9 @@ static int build_alias(struct builder *b, const yaml_event_t *event, struct node
 	struct position at = mark_position(b, &event->start_mark);
 
 	if (!target)
-		return error_at(b->err, &at, "yaml: unknown anchor '%s' referenced", name);
+		return error_at(b->err, &at,
+				"yaml: unknown anchor '%s' referenced: there is no &%s above it",
+				name, name);
 	for (size_t i = 0; i < b->depth; i++)
 		if (b->open[i] == target)
 			return error_at(b->err, &at, "yaml: anchor '%s' value contains itself",
