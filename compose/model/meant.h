@@ -8,7 +8,8 @@
  * right one.
  */
 
-/* What to write for @word as an attribute of @object ("service", "build", "volumes", ...); NULL: not known. */
+/* What to write for @word as an attribute of @object ("service", "build", "volumes", ...); NULL:
+ * not known. */
 const char *meant_elsewhere(const char *object, const char *word);
 
 #endif

@@ -25,6 +25,11 @@ static const struct interpolation with = {.lookup = lookup, .unset = unset};
 	"invalid interpolation format for what.\nYou may need to escape any $ with another " \
 	"$.\n" text
 
+#define NO_NAME(where) "\n\"" where "\" begins no variable: a dollar is written $$"
+#define OPEN(where)    "\n\"" where "\" has no } that closes it"
+#define NO_FORM(where) \
+	"\n\"" where "\" is none of ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}"
+
 static const struct {
 	const char *text, *expect, *unset;
 } cases[] = {
@@ -44,13 +49,13 @@ static const struct {
 	 "error while interpolating what: required variable NOPE is missing a value: say s$X", ""},
 	{"${EMPTY:?}", "error while interpolating what: required variable EMPTY is missing a value",
 	 ""},
-	{"$", INVALID("$"), ""},
-	{"a $5", INVALID("a $5"), ""},
-	{"${", INVALID("${"), ""},
-	{"${}", INVALID("${}"), ""},
-	{"${A b}", INVALID("${A b}"), ""},
-	{"${A:x}", INVALID("${A:x}"), ""},
-	{"${SET", INVALID("${SET"), ""},
+	{"$", INVALID("$") NO_NAME("$"), ""},
+	{"a $5", INVALID("a $5") NO_NAME("$5"), ""},
+	{"${", INVALID("${") OPEN("${"), ""},
+	{"${}", INVALID("${}") NO_FORM("${}"), ""},
+	{"${A b}", INVALID("${A b}") NO_FORM("${A b}"), ""},
+	{"${A:x}", INVALID("${A:x}") NO_FORM("${A:x}"), ""},
+	{"${SET", INVALID("${SET") OPEN("${SET"), ""},
 };
 
 Test(interpolate, texts)

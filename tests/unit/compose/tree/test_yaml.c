@@ -60,7 +60,7 @@ static const struct {
 	{"a: 1\n---\n---\nb: 2\n...\n", "{\"a\":1}\n{\"b\":2}"},
 	{"a: 1\nb: 2\na: 3",
 	 "t.yaml:3:1: yaml: line 3: mapping key \"a\" already defined at line 1"},
-	{"a: *b", "t.yaml:1:4: yaml: unknown anchor 'b' referenced"},
+	{"a: *b", "t.yaml:1:4: yaml: unknown anchor 'b' referenced: there is no &b above it"},
 	{"a: &a {b: *a}", "t.yaml:1:11: yaml: anchor 'a' value contains itself"},
 	{"{[a]: b}", "t.yaml:1:2: yaml: a key must be a string, not a list"},
 	{"a: \"\\0\"", "t.yaml:1:4: yaml: control characters are not allowed"},
