@@ -81,17 +81,27 @@ static bool has_open_quote(const struct line *line)
 	return count(line, '"') % 2 || (!count(line, '"') && count(line, '\'') % 2);
 }
 
+/* A key that YAML takes for a text. */
+static bool hint_colon(const struct line *above, char *buffer, size_t size)
+{
+	if (colons_that_count(above) || *above->start == '-')
+		return false;
+	if (memchr(above->start, ':', above->length))
+		snprintf(buffer, size, "; is a blank missing behind the colon in line %u?",
+			 above->number);
+	else
+		snprintf(buffer, size, "; is a colon missing at the end of line %u?",
+			 above->number);
+	return true;
+}
+
 static void hint_values(const struct line *line, const struct line *above, char *buffer,
 			size_t size)
 {
 	if (has_open_quote(above))
 		snprintf(buffer, size, "; is the quote in line %u closed?", above->number);
-	else if (!colons_that_count(above) && memchr(above->start, ':', above->length))
-		snprintf(buffer, size, "; is a blank missing behind the colon in line %u?",
-			 above->number);
-	else if (!colons_that_count(above) && line->indent >= above->indent)
-		snprintf(buffer, size, "; is a colon missing at the end of line %u?",
-			 above->number);
+	else if (line->indent >= above->indent && hint_colon(above, buffer, size))
+		return;
 	else if (line->indent > above->indent && above->start[above->length - 1] != ':')
 		snprintf(buffer, size,
 			 "; it is indented deeper than line %u, which has a value already",
@@ -109,6 +119,8 @@ static void hint_key(const struct line *line, const struct line *above, char *bu
 	else if (line->indent != above->indent)
 		snprintf(buffer, size, "; it is indented by %zu, line %u by %zu", line->indent,
 			 above->number, above->indent);
+	else
+		(void)hint_colon(above, buffer, size);
 }
 
 const char *yaml_hint(const char *text, uint32_t number, const char *problem, uint32_t opened,
