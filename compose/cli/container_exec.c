@@ -10,6 +10,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/detach_keys.h"
 #include "compose/cli/env_words.h"
 #include "compose/cli/exec_session.h"
 #include "compose/cli/machine.h"
@@ -22,7 +23,8 @@ static char **environment, **env_files;
 
 static const struct option options[] = {
 	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Start it and return at once"},
-	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string", NULL},
+	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
+	 "Keys that leave it running: ctrl-p,ctrl-q (none, unless said)"},
 	{"env", 'e', OPTION_LIST, &environment, "list", "KEY=VALUE for its environment"},
 	{"env-file", 0, OPTION_LIST, &env_files, "list", "Variables, from a file"},
 	{"interactive", 'i', OPTION_FLAG, &interactive, NULL, "Give it our input"},
@@ -60,8 +62,12 @@ static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_json_ json_t *container = NULL, *request = NULL;
 	struct error err = ERROR_INIT;
+	struct detach_keys keys;
+	struct exec_way way = {tty && !detach, interactive, detach, detach_keys ? &keys : NULL};
 	int exit_code = 1;
 
+	if (detach_keys && detach_keys_parse(detach_keys, &keys, &err) < 0)
+		return output_fail(args, &err);
 	if (tty && interactive && !detach && !isatty(STDIN_FILENO)) {
 		error_set(&err, ENOTTY, "the input device is not a TTY");
 		return output_fail(args, &err);
@@ -75,8 +81,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	}
 	if (args->dry_run)
 		return 0;
-	if (exec_session(json_get_string(container, "project"), request, tty && !detach,
-			 interactive, detach, &exit_code, &err) < 0)
+	if (exec_session(json_get_string(container, "project"), request, &way, &exit_code, &err) <
+	    0)
 		return output_fail(args, &err), exit_code;
 	return exit_code;
 }

@@ -66,6 +66,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	char *services[] = {argv[0], NULL};
 	struct error err = ERROR_INIT;
 	bool use_tty = exec_session_wants_tty(tty && !no_tty && !detach, interactive);
+	struct exec_way way = {use_tty, interactive, detach, NULL};
 	int exit_code = 1;
 
 	if (target_open(args, services, &target, &err) < 0)
@@ -77,7 +78,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (args->dry_run)
 		return 0;
 	request = make_request(argc, argv, use_tty);
-	if (exec_session(target.name, request, use_tty, interactive, detach, &exit_code, &err) < 0)
+	if (exec_session(target.name, request, &way, &exit_code, &err) < 0)
 		return output_fail(args, &err), exit_code;
 	return exit_code;
 }

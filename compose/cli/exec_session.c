@@ -16,18 +16,32 @@
 #include "compose/cli/client.h"
 #include "compose/cli/detach_keys.h"
 #include "compose/cli/output.h"
+#include "compose/cli/run_copy.h"
 #include "compose/cli/terminal.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct client *, client_free);
 
+/* False: that was all. */
+static bool show(int master, struct run_copy *copy)
+{
+	char said[32 << 10];
+	ssize_t n = read(master, said, sizeof(said));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n > 0 && copy)
+		run_copy_log(copy, said, (size_t)n);
+	return n > 0 && fd_write_all(STDOUT_FILENO, said, (size_t)n) >= 0;
+}
+
 /* What the program wrote last is still in the pty when its exit is known. */
-static void drain(int master)
+static void drain(int master, struct run_copy *copy)
 {
 	struct pollfd poll_fd = {master, POLLIN};
 
 	while (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN))
-		if (terminal_copy_some(master, STDOUT_FILENO) <= 0)
+		if (!show(master, copy))
 			return;
 }
 
@@ -55,7 +69,8 @@ bool exec_session_type(int master, struct detach_keys *keys, bool *ret_detached)
 	return !out.length || fd_write_all(master, out.data, out.length) >= 0;
 }
 
-bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys)
+bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys,
+		       struct run_copy *copy)
 {
 	_cleanup_close_ int window = terminal_watch_size();
 	struct pollfd polls[] = {
@@ -73,7 +88,7 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
 	while (!detached) {
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
 			break;
-		if (polls[0].revents && terminal_copy_some(master, STDOUT_FILENO) <= 0)
+		if (polls[0].revents && !show(master, copy))
 			break;
 		if (polls[1].revents && !exec_session_type(master, keys, &detached))
 			polls[1].fd = -1;
@@ -83,7 +98,7 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
 			/* The supervisor died; the session does not need it. */
 			polls[3].fd = -1;
 		} else if (polls[3].revents) {
-			drain(master);
+			drain(master, copy);
 			break;
 		}
 	}
@@ -164,7 +179,7 @@ static int wait_done(struct client *client, const char *project, const json_t *s
 	}
 }
 
-int exec_session(const char *project, json_t *request, bool tty, bool interactive, bool detach,
+int exec_session(const char *project, json_t *request, const struct exec_way *way,
 		 int *ret_exit_code, struct error *err)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
@@ -173,14 +188,14 @@ int exec_session(const char *project, json_t *request, bool tty, bool interactiv
 	int fds[3], r;
 
 	*ret_exit_code = 1;
-	if (tty)
+	if (way->tty)
 		put_window_size(request);
-	exec_session_stdio(interactive && !detach, fds, &null);
+	exec_session_stdio(way->interactive && !way->detach, fds, &null);
 	/* What goes on without us must not keep our caller's pipes open. */
-	for (size_t i = 0; detach && i < ARRAY_SIZE(fds); i++)
+	for (size_t i = 0; way->detach && i < ARRAY_SIZE(fds); i++)
 		fds[i] = null;
 	r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EXEC, request, fds,
-			   tty ? 0 : ARRAY_SIZE(fds), &client, err);
+			   way->tty ? 0 : ARRAY_SIZE(fds), &client, err);
 	if (r < 0)
 		return r;
 	r = wait_started(client, &master, &started, err);
@@ -193,8 +208,11 @@ int exec_session(const char *project, json_t *request, bool tty, bool interactiv
 		return 0;
 	}
 	client_stay(client);
-	if (tty && master >= 0)
-		(void)exec_session_copy(master, interactive, client_fd(client), NULL);
+	if (way->tty && master >= 0 &&
+	    exec_session_copy(master, way->interactive, client_fd(client), way->keys, NULL)) {
+		*ret_exit_code = 0;
+		return 0;
+	}
 	r = wait_done(client, project, started, ret_exit_code, err);
 	if (r < 0)
 		*ret_exit_code = client_exit_code(client);

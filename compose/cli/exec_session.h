@@ -15,20 +15,27 @@
 
 #include "common/error.h"
 
+struct detach_keys;
+struct run_copy;
+
+struct exec_way {
+	bool tty, interactive, detach;
+	struct detach_keys *keys; /* that leave it running; NULL: none */
+};
+
 /*
  * @request: the arguments of "exec" (rows and columns are added). *ret_exit_code is the program's,
  * or with an error what to exit with.
  */
-int exec_session(const char *project, json_t *request, bool tty, bool interactive, bool detach,
+int exec_session(const char *project, json_t *request, const struct exec_way *way,
 		 int *ret_exit_code, struct error *err);
-
-struct detach_keys;
 
 /*
  * Copies between our terminal, in raw mode, and @master until the latter ends or @done is
- * readable. True: @keys (NULL: none) were pressed.
+ * readable. True: @keys (NULL: none) were pressed. @copy: where its log gets it; NULL: none.
  */
-bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys);
+bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys,
+		       struct run_copy *copy);
 
 /*
  * What is typed goes to @fd, but for @keys (may be NULL); *ret_detached: they were pressed. False:

@@ -12,6 +12,7 @@
 
 #include "compose/cli/detach_keys.h"
 #include "compose/cli/exec_session.h"
+#include "compose/cli/run_copy.h"
 #include "compose/control/requests.h"
 
 #define EXIT_INTERRUPTED 130
@@ -24,6 +25,7 @@ struct running {
 	struct detach_keys keys;
 	struct client *client;
 	struct progress *progress;
+	struct run_copy *copy; /* NULL: in the background */
 	int signals;
 	unsigned int interrupts;
 	bool had_terminal, detached, ended;
@@ -87,8 +89,9 @@ static void use_terminal(struct running *running, int master)
 	running->had_terminal = true;
 	progress_free(TAKE_PTR(running->progress));
 	running->exit_code = 0;
-	running->detached = exec_session_copy(master, running->session->interactive,
-					      client_fd(running->client), &running->keys);
+	running->detached =
+		exec_session_copy(master, running->session->interactive, client_fd(running->client),
+				  &running->keys, running->copy);
 }
 
 static void take_end(struct running *running, const json_t *message)
@@ -131,16 +134,41 @@ static int take_message(struct running *running, struct error *err)
 	return running->detached ? 0 : r;
 }
 
+/* Its stdout or stderr is read by nobody any more: it is to learn of that as if they were ours. */
+static void tell_broken(const struct running *running, int stream)
+{
+	_cleanup_json_ json_t *arguments = json_object();
+	struct error ignored = ERROR_INIT;
+
+	json_put_string(arguments, "container", running->session->converge->options.oneoff);
+	json_put_int(arguments, "stream", stream);
+	(void)client_call(running->session->converge->name, CLIENT_START_FOR_STATE,
+			  REQUEST_END_OUTPUT, arguments, NULL, &ignored);
+}
+
+static void copy_output(const struct running *running)
+{
+	int stream;
+
+	run_copy_work(running->copy);
+	while ((stream = run_copy_broken(running->copy)))
+		tell_broken(running, stream);
+}
+
 static int follow(struct running *running, struct error *err)
 {
 	int r = 1;
 
 	while (r > 0) {
-		struct pollfd polls[] = {{client_fd(running->client), POLLIN},
-					 {running->signals, POLLIN}};
+		struct pollfd polls[2 + RUN_COPY_POLLS] = {{client_fd(running->client), POLLIN},
+							   {running->signals, POLLIN}};
+		size_t count = 2;
 
-		poll(polls, ARRAY_SIZE(polls),
-		     running->progress ? progress_timeout(running->progress) : -1);
+		if (running->copy)
+			count += run_copy_polls(running->copy, polls + count);
+		poll(polls, count, running->progress ? progress_timeout(running->progress) : -1);
+		if (running->copy)
+			copy_output(running);
 		if (running->progress)
 			progress_tick(running->progress);
 		if (polls[1].revents && forward_signal(running, err) < 0)
@@ -155,13 +183,19 @@ static int request(struct running *running, struct error *err)
 {
 	_cleanup_json_ json_t *arguments = make_request(running);
 	_cleanup_close_ int null = -EBADF;
-	bool hand_over = !running->session->detach && !running->session->tty;
-	int fds[3], r;
+	int ours[3], fds[RUN_FDS], r;
+	size_t count = 0;
 
-	exec_session_stdio(running->session->interactive, fds, &null);
+	exec_session_stdio(running->session->interactive, ours, &null);
+	if (running->copy)
+		count = run_copy_fds(running->copy, ours[0], fds);
 	r = client_request(running->session->converge->name, CLIENT_START, REQUEST_RUN, arguments,
-			   fds, hand_over ? ARRAY_SIZE(fds) : 0, &running->client, err);
-	return r < 0 ? r : follow(running, err);
+			   fds, count, &running->client, err);
+	if (r >= 0)
+		r = follow(running, err);
+	if (running->copy && !running->detached)
+		run_copy_rest(running->copy, running->signals);
+	return r;
 }
 
 int run_session(struct project_args *args, struct run_session *session, struct error *err)
@@ -176,11 +210,14 @@ int run_session(struct project_args *args, struct run_session *session, struct e
 		args->progress = "quiet";
 	running.progress = progress_new(args, "run");
 	running.signals = session->no_signals ? -EBADF : watch_signals();
-	r = request(&running, err);
+	r = session->detach || args->dry_run ? 0 : run_copy_new(session->tty, &running.copy, err);
+	if (r >= 0)
+		r = request(&running, err);
 	if (running.progress && r < 0)
 		progress_freeze(running.progress);
 	progress_free(TAKE_PTR(running.progress));
 	client_free(running.client);
+	run_copy_free(running.copy);
 	if (running.signals >= 0)
 		close(running.signals);
 	session->exit_code = running.exit_code;

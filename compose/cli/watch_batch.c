@@ -134,13 +134,13 @@ static int exec_hook(const struct watch_batch *batch, const struct hook *hook,
 	json_array_foreach(containers, i, container) {
 		_cleanup_json_ json_t *request = NULL;
 		const char *name = json_get_string(container, "name");
+		struct exec_way way = {0};
 		int code;
 
 		if (!container_is_running(container) || json_get_bool(container, "oneoff", false))
 			continue;
 		request = exec_request(hook, container);
-		if (exec_session(batch->project->name, request, false, false, false, &code, err) <
-		    0)
+		if (exec_session(batch->project->name, request, &way, &code, err) < 0)
 			return error_wrap(err, "container %s: exec %s", name,
 					  hook->command.args[0]);
 		if (code != 0)

@@ -30,7 +30,7 @@
  *              --wait-timeout is the client's: it leaves. So is down --rmi, after done.
  *   run        {options with oneoff: NAME and services: [NAME], project, oneoff_project: the same
  *               with the service as this container is to have it, foreground, auto_remove,
- *               use_aliases: bool} + [stdin, stdout, stderr] in foreground without a tty
+ *               use_aliases: bool} + in foreground the descriptors of enum run_fd
  *              -> progress*, warning*, terminal {container} + [pty master] in foreground with a
  *              tty, then done {container, exit_code} when it ended; not in foreground: done
  *              {container} when it started. A failed start: error {exit: 126|127}
@@ -61,6 +61,8 @@
  *   exec_wait  {exec} -> done {exit_code}
  *   attach     {container} + [sockets for a copy of its stdout and stderr, or none]
  *              -> done {tty} + [stdin: a pipe's write end, or the pty master]
+ *   end_output {container, stream: 1 or 2} -> done; its client wants no more of it: like a pipe
+ *              that nobody reads
  *   end_input  {container} -> done; nobody writes to its stdin any more but who has it by attach
  *   wait       {services[], containers[]} -> exited {service, container, exit_code}*, done
  *   logs_sync  {} -> done, once all that containers wrote before is in their files
@@ -93,6 +95,23 @@
  * in the CRI form "TIME stdout|stderr F|P text".
  */
 
+/*
+ * What goes with `run`. Without a tty: the program's stdin, stdout and stderr; then of each stream
+ * where the client puts what it has copied for the log (the end to read), and where it reads itself
+ * (for when it is gone). One stream where its stdout and stderr are the same. With a tty, the log
+ * alone. An older client sends but the first three: nothing is logged.
+ */
+enum run_fd {
+	RUN_STDIN,
+	RUN_STDOUT,
+	RUN_STDERR,
+	RUN_LOG_STDOUT,
+	RUN_REST_STDOUT,
+	RUN_LOG_STDERR,
+	RUN_REST_STDERR,
+	RUN_FDS,
+};
+
 #define REQUEST_PING       "ping"
 #define REQUEST_CONVERGE   "converge"
 #define REQUEST_RUN        "run"
@@ -109,6 +128,7 @@
 #define REQUEST_EXEC_WAIT  "exec_wait"
 #define REQUEST_ATTACH     "attach"
 #define REQUEST_END_INPUT  "end_input"
+#define REQUEST_END_OUTPUT "end_output"
 #define REQUEST_WAIT       "wait"
 /* Of a job whose time has come: {service}. Reply: {begun}, the number of its containers. */
 #define REQUEST_JOB       "job"

@@ -183,7 +183,8 @@ static void resume_stream(struct instance *instance, enum log_stream stream)
 	struct error err = ERROR_INIT;
 	int fd = kept(instance, stream == LOG_STDOUT ? "stdout" : "stderr");
 
-	if (fd < 0)
+	/* What a client has in the foreground is not ours to read. */
+	if (fd < 0 && !instance->foreground)
 		fd = reopen(instance, (int)stream);
 	if (fd < 0 || !instance->log) {
 		cleanup_close_fd(&fd);
@@ -202,13 +203,14 @@ static void resume_log(struct instance *instance)
 		log_error("%s: its output is not logged: %s", instance->name, err.message);
 	instance->stdin_fd = kept(instance, "stdin");
 	instance->notify_fd = kept(instance, "notify");
-	if (!instance->tty && instance->foreground)
-		return;
-	if (!instance->tty) {
+	if (!instance->tty || instance->foreground) {
 		resume_stream(instance, LOG_STDOUT);
 		resume_stream(instance, LOG_STDERR);
-		return;
+		instance->client[RUN_REST_STDOUT] = kept(instance, "rest-stdout");
+		instance->client[RUN_REST_STDERR] = kept(instance, "rest-stderr");
 	}
+	if (!instance->tty)
+		return;
 	instance->pty_fd = kept(instance, "pty");
 	/* Its client has it, or is about to say so. */
 	if (instance->foreground)

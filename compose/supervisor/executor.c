@@ -27,6 +27,7 @@
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/schedule.h"
 #include "compose/supervisor/state.h"
@@ -317,8 +318,7 @@ static void take_oneoff(struct converge *converge, const json_t *request, const 
 	converge->oneoff.foreground = json_get_bool(request, "foreground", false);
 	converge->oneoff.auto_remove = json_get_bool(request, "auto_remove", false);
 	converge->oneoff.use_aliases = json_get_bool(request, "use_aliases", false);
-	for (size_t i = 0; count == 3 && i < count; i++)
-		converge->oneoff.stdio[i] = fd_dup(fds[i]);
+	oneoff_keep(converge->oneoff.fds, fds, count);
 }
 
 int executor_converge(struct executor *executor, const json_t *request, const char *request_id,

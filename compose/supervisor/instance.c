@@ -37,6 +37,7 @@
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/schedule.h"
 #include "compose/supervisor/start.h"
+#include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -50,6 +51,31 @@ static void changed(struct instance *instance)
 	oneoff_instance_changed(instance);
 }
 
+static void client_has_copied(struct log_pump *pump, enum log_stream stream, void *data)
+{
+	struct instance *instance = data;
+
+	if (log_pump_has_streams(pump))
+		return;
+	instance->log = NULL;
+	log_pump_free(pump);
+}
+
+/* All that it said. The client of one in the foreground may still be at its last words. */
+static void close_log(struct instance *instance)
+{
+	if (!instance->log)
+		return;
+	log_pump_drain(instance->log);
+	if (instance->foreground && log_pump_has_streams(instance->log)) {
+		log_pump_on_ended(instance->log, client_has_copied, instance);
+		return;
+	}
+	log_pump_finish(instance->log);
+	log_pump_free(instance->log);
+	instance->log = NULL;
+}
+
 /* Everything that belongs to a running process, after it ended. */
 static void release_process(struct instance *instance)
 {
@@ -60,12 +86,7 @@ static void release_process(struct instance *instance)
 	hooks_cancel(instance);
 	start_done(instance);
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
-	if (instance->log) {
-		log_pump_drain(instance->log);
-		log_pump_finish(instance->log);
-		log_pump_free(instance->log);
-		instance->log = NULL;
-	}
+	close_log(instance);
 	probe_unwatch_log(instance);
 	names_withdraw(instance);
 	cleanup_close_fd(&instance->stdin_fd);
@@ -73,6 +94,8 @@ static void release_process(struct instance *instance)
 	cleanup_close_fd(&instance->pidfd);
 	cleanup_close_fd(&instance->notify_fd);
 	instance->stdin_fd = instance->pty_fd = instance->pidfd = instance->notify_fd = -EBADF;
+	start_stdio_end_output(instance, LOG_STDOUT);
+	start_stdio_end_output(instance, LOG_STDERR);
 	instance->pid = 0;
 	snprintf(names, sizeof(names), "%s:*", instance->id);
 	keeper_client_drop(instance->supervisor->keeper, names);
@@ -352,7 +375,8 @@ struct instance *instance_new(struct supervisor *supervisor, const char *id)
 	instance->supervisor = supervisor;
 	snprintf(instance->id, sizeof(instance->id), "%s", id);
 	instance->pidfd = instance->stdin_fd = instance->pty_fd = instance->notify_fd = -EBADF;
-	instance->stdio[0] = instance->stdio[1] = instance->stdio[2] = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(instance->client); i++)
+		instance->client[i] = -EBADF;
 	instance->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	return instance;
 }
@@ -380,8 +404,8 @@ void instance_free(struct instance *instance)
 	cleanup_close_fd(&instance->pty_fd);
 	cleanup_close_fd(&instance->pidfd);
 	cleanup_close_fd(&instance->notify_fd);
-	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
-		cleanup_close_fd(&instance->stdio[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(instance->client); i++)
+		cleanup_close_fd(&instance->client[i]);
 	for (size_t i = 0; i < instance->anonymous.count; i++) {
 		free(instance->anonymous.items[i].key);
 		free(instance->anonymous.items[i].value);

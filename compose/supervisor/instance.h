@@ -20,6 +20,7 @@
 #include "runtime/container/cgroup/cgroup.h"
 #include "runtime/container/container.h"
 
+#include "compose/control/requests.h"
 #include "compose/plan/plan.h"
 #include "compose/supervisor/dependents.h"
 #include "compose/supervisor/hooks.h"
@@ -61,12 +62,12 @@ struct instance {
 	char id[65];
 	char *name, *service_name;
 	unsigned int number;
-	bool oneoff;      /* made by `run` */
-	bool use_aliases; /* ... and answers to its service's names */
-	bool foreground;  /* ... and what it says is its client's, not the log's; see oneoff.h */
-	bool auto_remove; /* goes when it ends, with its anonymous volumes */
-	bool told;        /* its client knows how it ended, or left */
-	int stdio[3];     /* foreground without a terminal, until it is born: the client's */
+	bool oneoff;         /* made by `run` */
+	bool use_aliases;    /* ... and answers to its service's names */
+	bool foreground;     /* ... and its client copies what it says into the log; see oneoff.h */
+	bool auto_remove;    /* goes when it ends, with its anonymous volumes */
+	bool told;           /* its client knows how it ended, or left */
+	int client[RUN_FDS]; /* its client's, see enum run_fd: but for the rest, until it is born */
 
 	struct model *model;     /* counted */
 	struct service *service; /* in the model */

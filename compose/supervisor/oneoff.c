@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -15,6 +16,7 @@
 #include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
 
 /* So long a client has to come back after its supervisor was killed. */
@@ -70,16 +72,44 @@ static void caller_free(struct caller *caller)
 	free(caller);
 }
 
-/* Nobody reads the terminal any more: the log does. */
-static void take_over_terminal(struct instance *instance)
+static void replace(int *fd, int by)
+{
+	cleanup_close_fd(fd);
+	*fd = fd_dup(by);
+}
+
+void oneoff_keep(int *to, const int *fds, size_t count)
+{
+	if (count == 1)
+		replace(&to[RUN_LOG_STDOUT], fds[0]);
+	for (size_t i = 0; count >= 3 && i < count && i < RUN_FDS; i++)
+		replace(&to[i], fds[i]);
+}
+
+void oneoff_take(struct instance *instance, int *fds)
+{
+	for (size_t i = 0; i < RUN_FDS; i++) {
+		cleanup_close_fd(&instance->client[i]);
+		instance->client[i] = TAKE_FD(fds[i]);
+	}
+}
+
+/* Nobody reads what it says any more: the log does, once it has what was copied for it. */
+static void take_over(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
 	int copy;
 
-	if (!instance->foreground || !instance->tty)
+	if (!instance->foreground)
 		return;
 	instance->foreground = false;
 	state_note(instance);
+	if (instance->log)
+		log_pump_drain(instance->log);
+	if (instance->log)
+		start_stdio_without_client(instance);
+	if (!instance->tty)
+		return;
 	copy = instance->pty_fd >= 0 ? fd_dup(instance->pty_fd) : -EBADF;
 	if (copy >= 0 &&
 	    (!instance->log || log_pump_add_stream(instance->log, copy, LOG_STDOUT, &err) < 0))
@@ -97,7 +127,7 @@ static void client_left(struct connection *connection, void *data)
 	if (instance)
 		instance->told = true;
 	if (instance && instance->pid)
-		take_over_terminal(instance);
+		take_over(instance);
 	sweep_later(oneoffs, 0);
 }
 
@@ -163,7 +193,7 @@ void oneoff_terminal(struct instance *instance)
 	if (caller)
 		hand_terminal(caller, instance);
 	else
-		take_over_terminal(instance);
+		take_over(instance);
 }
 
 void oneoff_instance_changed(struct instance *instance)
@@ -226,8 +256,21 @@ static void on_done(void *context, const struct error *err, int exit_code, json_
 		conclude(caller, instance);
 }
 
+/* The keeper was killed, and with it went what it held of the client's. */
+static void log_again(struct instance *instance, const int *fds, size_t count)
+{
+	struct error err = ERROR_INIT;
+
+	if (!instance->pid || !instance->log || log_pump_has_streams(instance->log))
+		return;
+	oneoff_keep(instance->client, fds, count);
+	if (start_stdio_keep_client(instance, &err) < 0)
+		log_error("%s: its output is not logged: %s", instance->name, err.message);
+	start_stdio_born(instance);
+}
+
 /* The same request once more: its client lost our predecessor, not the container. */
-static bool come_back(struct caller *caller, const char *id)
+static bool come_back(struct caller *caller, const char *id, const int *fds, size_t count)
 {
 	struct instance *instance = supervisor_find(caller->oneoffs->supervisor, caller->name);
 
@@ -237,6 +280,8 @@ static bool come_back(struct caller *caller, const char *id)
 	caller->started = true;
 	if (instance->pid)
 		hand_terminal(caller, instance);
+	if (caller->foreground)
+		log_again(instance, fds, count);
 	if (!caller->foreground || !instance_runs(instance))
 		conclude(caller, instance);
 	return true;
@@ -266,7 +311,7 @@ void oneoff_request(struct oneoffs *oneoffs, struct connection *connection, cons
 	};
 	oneoffs->callers = caller;
 	connection_on_closed(connection, client_left, caller);
-	if (come_back(caller, id))
+	if (come_back(caller, id, fds, count))
 		return;
 	listener.context = caller;
 	if (executor_converge(oneoffs->supervisor->executor, request, id, fds, count, &listener,
@@ -379,7 +424,7 @@ static int on_none_came(sd_event_source *source, uint64_t at_usec, void *data)
 		struct instance *instance = entry->value;
 
 		if (instance->oneoff && instance->pid && !caller_of(oneoffs, instance))
-			take_over_terminal(instance);
+			take_over(instance);
 	}
 	return 0;
 }

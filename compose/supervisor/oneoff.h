@@ -5,10 +5,11 @@
 /*
  * oneoff.h - `run`: containers beside those of a service, each for one client.
  *
- * In the foreground a container's stdout and stderr are the client's own descriptors, or its
- * terminal's master is: the kernel passes the bytes, at its own pace, and they reach no log. When
- * the client is gone for good (it left, or did not come back to a new supervisor) what is said on
- * a terminal goes to the log instead, so that the program never waits for a reader.
+ * In the foreground a container's stdout and stderr are pipes that the client made and reads, or
+ * its terminal's master is the client's: we are not in between, and our death is not noticed. What
+ * the client shows it also writes into other pipes, which the log reads. When the client is gone
+ * for good (it left, or did not come back to a new supervisor) the log reads what it would have
+ * read, so that the program never waits for a reader.
  *
  * A container that is to be removed at its end goes when its client knows how it ended, or when no
  * client came for that in a while.
@@ -29,6 +30,11 @@ void oneoffs_settle(struct oneoffs *oneoffs);
 /* Request `run`; @fds are borrowed. */
 void oneoff_request(struct oneoffs *oneoffs, struct connection *connection, const char *id,
 		    const json_t *request, const int *fds, size_t count);
+
+/* The client's descriptors, @count of them, into @to[RUN_FDS] as copies. */
+void oneoff_keep(int *to, const int *fds, size_t count);
+/* It is about to start: for its client if there is one, else as any other. */
+void oneoff_take(struct instance *instance, int *fds);
 
 /* The container in the foreground has its terminal: the client gets it before the program runs. */
 void oneoff_terminal(struct instance *instance);

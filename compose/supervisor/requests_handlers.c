@@ -219,6 +219,20 @@ static void handle_end_input(struct connection *connection, const json_t *reques
 	connection_done(connection, NULL, NULL, 0);
 }
 
+static void handle_end_output(struct connection *connection, const json_t *request, int *fds,
+			      size_t count)
+{
+	const char *name = json_get_string(request, "container");
+	struct instance *instance =
+		name ? supervisor_find(connection->server->supervisor, name) : NULL;
+
+	if (instance)
+		start_stdio_end_output(instance, json_get_int(request, "stream", 0) == LOG_STDERR
+							 ? LOG_STDERR
+							 : LOG_STDOUT);
+	connection_done(connection, NULL, NULL, 0);
+}
+
 static void handle_wait(struct connection *connection, const json_t *request, int *fds,
 			size_t count)
 {
@@ -283,6 +297,7 @@ static const struct {
 	/* clang-format off */
 	{REQUEST_ATTACH, handle_attach},
 	{REQUEST_END_INPUT, handle_end_input},
+	{REQUEST_END_OUTPUT, handle_end_output},
 	{REQUEST_CONNECT, handle_connect},
 	{REQUEST_CONVERGE, handle_converge},
 	{REQUEST_DISCONNECT, handle_disconnect},

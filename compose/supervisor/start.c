@@ -401,9 +401,7 @@ int start_begin(struct instance *instance, struct error *err)
 		set_error(instance, err->message);
 	}
 	start_stdio_done(&stdio);
-	/* Its program has them now: who else held them would keep a pipe from ending. */
-	for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
-		cleanup_close_fd(&instance->stdio[i]), instance->stdio[i] = -EBADF;
+	start_stdio_born(instance);
 	return r;
 }
 

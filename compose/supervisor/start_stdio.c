@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/log.h"
 
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/logs/pump.h"
@@ -49,10 +50,10 @@ int start_stdio_make(struct instance *instance, struct stdio *stdio, struct cont
 
 	if (spec->terminal)
 		return 0;
-	if (instance->stdio[1] >= 0) {
-		spec->stdin_fd = instance->stdio[0];
-		spec->stdout_fd = instance->stdio[1];
-		spec->stderr_fd = instance->stdio[2];
+	if (instance->client[RUN_STDOUT] >= 0) {
+		spec->stdin_fd = instance->client[RUN_STDIN];
+		spec->stdout_fd = instance->client[RUN_STDOUT];
+		spec->stderr_fd = instance->client[RUN_STDERR];
 		return 0;
 	}
 	if (make_pipe(&stdio->out, err) < 0 || make_pipe(&stdio->error, err) < 0)
@@ -81,6 +82,29 @@ int start_store(struct instance *instance, const char *const *kinds, const int *
 	return keeper_client_store(instance->supervisor->keeper, list, fds, count);
 }
 
+int start_stdio_keep_client(struct instance *instance, struct error *err)
+{
+	static const char *const kinds[] = {"stdout", "rest-stdout", "stderr", "rest-stderr"};
+	static const enum log_stream streams[] = {LOG_STDOUT, LOG_STDERR};
+	const int *fds = &instance->client[RUN_LOG_STDOUT];
+	size_t count = 0;
+	int r;
+
+	while (count < ARRAY_SIZE(kinds) && fds[count] >= 0)
+		count++;
+	r = count ? start_store(instance, kinds, fds, count) : 0;
+	if (r < 0)
+		return error_code(err, r, "hand its pipes to the keeper");
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
+		int *log = &instance->client[RUN_LOG_STDOUT + 2 * i];
+
+		if (*log >= 0 &&
+		    log_pump_add_stream(instance->log, TAKE_FD(*log), streams[i], err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 int start_stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err)
 {
 	static const char *const kinds[] = {"report", "stdout", "stderr", "stdin"};
@@ -91,11 +115,55 @@ int start_stdio_keep(struct instance *instance, struct stdio *stdio, struct erro
 	if (r < 0)
 		return error_code(err, r, "hand its pipes to the keeper");
 	if (stdio->out.ours < 0)
-		return 0;
+		return start_stdio_keep_client(instance, err);
 	instance->stdin_fd = TAKE_FD(stdio->in_ours);
 	if (log_pump_add_stream(instance->log, TAKE_FD(stdio->out.ours), LOG_STDOUT, err) < 0)
 		return -err->code;
 	return log_pump_add_stream(instance->log, TAKE_FD(stdio->error.ours), LOG_STDERR, err);
+}
+
+void start_stdio_born(struct instance *instance)
+{
+	for (size_t i = 0; i < RUN_FDS; i++) {
+		/* What is left of one that was not born goes as well. */
+		if (i > RUN_STDERR && instance->pid)
+			break;
+		cleanup_close_fd(&instance->client[i]);
+		instance->client[i] = -EBADF;
+	}
+}
+
+void start_stdio_end_output(struct instance *instance, enum log_stream stream)
+{
+	int *rest = &instance->client[stream == LOG_STDERR ? RUN_REST_STDERR : RUN_REST_STDOUT];
+	char name[KEEPER_PORT_NAME_MAX];
+
+	if (*rest < 0)
+		return;
+	cleanup_close_fd(rest);
+	*rest = -EBADF;
+	snprintf(name, sizeof(name), "%s:rest-%s", instance->id,
+		 stream == LOG_STDERR ? "stderr" : "stdout");
+	keeper_client_drop(instance->supervisor->keeper, name);
+}
+
+void start_stdio_without_client(struct instance *instance)
+{
+	static const char *const kinds[] = {"stdout", "stderr"};
+	static const enum log_stream streams[] = {LOG_STDOUT, LOG_STDERR};
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
+		int rest = fd_dup(instance->client[RUN_REST_STDOUT + 2 * i]);
+
+		if (rest < 0)
+			continue;
+		/* In this order: one of the two always has it. */
+		(void)start_store(instance, &kinds[i], &rest, 1);
+		start_stdio_end_output(instance, streams[i]);
+		if (log_pump_add_stream(instance->log, rest, streams[i], &err) < 0)
+			log_error("%s: its output is not logged: %s", instance->name, err.message);
+	}
 }
 
 void start_stdio_end_input(struct instance *instance)

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/logs/pump.h"
 
 /* A pipe whose side in the container never breaks, even if nobody holds ours (SIGPIPE). */
 struct stdio_pipe {
@@ -28,7 +29,10 @@ struct stdio {
 			.in_ours = -EBADF,      \
 			.in_theirs = -EBADF})
 
-/* Those that @spec wants: none with a terminal, the client's in the foreground. */
+/*
+ * Those that @spec wants: none with a terminal; in the foreground the client's, which it copies to
+ * the log by other pipes (enum run_fd).
+ */
 int start_stdio_make(struct instance *instance, struct stdio *stdio, struct container_spec *spec,
 		     struct error *err);
 /*
@@ -38,6 +42,14 @@ int start_stdio_make(struct instance *instance, struct stdio *stdio, struct cont
  */
 int start_stdio_keep(struct instance *instance, struct stdio *stdio, struct error *err);
 void start_stdio_done(struct stdio *stdio);
+/* The client's descriptors of instance->client: what it copies goes to the log from now on. */
+int start_stdio_keep_client(struct instance *instance, struct error *err);
+/* Its program has its client's descriptors: who else held them would keep a pipe from ending. */
+void start_stdio_born(struct instance *instance);
+/* The client of one in the foreground is gone: the log reads what it would have read. */
+void start_stdio_without_client(struct instance *instance);
+/* Of one in the foreground: nobody here holds the end to read of that stream any more. */
+void start_stdio_end_output(struct instance *instance, enum log_stream stream);
 /* Neither the supervisor nor the keeper holds its stdin open any more. */
 void start_stdio_end_input(struct instance *instance);
 

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from tests.support import sandbox as sandboxes
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 APP = {**SLEEP, "environment": {"FROM": "file", "KEPT": "yes"}, "ports": ["18080:80"],
        "restart": "always", "container_name": "one-name"}
@@ -193,3 +195,60 @@ def test_a_slow_reader_gets_everything(project):
     first = run.stdout.read(1)
     project.run("ps")
     assert len(first + run.stdout.read()) == 3000000 and run.wait(20) == 0
+
+
+def logs(project, name, **options):
+    return project.run("container", "logs", name, **options)
+
+
+def test_what_is_shown_is_logged(project):
+    """As docker logs it: on pipes each stream, on a terminal all of it."""
+    said = ["sh", "-c", "echo out; echo err >&2; cat; exit 4"]
+    run = project.run("run", "-q", "-T", "--name", "one", "app", *said, input="in\n", check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (4, "out\nin\n", "err\n")
+    log = logs(project, "one")
+    assert (log.stdout, log.stderr) == ("out\nin\n", "err\n")
+    terminal = project.pty("run", "-q", "--name", "two", "app", "sh", "-c", "echo on $(tty)")
+    assert terminal.wait(20) == 0 and "on /dev/pts/0" in terminal.output
+    assert logs(project, "two").stdout.strip() == "on /dev/pts/0"
+    # Started once more, it is like any other.
+    project.run("container", "start", "one")
+    project.sandbox.wait_until(lambda: logs(project, "one").stdout == "out\nin\nout\n", 10)
+    # Into the same file, in the order in which it was said.
+    words = " ".join(f"echo {i} >&{1 + i % 2};" for i in range(40))
+    run = project.sandbox.command(
+        ["sh", "-c", f"{sandboxes.binary()} run -q -T --rm app sh -c '{words}' 2>&1"],
+        cwd=project.path)
+    assert run.stdout.split() == [str(i) for i in range(40)]
+
+
+def test_nobody_reads_it_any_more(project):
+    """The program learns of it as if it wrote there itself."""
+    run = project.sandbox.command(
+        ["sh", "-c", f"{sandboxes.binary()} run -q -T --rm app yes | head -n 2"], cwd=project.path)
+    assert run.stdout == "y\ny\n"
+    project.sandbox.wait_until(lambda: not oneoffs(project), 10, "it ended, and is removed")
+
+
+@pytest.mark.parametrize("whom", ["supervisor", "client", "keeper"])
+def test_the_log_is_whole_whoever_is_killed(project, whom):
+    berth = project.sandbox
+    run = project.popen("run", "-q", "-T", "--name", "one", "app", "sh", "-c",
+                        "seq 3000; echo wait; while [ ! -e /go ]; do sleep 0.05; done; seq 3001 6000")
+    first = "".join(str(i) + "\n" for i in range(1, 3001)) + "wait\n"
+    shown = "".join(run.stdout.readline() for _ in range(3001))
+    assert shown == first
+    if whom == "client":
+        run.send_signal(signal.SIGKILL)
+    else:
+        berth.kill(getattr(project, f"{whom}_pids")()[0])
+        if whom == "keeper":
+            berth.wait_until(lambda: len(project.keeper_pids()) == 1, 20, "its client begins anew")
+    number = berth.run("container", "ls", "-q", "--filter", "name=one").stdout.strip()
+    berth.run("container", "exec", number, "touch", "/go")
+    rest = "".join(str(i) + "\n" for i in range(3001, 6001))
+    if whom != "client":
+        assert run.stdout.read() == rest and run.wait(30) == (0 if whom == "supervisor" else run.returncode)
+    berth.wait_until(lambda: logs(project, "one").stdout.endswith("6000\n"), 20,
+                     "the last line is logged")
+    assert logs(project, "one").stdout == first + rest

@@ -16,6 +16,7 @@
 #include "compose/supervisor/handover.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/state.h"
 
 int containers_create(struct converge *converge, size_t index, struct error *err)
@@ -77,9 +78,10 @@ int containers_look_at_start(const struct instance *instance, struct error *err)
 
 static int begin_start(struct converge *converge, struct instance *instance, struct error *err)
 {
+	/* Started once more it is like any other: nobody waits for its output. */
+	instance->foreground = instance->foreground && converge->oneoff.model;
 	if (instance->oneoff && instance->foreground)
-		for (size_t i = 0; i < ARRAY_SIZE(instance->stdio); i++)
-			instance->stdio[i] = TAKE_FD(converge->oneoff.stdio[i]);
+		oneoff_take(instance, converge->oneoff.fds);
 	if (instance_start(instance, err) < 0)
 		return error_wrap(err, "container %s", instance->name);
 	if (instance->lacks)

@@ -24,8 +24,8 @@ struct converge *converge_new(struct supervisor *supervisor, json_t *request)
 	converge->request = request;
 	/* The words in the options point into the request, which is let go early. */
 	converge->options_json = json_incref(json_object_get(request, "options"));
-	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
-		converge->oneoff.stdio[i] = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.fds); i++)
+		converge->oneoff.fds[i] = -EBADF;
 	return converge;
 }
 
@@ -40,8 +40,8 @@ void converge_free(struct converge *converge)
 	model_unref(supervisor, converge->model);
 	model_unref(supervisor, converge->oneoff.model);
 	model_unref(supervisor, converge->before);
-	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.stdio); i++)
-		cleanup_close_fd(&converge->oneoff.stdio[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(converge->oneoff.fds); i++)
+		cleanup_close_fd(&converge->oneoff.fds[i]);
 	json_decref(converge->request);
 	json_decref(converge->options_json);
 	coming_done(converge);

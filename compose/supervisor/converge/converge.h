@@ -16,6 +16,7 @@
 
 #include "common/error.h"
 
+#include "compose/control/requests.h"
 #include "compose/supervisor/converge/options.h"
 #include "compose/supervisor/executor.h"
 
@@ -55,7 +56,7 @@ struct converge {
 	struct {
 		struct model *model; /* the project, with the service as `run` wants it */
 		bool use_aliases, foreground, auto_remove;
-		int stdio[3];
+		int fds[RUN_FDS]; /* its client's */
 	} oneoff;
 	struct plan *plan;
 	struct operation_run *runs;
