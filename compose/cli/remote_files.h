@@ -10,6 +10,9 @@
  * branch or tag is looked up anew by each command, once.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "common/error.h"
 
 /* See load_options.fetch. Variables that docker compose has switch it off. */
@@ -29,5 +32,19 @@ int remote_git_resolve(struct remote_meaning *meaning, struct error *err);
 int remote_git_fetch(const struct remote_meaning *meaning, const char *path, struct error *err);
 int remote_oci_resolve(struct remote_meaning *meaning, struct error *err);
 int remote_oci_fetch(const struct remote_meaning *meaning, const char *path, struct error *err);
+
+/* The files of an artifact, as its manifest tells. */
+struct remote_oci_files {
+	struct remote_oci_file {
+		char *name;     /* without a slash */
+		char *digest;   /* "sha256:..." */
+		bool variables; /* an env file */
+	} * items;
+	size_t count;
+};
+
+/* Pure. EINVAL: it is no Compose project. The caller's in the end, also when it is empty. */
+int remote_oci_parse(const char *manifest, struct remote_oci_files *ret, struct error *err);
+void remote_oci_files_done(struct remote_oci_files *files);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 #define MANIFEST_ACCEPT "application/vnd.oci.image.manifest.v1+json"
 #define LAYERS_MAX      1000
 #define LAYER_MAX       (4 << 20)
+#define FILE_MAX        (16 << 20)
 
 /* Of a registry's answer: at most so much is kept. */
 struct body {
@@ -124,85 +127,130 @@ static int check_type(const json_t *manifest, struct error *err)
 }
 
 /* What a layer is to be called; NULL: it is none of ours. New string. */
-static char *file_of(const json_t *layer)
+static char *name_of(const json_t *layer, bool variables)
 {
-	const char *type = json_get_string(layer, "mediaType");
 	const json_t *notes = json_object_get(layer, "annotations");
-	const char *name = NULL;
+	const char *name = "compose.yaml";
 
-	if (str_equal(type, ENV_FILE_TYPE))
+	if (variables)
 		name = json_get_string(notes, ENV_FILE_NAME);
-	else if (str_equal(type, FILE_TYPE))
-		name = json_object_get(notes, EXTENDS) ? json_get_string(notes, FILE_NAME)
-						       : "compose.yaml";
+	else if (json_object_get(notes, EXTENDS))
+		name = json_get_string(notes, FILE_NAME);
 	return name ? path_clean_inside(name) : NULL;
 }
 
-/* Several files of the project are one with several documents. */
-static int write_layer(int dir, const char *file, const struct strbuf *text, struct error *err)
+static bool is_digest(const char *text)
+{
+	return text && str_starts_with(text, "sha256:") &&
+	       strspn(text + 7, "0123456789abcdef") == SHA256_HEX_SIZE - 1 &&
+	       strlen(text) == 7 + SHA256_HEX_SIZE - 1;
+}
+
+static int read_layer(const json_t *layer, struct remote_oci_files *files, struct error *err)
+{
+	const char *type = json_get_string(layer, "mediaType");
+	const char *digest = json_get_string(layer, "digest");
+	bool variables = str_equal(type, ENV_FILE_TYPE);
+	_cleanup_free_ char *name =
+		variables || str_equal(type, FILE_TYPE) ? name_of(layer, variables) : NULL;
+
+	if (!name)
+		return 0;
+	if (!*name || strchr(name, '/') || strlen(name) > NAME_MAX)
+		return error_set(err, EINVAL, "it has a file '%.80s', which is no plain name",
+				 name);
+	if (!is_digest(digest))
+		return error_set(err, EBADMSG, "%.80s: it has no digest", name);
+	*array_add(files->items, files->count) = (struct remote_oci_file){
+		.name = TAKE_PTR(name), .digest = alloc_string(digest), .variables = variables};
+	return 0;
+}
+
+int remote_oci_parse(const char *manifest, struct remote_oci_files *ret, struct error *err)
+{
+	_cleanup_json_ json_t *json = NULL;
+	const json_t *layers, *layer;
+	size_t i;
+	int r;
+
+	*ret = (struct remote_oci_files){0};
+	r = json_parse(manifest, strlen(manifest), &json, err);
+	if (r >= 0)
+		r = check_type(json, err);
+	layers = json_object_get(json, "layers");
+	if (r >= 0 && json_array_size(layers) > LAYERS_MAX)
+		r = error_set(err, E2BIG, "it has more than %d files", LAYERS_MAX);
+	json_array_foreach(layers, i, layer)
+		if (r >= 0)
+			r = read_layer(layer, ret, err);
+	if (r < 0)
+		remote_oci_files_done(ret);
+	return r;
+}
+
+void remote_oci_files_done(struct remote_oci_files *files)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		free(files->items[i].name);
+		free(files->items[i].digest);
+	}
+	free(files->items);
+	*files = (struct remote_oci_files){0};
+}
+
+/* Several Compose files are one with several documents; of variables the last file counts. */
+static int write_file(int dir, const struct remote_oci_file *file, const struct strbuf *text,
+		      struct error *err)
 {
 	static const char between[] = "\n---\n";
 	_cleanup_strbuf_ struct strbuf whole = {0};
 	_cleanup_free_ char *before = NULL;
 	size_t size = 0;
 
-	if (!*file || strchr(file, '/'))
-		return error_set(err, EINVAL, "it has a file '%.80s', which is no plain name",
-				 file);
-	if (faccessat(dir, file, F_OK, 0) == 0) {
-		if (fs_read(dir, file, (size_t)LAYERS_MAX * LAYER_MAX, &before, &size, err) < 0)
+	if (!file->variables && faccessat(dir, file->name, F_OK, 0) == 0) {
+		if (fs_read(dir, file->name, FILE_MAX, &before, &size, err) < 0)
 			return -err->code;
 		strbuf_add_n(&whole, before, size);
 		strbuf_add(&whole, between);
 	}
 	if (text->length)
 		strbuf_add_n(&whole, text->data, text->length);
-	return fs_replace(dir, file, whole.data ? whole.data : "", whole.length, FS_ATOMIC, err);
+	if (whole.length > FILE_MAX)
+		return error_set(err, EFBIG, "it is larger than %d MiB", FILE_MAX >> 20);
+	return fs_replace(dir, file->name, whole.data ? whole.data : "", whole.length, FS_ATOMIC,
+			  err);
 }
 
-static int fetch_layer(const struct registry_name *name, const json_t *layer, int dir,
-		       struct error *err)
+static int fetch_file(const struct registry_name *name, const struct remote_oci_file *file, int dir,
+		      struct error *err)
 {
-	const char *digest = json_get_string(layer, "digest");
-	_cleanup_free_ char *file = file_of(layer), *path = NULL;
+	_cleanup_free_ char *path = str_printf("blobs/%s", file->digest);
 	_cleanup_strbuf_ struct strbuf text = {0};
-	int r;
+	int r = get(name, path, NULL, &text, err);
 
-	if (!file)
-		return 0;
-	if (!digest || !str_starts_with(digest, "sha256:") || strchr(digest, '/'))
-		return error_set(err, EBADMSG, "%s: it has no digest", file);
-	path = str_printf("blobs/%s", digest);
-	r = get(name, path, NULL, &text, err);
 	if (r >= 0)
-		r = check_digest(&text, digest, err);
+		r = check_digest(&text, file->digest, err);
 	if (r >= 0)
-		r = write_layer(dir, file, &text, err);
-	return r < 0 ? error_wrap(err, "%s", file) : 0;
+		r = write_file(dir, file, &text, err);
+	return r < 0 ? error_wrap(err, "%s", file->name) : 0;
 }
 
 int remote_oci_fetch(const struct remote_meaning *meaning, const char *path, struct error *err)
 {
 	struct registry_name name = {0};
-	_cleanup_json_ json_t *manifest = NULL;
+	struct remote_oci_files files;
 	_cleanup_close_ int dir = fs_open_dir(AT_FDCWD, path, err);
-	const json_t *layers, *layer;
-	size_t i;
 	int r;
 
 	if (dir < 0)
 		return dir;
-	r = json_parse(meaning->manifest, strlen(meaning->manifest), &manifest, err);
-	if (r >= 0)
-		r = check_type(manifest, err);
-	if (r >= 0)
-		r = parse_name(meaning, &name, err);
-	layers = json_object_get(manifest, "layers");
-	if (r >= 0 && json_array_size(layers) > LAYERS_MAX)
-		r = error_set(err, E2BIG, "it has more than %d files", LAYERS_MAX);
-	json_array_foreach(layers, i, layer)
-		if (r >= 0)
-			r = fetch_layer(&name, layer, dir, err);
+	r = remote_oci_parse(meaning->manifest, &files, err);
+	if (r < 0)
+		return r;
+	r = parse_name(meaning, &name, err);
+	for (size_t i = 0; r >= 0 && i < files.count; i++)
+		r = fetch_file(&name, &files.items[i], dir, err);
 	registry_name_done(&name);
+	remote_oci_files_done(&files);
 	return r;
 }

@@ -59,6 +59,7 @@ static const struct option options[] = {
 	{"volume", 'v', OPTION_LIST, &volumes, "stringArray", "Mount a volume: ./dir:/path"},
 	{"workdir", 'w', OPTION_STRING, &working_dir, "string",
 	 "In this directory of the container"},
+	{"yes", 'y', OPTION_FLAG, &up_options.yes, NULL, "Answer yes to every question"},
 	{NULL},
 };
 

@@ -14,6 +14,7 @@
 #include "compose/cli/output.h"
 #include "compose/cli/pull_run.h"
 #include "compose/cli/pull_services.h"
+#include "compose/cli/remote_confirm.h"
 
 #define REPLICAS_MAX 100000
 
@@ -115,6 +116,9 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	if (r < 0)
 		return r;
 	project = *ret_project;
+	r = remote_confirm(args, project, o->yes, err);
+	if (r < 0)
+		return r;
 	if (!args->dry_run && client_check_privileges(project->name, err) < 0)
 		return -err->code;
 	ret->name = project->name;

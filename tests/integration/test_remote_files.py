@@ -166,3 +166,33 @@ def test_oci(berth):
                            ("A=1\n", env, {f"{key}envfile": "/a/b"})])
     hostile = project.run("-f", reference, "config", check=False)
     assert hostile.returncode == 1 and "which is no plain name" in hostile.stderr
+
+
+def test_remote_stacks_ask_first(berth):
+    """What others wrote, with variables of ours in it, runs once somebody has agreed."""
+    work = write(os.path.join(berth.base, "work"), {
+        "compose.yaml": 'services: {a: {image: "${IMAGE:-busybox}", environment: ["T=${TOKEN}"]}}\n'})
+    git(work, "init", "-q", "-b", "main")
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "one")
+    url = f"file://{work}/.git"
+    project = berth.project({".env": "TOKEN=secret\n"})
+
+    def create(*args, **options):
+        return project.run("-f", url, "create", "--pull", "never", *args, check=False, **options)
+
+    for answer in ("n\n", "", "\n"):
+        refused = create(input=answer)
+        assert refused.returncode == 1, answer
+        assert f'Your compose stack "{url}" is stored in "' in refused.stderr
+        assert [line.split() for line in refused.stderr.splitlines()
+                if line.startswith(("IMAGE", "TOKEN"))] == [
+            ["IMAGE", "busybox", "compose", "file", "no", "busybox"],
+            ["TOKEN", "secret", "environment", "no"]]
+        assert "operation cancelled by user" in refused.stderr
+        assert not refused.stdout
+    for agreed in (create("-y"), create(input="y\n")):
+        assert agreed.returncode == 0, agreed.stderr
+    assert "Do you want" not in create("-y").stderr
+    mine = berth.project({"compose.yaml": "services: {a: {image: busybox}}\n"})
+    assert "is stored in" not in mine.run("create", "--pull", "never", check=False).stderr
