@@ -69,7 +69,9 @@ static const char *mounted_at(const json_t *container, const char *path, const c
 		const char *target = json_get_string(mount, "destination");
 		const char *type = json_get_string(mount, "type");
 
-		rest = target && !str_equal(type, "tmpfs") ? below(path, target) : NULL;
+		rest = target && (str_equal(type, "volume") || str_equal(type, "bind"))
+			       ? below(path, target)
+			       : NULL;
 		if (!rest || (source && strlen(rest) >= strlen(*ret_below)))
 			continue;
 		source = json_get_string(mount, "source");

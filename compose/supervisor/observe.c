@@ -458,52 +458,6 @@ static json_t *networks_of(const struct instance *instance)
 	return rows;
 }
 
-static void mount_row(json_t *rows, const char *type, const char *name, const char *source,
-		      const char *destination, bool writable)
-{
-	json_t *row = json_object();
-
-	json_put_string(row, "type", type);
-	json_put_string(row, "name", name);
-	json_put_string(row, "source", source);
-	json_put_string(row, "destination", destination);
-	json_put_bool(row, "rw", writable);
-	json_array_append_new(rows, row);
-}
-
-static json_t *mounts_of(const struct instance *instance)
-{
-	const struct service *service = instance->service;
-	json_t *rows = json_array();
-
-	for (size_t i = 0; i < service->volume_count; i++) {
-		const struct mount *mount = &service->volumes[i];
-		const char *name =
-			mount->type == MOUNT_VOLUME ? translate_volume_name(instance, mount) : NULL;
-		_cleanup_free_ char *path =
-			name ? str_printf("%s/volumes/%s/_data", paths_root(), name)
-			     : translate_replica(instance, mount->source);
-
-		mount_row(rows,
-			  mount->type == MOUNT_VOLUME ? "volume"
-			  : mount->type == MOUNT_BIND ? "bind"
-						      : "tmpfs",
-			  name, path ?: mount->source, mount->target, !mount->read_only);
-	}
-	for (size_t i = 0; i < instance->anonymous.count; i++) {
-		const struct key_value *row = &instance->anonymous.items[i];
-		_cleanup_free_ char *path =
-			str_printf("%s/volumes/%s/_data", paths_root(), row->value);
-		bool listed = false;
-
-		for (size_t k = 0; k < service->volume_count && !listed; k++)
-			listed = str_equal(service->volumes[k].target, row->key);
-		if (!listed)
-			mount_row(rows, "volume", row->value, path, row->key, true);
-	}
-	return rows;
-}
-
 /* As Docker shows it: arguments with a space in them stand in quotes, the program does not. */
 static char *command_text(const struct instance *instance, const struct image *image)
 {
@@ -546,7 +500,7 @@ static void put_details(json_t *json, const struct instance *instance)
 	json_put_int(json, "restart_count", instance->restarts);
 	json_put_bool(json, "tty", instance->tty);
 	json_object_set_new(json, "networks", networks_of(instance));
-	json_object_set_new(json, "mounts", mounts_of(instance));
+	json_object_set_new(json, "mounts", observe_mounts(instance));
 	json_object_set_new(json, "labels", observe_labels(instance));
 	json_object_set_new(json, "log", log_of(instance));
 	json_put_string(json, "cgroup", cgroup);

@@ -32,6 +32,11 @@ void observe_forget_images(struct supervisor *supervisor);
 bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels);
 /* All labels of a container as `docker inspect` shows them: image, service, compose's own. */
 json_t *observe_labels(const struct instance *instance);
+/*
+ * What a container mounts, volumes_from included, as rows {type, name, source, destination, rw}
+ * (observe_mounts.c).
+ */
+json_t *observe_mounts(const struct instance *instance);
 /* Reply of the request `ps`, with its arguments. */
 json_t *observe_containers(struct supervisor *supervisor, bool all, bool brief);
 /* Labels that mark a network (@kind "network") or volume as the project's. */

@@ -2,6 +2,8 @@
 """Names and namespaces of others: links, external_links, container:NAME, volumes of images,
 external secrets."""
 
+import json
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 SHARED = {"networks": {"default": {"name": "shared-net", "external": True}}}
 
@@ -22,20 +24,23 @@ def test_links(berth):
 def test_another_project(berth):
     """external_links by a shared network, and the namespaces of a container of that project."""
     first = berth.project({"compose.yaml": {
-        "services": {"db": {**SLEEP, "container_name": "the-db"}},
+        "services": {"db": {**SLEEP, "container_name": "the-db", "ipc": "shareable"}},
         "networks": {"default": {"name": "shared-net"}}}})
     first.run("up", "-d")
     second = berth.project({"compose.yaml": {"services": {
         "web": {**SLEEP, "external_links": ["the-db:mysql"]},
-        "side": {**SLEEP, "network_mode": "container:the-db", "pid": "container:the-db"}},
+        "side": {**SLEEP, "network_mode": "container:the-db", "pid": "container:the-db",
+                 "ipc": "container:the-db"}},
         **SHARED}})
     second.run("up", "-d")
     address = first.exec("db", "hostname", "-i").stdout.strip()
     assert f"{address}\tmysql the-db" in second.exec("web", "cat", "/etc/hosts").stdout
-    for kind in ("net", "pid"):
+    for kind in ("net", "pid", "ipc"):
         own = first.exec("db", "readlink", f"/proc/self/ns/{kind}").stdout
         assert second.exec("side", "readlink", f"/proc/self/ns/{kind}").stdout == own
     assert address in second.exec("side", "nslookup", "db").stdout
+    first.exec("db", "sh", "-c", "echo there > /dev/shm/file")  # comes with ipc
+    assert second.exec("side", "cat", "/dev/shm/file").stdout == "there\n"
     second.run("down", "-t", "0")
     first.run("stop", "-t", "0")
     failed = second.run("up", "-d", check=False)
@@ -63,6 +68,9 @@ def test_volumes_of_another_project(berth):
     assert second.exec("web", "cat", "/data/a").stdout == "named\nmore\n"
     assert second.exec("web", "touch", "/data/b", check=False).returncode != 0
     assert second.exec("web", "ls", "/here").stdout == ""  # its own mount wins
+    mounts = {m["Destination"]: (m["Type"], m["RW"]) for m in json.loads(
+        second.run("inspect", f"{second.name}-web-1").stdout)[0]["Mounts"]}
+    assert mounts == {"/data": ("volume", False), "/anonymous": ("volume", False)}
     first.run("stop", "-t", "0")
     second.run("up", "-d", "--force-recreate", "-t", "0")
     assert second.exec("rw", "cat", "/data/a").stdout == "named\nmore\n"

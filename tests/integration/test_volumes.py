@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Volumes, binds, tmpfs, secrets and configs as the container sees them."""
 import fcntl
+import json
 import os
 import stat
 
@@ -147,6 +148,9 @@ def test_shared_by_two_services(berth):
     project.exec("a", "sh", "-c", "echo hi > /v/f")
     assert project.exec("b", "cat", "/v/f").stdout == "hi\n"
     assert project.exec("c", "cat", "/v/f").stdout == "hi\n"
+    mount = json.loads(project.run("inspect", f"{project.name}-c-1").stdout)[0]["Mounts"]
+    assert [(m["Type"], m["Name"], m["Destination"], m["RW"]) for m in mount] == [
+        ("volume", f"{project.name}_volv", "/v", False)]
 
 
 def test_links_in_a_volume_lead_nowhere(berth):

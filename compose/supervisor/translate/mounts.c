@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/supervisor/translate/mounts.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,11 +16,8 @@
 
 #include "volumes/mount.h"
 
-#include "compose/control/requests.h"
 #include "compose/supervisor/names.h"
-#include "compose/supervisor/neighbours.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/translate/translate.h"
 
 void translation_add_mount(struct translation *translation, int fd, const char *target,
 			   bool directory)
@@ -36,8 +35,8 @@ bool translation_mounts(const struct translation *translation, const char *targe
 	return false;
 }
 
-static const char *volume_name(const struct project *project, const struct mapping *anonymous,
-			       const struct mount *mount)
+const char *mount_volume_name(const struct project *project, const struct mapping *anonymous,
+			      const struct mount *mount)
 {
 	const struct volume *volume;
 
@@ -49,10 +48,10 @@ static const char *volume_name(const struct project *project, const struct mappi
 
 const char *translate_volume_name(const struct instance *instance, const struct mount *mount)
 {
-	return volume_name(instance->model->project, &instance->anonymous, mount);
+	return mount_volume_name(instance->model->project, &instance->anonymous, mount);
 }
 
-static bool service_mounts(const struct service *service, const char *target)
+bool service_mounts(const struct service *service, const char *target)
 {
 	for (size_t i = 0; i < service->volume_count; i++)
 		if (str_equal(service->volumes[i].target, target))
@@ -212,196 +211,36 @@ static int add_tmpfs_text(struct translation *translation, const char *text, str
 	return 0;
 }
 
-static int add_anonymous(struct translation *translation, const struct mapping *anonymous,
-			 bool read_only, struct error *err)
+static int add_anonymous(struct translation *translation, struct error *err)
 {
+	const struct mapping *anonymous = &translation->instance->anonymous;
+
 	for (size_t i = 0; i < anonymous->count; i++) {
 		const struct key_value *row = &anonymous->items[i];
 		struct mount mount = {.type = MOUNT_VOLUME, .target = row->key};
 		int r = 0;
 
 		if (!translation_mounts(translation, row->key))
-			r = add_named_volume(translation, &mount, row->value, read_only, err);
+			r = add_named_volume(translation, &mount, row->value, false, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* @mount as it is in @of, whose number and name may stand in its source. */
-static struct mount replica_mount(struct translation *translation, const struct instance *of,
-				  const struct mount *mount)
+/* Another's paths are to be there until the birth, and it need not be: they are copied. */
+static int add_shared(void *data, const struct mount *mount, const char *volume, bool read_only,
+		      struct error *err)
 {
+	struct translation *translation = data;
 	struct mount own = *mount;
-	char *source = NULL, *subpath = NULL;
 
-	if (of && mount->type == MOUNT_BIND)
-		source = translate_replica(of, mount->source);
-	if (of && mount->type == MOUNT_VOLUME)
-		subpath = translate_replica(of, mount->volume.subpath);
-	if (source)
-		own.source = translation_own(translation, source);
-	if (subpath)
-		own.volume.subpath = translation_own(translation, subpath);
-	return own;
-}
-
-/* What has volumes to share: a container of this project, or what is known of another's. */
-struct sharer {
-	const struct instance *instance; /* NULL: another project's */
-	const struct project *project;
-	const struct service *service;
-	const struct mapping *anonymous;
-};
-
-static int share(struct translation *translation, const struct sharer *from, bool read_only,
-		 struct error *err)
-{
-	for (size_t i = 0; i < from->service->volume_count; i++) {
-		struct mount mount =
-			replica_mount(translation, from->instance, &from->service->volumes[i]);
-		int r;
-
-		if (translation_mounts(translation, mount.target))
-			continue;
-		if (mount.type == MOUNT_VOLUME)
-			r = add_named_volume(translation, &mount,
-					     volume_name(from->project, from->anonymous, &mount),
-					     read_only, err);
-		else
-			r = add_one(translation, &mount, read_only, err);
-		if (r < 0)
-			return r;
-	}
-	return add_anonymous(translation, from->anonymous, read_only, err);
-}
-
-/* Its paths are to be there until the birth, and it is not: they are copied. */
-static void own_targets(struct translation *translation, size_t from)
-{
-	for (size_t i = from; i < translation->spec.mount_count; i++)
-		translation->mounts[i].target =
-			translation_own(translation, alloc_string(translation->mounts[i].target));
-}
-
-static int share_neighbour(struct translation *translation, const char *name, bool read_only,
-			   struct error *err)
-{
-	struct neighbour other;
-	struct project *project = NULL;
-	struct sharer from;
-	size_t before = translation->spec.mount_count;
-	int r = neighbour_find(name, &other, err);
-
-	/* Its volumes are there whether or not it runs. */
-	if (r >= 0 || r == -ESRCH)
-		r = neighbour_project(&other, &project, err);
-	if (r >= 0) {
-		from = (struct sharer){NULL, project, project_service(project, other.service),
-				       &other.anonymous};
-		r = from.service ? share(translation, &from, read_only, err)
-				 : error_set(err, ENOENT, "container %s has no service", name);
-		own_targets(translation, before);
-	}
-	project_free(project);
-	neighbour_done(&other);
-	return r < 0 ? error_wrap(err, "volumes_from") : 0;
-}
-
-/* "SERVICE[:ro]", "container:NAME[:ro]": everything that one mounts, at the same places. */
-static int add_volumes_from(struct translation *translation, const char *text, struct error *err)
-{
-	struct supervisor *supervisor = translation->instance->supervisor;
-	bool read_only = str_ends_with(text, ":ro"),
-	     container = str_starts_with(text, "container:");
-	size_t length = strlen(text) - (read_only || str_ends_with(text, ":rw") ? 3 : 0);
-	_cleanup_free_ char *full = alloc_string_n(text, length);
-	const char *name = container ? full + strlen("container:") : full;
-	struct instance *other = container ? supervisor_find(supervisor, name)
-					   : supervisor_find_service(supervisor, name, 0);
-	struct sharer from;
-
-	if (!other && container)
-		return share_neighbour(translation, name, read_only, err);
-	if (!other)
-		return error_set(err, ENOENT, "volumes_from: there is no container of %s", name);
-	from = (struct sharer){other, other->model->project, other->service, &other->anonymous};
-	return share(translation, &from, read_only, err);
-}
-
-static int numeric_id(const char *text, const char *what, unsigned int *ret, struct error *err)
-{
-	char *end = NULL;
-
-	*ret = 0;
-	if (!text || !text[0])
+	if (translation_mounts(translation, mount->target))
 		return 0;
-	*ret = (unsigned int)strtoul(text, &end, 10);
-	return *end ? error_set(err, EINVAL, "%s '%s' is not a number", what, text) : 0;
-}
-
-static int add_file(struct translation *translation, const struct file_reference *reference,
-		    const struct file_object *object, const char *kinds, const char *folder,
-		    struct error *err)
-{
-	struct file_content content = {0};
-	char *target;
-	int fd;
-	_cleanup_free_ char *store = NULL;
-
-	if (!object)
-		return error_set(err, ENOENT, "there is no such object");
-	if (object->berth.credential) {
-		if (translate_credential(object->berth.credential, &store, err) < 0)
-			return -err->code;
-		content.source_path = store;
-	} else if (object->external || object->driver) {
-		store = str_printf("%s/%s/%s", paths_root(), kinds, object->name);
-		if (access(store, R_OK) < 0)
-			return error_errno(err, "is external, so it is to be in %s", store);
-		content.source_path = store;
-	} else if (object->content) {
-		content.data = object->content;
-		content.size = strlen(object->content);
-	} else if (object->file) {
-		content.source_path = object->file;
-	} else {
-		return error_set(err, ENOENT, "the variable %s is not set",
-				 object->environment ?: "it comes from");
-	}
-	if (numeric_id(reference->uid, "uid", &content.uid, err) < 0 ||
-	    numeric_id(reference->gid, "gid", &content.gid, err) < 0)
-		return -err->code;
-	content.mode = reference->mode.set ? (mode_t)reference->mode.value : 0;
-	fd = mount_file(&content, err);
-	if (fd < 0)
-		return fd;
-	target = reference->target && reference->target[0] == '/'
-			 ? alloc_string(reference->target)
-			 : str_printf("%s/%s", folder, reference->target ?: reference->source);
-	translation_add_mount(translation, fd, translation_own(translation, target), false);
-	return 0;
-}
-
-static int add_files(struct translation *translation, struct error *err)
-{
-	const struct service *service = translation->service;
-
-	for (size_t i = 0; i < service->secret_count; i++) {
-		const struct file_reference *row = &service->secrets[i];
-
-		if (add_file(translation, row, project_secret(translation->project, row->source),
-			     "secrets", "/run/secrets", err) < 0)
-			return error_wrap(err, "secret %s", row->source);
-	}
-	for (size_t i = 0; i < service->config_count; i++) {
-		const struct file_reference *row = &service->configs[i];
-
-		if (add_file(translation, row, project_config(translation->project, row->source),
-			     "configs", "", err) < 0)
-			return error_wrap(err, "config %s", row->source);
-	}
-	return 0;
+	own.target = translation_own(translation, alloc_string(mount->target));
+	return own.type == MOUNT_VOLUME
+		       ? add_named_volume(translation, &own, volume, read_only, err)
+		       : add_one(translation, &own, read_only, err);
 }
 
 /* hosts, resolv.conf and hostname, which the container may change for itself. */
@@ -497,23 +336,25 @@ int translate_mounts(struct translation *translation, struct error *err)
 	int r = stack_root(translation, err);
 
 	for (size_t i = 0; r == 0 && i < service->volume_count; i++) {
-		struct mount mount =
-			replica_mount(translation, translation->instance, &service->volumes[i]);
+		struct own_mount own;
 
-		r = add_one(translation, &mount, false, err);
+		own_mount_init(&own, translation->instance, &service->volumes[i]);
+		r = add_one(translation, &own.mount, false, err);
+		own_mount_done(&own);
 	}
 	strv_foreach(text, service->tmpfs)
 		if (r == 0)
 			r = add_tmpfs_text(translation, text, err);
 	strv_foreach(text, service->volumes_from)
 		if (r == 0)
-			r = add_volumes_from(translation, text, err);
+			r = volumes_from_visit(translation->instance->supervisor, text, add_shared,
+					       translation, err);
 	if (r == 0)
-		r = add_anonymous(translation, &translation->instance->anonymous, false, err);
+		r = add_anonymous(translation, err);
 	if (r == 0)
 		r = translate_systemd_mounts(translation, err);
 	if (r == 0)
-		r = add_files(translation, err);
+		r = translate_files(translation, err);
 	if (r == 0)
 		r = add_names(translation, err);
 	if (r < 0)
