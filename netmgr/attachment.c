@@ -229,6 +229,18 @@ int attachment_build(struct attachment *attachment, size_t from, struct error *e
 	return attachment->host_fd < 0 ? attachment->host_fd : 0;
 }
 
+void attachment_drop_endpoint(struct attachment *attachment, size_t i)
+{
+	size_t after = attachment->count - i - 1;
+
+	endpoint_done(&attachment->endpoints[i]);
+	memmove(&attachment->endpoints[i], &attachment->endpoints[i + 1],
+		after * sizeof(*attachment->endpoints));
+	memmove(&attachment->extras[i], &attachment->extras[i + 1],
+		after * sizeof(*attachment->extras));
+	attachment->count--;
+}
+
 static int send_copy(const struct attachment *attachment, const struct batch *batch, int fd,
 		     bool host, int netns_fd, struct error *err)
 {

@@ -4,7 +4,7 @@
 
 /*
  * attachment.h - the insides of struct attachment: attachment.c builds and sends its messages,
- * connect.c takes its leases and gives them back.
+ * connect.c takes its leases, release.c gives them back.
  */
 
 #include "netmgr/ip.h"
@@ -52,6 +52,8 @@ struct attachment {
 };
 
 void endpoint_done(struct endpoint *endpoint);
+/* From the records only. */
+void attachment_drop_endpoint(struct attachment *attachment, size_t i);
 /* Messages for the endpoints from number @from on, and the socket to send them by. */
 int attachment_build(struct attachment *attachment, size_t from, struct error *err);
 /* Sends them; system calls only. @inside_fd: rtnetlink of namespace @netns_fd. */

@@ -398,74 +398,6 @@ int attachment_from_json(struct network_store *store, const json_t *json, struct
 	return 0;
 }
 
-static int delete_links(struct network_store *store, struct attachment *const *attachments,
-			size_t count, struct error *err)
-{
-	const char **names = NULL;
-	size_t name_count = 0;
-	int r;
-
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < attachments[i]->count; j++)
-			*array_add(names, name_count) = attachments[i]->endpoints[j].host_interface;
-	r = link_delete_many(store->route_fd, names, name_count, err);
-	free(names);
-	return r;
-}
-
-/* Networks that leases were taken from, each written once. */
-static int release_leases(struct network_store *store, struct attachment *const *attachments,
-			  size_t count, struct error *err)
-{
-	_cleanup_strv_ char **touched = NULL;
-	int first = 0;
-
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < attachments[i]->count; j++) {
-			const char *network = attachments[i]->endpoints[j].network;
-			struct ipam_leases *leases;
-
-			if (store_leases(store, network, &leases, err) < 0)
-				return -err->code;
-			if (ipam_release(leases, attachments[i]->container) &&
-			    !strv_contains(touched, network))
-				strv_append(&touched, network);
-		}
-	strv_foreach(network, touched) {
-		struct error failure = ERROR_INIT;
-
-		if (store_leases_write(store, network, &failure) >= 0)
-			continue;
-		if (first)
-			log_warning("%s", failure.message);
-		else
-			*err = failure;
-		first = -failure.code;
-	}
-	return first ? -err->code : 0;
-}
-
-int attachment_release(struct network_store *store, struct attachment *const *attachments,
-		       size_t count, struct error *err)
-{
-	_cleanup_close_ int lock = -EBADF;
-	size_t endpoints = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		attachment_settle(attachments[i]);
-		endpoints += attachments[i]->count;
-	}
-	if (!endpoints)
-		return 0;
-	/* Links first: an address is free once nothing bears it. */
-	if (delete_links(store, attachments, count, err) < 0)
-		return error_wrap(err, "delete links");
-	lock = network_store_lock(store, err);
-	if (lock < 0)
-		return lock;
-	return release_leases(store, attachments, count, err);
-}
-
 /* Opens rtnetlink inside @netns_fd by going there and back. */
 static int open_inside(int netns_fd, struct error *err)
 {
@@ -481,18 +413,6 @@ static int open_inside(int netns_fd, struct error *err)
 	if (setns(home, CLONE_NEWNET) < 0)
 		abort();
 	return fd;
-}
-
-static void drop_endpoint(struct attachment *attachment, size_t i)
-{
-	size_t after = attachment->count - i - 1;
-
-	endpoint_done(&attachment->endpoints[i]);
-	memmove(&attachment->endpoints[i], &attachment->endpoints[i + 1],
-		after * sizeof(*attachment->endpoints));
-	memmove(&attachment->extras[i], &attachment->extras[i + 1],
-		after * sizeof(*attachment->extras));
-	attachment->count--;
 }
 
 int attachment_connect(struct network_store *store, struct attachment *attachment, int netns_fd,
@@ -531,7 +451,7 @@ int attachment_connect(struct network_store *store, struct attachment *attachmen
 
 		(void)link_delete_many(store->route_fd, &name, 1, &ignored);
 		undo_leases(store, attachment, from);
-		drop_endpoint(attachment, from);
+		attachment_drop_endpoint(attachment, from);
 	}
 	return r;
 }
@@ -575,6 +495,6 @@ int attachment_disconnect(struct network_store *store, struct attachment *attach
 	if (ipam_release(leases, attachment->container) &&
 	    store_leases_write(store, network, err) < 0)
 		return -err->code;
-	drop_endpoint(attachment, i);
+	attachment_drop_endpoint(attachment, i);
 	return send_routes(attachment, inside, netns_fd, err);
 }

@@ -140,6 +140,14 @@ void attachment_free(struct attachment *attachment); /* the handle */
 /* Gives leases of many containers back and deletes their links in one go (by link group). */
 int attachment_release(struct network_store *store, struct attachment *const *attachments,
 		       size_t count, struct error *err);
+/*
+ * Before network_remove_many() of @networks, which deletes links and bridges at once where each by
+ * itself would cost the kernel a grace period: gives back the leases of @attachments there, unless
+ * others keep the network. Those endpoints are then no longer attachment_release()'s.
+ */
+int attachment_release_ahead(struct network_store *store, struct attachment *const *attachments,
+			     size_t count, const char *const *networks, size_t network_count,
+			     struct error *err);
 
 /* `network connect/disconnect` of a running container: done from outside through its netns fd. */
 int attachment_connect(struct network_store *store, struct attachment *attachment, int netns_fd,

@@ -168,6 +168,7 @@ static void finish(struct executor *executor, struct converge *converge)
 	struct converge *back = converge->plan ? rollback_new(converge) : NULL;
 	struct supervisor *supervisor = executor->supervisor;
 	bool changed = !converge->dry_run && converge->plan && converge->plan->count;
+	bool tidy;
 
 	if (converge->plan)
 		planning_mark_leaving(converge, false);
@@ -192,14 +193,16 @@ static void finish(struct executor *executor, struct converge *converge)
 	if (converge->revive)
 		revive_end(converge);
 	settle_schedules(converge);
+	tidy = changed;
 	if (left_nothing(converge)) {
 		supervisor->removed = true;
+		tidy &= !converge->tidied;
 		converge->next = executor->parting;
 		executor->parting = converge;
 	} else {
 		answer(converge);
 	}
-	if (changed)
+	if (tidy)
 		state_tidy_later(supervisor);
 	/* Planning for hundreds of containers takes memory that a quiet supervisor need not keep.
 	 */

@@ -578,9 +578,9 @@ void state_finish_removals(struct supervisor *supervisor)
 	state_tidy_later(supervisor);
 }
 
-static int tidy_work(void *data, struct error *err)
+static int empty_work(void *data, struct error *err)
 {
-	struct supervisor *supervisor = data;
+	const struct supervisor *supervisor = data;
 	_cleanup_strv_ char **names = NULL;
 	_cleanup_close_ int trash = fs_open_dir(supervisor->state_dir, "trash", err);
 	int r = trash;
@@ -591,6 +591,14 @@ static int tidy_work(void *data, struct error *err)
 			if (fs_remove_tree(trash, name, err) < 0)
 				r = -err->code;
 	}
+	return r;
+}
+
+static int tidy_work(void *data, struct error *err)
+{
+	const struct supervisor *supervisor = data;
+	int r = empty_work(data, err);
+
 	/* Everything the last operations wrote, by one wait for the disk. */
 	if (!supervisor->removed)
 		(void)syncfs(supervisor->state_dir);
@@ -605,12 +613,22 @@ static void tidy_done(void *context, const struct error *err)
 	supervisor_maybe_end(context);
 }
 
-void state_tidy_later(struct supervisor *supervisor)
+static void start_job(struct supervisor *supervisor, job_work *work)
 {
 	struct error err = ERROR_INIT;
 
-	if (job_start(supervisor->jobs, tidy_work, supervisor, tidy_done, supervisor, &err) < 0)
+	if (job_start(supervisor->jobs, work, supervisor, tidy_done, supervisor, &err) < 0)
 		log_warning("empty the trash of project %s: %s", supervisor->project, err.message);
+}
+
+void state_empty_trash(struct supervisor *supervisor)
+{
+	start_job(supervisor, empty_work);
+}
+
+void state_tidy_later(struct supervisor *supervisor)
+{
+	start_job(supervisor, tidy_work);
 }
 
 void state_remove(struct supervisor *supervisor)

@@ -57,6 +57,8 @@ void model_unref(struct supervisor *supervisor, struct model *model);
 
 /* Empties the trash and brings what was written to the disk, in a job. */
 void state_tidy_later(struct supervisor *supervisor);
+/* The first half of that: while something goes on that leaves nothing worth a wait for the disk. */
+void state_empty_trash(struct supervisor *supervisor);
 /* The project is no more: removes its folder. */
 void state_remove(struct supervisor *supervisor);
 

@@ -68,6 +68,7 @@ struct converge {
 	struct error failure;         /* a rollback: why there is one */
 	struct attachment **released; /* of removed containers, given back in one go */
 	size_t released_count;
+	bool tidied; /* the removed containers' files go already */
 };
 
 /* @request is taken. */

@@ -11,6 +11,7 @@
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/state.h"
 
 int networks_create(struct converge *converge, const struct operation *operation, struct error *err)
 {
@@ -81,6 +82,25 @@ static void forget_network(struct supervisor *supervisor, const char *name)
 	network_info_free(map_remove(&supervisor->networks_ready, name));
 }
 
+/*
+ * What the removed containers had on networks that go now, and on others. Nothing needs the removed
+ * containers' records from here on: while the kernel takes its time with the links, a job clears
+ * them away.
+ */
+static void release_with(struct converge *converge, const char *const *names, size_t count)
+{
+	struct error err = ERROR_INIT;
+
+	if (!converge->released_count)
+		return;
+	if (attachment_release_ahead(converge->supervisor->networks, converge->released,
+				     converge->released_count, names, count, &err) < 0)
+		log_warning("give addresses back: %s", err.message);
+	networks_release(converge);
+	state_empty_trash(converge->supervisor);
+	converge->tidied = true;
+}
+
 /* All that may go by now, whose operations come right after this one and find it done. */
 static void remove_ready_networks(struct converge *converge, size_t index)
 {
@@ -100,6 +120,7 @@ static void remove_ready_networks(struct converge *converge, size_t index)
 		at[count++] = i;
 	}
 	errors = new_array(struct error, count);
+	release_with(converge, names, count);
 	network_remove_many(converge->supervisor->networks, names, count, errors);
 	for (size_t i = 0; i < count; i++) {
 		struct error *removal = new (struct error);
@@ -119,7 +140,6 @@ int networks_remove(struct converge *converge, size_t index, struct error *err)
 	_cleanup_free_ char *text = NULL;
 	int r;
 
-	networks_release(converge);
 	if (!run->removal)
 		remove_ready_networks(converge, index);
 	removal = TAKE_PTR(run->removal);

@@ -351,3 +351,44 @@ Test(attachment, several_networks)
 		cr_skip_test("needs root: namespaces");
 	cr_expect_eq(in_namespaces(NAMESPACES, several_networks, NULL), 0);
 }
+
+/* A network that goes takes the links with it; one that others keep does not. */
+static int released_ahead(void *data)
+{
+	static const char *const both[] = {"goes", "stays", NULL}, *const stays[] = {"stays", NULL};
+	struct network_store *store = lab_open();
+	struct error err = ERROR_INIT, errors[2] = {ERROR_INIT, ERROR_INIT};
+	struct box first, second;
+	struct attachment *attachment;
+	char link[16] = "";
+	size_t count;
+
+	setenv("BERTH_FIREWALL", "none", 1);
+	make(store, "goes", false);
+	make(store, "stays", false);
+	first = lab_box(store, "one", both);
+	second = lab_box(store, "two", stays);
+	attachment = first.attachment;
+	snprintf(link, sizeof(link), "%s", first.ends[0].host_interface);
+	CHECK_OK(attachment_release_ahead(store, &attachment, 1, both, 2, &err), &err);
+	first.ends = attachment_endpoints(attachment, &count);
+	CHECK(count == 1 && str_equal(first.ends[0].network, "stays"), "%zu endpoints", count);
+	CHECK(lab_link_exists(link), "its link went before its network");
+	network_remove_many(store, both, 2, errors);
+	CHECK(errors[0].code == 0, "%s", errors[0].message);
+	CHECK(errors[1].code == EBUSY, "%s", errors[1].message);
+	CHECK(!lab_link_exists(link), "its link is left");
+	CHECK(lab_link_exists(first.ends[0].host_interface), "the other link went, too");
+	lab_unbox(store, &first);
+	lab_unbox(store, &second);
+	CHECK_OK(network_remove(store, "stays", &err), &err);
+	network_store_close(store);
+	return lab_failures;
+}
+
+Test(attachment, released_ahead)
+{
+	if (!can_have_namespaces(NAMESPACES))
+		cr_skip_test("needs root: namespaces");
+	cr_expect_eq(in_namespaces(NAMESPACES, released_ahead, NULL), 0);
+}
