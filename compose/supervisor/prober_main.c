@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/fs.h"
 #include "common/log.h"
 #include "common/units.h"
 
@@ -29,6 +32,9 @@
 /* What runs longer is listened to: until then its pipe has room, and most have ended. */
 #define QUICK_MSEC 100
 #define PIPE_BYTES ((size_t)64 << 10)
+/* As many as run at the same time, mostly. */
+#define CHANNELS_KEPT 32
+#define MAPS_MAX      ((size_t)1 << 20)
 
 struct run {
 	struct run *next;
@@ -39,7 +45,7 @@ struct run {
 	int output_fd;
 	char *text; /* the beginning of what it wrote */
 	size_t size;
-	struct birth birth;
+	int channel[2];
 	struct error err;
 };
 
@@ -48,22 +54,46 @@ struct prober {
 	struct run *first;
 	struct pollfd *polled;
 	size_t polled_count;
+	int channels[CHANNELS_KEPT][2]; /* of those that ended: for others */
+	size_t channel_count;
 };
 
-static void run_free(struct run *run)
+static void take_channel(struct prober *prober, int *ret)
 {
-	birth_done(&run->birth);
+	if (prober->channel_count)
+		memcpy(ret, prober->channels[--prober->channel_count], sizeof(*prober->channels));
+}
+
+/* By that of one that failed, more may still come. */
+static void give_channel(struct prober *prober, struct run *run)
+{
+	if (run->channel[0] < 0)
+		return;
+	if (!run->err.code && prober->channel_count < CHANNELS_KEPT) {
+		memcpy(prober->channels[prober->channel_count++], run->channel,
+		       sizeof(run->channel));
+		return;
+	}
+	close(run->channel[0]);
+	close(run->channel[1]);
+}
+
+static void run_free(struct prober *prober, struct run *run)
+{
+	give_channel(prober, run);
 	if (run->output_fd >= 0)
 		close(run->output_fd);
 	free(run->text);
 	free(run);
 }
 
-static int begin(struct run *run, int container, const char *bytes, size_t size)
+static int begin(struct prober *prober, struct run *run, int container, const char *bytes,
+		 size_t size)
 {
 	_cleanup_close_ int write_end = -EBADF;
 	struct exec_unpacked order;
-	int pair[2], r;
+	int pair[2];
+	pid_t pid;
 
 	if (exec_unpack(bytes, size, &order, &run->err) < 0)
 		return -run->err.code;
@@ -76,11 +106,12 @@ static int begin(struct run *run, int container, const char *bytes, size_t size)
 	run->begun_usec = units_monotonic_usec();
 	(void)fd_set_nonblock(run->output_fd, true);
 	order.spec.stdout_fd = order.spec.stderr_fd = write_end;
-	r = container_exec_child(container, &order.spec, &run->birth, &run->err);
+	take_channel(prober, run->channel);
+	pid = container_exec_child(container, &order.spec, run->channel, &run->err);
 	exec_unpacked_done(&order);
-	if (r == 0)
-		run->pid = run->birth.pid;
-	return r;
+	if (pid > 0)
+		run->pid = pid;
+	return pid < 0 ? pid : 0;
 }
 
 /* The order's bytes where they were too many for a packet; new memory. */
@@ -104,7 +135,6 @@ static char *read_bytes(int fd, size_t *ret_size)
 static void order_run(struct prober *prober, uint64_t id, const char *bytes, size_t size,
 		      const int *fds, size_t count)
 {
-	static const struct birth none = {-EBADF, 0, 0, -EBADF, -EBADF};
 	_cleanup_free_ char *many = NULL;
 	struct run *run = new (struct run);
 
@@ -113,14 +143,14 @@ static void order_run(struct prober *prober, uint64_t id, const char *bytes, siz
 			    .id = id,
 			    .exit_code = -1,
 			    .output_fd = -EBADF,
-			    .birth = none};
+			    .channel = {-EBADF, -EBADF}};
 	prober->first = run;
 	if (count == 2)
 		bytes = many = read_bytes(fds[1], &size);
 	if (!bytes || !count)
 		error_set(&run->err, EBADMSG, "the order to run a program is cut short");
 	else
-		(void)begin(run, fds[0], bytes, size);
+		(void)begin(prober, run, fds[0], bytes, size);
 }
 
 static void order_kill(struct prober *prober, uint64_t id)
@@ -192,7 +222,7 @@ static void conclude(struct run *run, int status)
 
 	run->pid = 0;
 	run->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	if (container_report(&run->birth, &report, &run->err) == BIRTH_FAILED)
+	if (container_child_report(run->channel, &report, &run->err) == BIRTH_FAILED)
 		return;
 	error_clear(&run->err);
 	if (run->output_fd >= 0)
@@ -247,7 +277,7 @@ static bool send_answers(struct prober *prober)
 		if (send_answer(run) == -EAGAIN)
 			return true;
 		*at = run->next;
-		run_free(run);
+		run_free(prober, run);
 	}
 	return false;
 }
@@ -310,6 +340,28 @@ static void serve(struct prober *prober)
 	}
 }
 
+/*
+ * Between clone and exec, a child calls system calls and ours: what is mapped of other libraries
+ * need not be copied for it, which is a good part of what a fork costs.
+ */
+static void spare_children(void)
+{
+	static const char *const unused[] = {"/libjansson.", "/libyaml-"};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+	char *rest, *line;
+
+	if (fs_read(AT_FDCWD, "/proc/self/maps", MAPS_MAX, &text, NULL, &err) < 0)
+		return;
+	for (rest = text; (line = strsep(&rest, "\n"));) {
+		uintptr_t from, to;
+
+		array_foreach(name, unused)
+			if (strstr(line, *name) && sscanf(line, "%lx-%lx", &from, &to) == 2)
+				(void)madvise((void *)from, to - from, MADV_DONTFORK);
+	}
+}
+
 int prober_main(int argc, char **argv)
 {
 	static struct prober prober; /* reached at the end: no leak */
@@ -319,6 +371,7 @@ int prober_main(int argc, char **argv)
 		return 1;
 	log_set_name(argv[argc - 1]);
 	umask(022);
+	spare_children();
 	/* It ends with its supervisor, and not before: a unit's SIGTERM goes to all in it. */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -63,6 +63,14 @@ struct channels {
 	int report[2], release[2]; /* [0] is the parent's of report, the child's of release */
 };
 
+#define NO_CHANNELS                    \
+	{                              \
+		{-EBADF, -EBADF},      \
+		{                      \
+			-EBADF, -EBADF \
+		}                      \
+	}
+
 static void close_channels(struct channels *c)
 {
 	cleanup_close_fd(&c->report[0]);
@@ -71,13 +79,21 @@ static void close_channels(struct channels *c)
 	cleanup_close_fd(&c->release[1]);
 }
 
-static int open_channels(struct channels *c, bool own_child, struct error *err)
+static int open_report(int *ret, struct error *err)
 {
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->report) < 0 ||
-	    (!own_child && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->release) < 0))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
 		return error_errno(err, "open the channels to a new process");
 	/* Only our end: the child waits for room, should it ever come to that. */
-	(void)fd_set_nonblock(c->report[0], true);
+	(void)fd_set_nonblock(ret[0], true);
+	return 0;
+}
+
+static int open_channels(struct channels *c, struct error *err)
+{
+	if (open_report(c->report, err) < 0)
+		return -err->code;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->release) < 0)
+		return error_errno(err, "open the channels to a new process");
 	return 0;
 }
 
@@ -187,31 +203,26 @@ static bool is_on_host(const struct birth_plan *plan)
 			  : plan->spec->network.source == NAMESPACE_HOST;
 }
 
-static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
-		 struct birth *ret, struct error *err)
+/* The clone itself; @ret_pidfd NULL: none is wanted. A pid, or negative. */
+static pid_t start_with(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
+			struct channels *channels, int *ret_pidfd, struct error *err)
 {
-	_cleanup_(close_channels) struct channels channels = {.report[0] = -EBADF,
-							      .report[1] = -EBADF,
-							      .release[0] = -EBADF,
-							      .release[1] = -EBADF};
 	_cleanup_close_ int cgroup = -EBADF;
-	int pidfd = -EBADF, dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	struct clone_args args = {
-		.flags = flags | CLONE_CLEAR_SIGHAND | (plan->own_child ? 0 : CLONE_PIDFD),
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.flags = flags | CLONE_CLEAR_SIGHAND | (ret_pidfd ? CLONE_PIDFD : 0),
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = as_sibling ? 0 : SIGCHLD,
 	};
-	struct cloning cloning = {plan, pidns_fd, &args, &channels, err};
+	struct cloning cloning = {plan, pidns_fd, &args, channels, err};
 	pid_t pid;
 
-	if (open_channels(&channels, plan->own_child, err) < 0)
-		return -err->code;
 	plan->init_fd = pid1_program(err);
 	if (plan->init_fd < 0)
 		return plan->init_fd;
 	(void)capability_all(); /* remembered, so that not each child asks anew */
-	plan->report_fd = channels.report[1];
-	plan->release_fd = channels.release[0];
+	plan->report_fd = channels->report[1];
+	plan->release_fd = channels->release[0];
 	if (as_sibling)
 		args.flags |= CLONE_PARENT;
 	if (plan->spec->cgroup_handle)
@@ -221,7 +232,8 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 		args.cgroup = (uint64_t)cgroup;
 	}
 	/* The child is born not dumpable: there is no moment to look into it (CVE-2019-5736). */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (dumpable)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	plan->on_host = is_on_host(plan);
 	if (pidns_fd >= 0)
 		pid = rootless_astray(plan->on_host, clone_elsewhere, &cloning);
@@ -231,7 +243,21 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 		pid = clone_elsewhere(&cloning);
 	if (pid < 0 && !err->code)
 		error_code(err, pid, "start a thread to clone a new process by");
-	prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
+	if (dumpable)
+		prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
+	return pid;
+}
+
+static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
+		 struct birth *ret, struct error *err)
+{
+	_cleanup_(close_channels) struct channels channels = NO_CHANNELS;
+	int pidfd = -EBADF;
+	pid_t pid;
+
+	if (open_channels(&channels, err) < 0)
+		return -err->code;
+	pid = start_with(plan, flags, pidns_fd, as_sibling, &channels, &pidfd, err);
 	if (pid < 0)
 		return pid;
 	*ret = (struct birth){.pidfd = pidfd,
@@ -239,7 +265,7 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 			      .release_fd = TAKE_FD(channels.release[1]),
 			      .report_fd = TAKE_FD(channels.report[0])};
 	/* It waits for us, or failed and is a zombie: either way it is still there. */
-	if (!plan->own_child && process_start_time(pid, &ret->start_ticks) < 0)
+	if (process_start_time(pid, &ret->start_ticks) < 0)
 		ret->start_ticks = 0;
 	return 0;
 }
@@ -272,18 +298,31 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
 	return r;
 }
 
-int container_exec_child(int container_pidfd, const struct container_spec *spec, struct birth *ret,
-			 struct error *err)
+pid_t container_exec_child(int container_pidfd, const struct container_spec *spec, int *channel,
+			   struct error *err)
 {
 	struct birth_plan plan = {
 		.exec = true, .own_child = true, .container_pidfd = container_pidfd};
-	int r;
+	struct channels channels = NO_CHANNELS;
+	pid_t pid;
 
+	if (channel[0] < 0 && open_report(channel, err) < 0)
+		return -err->code;
+	channels.report[0] = channel[0];
+	channels.report[1] = channel[1];
 	make_plan(&plan, spec);
-	r = start(&plan, 0, container_pidfd, false, ret, err);
+	pid = start_with(&plan, 0, container_pidfd, false, &channels, NULL, err);
 	free(plan.argv);
 	free(plan.env);
-	return r;
+	return pid;
+}
+
+int container_child_report(const int *channel, struct birth_report *report, struct error *err)
+{
+	struct birth birth = {.release_fd = -EBADF, .report_fd = channel[0]};
+
+	return container_report(&birth, report, err) == BIRTH_FAILED ? BIRTH_FAILED
+								     : BIRTH_EXECUTED;
 }
 
 int container_release(struct birth *birth)

@@ -78,11 +78,14 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
 
 /*
  * The same for a process that stays the caller's child, dies with it, and runs at once: there is
- * nothing to release. Only pid and report_fd are set: a report means that it failed, none by the
- * time that it has ended, that it ran.
+ * nothing to release. @channel, both ends of what it would report by, is the caller's to close;
+ * {-EBADF, -EBADF} is filled, and that of a child which has ended, and had run, does for another.
+ * Its pid, or negative.
  */
-int container_exec_child(int container_pidfd, const struct container_spec *spec, struct birth *ret,
-			 struct error *err);
+pid_t container_exec_child(int container_pidfd, const struct container_spec *spec, int *channel,
+			   struct error *err);
+/* Once that has ended: BIRTH_EXECUTED, or BIRTH_FAILED as container_report() has it. */
+int container_child_report(const int *channel, struct birth_report *report, struct error *err);
 
 /* An fd of a namespace of a process: "net", "pid", "ipc", "uts", "mnt", "cgroup". */
 int container_namespace(int pidfd, const char *kind, struct error *err);

@@ -67,10 +67,9 @@ static void check_ports(struct loader *l, const struct service *service)
 /* Elsewhere the kernel has no labels, and nothing is to be done. */
 static void check_labels(struct loader *l, const struct service *service)
 {
-	if (access("/sys/fs/selinux/enforce", F_OK) < 0)
-		return;
 	for (size_t i = 0; i < service->volume_count; i++)
-		if (service->volumes[i].bind.selinux)
+		if (service->volumes[i].bind.selinux &&
+		    access("/sys/fs/selinux/enforce", F_OK) == 0)
 			unheeded(l, service, "volumes",
 				 "files are not given SELinux labels (z, Z): chcon -R -t "
 				 "container_file_t does it");
