@@ -292,6 +292,16 @@ static void pre_stop_done(struct instance *instance)
 		log_error("%s: %s", instance->name, err.message);
 }
 
+/*
+ * The first process of a pid namespace is deaf to what it has no handler for, and before its
+ * program runs it has none: do_executed_late() comes back to it.
+ */
+static void signal_stop(struct instance *instance)
+{
+	if (instance->birth.report_fd < 0)
+		(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+}
+
 /* Its hooks first; asked once more while they run, it goes on with them. */
 static void do_stop(struct instance *instance)
 {
@@ -303,7 +313,13 @@ static void do_stop(struct instance *instance)
 	instance->state = INSTANCE_STOPPING;
 	if (born && hooks_run(instance, HOOKS_PRE_STOP, pre_stop_done))
 		return;
-	(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+	signal_stop(instance);
+}
+
+/* It was asked to stop while it was being born. */
+static void do_executed_late(struct instance *instance)
+{
+	signal_stop(instance);
 }
 
 /* It waited for its next start: that is called off. */
@@ -325,7 +341,8 @@ static void (*const table[INSTANCE_STATES][INSTANCE_EVENTS])(struct instance *) 
 			       [INSTANCE_STOP] = do_stop},
 	[INSTANCE_RUNNING] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
 	[INSTANCE_PAUSED] = {[INSTANCE_ENDED] = do_ended, [INSTANCE_STOP] = do_stop},
-	[INSTANCE_STOPPING] = {[INSTANCE_FAILED] = do_failed,
+	[INSTANCE_STOPPING] = {[INSTANCE_EXECUTED] = do_executed_late,
+			       [INSTANCE_FAILED] = do_failed,
 			       [INSTANCE_ENDED] = do_ended,
 			       [INSTANCE_STOP] = do_stop,
 			       [INSTANCE_GRACE_OVER] = do_kill},

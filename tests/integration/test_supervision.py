@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Restart policies, health checks, out-of-memory kills, stopping."""
 import json
+import os
 import time
+
+import pytest
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
@@ -86,6 +89,37 @@ def test_a_deaf_container_is_killed_after_the_grace(berth):
     stopped = project.run("stop")
     assert 0.9 < stopped.seconds < 4
     assert project.container("a")["ExitCode"] == 137
+
+
+def recorded_states(project):
+    folder = os.path.join(project.sandbox.root, "projects", project.name, "containers")
+    states = {}
+    for name in os.listdir(folder):
+        try:
+            with open(os.path.join(folder, name, "record.json"), encoding="utf-8") as file:
+                record = json.load(file)
+        except FileNotFoundError:
+            continue  # it is being made
+        states[record["service"]] = (record["state"], record["restarts"])
+    return states
+
+
+@pytest.mark.parametrize("command", ("stop", "down"))
+def test_stop_while_its_policy_starts_it(berth, command):
+    """The kernel keeps signals from a first process that has no handlers yet: it is asked later."""
+    again = {**sh("test -e /tmp/was && exec sleep 1000; touch /tmp/was; read line; exit 1"),
+             "init": True, "restart": "on-failure", "stdin_open": True}
+    project = one(berth, again)
+    project.wait_state("a", "running")
+    births = berth.slow_births(project.supervisor_pids()[0], 400000)
+    [pid] = [pid for pid, line in berth.inside_processes().items() if line[:2] == ["sh", "-c"]]
+    berth.kill(pid)
+    berth.wait_until(lambda: recorded_states(project) == {"a": ("starting", 1)})
+    stopped = project.run(command)
+    births.close()
+    assert stopped.seconds < 5  # its grace is 10 seconds
+    if command == "stop":
+        assert project.container("a")["ExitCode"] == 143
 
 
 def test_health_goes_both_ways(berth):

@@ -239,11 +239,12 @@ class Outside:
 class Injection:
     """strace, for its fault injection: see Sandbox.crash_point() and Sandbox.slow_calls()."""
 
-    def __init__(self, sandbox, pid, calls, what=None):
+    def __init__(self, sandbox, pid, calls, what=None, children=False):
         self.path = os.path.join(sandbox.base, f"calls-{secrets.token_hex(4)}")
         inject = ["-e", f"inject={calls}:{what}"] if what else []
         self.process = subprocess.Popen(
-            ["strace", "-qq", "-p", str(pid), "-o", self.path, "-e", f"trace={calls}", *inject],
+            ["strace", *(["-f"] if children else []), "-qq", "-p", str(pid), "-o", self.path,
+             "-e", f"trace={calls}", *inject],
             stdin=subprocess.DEVNULL)
         sandbox.processes.append(self.process)
         wait_until(lambda: self._traced(pid), 30, "strace has attached")
@@ -513,6 +514,10 @@ class Sandbox:
     def slow_calls(self, pid, calls, usec):
         """Each of these system calls of process @pid takes so much longer, until close()."""
         return Injection(self, pid, calls, f"delay_exit={usec}")
+
+    def slow_births(self, pid, usec):
+        """What supervisor @pid starts is so long about to execute its program, until close()."""
+        return Injection(self, pid, "execveat", f"delay_enter={usec}", children=True)
 
     # -- nothing may be left --
 
