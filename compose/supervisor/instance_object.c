@@ -22,6 +22,7 @@
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/models.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/probe.h"

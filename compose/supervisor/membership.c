@@ -12,6 +12,7 @@
 #include "netmgr/network.h"
 
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/models.h"
 #include "compose/supervisor/names.h"
 #include "compose/supervisor/networks_ready.h"
 #include "compose/supervisor/ports.h"
@@ -138,7 +139,7 @@ static int remodel(struct instance *instance, const json_t *project, struct erro
 	struct model *model = NULL;
 	struct service *service;
 
-	if (state_accept_oneoff(instance->supervisor, project, &model, err) < 0)
+	if (model_accept_oneoff(instance->supervisor, project, &model, err) < 0)
 		return -err->code;
 	service = project_service(model->project, instance->service_name);
 	if (!service) {

@@ -12,7 +12,7 @@
  *     trash/                  container folders on their way out
  *
  * The supervisor is the only writer. Each file is replaced whole by rename; nothing waits for the
- * disk but state_sync_later(), once for a group of operations. A folder without a readable record
+ * disk but state_tidy_later(), once for a group of operations. A folder without a readable record
  * is a container that was never finished (or that a power cut took): it is swept with a log line.
  */
 
@@ -41,19 +41,6 @@ struct attachment *state_attachment_unknown(struct supervisor *supervisor, const
  * supervisor that threw it there did not come to give back.
  */
 void state_finish_removals(struct supervisor *supervisor);
-
-/* Takes @json (internal canonical form) as the project; counted. */
-int state_accept(struct supervisor *supervisor, const json_t *json, struct model **ret,
-		 struct error *err);
-/* The same for what one container is to be made from, while the project stays what it is. */
-int state_accept_oneoff(struct supervisor *supervisor, const json_t *json, struct model **ret,
-			struct error *err);
-/* A model from an accepted project, without making it the current one. */
-int model_parse(struct supervisor *supervisor, const json_t *json, struct model **ret,
-		struct error *err);
-void state_make_current(struct supervisor *supervisor, struct model *model);
-struct model *model_ref(struct model *model);
-void model_unref(struct supervisor *supervisor, struct model *model);
 
 /* Empties the trash and brings what was written to the disk, in a job. */
 void state_tidy_later(struct supervisor *supervisor);

@@ -14,6 +14,7 @@
 #include "compose/supervisor/health.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/logs/pump.h"
+#include "compose/supervisor/models.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/start.h"
@@ -197,7 +198,7 @@ void update_request(struct supervisor *supervisor, struct connection *connection
 		error_set(&err, ENOENT, "No such container: %s", name ?: "(no name)");
 	else if (check_changes(json_object_get(request, "changes"), &err) == 0)
 		project = changed_project(instance, json_object_get(request, "changes"));
-	if (project && state_accept_oneoff(supervisor, project, &model, &err) == 0)
+	if (project && model_accept_oneoff(supervisor, project, &model, &err) == 0)
 		(void)update_container(instance, model, &err);
 	model_unref(supervisor, model);
 	if (err.code)

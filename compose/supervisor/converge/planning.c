@@ -11,9 +11,9 @@
 #include "compose/supervisor/converge/coming.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/models.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
-#include "compose/supervisor/state.h"
 
 static void send_plan(struct converge *converge)
 {
@@ -130,10 +130,10 @@ static int take_project(struct converge *converge, struct error *err)
 	int r = 0;
 
 	if (json_is_object(project))
-		r = accept ? state_accept(supervisor, project, &converge->model, err)
+		r = accept ? model_accept(supervisor, project, &converge->model, err)
 			   : model_parse(supervisor, project, &converge->model, err);
 	if (r == 0 && accept && converge->model)
-		state_make_current(supervisor, converge->model);
+		model_make_current(supervisor, converge->model);
 	return r;
 }
 
@@ -154,7 +154,7 @@ static int begin_oneoff(struct converge *converge, struct error *err)
 				 name, there->id);
 	if (converge->dry_run)
 		return model_parse(supervisor, project, &converge->oneoff.model, err);
-	return state_accept_oneoff(supervisor, project, &converge->oneoff.model, err);
+	return model_accept_oneoff(supervisor, project, &converge->oneoff.model, err);
 }
 
 int planning_begin(struct converge *converge, struct error *err)

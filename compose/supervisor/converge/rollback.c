@@ -7,7 +7,7 @@
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance.h"
-#include "compose/supervisor/state.h"
+#include "compose/supervisor/models.h"
 
 void rollback_note_handover(struct converge *converge, const struct instance *from)
 {
