@@ -65,7 +65,7 @@ static int write_config(const json_t *json, bool variables_left, struct error *e
 		return error_errno(err, "open %s", output);
 	if (variables_left)
 		r = as_json ? config_render_model_json(json, out)
-			    : config_render_model_yaml(json, out);
+			    : config_render_value_yaml(json, out);
 	else
 		r = as_json ? config_render_json(json, out) : config_render_yaml(json, out);
 	if (r >= 0 && fflush(out) != 0)

@@ -224,142 +224,157 @@ static void add_real(struct strbuf *out, double value)
 	strbuf_add(out, text);
 }
 
-/* In YAML docker leaves out what its JSON writes as empty. */
-static bool is_left_out(const char *key, const json_t *value, unsigned int depth)
+struct emission {
+	struct strbuf text;
+	bool model; /* as it is written, and no project: all of it */
+};
+
+static bool is_empty(const json_t *value)
 {
-	if (depth == 5 && !strcmp(key, "exec") && json_object_size(value) == 1 &&
-	    json_is_null(json_object_get(value, "command")))
-		return true;
-	return depth == 3 && json_is_object(value) && !json_object_size(value) &&
-	       (!strcmp(key, "resources") || !strcmp(key, "placement"));
+	return json_is_object(value) && !json_object_size(value);
 }
 
-static void add_value(struct strbuf *out, const json_t *value, unsigned int depth);
+/* In YAML docker leaves out of a project what its JSON writes as empty: Go's encoders differ. */
+static bool is_left_out(const struct emission *e, const char *key, const json_t *value,
+			unsigned int depth)
+{
+	if (e->model)
+		return false;
+	if (depth == 2 && json_is_null(value))
+		return !strcmp(key, "command") || !strcmp(key, "entrypoint");
+	if (depth == 2)
+		return !strcmp(key, "ipam") && is_empty(value);
+	if (depth == 3)
+		return (!strcmp(key, "resources") || !strcmp(key, "placement")) && is_empty(value);
+	return depth == 5 && !strcmp(key, "exec") && json_object_size(value) == 1 &&
+	       json_is_null(json_object_get(value, "command"));
+}
 
-static size_t printed_size(const json_t *object, unsigned int depth)
+static void add_value(struct emission *e, const json_t *value, unsigned int depth);
+
+static size_t printed_size(const struct emission *e, const json_t *object, unsigned int depth)
 {
 	const char *key;
 	json_t *value;
 	size_t n = 0;
 
 	json_object_foreach((json_t *)object, key, value)
-		n += !is_left_out(key, value, depth);
+		n += !is_left_out(e, key, value, depth);
 	return n;
 }
 
-static void add_entry(struct strbuf *out, const char *key, const json_t *value, unsigned int depth)
+static void add_entry(struct emission *e, const char *key, const json_t *value, unsigned int depth)
 {
-	add_string(out, key, depth, true);
-	strbuf_addc(out, ':');
-	add_value(out, value, depth);
+	add_string(&e->text, key, depth, true);
+	strbuf_addc(&e->text, ':');
+	add_value(e, value, depth);
 }
 
 /* @first: the first key stands behind a dash, on its line. */
-static void add_mapping(struct strbuf *out, const json_t *object, unsigned int depth, bool first)
+static void add_mapping(struct emission *e, const json_t *object, unsigned int depth, bool first)
 {
 	_cleanup_free_ struct emit_entry *entries = emit_order(object);
 	const struct emit_entry *end = entries + json_object_size(object);
 
 	for (const struct emit_entry *entry = entries; entry < end; entry++) {
-		if (is_left_out(entry->key, entry->value, depth))
+		if (is_left_out(e, entry->key, entry->value, depth))
 			continue;
 		if (!first)
-			emit_indent(out, depth);
+			emit_indent(&e->text, depth);
 		first = false;
-		add_entry(out, entry->key, entry->value, depth);
+		add_entry(e, entry->key, entry->value, depth);
 	}
 }
 
 /* @first: the first item stands behind the dash of the list that it is in. */
-static void add_sequence(struct strbuf *out, const json_t *array, unsigned int depth, bool first)
+static void add_sequence(struct emission *e, const json_t *array, unsigned int depth, bool first)
 {
 	size_t i;
 	json_t *item;
 
 	json_array_foreach(array, i, item) {
 		if (!first)
-			emit_indent(out, depth);
+			emit_indent(&e->text, depth);
 		first = false;
-		strbuf_addc(out, '-');
+		strbuf_addc(&e->text, '-');
 		if (json_is_object(item) && json_object_size(item)) {
-			strbuf_addc(out, ' ');
-			add_mapping(out, item, depth + 1, true);
+			strbuf_addc(&e->text, ' ');
+			add_mapping(e, item, depth + 1, true);
 		} else if (json_is_array(item) && json_array_size(item)) {
-			strbuf_addc(out, ' ');
-			add_sequence(out, item, depth + 1, true);
+			strbuf_addc(&e->text, ' ');
+			add_sequence(e, item, depth + 1, true);
 		} else {
-			add_value(out, item, depth);
+			add_value(e, item, depth);
 		}
 	}
 }
 
 /* The value behind "key:" or "-", with the end of the line. */
-static void add_value(struct strbuf *out, const json_t *value, unsigned int depth)
+static void add_value(struct emission *e, const json_t *value, unsigned int depth)
 {
-	if (json_is_object(value) && printed_size(value, depth + 1)) {
-		strbuf_addc(out, '\n');
-		add_mapping(out, value, depth + 1, false);
+	if (json_is_object(value) && printed_size(e, value, depth + 1)) {
+		strbuf_addc(&e->text, '\n');
+		add_mapping(e, value, depth + 1, false);
 		return;
 	}
 	if (json_is_array(value) && json_array_size(value)) {
-		strbuf_addc(out, '\n');
-		add_sequence(out, value, depth + 1, false);
+		strbuf_addc(&e->text, '\n');
+		add_sequence(e, value, depth + 1, false);
 		return;
 	}
-	strbuf_addc(out, ' ');
+	strbuf_addc(&e->text, ' ');
 	if (json_is_object(value))
-		strbuf_add(out, "{}");
+		strbuf_add(&e->text, "{}");
 	else if (json_is_array(value))
-		strbuf_add(out, "[]");
+		strbuf_add(&e->text, "[]");
 	else if (json_is_string(value))
-		add_string(out, json_string_value(value), depth + 1, false);
+		add_string(&e->text, json_string_value(value), depth + 1, false);
 	else if (json_is_integer(value))
-		strbuf_addf(out, "%lld", (long long)json_integer_value(value));
+		strbuf_addf(&e->text, "%lld", (long long)json_integer_value(value));
 	else if (json_is_real(value))
-		add_real(out, json_real_value(value));
+		add_real(&e->text, json_real_value(value));
 	else
-		strbuf_add(out, json_is_null(value)   ? "null"
-				: json_is_true(value) ? "true"
-						      : "false");
-	strbuf_addc(out, '\n');
+		strbuf_add(&e->text, json_is_null(value)   ? "null"
+				     : json_is_true(value) ? "true"
+							   : "false");
+	strbuf_addc(&e->text, '\n');
 }
 
-static int render_yaml(const json_t *canonical, bool escape, FILE *out)
+static int write_yaml(struct emission *e, bool escape, FILE *out)
+{
+	int r = emit_write(&e->text, escape, out);
+
+	strbuf_done(&e->text);
+	return r;
+}
+
+int config_render_yaml(const json_t *canonical, FILE *out)
 {
 	static const char *const order[] = {"name",    "services", "networks", "volumes",
 					    "secrets", "configs",  "models"};
-	_cleanup_strbuf_ struct strbuf text = {0};
+	struct emission e = {0};
 	const char *key;
 	json_t *value;
 
 	array_foreach(name, order) {
 		value = json_object_get(canonical, *name);
 		if (value)
-			add_entry(&text, *name, value, 0);
+			add_entry(&e, *name, value, 0);
 	}
+	e.model = true;
 	json_object_foreach((json_t *)canonical, key, value)
 		if (str_starts_with(key, "x-"))
-			add_entry(&text, key, value, 0);
-	return emit_write(&text, escape, out);
-}
-
-int config_render_yaml(const json_t *canonical, FILE *out)
-{
-	return render_yaml(canonical, true, out);
-}
-
-int config_render_model_yaml(const json_t *model, FILE *out)
-{
-	return render_yaml(model, false, out);
+			add_entry(&e, key, value, 0);
+	return write_yaml(&e, true, out);
 }
 
 int config_render_value_yaml(const json_t *value, FILE *out)
 {
-	_cleanup_strbuf_ struct strbuf text = {0};
+	struct emission e = {.model = true};
 
 	if (json_object_size(value))
-		add_mapping(&text, value, 0, false);
+		add_mapping(&e, value, 0, false);
 	else
-		strbuf_add(&text, "{}\n");
-	return emit_write(&text, false, out);
+		strbuf_add(&e.text, "{}\n");
+	return write_yaml(&e, false, out);
 }

@@ -266,7 +266,14 @@ static void ipam_options_decode(struct decoder *d, const struct node *node, cons
 }
 
 static const struct shape shape_ipam_driver = {ipam_driver_decode, string_encode, string_release};
-static const struct shape shape_ipam_options = {ipam_options_decode, options_encode,
+/* docker compose, too, reads them and forgets them. */
+static json_t *ipam_options_encode(const struct slot *slot)
+{
+	(void)slot;
+	return NULL;
+}
+
+static const struct shape shape_ipam_options = {ipam_options_decode, ipam_options_encode,
 						options_release};
 
 #define NETWORK(field) offsetof(struct network, field), NO_FIELD

@@ -93,6 +93,7 @@ def test_forms(berth):
     assert web["labels"] == {"a": "b"} and "x-note" not in web and "env_file" not in web
     assert web["volumes"][0]["source"] == f"{project.path}/html"
     text = project.run("config").stdout
+    assert "null" not in text.replace("default: null", "") and "ipam" not in text
     assert text.index("DB_HOST") < text.index("DBNAME") and "    x-note:\n      a: 2\n" in text
     assert list(model("db")["services"]) == ["db"]
     assert list(model("web")["services"]) == ["db", "web"]
@@ -180,6 +181,7 @@ x-top: kept
                                        "device_read_bps": [{"Path": "/dev/sda", "Rate": "1024"}]}
     assert "x-note" not in service and model["x-top"] == "kept"
     text = project.run("config").stdout
+    assert "null" not in text.replace("default: null", "") and "ipam" not in text
     assert "core:\n        soft: 0\n        hard: 0\n" in text and "path: /dev/sda" in text
 
 
