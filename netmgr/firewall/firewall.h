@@ -10,7 +10,7 @@
  * Two owners write rules: a network (isolation, masquerade, guards) and a container (published
  * ports). Each rule bears its owner in a comment, so that what an owner has can be replaced or
  * removed without knowing what it was, after any crash. What owners left who are gone altogether
- * (dead.h) goes with the next network's commit, by nftables.
+ * (dead.h) goes with the next network's commit.
  */
 
 #include <stdbool.h>

@@ -14,6 +14,7 @@
 #include "common/dl.h"
 #include "common/str.h"
 
+#include "netmgr/firewall/dead.h"
 #include "netmgr/firewall/iptables_entry.h"
 #include "netmgr/firewall/ruleset.h"
 
@@ -133,6 +134,7 @@ struct table {
 	const struct xt_library *library;
 	const char *name;
 	struct xtc_handle *handle;
+	struct dead_owners *dead; /* NULL: nobody looked for them */
 	bool changed;
 };
 
@@ -145,7 +147,13 @@ static int table_error(const struct table *table, struct error *err, const char 
 			 what, table->library->strerror(code));
 }
 
-/* Deletes rules of these owners from @chain. */
+static bool goes(struct table *table, const struct ruleset *set, const char *owner)
+{
+	return ruleset_has_owner(set, owner) ||
+	       (table->dead && dead_owners_has(table->dead, owner));
+}
+
+/* Deletes rules of these owners, and of dead ones, from @chain. */
 static int forget_owners(struct table *table, const char *chain, const struct ruleset *set,
 			 struct error *err)
 {
@@ -158,7 +166,7 @@ static int forget_owners(struct table *table, const char *chain, const struct ru
 	     e = lib->next(e, table->handle), number++) {
 		const char *owner = iptables_entry_owner(lib->family, e);
 
-		if (owner && ruleset_has_owner(set, owner))
+		if (owner && goes(table, set, owner))
 			*array_add(doomed, count) = number;
 	}
 	while (count-- > 0) {
@@ -322,10 +330,10 @@ static int edit_table(struct table *table, const struct ruleset *set, struct err
 
 /* EAGAIN: somebody without the lock changed the table since it was read. */
 static int commit_table(const struct xt_library *library, const char *name,
-			const struct ruleset *set, struct error *err)
+			const struct ruleset *set, struct dead_owners *dead, struct error *err)
 {
 	for (int attempt = 0;; attempt++) {
-		struct table table = {.library = library, .name = name};
+		struct table table = {.library = library, .name = name, .dead = dead};
 		int r;
 
 		table.handle = open_table(library, name);
@@ -345,6 +353,43 @@ static int commit_table(const struct xt_library *library, const char *name,
 	}
 }
 
+static void see_chain(struct table *table, size_t i, const struct ruleset *set)
+{
+	const struct xt_library *lib = table->library;
+
+	for (const void *e = lib->first(chains[i].name, table->handle); e;
+	     e = lib->next(e, table->handle)) {
+		const char *owner = iptables_entry_owner(lib->family, e);
+		struct iptables_trace trace;
+
+		if (!owner || str_equal(owner, base_owner) || ruleset_has_owner(set, owner))
+			continue;
+		trace = iptables_entry_trace(lib->family, e);
+		if (trace.in[0])
+			dead_owners_see_interface(table->dead, owner, trace.in);
+		if (trace.out[0])
+			dead_owners_see_interface(table->dead, owner, trace.out);
+		if (chains[i].rules == RULE_DNAT)
+			dead_owners_see_port(table->dead, owner, trace.protocol, trace.port);
+	}
+}
+
+/* What all other owners have, in all tables: only then can it be said who is dead. */
+static void see_table(const struct xt_library *library, const char *name, const struct ruleset *set,
+		      struct dead_owners *dead)
+{
+	struct table table = {.library = library, .name = name, .dead = dead};
+
+	table.handle = open_table(library, name);
+	if (!table.handle)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+		if (chains[i].rules >= 0 && str_equal(chains[i].table, name) &&
+		    library->is_chain(chains[i].name, table.handle))
+			see_chain(&table, i, set);
+	library->free(table.handle);
+}
+
 static int take_lock(struct error *err)
 {
 	const char *path = getenv("XTABLES_LOCKFILE");
@@ -361,27 +406,40 @@ static int take_lock(struct error *err)
 }
 
 /*
- * Tables are committed one after the other, there being no transaction over several. What lets
+ * They are committed one after the other, there being no transaction over several. What lets
  * packets in (filter) comes last, so that a failure in between leaves doors closed.
  */
-static int iptables_commit(const struct ruleset *set, struct error *err)
-{
-	static const char *const tables[] = {"raw", "nat", "filter"};
-	_cleanup_close_ int lock = -EBADF;
+static const char *const used[] = {"raw", "nat", "filter"};
 
-	if (load_libraries(err) < 0)
-		return -err->code;
-	lock = take_lock(err);
-	if (lock < 0)
-		return lock;
+static int commit_tables(const struct ruleset *set, struct dead_owners *dead, struct error *err)
+{
+	bool network = ruleset_has_network(set);
+
+	/* With a network's, as nftables.c has it: that looks at everything anyway, and is rare. */
+	if (network && !set->mend)
+		array_foreach(library, libraries)
+			array_foreach(table, used)
+				see_table(library, *table, set, dead);
 	array_foreach(library, libraries)
-		array_foreach(table, tables) {
-			if (str_equal(*table, "raw") && !ruleset_has_network(set))
+		array_foreach(table, used) {
+			if (str_equal(*table, "raw") && !network)
 				continue;
-			if (commit_table(library, *table, set, err) < 0)
+			if (commit_table(library, *table, set, dead, err) < 0)
 				return -err->code;
 		}
 	return 0;
+}
+
+static int iptables_commit(const struct ruleset *set, struct error *err)
+{
+	_cleanup_(dead_owners_done) struct dead_owners dead;
+	_cleanup_close_ int lock = -EBADF;
+
+	dead_owners_init(&dead);
+	if (load_libraries(err) < 0)
+		return -err->code;
+	lock = take_lock(err);
+	return lock < 0 ? lock : commit_tables(set, &dead, err);
 }
 
 static bool table_loaded(const char *name)

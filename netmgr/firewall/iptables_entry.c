@@ -241,7 +241,8 @@ void iptables_entry_loopback(struct iptables_entry *entry, int family, const cha
 	iptables_entry_rule(entry, &rule);
 }
 
-const char *iptables_entry_owner(int family, const void *entry)
+/* Its match of this name, or NULL. */
+static const struct xt_entry_match *match_of(int family, const void *entry, const char *name)
 {
 	size_t end = family == AF_INET ? ((const struct ipt_entry *)entry)->target_offset
 				       : ((const struct ip6t_entry *)entry)->target_offset;
@@ -250,11 +251,37 @@ const char *iptables_entry_owner(int family, const void *entry)
 		const struct xt_entry_match *match =
 			(const struct xt_entry_match *)((const uint8_t *)entry + at);
 
-		if (!strcmp(match->u.user.name, "comment"))
-			return ((const struct xt_comment_info *)match->data)->comment;
+		if (!strcmp(match->u.user.name, name))
+			return match;
 		if (!match->u.user.match_size)
 			break;
 		at += match->u.user.match_size;
 	}
 	return NULL;
+}
+
+const char *iptables_entry_owner(int family, const void *entry)
+{
+	const struct xt_entry_match *match = match_of(family, entry, "comment");
+
+	return match ? ((const struct xt_comment_info *)match->data)->comment : NULL;
+}
+
+struct iptables_trace iptables_entry_trace(int family, const void *entry)
+{
+	const struct ipt_ip *ip4 = &((const struct ipt_entry *)entry)->ip;
+	const struct ip6t_ip6 *ip6 = &((const struct ip6t_entry *)entry)->ipv6;
+	struct iptables_trace trace = {ip4->iniface, ip4->outiface, (uint8_t)ip4->proto, 0};
+	const struct xt_entry_match *match;
+
+	if (family == AF_INET6)
+		trace = (struct iptables_trace){ip6->iniface, ip6->outiface, (uint8_t)ip6->proto,
+						0};
+	if ((match = match_of(family, entry, "tcp")))
+		trace.port = ((const struct xt_tcp *)match->data)->dpts[0];
+	else if ((match = match_of(family, entry, "udp")))
+		trace.port = ((const struct xt_udp *)match->data)->dpts[0];
+	else if ((match = match_of(family, entry, "sctp")))
+		trace.port = ((const struct xt_sctp_info *)match->data)->dpts[0];
+	return trace;
 }

@@ -26,5 +26,12 @@ void iptables_entry_jump(struct iptables_entry *entry, int family, const char *c
 void iptables_entry_loopback(struct iptables_entry *entry, int family, const char *owner);
 /* The owner in an entry's comment, or NULL. */
 const char *iptables_entry_owner(int family, const void *entry);
+/* What of an entry leads to who its owner was: interfaces (borrowed, or ""), and a host's port. */
+struct iptables_trace {
+	const char *in, *out;
+	uint8_t protocol;
+	uint16_t port; /* 0: any */
+};
+struct iptables_trace iptables_entry_trace(int family, const void *entry);
 
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an older berth, or a dead container, left in the nftables table is replaced."""
+"""What an older berth, or a dead container, left among the rules is replaced."""
+import re
 import subprocess
 
 OLD_TABLE = """
@@ -23,11 +24,11 @@ def rules(berth):
     return berth.command(["nft", "list", "ruleset"]).stdout
 
 
-def serve(berth, service="s", port=8080):
+def serve(berth, service="s", port=8080, firewall="nftables"):
     project = berth.project({"compose.yaml": {"services": {service: {
         "image": "busybox", "init": True, "hostname": service, "ports": [f"{port}:80"],
         "command": ["nc", "-ll", "-p", "80", "-e", "hostname"]}}}})
-    project.run("up", "-d", env={"BERTH_FIREWALL": "nftables"})
+    project.run("up", "-d", env={"BERTH_FIREWALL": firewall})
     return project
 
 
@@ -115,3 +116,64 @@ def test_what_the_dead_left_is_swept(berth):
     first.run("down", "-t", "0")
     berth.command(["nft", "delete", "table", "inet", "berth"])
     berth.command(["sh", "-c", "for i in v-live br-live br-empty; do ip link del $i; done"])
+
+
+def publish_by_iptables(berth, name, port, bridge):
+    comment = ["-m", "comment", "--comment", f"container:{name}"]
+    berth.command(["iptables-legacy", "-t", "nat", "-A", "BERTH-DNAT", "-p", "tcp", "--dport",
+                   str(port), *comment, "-j", "DNAT", "--to-destination", "10.9.9.9:80"])
+    berth.command(["iptables-legacy", "-A", "BERTH-PORTS", "-o", bridge, "-d", "10.9.9.9", "-p",
+                   "tcp", "--dport", "80", *comment, "-j", "ACCEPT"])
+
+
+def iptables_rules(berth):
+    return berth.command(["sh", "-c", "iptables-legacy-save; ip6tables-legacy-save"]).stdout
+
+
+def test_what_the_dead_left_in_iptables_is_swept(berth):
+    first = serve(berth, "first", 8081, "iptables")
+    attach(berth, "br-live", "v-live")
+    berth.command(["ip", "link", "add", "br-empty", "type", "bridge"])
+    berth.popen_command(["busybox", "nc", "-ll", "-p", "9004"], stdin=subprocess.DEVNULL)
+    for name, port, bridge in (("gone", 9001, "br-gone"), ("empty", 9002, "br-empty"),
+                               ("live", 9003, "br-live"), ("held", 9004, "br-empty")):
+        publish_by_iptables(berth, name, port, bridge)
+    for name in ("gone", "empty"):
+        for tool in ("iptables-legacy", "ip6tables-legacy"):
+            berth.command([tool, "-A", "BERTH-DENY", "-o", f"br-{name}", "-m", "comment",
+                           "--comment", f"network:{name}", "-j", "DROP"], check=False)
+    berth.wait_until(lambda: berth.command(["sh", "-c", "grep -q :232C /proc/net/tcp*"],
+                                           check=False).returncode == 0, 30)
+    second = serve(berth, "second", firewall="iptables")
+    shown = iptables_rules(berth)
+    for name in ("container:gone", "container:empty", "network:gone"):
+        assert name not in shown, shown
+    for name in ("container:live", "container:held", "network:empty"):
+        assert name in shown, shown
+    assert answer(berth, "127.0.0.1", 8081) == "first"
+    for pid in berth.pids_of("nc", "9004"):
+        berth.kill(pid)
+    second.run("down", "-t", "0")
+    assert "container:held" not in iptables_rules(berth)
+    berth.command(["sh", "-c", "for i in v-live br-live br-empty; do ip link del $i; done"])
+    third = serve(berth, "third", firewall="iptables")
+    third.run("down", "-t", "0")
+    first.run("down", "-t", "0")
+    assert "BERTH" not in iptables_rules(berth)
+
+
+def test_a_killed_project_leaves_no_rules_for_ever(berth):
+    """Keeper and supervisor are killed, the folder thrown away: the next berth cleans up."""
+    killed = serve(berth, "killed", 8082, "iptables")
+    for pid in killed.keeper_pids() + killed.supervisor_pids():
+        berth.kill(pid)
+    for pid in berth.pids_of("nc", "80"):
+        berth.kill(pid)
+    bridge = re.search(r"-o (br-\w+)", iptables_rules(berth)).group(1)
+    berth.command(["sh", "-c", f"rm -r {berth.root}/projects/{killed.name} "
+                   f"{berth.root}/networks/{killed.name}_default; ip link del {bridge}"])
+    assert bridge in iptables_rules(berth)
+    other = serve(berth, "other", firewall="iptables")
+    assert bridge not in iptables_rules(berth)
+    other.run("down", "-t", "0")
+    assert "BERTH" not in iptables_rules(berth)
