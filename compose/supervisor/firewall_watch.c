@@ -19,7 +19,8 @@
 
 struct firewall_watch {
 	struct supervisor *supervisor;
-	sd_event_source *source, *timer;
+	int fd;
+	sd_event_source *source, *timer; /* one of them is enabled */
 };
 
 static void publish_again(struct supervisor *supervisor)
@@ -38,6 +39,9 @@ static int on_quiet(sd_event_source *source, uint64_t usec, void *data)
 	int r;
 
 	watch->timer = sd_event_source_disable_unref(watch->timer);
+	(void)sd_event_source_set_enabled(watch->source, SD_EVENT_ON);
+	if (!firewall_watch_read(watch->fd))
+		return 0;
 	map_foreach(entry, &supervisor->networks_ready)
 		*array_add(names, count) = entry->key;
 	if (!count)
@@ -52,15 +56,21 @@ static int on_quiet(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/*
+ * Of most changes there is nothing to do, and some hosts have many a second: what follows the first
+ * is read together with it, so that no host wakes us more than a few times a second.
+ */
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct firewall_watch *watch = data;
 
-	if (!firewall_watch_read(fd) || watch->timer)
-		return 0;
 	if (sd_event_add_time_relative(watch->supervisor->event, &watch->timer, CLOCK_MONOTONIC,
-				       QUIET_USEC, 0, on_quiet, watch) < 0)
+				       QUIET_USEC, 0, on_quiet, watch) < 0) {
 		log_error("set a timer: out of memory");
+		(void)firewall_watch_read(fd);
+		return 0;
+	}
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 
@@ -76,6 +86,7 @@ void firewall_watch_start(struct supervisor *supervisor)
 	}
 	watch = new (struct firewall_watch);
 	watch->supervisor = supervisor;
+	watch->fd = fd;
 	if (sd_event_add_io(supervisor->event, &watch->source, fd, EPOLLIN, on_change, watch) < 0) {
 		log_error("watch other firewalls: out of memory");
 		close(fd);

@@ -2,6 +2,9 @@
 """Another firewall that starts, or clears all rules, while containers run: they stay reachable, and
 reach out."""
 
+import re
+import time
+
 DROPPING = """
 table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }
 table ip6 filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }
@@ -58,3 +61,22 @@ def test_all_rules_cleared(berth):
     project.run("ps")
     berth.command(["nft", "flush", "ruleset"])
     both(berth, project, outside)
+
+
+def wake_ups(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.M).group(1))
+
+
+def test_a_busy_firewall_wakes_nobody_for_each_change(berth):
+    project, _ = up(berth)
+    [supervisor] = project.supervisor_pids()
+    changes = "".join(f"add element inet other s {{ 10.0.0.{i} }}\n" for i in range(250))
+    before = wake_ups(supervisor)
+    begin = time.monotonic()
+    berth.command(["nft", "-i"], input="add table inet other\n"
+                  "add set inet other s { type ipv4_addr; }\n" + changes + "quit\n")
+    seconds = time.monotonic() - begin
+    # Each of them is a transaction of its own; two wake-ups for each fifth of a second.
+    assert wake_ups(supervisor) - before < 30 + 10 * seconds
+    berth.command(["nft", "delete", "table", "inet", "other"])
