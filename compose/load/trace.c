@@ -5,13 +5,18 @@
 
 #include "common/alloc.h"
 
+/* What an alias or a merge key brought stands further above: of it, only the key's line counts. */
 static uint32_t last_line_of(const struct node *node)
 {
 	uint32_t last = node->at.line;
 
 	node_foreach(child, node) {
-		uint32_t line = child->at.source == node->at.source ? last_line_of(child) : 0;
+		uint32_t own = child->key ? child->key_at.line : child->at.line, line = own;
 
+		if (child->at.source != node->at.source || own < node->at.line)
+			continue;
+		if (child->at.line >= own)
+			line = last_line_of(child);
 		last = line > last ? line : last;
 	}
 	return last;
