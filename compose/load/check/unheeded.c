@@ -64,12 +64,25 @@ static void check_ports(struct loader *l, const struct service *service)
 			 "reached without the host");
 }
 
-/* Elsewhere the kernel has no labels, and nothing is to be done. */
+/* "label=type:container_t": SELinux decides what the processes may read. */
+static bool has_label(const struct service *service)
+{
+	strv_foreach(option, service->security_opt)
+		if (str_starts_with(option, "label") && !str_ends_with(option, "disable"))
+			return true;
+	return false;
+}
+
+/*
+ * z and Z: containers have the supervisor's label unless they are given one, and what that may read
+ * needs none of its own. Elsewhere the kernel has no labels, and nothing is to be done.
+ */
 static void check_labels(struct loader *l, const struct service *service)
 {
+	if (!has_label(service) || access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return;
 	for (size_t i = 0; i < service->volume_count; i++)
-		if (service->volumes[i].bind.selinux &&
-		    access("/sys/fs/selinux/enforce", F_OK) == 0)
+		if (service->volumes[i].bind.selinux)
 			unheeded(l, service, "volumes",
 				 "files are not given SELinux labels (z, Z): chcon -R -t "
 				 "container_file_t does it");
