@@ -32,7 +32,8 @@ static const struct option options[] = {
 	{"parallel", 0, OPTION_FLAG, &parallel, NULL, NULL},
 	{"print", 0, OPTION_FLAG, &print, NULL, "Print what would be built, as JSON"},
 	{"progress", 0, OPTION_STRING, &progress, "string", NULL},
-	{"provenance", 0, OPTION_STRING, &provenance, "string", NULL},
+	{"provenance", 0, OPTION_STRING, &provenance, "string",
+	 "true, mode=min or mode=max: say in the images' index what they were made of"},
 	{"pull", 0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
 	{"push", 0, OPTION_FLAG, &push, NULL, "Send the images to their registries"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Print the images' ids and nothing else"},
@@ -89,7 +90,10 @@ static int run(struct project_args *args, int argc, char **argv)
 						 .pull = pull,
 						 .quiet = quiet,
 						 .print_ids = quiet,
+						 .all_platforms = true,
 						 .check = check,
+						 .provenance = provenance,
+						 .sbom = sbom,
 						 .with_dependencies = with_dependencies};
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
@@ -103,7 +107,6 @@ static int run(struct project_args *args, int argc, char **argv)
 		project_free(project);
 		return output_fail(args, &err);
 	}
-	build_warn_attestations(NULL, provenance, sbom);
 	build_services_name(project);
 	if (print || args->dry_run) {
 		build_bake_print(project, argv, &o);

@@ -270,25 +270,6 @@ int build_set_progress(struct project_args *args, const char *progress, struct e
 	return error_set(err, EINVAL, "unsupported --progress value \"%s\"", progress);
 }
 
-static bool is_asked_for(const char *value)
-{
-	return value && *value && strcmp(value, "false") != 0 &&
-	       !str_ends_with(value, "disabled=true");
-}
-
-void build_warn_attestations(char *const *attest, const char *provenance, const char *sbom)
-{
-	bool wanted = is_asked_for(provenance) || is_asked_for(sbom);
-
-	strv_foreach(row, attest)
-		wanted = wanted || is_asked_for(row);
-	if (wanted)
-		output_warn("%s: the image is built without attestations",
-			    is_asked_for(provenance) ? "--provenance"
-			    : is_asked_for(sbom)     ? "--sbom"
-						     : "--attest");
-}
-
 int build_fail(const struct project_args *args, const struct build_job *job,
 	       const struct error *err)
 {

@@ -41,8 +41,6 @@ void build_inputs_done(struct build_inputs *inputs);
 int build_check_builder(const char *builder, struct error *err);
 /* --progress behind the command; NULL: what stood before it. */
 int build_set_progress(struct project_args *args, const char *progress, struct error *err);
-/* Warns, in one line, of attestations that are asked for and not made. */
-void build_warn_attestations(char *const *attest, const char *provenance, const char *sbom);
 
 /* Prints what went wrong, at length; the exit code. */
 int build_fail(const struct project_args *args, const struct build_job *job,

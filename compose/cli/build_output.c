@@ -206,8 +206,8 @@ static int archive(const struct build_output_to *to, const struct build_job *job
 	if (images_here_open(&store, err) < 0)
 		return -err->code;
 	return image_save(store, names && names[0] ? names : id,
-			  to->kind == BUILD_TO_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, to->fd,
-			  err);
+			  to->kind == BUILD_TO_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, NULL,
+			  to->fd, err);
 }
 
 int build_output_finish(struct project_args *args, struct build_output_to *to,
@@ -232,7 +232,8 @@ void build_output_done(struct build_output_to *to)
 	cleanup_close_fd(&to->fd);
 }
 
-int build_output_metadata(const struct build_job *job, const char *path, struct error *err)
+int build_output_metadata(const struct build_job *job, const char *index, const char *path,
+			  struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
@@ -252,7 +253,7 @@ int build_output_metadata(const struct build_job *job, const char *path, struct 
 			strbuf_addf(&names, "%s%s", names.length ? "," : "", name);
 		}
 		json_put_string(file, "containerimage.config.digest", job->image_id);
-		json_put_string(file, "containerimage.digest", image->digest);
+		json_put_string(file, "containerimage.digest", index ?: image->digest);
 		if (names.length)
 			json_put_string(file, "image.name", names.data);
 	}

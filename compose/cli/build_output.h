@@ -44,7 +44,8 @@ int build_output_finish(struct project_args *args, struct build_output_to *to,
 bool build_output_is_stdout(const struct build_output_to *to);
 void build_output_done(struct build_output_to *to);
 
-/* The file of --metadata-file, as buildx writes it. */
-int build_output_metadata(const struct build_job *job, const char *path, struct error *err);
+/* The file of --metadata-file, as buildx writes it. @index: its OCI index' digest, or NULL. */
+int build_output_metadata(const struct build_job *job, const char *index, const char *path,
+			  struct error *err);
 
 #endif

@@ -15,8 +15,10 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "runtime/build/cache.h"
+#include "runtime/image/platform.h"
 #include "runtime/image/pull.h"
 
 #include "compose/cli/build_network.h"
@@ -28,6 +30,7 @@
 #define FRAME_MAX    (1 << 20)
 
 #define FRAME_END  (-1)
+#define FRAME_BASE (-3) /* an image that it was made of: its name, and its digest as the text */
 #define FRAME_PULL (-2) /* its step is the state; the text is the layer, or the error */
 
 /* What a build's process writes: this, then the name and the text. */
@@ -143,6 +146,14 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 	if (r == 0)
 		r = build_run(&with, &job->options, &result, &frame.error);
 	build_network_free(network);
+	strv_foreach(base, result.bases) {
+		struct frame row = {.kind = FRAME_BASE};
+		char *digest = strchr(base, ' ');
+
+		*digest++ = '\0';
+		row.text_length = strlen(digest);
+		send_frame(out, &row, base, digest);
+	}
 	frame.exit_code = result.exit_code;
 	frame.text_length = result.report ? strlen(result.report) : 0;
 	send_frame(out, &frame, result.image_id, result.report);
@@ -167,7 +178,23 @@ static int start(struct build_job *job, struct error *err)
 	close(pair[1]);
 	job->fd = pair[0];
 	job->started = true;
+	job->started_nsec = units_now_nsec();
+	job->materials = json_array();
 	return job->pid < 0 ? error_errno(err, "start a build") : 0;
+}
+
+static void take_base(struct build_job *job, const char *name, const char *digest)
+{
+	_cleanup_json_ json_t *platform = json_object();
+	_cleanup_free_ char *package = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (platform_describe(job->options.platform, platform, &ignored) == 0)
+		package = platform_package(name, platform);
+	json_array_append_new(job->materials,
+			      json_pack("{s:s, s:{s:s}}", "uri", package ?: name, "digest",
+					"sha256",
+					str_starts_with(digest, "sha256:") ? digest + 7 : digest));
 }
 
 static void take_frame(struct build_job *job, struct build_view *view, const struct frame *frame,
@@ -177,6 +204,10 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 	_cleanup_free_ char *text =
 		alloc_string_n(payload + frame->name_length, frame->text_length);
 
+	if (frame->kind == FRAME_BASE) {
+		take_base(job, name, text);
+		return;
+	}
 	if (frame->kind == FRAME_PULL) {
 		build_view_pull(view, job->name,
 				&(struct pull_event){.name = name,
@@ -328,5 +359,6 @@ void build_job_done(struct build_job *job)
 {
 	free(job->image_id);
 	free(job->report);
+	json_decref(job->materials);
 	strbuf_done(&job->received);
 }

@@ -6,6 +6,8 @@
  * build_process.h - builds in processes of their own, several side by side, and what they tell.
  */
 
+#include <jansson.h>
+
 #include "common/str.h"
 
 #include "compose/cli/build_view.h"
@@ -16,6 +18,8 @@ struct build_job {
 	/* filled in */
 	bool started, done, failed, warned;
 	char *image_id, *report; /* NULL: no image was wanted; nothing to tell */
+	int64_t started_nsec;
+	json_t *materials; /* the images it was made of, as provenance names them */
 	struct error error;
 	int exit_code;
 	/* while it runs */

@@ -14,10 +14,18 @@
 #include "common/units.h"
 
 #include "runtime/container/spec.h"
+#include "runtime/image/platform.h"
 
+#include "compose/cli/build_attest.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+
+/* What is built of one service: jobs in a row, the one whose image runs here first. */
+struct whole {
+	size_t first, count;
+	struct build_attest attest;
+};
 
 struct building {
 	struct project *project;
@@ -25,6 +33,8 @@ struct building {
 	struct build_job *jobs;
 	struct build_inputs *inputs; /* beside the jobs */
 	size_t count;
+	struct whole *wholes;
+	size_t whole_count;
 };
 
 void build_services_name(struct project *project)
@@ -132,11 +142,11 @@ static int put_arguments(struct building *b, const struct build *build, struct b
 }
 
 /* Of several, the one that the service runs on; as docker compose's `up`. */
-static void put_platform(const struct service *service, struct build_options *o)
+static const char *own_platform(const struct service *service)
 {
 	char **platforms = service->build.platforms;
 
-	o->platform = strv_length(platforms) == 1 ? platforms[0] : service->platform;
+	return strv_length(platforms) == 1 ? platforms[0] : service->platform;
 }
 
 static int fill(struct building *b, const struct service *service, struct build_job *job,
@@ -172,8 +182,69 @@ static int fill(struct building *b, const struct service *service, struct build_
 	if (put_arguments(b, build, inputs, err) < 0 || put_secrets(b, build, inputs, err) < 0 ||
 	    put_ssh(b, build, inputs, err) < 0 || put_limits(build, inputs, err) < 0)
 		return -err->code;
-	put_platform(service, o);
 	build_inputs_put(inputs, o);
+	return 0;
+}
+
+static int add_job(struct building *b, const struct service *service, const char *platform,
+		   struct error *err)
+{
+	struct whole *whole = &b->wholes[b->whole_count - 1];
+	struct build_job *job = &b->jobs[b->count];
+	struct build_inputs *inputs = &b->inputs[b->count];
+
+	job->name = service->name;
+	job->fd = -EBADF;
+	b->count++;
+	if (fill(b, service, job, inputs, err) < 0)
+		return error_wrap(err, "service %s", service->name);
+	job->options.platform = platform;
+	/* The others get the names with the whole. */
+	if (whole->count++ > 0) {
+		job->name = build_inputs_own(inputs, str_printf("%s %s", service->name, platform));
+		job->options.tags = NULL;
+	}
+	return 0;
+}
+
+/* Which of the list runs on this machine; as written there. NULL: none does. */
+static const char *here_of(const struct service *service)
+{
+	const char *best = own_platform(service);
+	int best_score = 0;
+
+	strv_foreach(text, service->build.platforms) {
+		_cleanup_json_ json_t *platform = json_object();
+		struct error ignored = ERROR_INIT;
+		int score = platform_describe(text, platform, &ignored) < 0
+				    ? 0
+				    : platform_score(platform);
+
+		if (!service->platform && score > best_score) {
+			best = text;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+static int add_service(struct building *b, const struct service *service, struct error *err)
+{
+	const struct build *build = &service->build;
+	struct whole *whole = &b->wholes[b->whole_count++];
+	bool several = b->options->all_platforms && strv_length(build->platforms) > 1;
+	const char *first = several ? here_of(service) ?: build->platforms[0]
+				    : own_platform(service);
+
+	whole->first = b->count;
+	if (build_attest_parse(NULL, b->options->provenance ?: build->provenance,
+			       b->options->sbom ?: build->sbom, &whole->attest, err) < 0)
+		return error_wrap(err, "service %s", service->name);
+	if (add_job(b, service, first, err) < 0)
+		return -err->code;
+	strv_foreach(platform, several ? build->platforms : NULL)
+		if (strcmp(platform, first) != 0 && add_job(b, service, platform, err) < 0)
+			return -err->code;
 	return 0;
 }
 
@@ -290,23 +361,35 @@ int build_services_due(struct project *project, char *const *services,
 static int gather(struct building *b, char *const *services, struct error *err)
 {
 	_cleanup_free_ struct build_due *due = NULL;
-	size_t count = 0;
+	size_t count = 0, most = 0;
 	int r = build_services_due(b->project, services, b->options, &due, &count, err);
 
-	b->jobs = new_array(struct build_job, count + 1);
-	b->inputs = new_array(struct build_inputs, count + 1);
-	for (; r >= 0 && b->count < count; b->count++) {
-		const struct service *service = due[b->count].service;
-		struct build_job *job = &b->jobs[b->count];
-
-		job->name = service->name;
-		job->fd = -EBADF;
-		job->options.shared = count > 1;
-		r = fill(b, service, job, &b->inputs[b->count], err);
-		if (r < 0)
-			error_wrap(err, "service %s", service->name);
-	}
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		most += 1 + strv_length(due[i].service->build.platforms);
+	b->jobs = new_array(struct build_job, most + 1);
+	b->inputs = new_array(struct build_inputs, most + 1);
+	b->wholes = new_array(struct whole, count + 1);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = add_service(b, due[i].service, err);
+	for (size_t i = 0; i < b->count; i++)
+		b->jobs[i].options.shared = b->count > 1;
 	return r;
+}
+
+static int join_all(struct building *b, struct error *err)
+{
+	for (size_t i = 0; i < b->whole_count; i++) {
+		const struct whole *whole = &b->wholes[i];
+		struct build_job *jobs = &b->jobs[whole->first];
+		_cleanup_free_ char *digest = NULL;
+		size_t best;
+
+		if (build_attest_joins(&whole->attest, whole->count) &&
+		    build_attest_join(&whole->attest, jobs, whole->count, jobs->options.tags, &best,
+				      &digest, err) < 0)
+			return -err->code;
+	}
+	return 0;
 }
 
 static const struct build_job *failed_job(const struct building *b)
@@ -324,6 +407,9 @@ static void building_done(struct building *b)
 		build_job_done(&b->jobs[i]);
 		build_inputs_done(&b->inputs[i]);
 	}
+	for (size_t i = 0; i < b->whole_count; i++)
+		build_attest_done(&b->wholes[i].attest);
+	free(b->wholes);
 	free(b->jobs);
 	free(b->inputs);
 }
@@ -342,16 +428,18 @@ int build_services(struct project_args *args, struct project *project, char *con
 	}
 	view = build_view_new(args, options->quiet);
 	r = build_process_run(b.jobs, b.count, view, &err);
-	for (size_t i = 0; r == 0 && !options->check && i < b.count; i++)
-		build_view_built(view, b.jobs[i].options.tags[0]);
+	if (r == 0 && !options->check)
+		r = join_all(&b, &err);
+	for (size_t i = 0; r == 0 && !options->check && i < b.whole_count; i++)
+		build_view_built(view, b.jobs[b.wholes[i].first].options.tags[0]);
 	build_view_free(view);
 	if (r < 0) {
 		const struct build_job *job = failed_job(&b);
 
 		r = build_fail(args, job, job ? &job->error : &err);
 	} else if (options->print_ids && !options->check) {
-		for (size_t i = 0; i < b.count; i++)
-			printf("%s\n", b.jobs[i].image_id);
+		for (size_t i = 0; i < b.whole_count; i++)
+			printf("%s\n", b.jobs[b.wholes[i].first].image_id);
 	}
 	building_done(&b);
 	return r;

@@ -13,9 +13,10 @@
 
 struct build_services_options {
 	char *const *build_args, *const *ssh; /* besides what the file says */
-	const char *memory;
+	const char *memory, *provenance, *sbom; /* provenance NULL: as the file says */
 	bool no_cache, pull, quiet, check, with_dependencies;
-	bool print_ids;    /* of what was built, on stdout */
+	bool all_platforms; /* of build.platforms, rather than the one that runs here */
+	bool print_ids;     /* of what was built, on stdout */
 	bool missing_only; /* of images that are here nothing is built, but with pull_policy: build
 			    */
 };

@@ -9,6 +9,8 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "runtime/image/variants.h"
+
 #include "compose/cli/command.h"
 #include "compose/cli/image_filter.h"
 #include "compose/cli/image_rows.h"
@@ -84,12 +86,14 @@ static const struct command command_import = {
 
 /* image load */
 
-static const char *load_input;
+static const char *load_input, *load_platform;
 static bool load_quiet;
 
 static const struct option load_options[] = {
 	{"input", 'i', OPTION_STRING, &load_input, "string",
 	 "Read this file or folder rather than standard input"},
+	{"platform", 0, OPTION_STRING, &load_platform, "string",
+	 "Of an image for several platforms the one for this os/architecture"},
 	{"quiet", 'q', OPTION_FLAG, &load_quiet, NULL, "Print nothing"},
 	{NULL},
 };
@@ -103,7 +107,7 @@ static int load(struct project_args *args, int argc, char **argv)
 
 	fd = open_input(load_input, &err);
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
-	    image_load(store, fd, &loaded, &err) < 0)
+	    image_load(store, fd, load_platform, &loaded, &err) < 0)
 		return output_fail(args, &err);
 	strv_foreach(name, loaded) {
 		bool id = str_starts_with(name, "sha256:");
@@ -124,12 +128,14 @@ static const struct command command_load = {
 
 /* image save */
 
-static const char *save_output, *save_format = "docker";
+static const char *save_output, *save_platform, *save_format = "docker";
 
 static const struct option save_options[] = {
 	{"format", 0, OPTION_STRING, &save_format, "string", "docker (default) or oci"},
 	{"output", 'o', OPTION_STRING, &save_output, "string",
 	 "Write to this file rather than to standard output"},
+	{"platform", 0, OPTION_STRING, &save_platform, "string",
+	 "Only the image for this os/architecture"},
 	{NULL},
 };
 
@@ -166,13 +172,14 @@ static int save(struct project_args *args, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		_cleanup_(cleanup_image_free) struct image *image = NULL;
 
-		if (image_find(store, argv[i], &image, &err) < 0)
+		if (image_find_platform(store, argv[i], save_platform, &image, &err) < 0)
 			return output_fail(args, &err);
 	}
 	fd = open_output(&err);
 	if (fd < 0)
 		return output_fail(args, &err);
-	if (image_save(store, argv, oci ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, fd, &err) >= 0)
+	if (image_save(store, argv, oci ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, save_platform, fd,
+		       &err) >= 0)
 		return 0;
 	if (save_output)
 		unlink(save_output);
@@ -275,13 +282,30 @@ static const struct command command_list = {
 /* image rm */
 
 static bool remove_force, remove_ignored;
+static const char *remove_platform;
 
 static const struct option remove_options[] = {
 	{"force", 'f', OPTION_FLAG, &remove_force, NULL,
 	 "Though it has several names, or a stopped container uses it"},
 	{"no-prune", 0, OPTION_FLAG, &remove_ignored, NULL, NULL},
+	{"platform", 0, OPTION_STRING, &remove_platform, "string",
+	 "Of an image for several platforms only the one for this os/architecture"},
 	{NULL},
 };
+
+static int remove_one(struct image_store *store, const char *name, char ***ret_removed,
+		      struct error *err)
+{
+	char digest[DIGEST_SIZE];
+
+	if (!remove_platform)
+		return image_remove(store, name, remove_force, &projects_image_users, ret_removed,
+				    err);
+	if (image_remove_platform(store, name, remove_platform, digest, err) < 0)
+		return -err->code;
+	strv_take(ret_removed, str_printf("Deleted: %s", digest));
+	return 0;
+}
 
 static int rm(struct project_args *args, int argc, char **argv)
 {
@@ -295,8 +319,7 @@ static int rm(struct project_args *args, int argc, char **argv)
 		_cleanup_strv_ char **removed = NULL;
 
 		error_clear(&err);
-		if (image_remove(store, argv[i], remove_force, &projects_image_users, &removed,
-				 &err) < 0) {
+		if (remove_one(store, argv[i], &removed, &err) < 0) {
 			if (!(remove_force && err.code == ENOENT))
 				exit_code = output_fail(args, &err);
 			continue;
@@ -339,11 +362,13 @@ static const struct command command_tag = {
 
 /* image inspect */
 
-static const char *inspect_format;
+static const char *inspect_format, *inspect_platform;
 
 static const struct option inspect_options[] = {
 	{"format", 'f', OPTION_STRING, &inspect_format, "string",
 	 "json, or a template such as '{{.Id}}'"},
+	{"platform", 0, OPTION_STRING, &inspect_platform, "string",
+	 "Of an image for several platforms the one for this os/architecture"},
 	{NULL},
 };
 
@@ -352,7 +377,8 @@ int inspect_image(const char *name, json_t **ret, struct error *err)
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
 
-	if (images_here_open(&store, err) < 0 || image_find(store, name, &image, err) < 0)
+	if (images_here_open(&store, err) < 0 ||
+	    image_find_platform(store, name, inspect_platform, &image, err) < 0)
 		return -err->code;
 	return image_inspect(store, image, ret, err);
 }

@@ -14,6 +14,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/build_attest.h"
 #include "compose/cli/build_options.h"
 #include "compose/cli/build_output.h"
 #include "compose/cli/build_process.h"
@@ -28,7 +29,8 @@ static char **tags, **build_args, **labels, **contexts, **secrets, **ssh, **no_c
 	**hosts;
 static char **allow, **annotations, **attest, **cache_from, **cache_to, **security, **ulimits,
 	**outputs;
-static const char *file, *target, *platform, *network, *memory, *shm_size, *iidfile, *metadata;
+static char **platforms;
+static const char *file, *target, *network, *memory, *shm_size, *iidfile, *metadata;
 static const char *builder, *call, *cgroup_parent, *isolation, *progress, *provenance, *sbom,
 	*unused;
 static bool no_cache, pull, push, quiet, check, load, ignored;
@@ -38,7 +40,7 @@ static const struct option options[] = {
 	{"allow", 0, OPTION_LIST, &allow, "stringArray", "security.insecure"},
 	{"annotation", 0, OPTION_LIST, &annotations, "stringArray",
 	 "NAME=VALUE, for the image's manifest"},
-	{"attest", 0, OPTION_LIST, &attest, "stringArray", NULL},
+	{"attest", 0, OPTION_LIST, &attest, "stringArray", "type=provenance,mode=min|max"},
 	{"build-arg", 0, OPTION_LIST, &build_args, "stringArray", "NAME=VALUE for ARG"},
 	{"build-context", 0, OPTION_LIST, &contexts, "stringArray",
 	 "NAME=PATH or NAME=docker-image://IMAGE: one more context"},
@@ -76,9 +78,11 @@ static const struct option options[] = {
 	{"output", 'o', OPTION_LIST, &outputs, "stringArray",
 	 "FOLDER for the files; - for a tar of them; type=local|tar|oci|docker|image|registry,"
 	 "dest=PATH"},
-	{"platform", 0, OPTION_STRING, &platform, "string", "linux/amd64"},
+	{"platform", 0, OPTION_LIST, &platforms, "stringArray",
+	 "linux/amd64; several: one image for all of them"},
 	{"progress", 0, OPTION_STRING, &progress, "string", "auto, tty, plain, json or quiet"},
-	{"provenance", 0, OPTION_STRING, &provenance, "string", NULL},
+	{"provenance", 0, OPTION_STRING, &provenance, "string",
+	 "true, mode=min or mode=max: say in the image's index what it was made of"},
 	{"pull", 0, OPTION_FLAG, &pull, NULL, "Ask for newer base images"},
 	{"push", 0, OPTION_FLAG, &push, NULL, "Send the image to its registry"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Print the image's id and nothing else"},
@@ -111,7 +115,6 @@ static int check_flags(struct project_args *args, struct error *err)
 	if (build_check_builder(builder, err) < 0 || check_call(err) < 0 ||
 	    build_set_progress(args, progress, err) < 0)
 		return -err->code;
-	build_warn_attestations(attest, provenance, sbom);
 	if (cgroup_parent)
 		output_warn("--cgroup-parent: steps run in control groups of their own");
 	if (unused)
@@ -143,7 +146,6 @@ static int fill(struct build_options *o, struct build_inputs *inputs, const char
 		.annotations = annotations,
 		.contexts = contexts,
 		.network = network,
-		.platform = platform,
 		.no_cache = no_cache,
 		.pull = pull,
 		.check_only = check,
@@ -221,54 +223,131 @@ static int open_output(struct build_output_to *to, struct build_inputs *inputs,
 	return build_output_open(to, o, err);
 }
 
-static int report(const struct build_job *job, const struct build_output_to *to, struct error *err)
+/* @index: its digest, or NULL. */
+static int report(const struct build_job *job, const struct build_output_to *to, const char *index,
+		  struct error *err)
 {
 	if (job->image_id && !build_output_is_stdout(to) && !check)
 		puts(job->image_id);
 	if (iidfile && job->image_id &&
 	    fs_replace(AT_FDCWD, iidfile, job->image_id, strlen(job->image_id), FS_ATOMIC, err) < 0)
 		return -err->code;
-	return metadata ? build_output_metadata(job, metadata, err) : 0;
+	return metadata ? build_output_metadata(job, index, metadata, err) : 0;
 }
 
-static int build(struct project_args *args, struct build_job *job, struct build_inputs *inputs,
-		 struct build_output_to *to, const char *context, struct error *err)
+/* One of them each; @o is for all. */
+static int fill_jobs(struct build_job *jobs, size_t count, char *const *list, bool joined,
+		     const struct build_options *o, struct error *err)
 {
-	_cleanup_free_ char *dockerfile = NULL;
-	_cleanup_strbuf_ struct strbuf text = {0};
-	struct build_view *view;
-	int r = fill(&job->options, inputs, context, err);
+	if (count > 1 && (o->output != BUILD_OUTPUT_IMAGE || !strcmp(o->context, "-")))
+		return error_set(err, EINVAL,
+				 "--platform: several are possible for an image, from a context that "
+				 "is not standard input");
+	for (size_t i = 0; i < count; i++) {
+		jobs[i].options = *o;
+		jobs[i].options.platform = list ? list[i] : NULL;
+		jobs[i].options.shared = count > 1;
+		if (count > 1)
+			jobs[i].name = list[i];
+		/* The names are those of the whole. */
+		if (joined)
+			jobs[i].options.tags = NULL;
+	}
+	return 0;
+}
 
-	if (r < 0 || read_stdin(&job->options, &text, err) < 0 ||
-	    open_output(to, inputs, &job->options, err) < 0)
-		return -err->code;
-	place_dockerfile(args, &job->options, &dockerfile);
-	view = build_view_new(args, quiet);
-	r = build_process_run(job, 1, view, err);
+static int run_jobs(struct project_args *args, struct build_job *jobs, size_t count,
+		    struct error *err)
+{
+	struct build_view *view = build_view_new(args, quiet);
+	int r = build_process_run(jobs, count, view, err);
+
 	build_view_free(view);
-	if (r == 0 && check && !job->warned)
+	if (r == 0 && check && !jobs[0].warned)
 		puts("Check complete, no warnings found.");
+	return r;
+}
+
+struct building {
+	struct build_attest attest;
+	struct build_inputs inputs;
+	struct build_output_to to;
+	struct build_job *jobs;
+	char **platforms;
+	size_t count;
+};
+
+static int build(struct project_args *args, struct building *b, const char *context,
+		 struct error *err)
+{
+	bool joined = build_attest_joins(&b->attest, b->count) && !check;
+	_cleanup_free_ char *dockerfile = NULL, *digest = NULL;
+	_cleanup_strbuf_ struct strbuf text = {0};
+	struct build_options o;
+	size_t best = 0;
+	int r = fill(&o, &b->inputs, context, err);
+
+	if (r < 0 || read_stdin(&o, &text, err) < 0 ||
+	    open_output(&b->to, &b->inputs, &o, err) < 0)
+		return -err->code;
+	joined = joined && o.output == BUILD_OUTPUT_IMAGE;
+	place_dockerfile(args, &o, &dockerfile);
+	if (fill_jobs(b->jobs, b->count, b->platforms, joined, &o, err) < 0)
+		return -err->code;
+	r = run_jobs(args, b->jobs, b->count, err);
 	if (r < 0 || check)
 		return r;
-	r = build_output_finish(args, to, job, quiet, err);
-	return r ? r : report(job, to, err);
+	if (joined && build_attest_join(&b->attest, b->jobs, b->count, o.tags, &best, &digest, err) < 0)
+		return -err->code;
+	b->jobs[best].options.tags = o.tags;
+	r = build_output_finish(args, &b->to, &b->jobs[best], quiet, err);
+	return r ? r : report(&b->jobs[best], &b->to, digest, err);
+}
+
+static const struct build_job *failed_job(const struct building *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->jobs[i].failed && b->jobs[i].error.code != ECANCELED)
+			return &b->jobs[i];
+	return b->jobs;
+}
+
+/* "--platform a,b" and "--platform a --platform b"; each once. */
+static void split_platforms(struct building *b)
+{
+	strv_foreach(row, platforms) {
+		_cleanup_strv_ char **words = strv_split(row, ", ");
+
+		strv_foreach(word, words)
+			if (!strv_contains(b->platforms, word))
+				strv_append(&b->platforms, word);
+	}
+	b->count = b->platforms ? strv_length(b->platforms) : 1;
+	b->jobs = new_array(struct build_job, b->count);
+	for (size_t i = 0; i < b->count; i++)
+		b->jobs[i].fd = -EBADF;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	struct build_job job = {.fd = -EBADF};
-	struct build_inputs inputs = {0};
-	struct build_output_to to = {.fd = -EBADF};
+	struct building b = {.to.fd = -EBADF};
 	struct error err = ERROR_INIT;
 	int r = check_flags(args, &err);
 
+	split_platforms(&b);
 	if (r == 0)
-		r = build(args, &job, &inputs, &to, argv[0], &err);
+		r = build_attest_parse(attest, provenance, sbom, &b.attest, &err);
+	if (r == 0)
+		r = build(args, &b, argv[0], &err);
 	if (r < 0)
-		r = build_fail(args, &job, &err);
-	build_output_done(&to);
-	build_job_done(&job);
-	build_inputs_done(&inputs);
+		r = build_fail(args, failed_job(&b), &err);
+	build_output_done(&b.to);
+	for (size_t i = 0; i < b.count; i++)
+		build_job_done(&b.jobs[i]);
+	free(b.jobs);
+	strv_free(b.platforms);
+	build_inputs_done(&b.inputs);
+	build_attest_done(&b.attest);
 	return r;
 }
 

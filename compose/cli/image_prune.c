@@ -10,6 +10,8 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "runtime/image/variants.h"
+
 #include "compose/cli/command.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
@@ -164,13 +166,15 @@ const struct command command_image_prune = {
 /* image history */
 
 static bool history_quiet, history_no_trunc, history_human = true;
-static const char *history_format;
+static const char *history_format, *history_platform;
 
 static const struct option history_options[] = {
 	{"format", 0, OPTION_STRING, &history_format, "string",
 	 "table, json, or a template such as '{{.CreatedBy}}'"},
 	{"human", 'H', OPTION_FLAG, &history_human, NULL, "Sizes and times for people (default)"},
 	{"no-trunc", 0, OPTION_FLAG, &history_no_trunc, NULL, "Show ids and commands whole"},
+	{"platform", 0, OPTION_STRING, &history_platform, "string",
+	 "Of an image for several platforms the one for this os/architecture"},
 	{"quiet", 'q', OPTION_FLAG, &history_quiet, NULL, "Ids only"},
 	{NULL},
 };
@@ -248,7 +252,8 @@ static int history(struct project_args *args, int argc, char **argv)
 	json_t *row;
 	size_t i;
 
-	if (images_here_open(&store, &err) < 0 || image_find(store, argv[0], &image, &err) < 0 ||
+	if (images_here_open(&store, &err) < 0 ||
+	    image_find_platform(store, argv[0], history_platform, &image, &err) < 0 ||
 	    image_read_config(store, image, &config, &err) < 0)
 		return output_fail(args, &err);
 	rows = history_rows(store, image, config);

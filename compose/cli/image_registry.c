@@ -22,7 +22,7 @@
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 
 static bool pull_all, pull_quiet, push_all, push_quiet, ignored;
-static const char *pull_platform;
+static const char *pull_platform, *push_platform;
 
 static const struct option pull_options[] = {
 	{"all-tags", 'a', OPTION_FLAG, &pull_all, NULL, "All that the repository has"},
@@ -36,6 +36,8 @@ static const struct option push_options[] = {
 	{"all-tags", 'a', OPTION_FLAG, &push_all, NULL,
 	 "All names that images of this repository have here"},
 	{"disable-content-trust", 0, OPTION_FLAG, &ignored, NULL, NULL},
+	{"platform", 0, OPTION_STRING, &push_platform, "string",
+	 "Of an image for several platforms the one for this os/architecture"},
 	{"quiet", 'q', OPTION_FLAG, &push_quiet, NULL, "No progress of layers"},
 	{NULL},
 };
@@ -124,7 +126,8 @@ static int names_here(const char *repository, char ***ret, struct error *err)
 
 static int push(struct project_args *args, int argc, char **argv)
 {
-	const struct push_run_options options = {.quiet = push_quiet, .print_digests = true};
+	const struct push_run_options options = {
+		.quiet = push_quiet, .print_digests = true, .platform = push_platform};
 	_cleanup_strv_ char **names = NULL;
 	struct error err = ERROR_INIT;
 

@@ -139,8 +139,10 @@ static int run(struct project_args *args, struct progress *progress, char *const
 	if (wait.fd < 0)
 		return wait.fd;
 	skip_all(&view, options->skipped);
-	for (size_t i = 0; names && names[i]; i++)
+	for (size_t i = 0; names && names[i]; i++) {
 		images[i] = push_add(push, names[i]);
+		push_set_platform(images[i], options->platform);
+	}
 	while (!interrupted && push_step(push, &wait, 1, progress_timeout(progress))) {
 		progress_tick(progress);
 		interrupted = wait.revents != 0;

@@ -14,6 +14,7 @@
 struct push_run_options {
 	bool quiet, ignore_failures;
 	bool print_digests;   /* "1: digest: sha256:... size: 1234" on stdout, an image a line */
+	const char *platform; /* of an image for several platforms only the one for this; or NULL */
 	char *const *skipped; /* names that a line says of: Skipped */
 };
 

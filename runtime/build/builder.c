@@ -243,5 +243,6 @@ void build_result_done(struct build_result *result)
 {
 	free(result->image_id);
 	free(result->report);
+	strv_free(result->bases);
 	*result = (struct build_result){0};
 }

@@ -19,6 +19,7 @@
 
 #include "runtime/build/build.h"
 #include "runtime/image/platform.h"
+#include "runtime/image/variants.h"
 
 DEFINE_CLEANUP(struct image *, image_free);
 
@@ -94,10 +95,11 @@ static int find_or_pull(struct build *build, const char *reference, const char *
 			struct image **ret, struct error *err)
 {
 	const struct build_surroundings *with = build->with;
+	struct error here = ERROR_INIT;
 	int r = -ENOENT;
 
 	if (!build->options->pull || !with->pull)
-		r = image_find(build->store, reference, ret, err);
+		r = image_find_platform(build->store, reference, platform, ret, err);
 	else
 		error_set(err, ENOENT, "asked for anew");
 	if (r != -ENOENT)
@@ -106,9 +108,10 @@ static int find_or_pull(struct build *build, const char *reference, const char *
 		return error_set(err, ENOENT, "image %s is not here", reference);
 	error_clear(err);
 	r = with->pull(with->data, reference, platform, build->options->pull, err);
+	/* One of another platform is what the user has to know of. */
 	if (r < 0)
-		return r;
-	return image_find(build->store, reference, ret, err);
+		return image_find(build->store, reference, ret, &here) < 0 ? r : 0;
+	return image_find_platform(build->store, reference, platform, ret, err);
 }
 
 static int check_platform(const struct image *image, const char *reference, const char *platform,
@@ -155,6 +158,9 @@ int stages_image(struct build *build, const char *reference, const char *platfor
 		base_image_free(base);
 		return error_wrap(err, "image %s", reference);
 	}
+	strv_take(&build->result->bases,
+		  str_printf("%s %s", image->reference ?: reference,
+			     image->target ?: image->digest));
 	map_set(&build->images, key, base);
 	*ret = base;
 	return 0;
@@ -173,7 +179,7 @@ static int load_layout(struct build *build, const char *path, char **ret_name, s
 	fd = open(folder, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, "OCI layout %s", folder);
-	r = image_load(build->store, fd, &names, err);
+	r = image_load(build->store, fd, NULL, &names, err);
 	if (r < 0)
 		return error_wrap(err, "OCI layout %s", folder);
 	if (!names || !names[0])

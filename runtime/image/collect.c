@@ -13,6 +13,7 @@
 #include "common/str.h"
 
 #include "runtime/image/store.h"
+#include "runtime/image/variants.h"
 
 /*
  * Mark and sweep: what the index leads to is kept, all else goes. It runs only when nobody adds
@@ -73,6 +74,23 @@ static void mark_cached(struct image_store *store, struct marks *marks)
 	}
 }
 
+/* The others that its name stands for, and what is said of them. */
+static int mark_index(struct image_store *store, const char *digest, struct marks *marks,
+		      struct error *err)
+{
+	_cleanup_json_ json_t *index = NULL;
+	json_t *row;
+	size_t i;
+
+	if (store_read_json(store, digest, &index, err) < 0)
+		return -err->code;
+	mark(&marks->blobs, digest_hex(digest));
+	json_array_foreach(json_object_get(index, "manifests"), i, row)
+		if (mark_image(store, json_get_string(row, "digest"), marks, err) < 0)
+			return -err->code;
+	return 0;
+}
+
 static int mark_all(struct image_store *store, struct marks *marks, struct error *err)
 {
 	json_t *descriptor;
@@ -80,7 +98,11 @@ static int mark_all(struct image_store *store, struct marks *marks, struct error
 
 	mark_cached(store, marks);
 	json_array_foreach(store_manifests(store), i, descriptor) {
+		const char *index = store_descriptor_index(descriptor);
 		int r = mark_image(store, json_get_string(descriptor, "digest"), marks, err);
+
+		if (r == 0 && index)
+			r = mark_index(store, index, marks, err);
 
 		/* Of a damaged image nobody knows what it needs: then nothing is deleted. */
 		if (r < 0)

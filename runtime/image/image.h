@@ -120,12 +120,17 @@ struct image_import_options {
 int image_import(struct image_store *store, int fd, const struct image_import_options *options,
 		 char **ret_id, struct error *err);
 
-/* An archive of `docker save` or an OCI layout (tar, or the directory). Names loaded, "x:tag". */
-int image_load(struct image_store *store, int fd, char ***ret_loaded, struct error *err);
+/*
+ * An archive of `docker save` or an OCI layout (tar, or the directory). Of an index the image for
+ * @platform (NULL: what suits this machine best). Names loaded, "x:tag".
+ */
+int image_load(struct image_store *store, int fd, const char *platform, char ***ret_loaded,
+	       struct error *err);
 
 enum image_save_format { IMAGE_SAVE_DOCKER, IMAGE_SAVE_OCI };
-int image_save(struct image_store *store, char *const *names, enum image_save_format format, int fd,
-	       struct error *err);
+/* @platform NULL: each as it is, with all platforms that its name stands for. */
+int image_save(struct image_store *store, char *const *names, enum image_save_format format,
+	       const char *platform, int fd, struct error *err);
 
 /* Reference as Docker shows it: repository ("nginx", "ghcr.io/a/b") and tag. New strings. */
 int reference_parse(const char *name, char **ret_normalized, struct error *err);

@@ -10,6 +10,8 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "runtime/image/platform.h"
+
 struct load_image *load_add_image(struct loading *loading, struct bundle_file *config)
 {
 	struct load_image *image = new (struct load_image);
@@ -176,12 +178,16 @@ static void loading_done(struct loading *loading)
 	free(loading->images);
 }
 
-int image_load(struct image_store *store, int fd, char ***ret_loaded, struct error *err)
+int image_load(struct image_store *store, int fd, const char *platform, char ***ret_loaded,
+	       struct error *err)
 {
-	struct loading loading = {0};
+	_cleanup_json_ json_t *wanted = json_object();
+	struct loading loading = {.platform = wanted, .platform_asked = platform && *platform};
 	struct staging staging = {0};
 	int r;
 
+	if (platform_describe(platform, wanted, err) < 0)
+		return -err->code;
 	r = staging_open(store, &staging, err);
 	if (r < 0)
 		return r;

@@ -44,6 +44,8 @@ struct load_image {
 struct loading {
 	struct bundle bundle;
 	struct staging *staging;
+	json_t *platform; /* that is wanted (platform.h) */
+	bool platform_asked;
 	struct load_layer **layers;
 	size_t layer_count;
 	struct load_image **images;

@@ -93,6 +93,12 @@ static int load_manifest(struct loading *loading, const json_t *descriptor, cons
 			   err);
 	if (r < 0)
 		return error_wrap(err, "config");
+	if (loading->platform_asked && platform_rank(loading->platform, config) == 0) {
+		_cleanup_free_ char *is = platform_text(config);
+
+		return error_set(err, ENOENT,
+				 "it does not provide the specified platform; it is for %s", is);
+	}
 	image = load_add_image(loading, config_file);
 	image->manifest = manifest_file;
 	media = json_get_string(manifest, "mediaType");
@@ -110,8 +116,8 @@ static bool is_index(const json_t *descriptor)
 	return str_equal(media, MEDIA_OCI_INDEX) || str_equal(media, MEDIA_DOCKER_LIST);
 }
 
-/* The one that suits this machine best; the first of equals. */
-static const json_t *choose(const json_t *manifests)
+/* The one that suits the wanted platform best; the first of equals. */
+static const json_t *choose(const struct loading *loading, const json_t *manifests)
 {
 	const json_t *best = NULL, *descriptor;
 	int best_score = 0;
@@ -120,7 +126,7 @@ static const json_t *choose(const json_t *manifests)
 		int score;
 
 		descriptor = json_array_get(manifests, i);
-		score = platform_score(json_object_get(descriptor, "platform"));
+		score = platform_rank(loading->platform, json_object_get(descriptor, "platform"));
 		if (score > best_score) {
 			best = descriptor;
 			best_score = score;
@@ -145,10 +151,12 @@ static int load_descriptor(struct loading *loading, const json_t *descriptor, co
 	r = read_json_blob(loading, descriptor, &file, &index, err);
 	if (r < 0)
 		return error_wrap(err, "index");
-	chosen = choose(json_object_get(index, "manifests"));
-	if (!chosen)
-		return error_set(err, ENOENT, "it has no image for linux/%s",
-				 platform_architecture());
+	chosen = choose(loading, json_object_get(index, "manifests"));
+	if (!chosen) {
+		_cleanup_free_ char *wanted = platform_text(loading->platform);
+
+		return error_set(err, ENOENT, "it has no image for %s", wanted);
+	}
 	return load_descriptor(loading, chosen, reference, depth + 1, err);
 }
 

@@ -9,6 +9,8 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "runtime/image/image.h"
+
 static const struct machine {
 	const char *uname, *architecture, *variant;
 } machines[] = {
@@ -76,6 +78,16 @@ int platform_describe(const char *text, json_t *object, struct error *err)
 	return 0;
 }
 
+json_t *platform_copy(const json_t *object)
+{
+	static const char *const keys[] = {"architecture", "os", "variant"};
+	json_t *copy = json_object();
+
+	array_foreach(key, keys)
+		json_put_string(copy, *key, json_get_string(object, *key));
+	return copy;
+}
+
 char *platform_text(const json_t *object)
 {
 	const char *os = json_get_string(object, "os"),
@@ -84,6 +96,21 @@ char *platform_text(const json_t *object)
 
 	return str_printf("%s/%s%s%s", os ? os : "linux", architecture ? architecture : "unknown",
 			  variant ? "/" : "", variant ? variant : "");
+}
+
+char *platform_package(const char *name, const json_t *object)
+{
+	_cleanup_free_ char *text = platform_text(object), *normalized = NULL;
+	_cleanup_free_ char *repository = NULL, *tag = NULL;
+	struct error ignored = ERROR_INIT;
+	struct strbuf url = {0};
+
+	if (reference_parse(name, &normalized, &ignored) == 0)
+		reference_familiar(normalized, &repository, &tag);
+	strbuf_addf(&url, "pkg:docker/%s@%s?platform=", repository ?: name, tag ?: "latest");
+	for (const char *c = text; *c; c++)
+		strbuf_addf(&url, *c == '/' ? "%%2F" : "%c", *c);
+	return strbuf_take(&url);
 }
 
 /* Other names of the same. */

@@ -17,8 +17,14 @@ const char *platform_variant(void);
 /* Puts "os", "architecture", "variant" of @text ("linux/arm64/v8"; NULL: this machine's). */
 int platform_describe(const char *text, json_t *object, struct error *err);
 
+/* Only what says the platform, of a config or an index' row. New. */
+json_t *platform_copy(const json_t *object);
+
 /* "linux/arm64/v8" of such an object. New string. */
 char *platform_text(const json_t *object);
+
+/* "pkg:docker/NAME@TAG?platform=linux%2Famd64": a package URL. @name: a reference. New string. */
+char *platform_package(const char *name, const json_t *object);
 
 /*
  * How well an index' platform object suits the platform @wanted: 0 not at all, more is better. As

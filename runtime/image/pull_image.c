@@ -13,6 +13,7 @@
 
 #include "runtime/image/platform.h"
 #include "runtime/image/pull_internal.h"
+#include "runtime/image/variants.h"
 
 DEFINE_CLEANUP(struct image *, image_free);
 
@@ -23,6 +24,7 @@ void pull_image_free(struct pull_image *image)
 	free(image->normalized);
 	registry_name_done(&image->ref);
 	json_decref(image->platform);
+	json_decref(image->own_platform);
 	json_decref(image->manifest);
 	json_decref(image->descriptor);
 	free(image);
@@ -95,6 +97,11 @@ static void commit(struct pull_image *image)
 	struct staging *staging = &image->pull->staging;
 	struct error error = ERROR_INIT;
 
+	if (variants_keep(staging, image->normalized, image->descriptor, image->own_platform,
+			  &error) < 0) {
+		pull_image_fail(image, &error);
+		return;
+	}
 	staging_add_entry(staging, image->descriptor, image->normalized);
 	if (staging_commit(staging, &error) < 0) {
 		json_array_clear(staging->entries);
@@ -206,6 +213,8 @@ static void config_arrived(struct pull_image *image, const char *data, size_t si
 		fail(image, &error, NULL);
 		return;
 	}
+	json_decref(image->own_platform);
+	image->own_platform = platform_copy(config);
 	for (size_t i = 0; i < image->layer_count; i++) {
 		const struct pull_layer *layer = image->layers[i];
 		char id[13];

@@ -61,6 +61,7 @@ struct pull_image {
 	struct registry_name ref;
 	enum pull_policy policy;
 	json_t *platform;
+	json_t *own_platform; /* as its config says */
 	bool platform_asked;
 	enum pull_stage stage;
 	struct error error;

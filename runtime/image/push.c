@@ -18,6 +18,7 @@
 
 #include "runtime/image/compress.h"
 #include "runtime/image/push_internal.h"
+#include "runtime/image/variants.h"
 
 static void tell(const struct push_image *image, enum push_state state)
 {
@@ -26,7 +27,7 @@ static void tell(const struct push_image *image, enum push_state state)
 					 .digest = image->digest,
 					 .error = &image->error};
 
-	if (image->push->progress)
+	if (image->push->progress && !image->of)
 		image->push->progress(image->push->data, &event);
 }
 
@@ -41,7 +42,7 @@ void push_tell_blob(const struct push_blob *blob, enum push_state state, uint64_
 	for (size_t i = 0; push->progress && i < push->image_count; i++) {
 		const struct push_image *image = push->images[i];
 
-		event.name = image->name;
+		event.name = image->of ? image->of->name : image->name;
 		/* The last one is the config, which is not worth a line. */
 		for (size_t j = 0; image->stage == PUSH_RUNNING && j + 1 < image->blob_count; j++) {
 			if (image->blobs[j] != blob)
@@ -75,6 +76,8 @@ static void free_image(struct push_image *image)
 	registry_request_free(image->request);
 	registry_name_done(&image->ref);
 	free(image->name);
+	free(image->platform);
+	free(image->parts);
 	free(image->manifest);
 	free(image->media);
 	free(image->blobs);
@@ -109,6 +112,11 @@ struct push_image *push_add(struct push *push, const char *name)
 	image->push = push;
 	image->name = alloc_string(name);
 	return image;
+}
+
+void push_set_platform(struct push_image *image, const char *platform)
+{
+	image->platform = alloc_string(platform);
 }
 
 struct push_image *push_add_digest(struct push *push, const char *name, const char *digest)
@@ -200,11 +208,40 @@ static int find_digest(struct push_image *image, struct error *err)
 	json_t *descriptor;
 
 	if (store_refresh(store, err) < 0 ||
-	    store_lookup(store, image->name, &descriptor, &reference, err) < 0)
+	    store_lookup(store, image->name, &descriptor, &reference, err) < 0 ||
+	    variants_find(store, descriptor, image->platform, image->digest, err) < 0)
 		return -err->code;
-	snprintf(image->digest, sizeof(image->digest), "%s",
-		 json_get_string(descriptor, "digest") ?: "");
 	image->media = alloc_string(json_get_string(descriptor, "mediaType"));
+	if (!image->platform)
+		snprintf(image->index, sizeof(image->index), "%s",
+			 store_descriptor_index(descriptor) ?: "");
+	return 0;
+}
+
+/* The index is sent as it is, once all that it lists is there. */
+static int add_parts(struct push_image *image, struct error *err)
+{
+	struct image_store *store = image->push->store;
+	_cleanup_json_ json_t *index = NULL;
+	json_t *row;
+	size_t i;
+
+	if (store_read_json(store, image->index, &index, err) < 0 ||
+	    fs_read(store->blobs, digest_hex(image->index), IMAGE_JSON_MAX, &image->manifest,
+		    &image->manifest_size, err) < 0)
+		return -err->code;
+	memcpy(image->digest, image->index, sizeof(image->digest));
+	free(image->media);
+	image->media = alloc_string(json_get_string(index, "mediaType") ?: MEDIA_OCI_INDEX);
+	json_array_foreach(json_object_get(index, "manifests"), i, row) {
+		const char *digest = json_get_string(row, "digest");
+		_cleanup_free_ char *name =
+			str_printf("%s/%s@%s", image->ref.registry, image->ref.repository, digest);
+		struct push_image *part = push_add_digest(image->push, name, digest ?: "");
+
+		part->of = image;
+		*array_add(image->parts, image->part_count) = part;
+	}
 	return 0;
 }
 
@@ -269,6 +306,8 @@ static int prepare(struct push_image *image, struct error *err)
 		return add_pieces(image, err);
 	if (!*image->digest && find_digest(image, err) < 0)
 		return -err->code;
+	if (*image->index)
+		return add_parts(image, err);
 	if (pack_layers(image, err) < 0)
 		return -err->code;
 	if (!digest_hex(image->digest) ||
@@ -319,7 +358,8 @@ static int note_digest(struct push_image *image, struct error *err)
 
 	if (lock < 0 || store_lookup(store, image->name, &descriptor, &reference, err) < 0)
 		return -err->code;
-	if (!str_equal(json_get_string(descriptor, "digest"), image->digest) ||
+	if ((!str_equal(json_get_string(descriptor, "digest"), image->digest) &&
+	     !str_equal(store_descriptor_index(descriptor), image->digest)) ||
 	    str_equal(store_descriptor_target(descriptor), image->digest))
 		return 0;
 	annotations = json_object_get(descriptor, "annotations");
@@ -345,7 +385,7 @@ static void manifest_taken(struct registry_request *request)
 		fail(image, &error);
 		return;
 	}
-	if (!image->as_is && !image->artifact && note_digest(image, &error) < 0)
+	if (!image->as_is && !image->artifact && !image->platform && note_digest(image, &error) < 0)
 		log_debug("image %s: %s", image->name, error.message);
 	image->stage = PUSH_DONE;
 	tell(image, PUSH_IMAGE_PUSHED);
@@ -380,6 +420,13 @@ static void check(struct push_image *image)
 			return;
 		}
 		all = all && image->blobs[i]->stage == PUSH_DONE;
+	}
+	for (size_t i = 0; i < image->part_count; i++) {
+		if (image->parts[i]->stage == PUSH_FAILED) {
+			fail(image, &image->parts[i]->error);
+			return;
+		}
+		all = all && image->parts[i]->stage == PUSH_DONE;
 	}
 	if (all)
 		send_manifest(image);

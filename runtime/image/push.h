@@ -51,6 +51,8 @@ void push_free(struct push *push);
 
 /* "ghcr.io/team/app:1", which has to be in the store. Starts with the next push_step(). */
 struct push_image *push_add(struct push *push, const char *name);
+/* Of an image for several platforms only that one, instead of the index and all of them. */
+void push_set_platform(struct push_image *image, const char *platform);
 /* The manifest @digest of the store, whatever it is called there, is pushed as @name, as it is. */
 struct push_image *push_add_digest(struct push *push, const char *name, const char *digest);
 /*

@@ -34,8 +34,13 @@ struct push_image {
 	char *name;
 	struct registry_name ref;
 	char digest[DIGEST_SIZE];
-	bool as_is;             /* its blobs' digests stand elsewhere as well */
-	char *manifest, *media; /* as it is in the store */
+	char *platform;            /* only the image for this one */
+	char index[DIGEST_SIZE];   /* what is pushed is this, after its parts; or "" */
+	struct push_image **parts; /* of the index; the push's */
+	size_t part_count;
+	const struct push_image *of; /* it is a part of this one, under whose name it is shown */
+	bool as_is;                  /* its blobs' digests stand elsewhere as well */
+	char *manifest, *media;      /* as it is in the store */
 	size_t manifest_size;
 	struct push_blob **blobs;
 	size_t blob_count;

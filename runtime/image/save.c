@@ -11,6 +11,7 @@
 
 #include "runtime/image/archive.h"
 #include "runtime/image/store.h"
+#include "runtime/image/variants.h"
 
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
@@ -25,6 +26,7 @@ struct saving {
 	struct map written;  /* blobs, by digest */
 	json_t *descriptors; /* of index.json */
 	json_t *items;       /* of manifest.json */
+	const char *platform;
 };
 
 static int save_blob(struct saving *saving, const char *digest, struct error *err)
@@ -47,6 +49,14 @@ static int save_blob(struct saving *saving, const char *digest, struct error *er
 		return error_errno(err, "blob %s", digest);
 	path = str_printf("blobs/sha256/%s", hex);
 	return tar_writer_copy(&saving->writer, path, fd, (uint64_t)st.st_size, err);
+}
+
+static uint64_t blob_size(struct image_store *store, const char *digest)
+{
+	struct stat st = {0};
+
+	(void)fstatat(store->blobs, digest_hex(digest), &st, 0);
+	return (uint64_t)st.st_size;
 }
 
 static void add_descriptor(struct saving *saving, const json_t *descriptor, const char *reference)
@@ -92,11 +102,45 @@ static void add_tag(json_t *item, const char *reference)
 	json_array_append_new(json_object_get(item, "RepoTags"), json_string(name));
 }
 
-static int save_image(struct saving *saving, const json_t *descriptor, const char *reference,
+/* The index, and what else it lists than @digest, which is there. */
+static int save_index(struct saving *saving, const char *index_digest, const char *reference,
 		      struct error *err)
 {
-	const char *digest = json_get_string(descriptor, "digest"), *config;
-	_cleanup_json_ json_t *manifest = NULL;
+	_cleanup_json_ json_t *index = NULL, *descriptor = NULL;
+	json_t *row, *layer;
+	size_t i, j;
+
+	if (store_read_json(saving->store, index_digest, &index, err) < 0 ||
+	    save_blob(saving, index_digest, err) < 0)
+		return -err->code;
+	json_array_foreach(json_object_get(index, "manifests"), i, row) {
+		const char *digest = json_get_string(row, "digest");
+		_cleanup_json_ json_t *manifest = NULL;
+
+		if (store_read_json(saving->store, digest ?: "", &manifest, err) < 0 ||
+		    save_blob(saving, digest, err) < 0 ||
+		    save_blob(saving,
+			      json_get_string(json_object_get(manifest, "config"), "digest"),
+			      err) < 0)
+			return -err->code;
+		json_array_foreach(json_object_get(manifest, "layers"), j, layer)
+			if (save_blob(saving, json_get_string(layer, "digest"), err) < 0)
+				return -err->code;
+	}
+	descriptor =
+		json_pack("{s:s, s:s, s:I}", "mediaType",
+			  json_get_string(index, "mediaType") ?: MEDIA_OCI_INDEX, "digest",
+			  index_digest, "size", (json_int_t)blob_size(saving->store, index_digest));
+	add_descriptor(saving, descriptor, reference);
+	return 0;
+}
+
+static int save_image(struct saving *saving, const json_t *descriptor, const char *digest,
+		      const char *reference, struct error *err)
+{
+	const char *index = saving->platform ? NULL : store_descriptor_index(descriptor);
+	_cleanup_json_ json_t *manifest = NULL, *own = NULL;
+	const char *config;
 	json_t *item, *layer;
 	bool is_new;
 	size_t i;
@@ -115,7 +159,14 @@ static int save_image(struct saving *saving, const json_t *descriptor, const cha
 		return r;
 	item = item_of(saving, config, &is_new);
 	add_tag(item, reference);
-	add_descriptor(saving, descriptor, reference);
+	if (!index) {
+		own = json_deep_copy(descriptor);
+		json_put_string(own, "digest", digest);
+		json_put_int(own, "size", (int64_t)blob_size(saving->store, digest));
+		add_descriptor(saving, own, reference);
+	} else if (save_index(saving, index, reference, err) < 0) {
+		return -err->code;
+	}
 	json_array_foreach(json_object_get(manifest, "layers"), i, layer) {
 		const char *blob = json_get_string(layer, "digest");
 		_cleanup_free_ char *path = NULL;
@@ -160,27 +211,30 @@ static int save_all(struct saving *saving, char *const *names, enum image_save_f
 		r = tar_writer_folder(&saving->writer, "blobs/sha256", err);
 	strv_foreach(name, names) {
 		_cleanup_free_ char *reference = NULL;
+		char digest[DIGEST_SIZE];
 		json_t *descriptor;
 
 		if (r == 0)
 			r = store_lookup(saving->store, name, &descriptor, &reference, err);
+		if (r == 0)
+			r = variants_find(saving->store, descriptor, saving->platform, digest, err);
 		if (r < 0)
 			return r;
 		if (reference && strchr(reference, '@')) {
 			free(reference);
 			reference = store_descriptor_name(descriptor);
 		}
-		r = save_image(saving, descriptor, reference, err);
+		r = save_image(saving, descriptor, digest, reference, err);
 		if (r < 0)
 			return error_wrap(err, "image %s", name);
 	}
 	return r < 0 ? r : save_end(saving, format, err);
 }
 
-int image_save(struct image_store *store, char *const *names, enum image_save_format format, int fd,
-	       struct error *err)
+int image_save(struct image_store *store, char *const *names, enum image_save_format format,
+	       const char *platform, int fd, struct error *err)
 {
-	struct saving saving = {.store = store};
+	struct saving saving = {.store = store, .platform = platform};
 	_cleanup_close_ int use = store_use(store, err);
 	int r;
 
@@ -192,8 +246,12 @@ int image_save(struct image_store *store, char *const *names, enum image_save_fo
 		_cleanup_free_ char *reference = NULL;
 		json_t *descriptor;
 
+		char digest[DIGEST_SIZE];
+
 		if (r == 0)
 			r = store_lookup(store, name, &descriptor, &reference, err);
+		if (r == 0 && variants_find(store, descriptor, platform, digest, err) < 0)
+			r = error_wrap(err, "image %s", name);
 	}
 	if (r == 0)
 		r = tar_writer_open(&saving.writer, fd, err);

@@ -14,6 +14,7 @@
 #include "common/str.h"
 
 #include "runtime/image/store.h"
+#include "runtime/image/variants.h"
 
 int store_use(struct image_store *store, struct error *err)
 {
@@ -234,9 +235,11 @@ int staging_commit(struct staging *staging, struct error *err)
 	}
 	if (fsync(store->blobs) < 0 || fsync(store->layers) < 0)
 		return error_errno(err, "image store: write to the disk");
-	json_array_foreach(staging->entries, i, entry)
+	json_array_foreach(staging->entries, i, entry) {
 		store_add_entry(store, json_object_get(entry, "descriptor"),
 				json_get_string(entry, "reference"));
+		variants_absorb(store, json_object_get(entry, "descriptor"));
+	}
 	r = store_write_index(store, err);
 	if (r < 0)
 		return r;

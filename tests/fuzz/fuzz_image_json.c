@@ -41,7 +41,7 @@ static void load(int folder)
 
 	if (image_store_open(root, &store, &err) < 0)
 		abort();
-	if (image_load(store, folder, &names, &err) == 0 &&
+	if (image_load(store, folder, NULL, &names, &err) == 0 &&
 	    image_list(store, &list, &count, &err) == 0) {
 		for (size_t i = 0; i < count; i++) {
 			strv_free(removed);

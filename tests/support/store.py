@@ -40,10 +40,17 @@ class Store:
     def blob(self, digest):
         return json.loads(_read(f"{self.blob_dir}/{digest[7:]}"))
 
+    def manifests(self):
+        """Of the entries, and of what their names stand for besides."""
+        for entry in self.entries:
+            yield entry
+            index = entry.get("annotations", {}).get("berth.index")
+            yield from self.blob(index)["manifests"] if index else ()
+
     def needed(self):
         """What the index and the build cache's records lead to: (blobs, layers)."""
         blobs, layers = set(), set()
-        for entry in self.entries:
+        for entry in self.manifests():
             manifest = self.blob(entry["digest"])
             rows = [entry, manifest["config"], *manifest["layers"]]
             blobs |= {row["digest"][7:] for row in rows}

@@ -583,13 +583,13 @@ Test(store, docker_archive_folder_and_overlay, .fini = scratch_remove)
 	_cleanup_strv_ char **names = NULL;
 	struct error err = ERROR_INIT;
 
-	cr_expect_eq(image_load(store, wrong, &names, &err), -EBADMSG);
+	cr_expect_eq(image_load(store, wrong, NULL, &names, &err), -EBADMSG);
 	cr_expect(str_starts_with(err.message, "layer b/layer.tar: its content is sha256:"), "%s",
 		  err.message);
 	cr_expect_eq(entries_in("root/layers"), 0);
 	error_clear(&err);
 	right = two_layers(base, upper, false);
-	cr_assert_eq(image_load(store, right, &names, &err), 0, "%s", err.message);
+	cr_assert_eq(image_load(store, right, NULL, &names, &err), 0, "%s", err.message);
 	cr_expect_str_eq(names[0], "two:latest");
 	cr_expect_eq(in_namespaces(CLONE_NEWNS, overlay, NULL), 0);
 	image_store_close(store);
@@ -624,7 +624,7 @@ static void save(struct image_store *store, char *const *names, enum image_save_
 	_cleanup_close_ int fd = openat(scratch, file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	struct error err = ERROR_INIT;
 
-	cr_assert_eq(image_save(store, names, format, fd, &err), 0, "%s", err.message);
+	cr_assert_eq(image_save(store, names, format, NULL, fd, &err), 0, "%s", err.message);
 }
 
 /* Into a store of its own; the id of what is named @name there afterwards. */
@@ -642,7 +642,7 @@ static char *load_elsewhere(const char *file, const char *name, const char *expe
 	char *id;
 
 	cr_assert_eq(image_store_open(root, &store, &err), 0);
-	cr_assert_eq(image_load(store, fd, &names, &err), 0, "%s: %s", file, err.message);
+	cr_assert_eq(image_load(store, fd, NULL, &names, &err), 0, "%s: %s", file, err.message);
 	loaded = strv_join(names, " ");
 	cr_expect_str_eq(loaded, expect_loaded, "%s: %s", file, loaded);
 	cr_assert_eq(image_find(store, name, &image, &err), 0, "%s: %s", file, err.message);
@@ -668,7 +668,7 @@ Test(store, save_and_load, .fini = scratch_remove, .timeout = 120)
 	free(text);
 	text = load_elsewhere("oci.tar", "two", "ghcr.io/a/app:1 two:latest");
 	cr_expect_str_eq(text, other);
-	cr_expect_eq(image_save(store, (char *const[]){"none", NULL}, IMAGE_SAVE_OCI, 1, &err),
+	cr_expect_eq(image_save(store, (char *const[]){"none", NULL}, IMAGE_SAVE_OCI, NULL, 1, &err),
 		     -ENOENT);
 	image_store_close(store);
 }
@@ -706,7 +706,7 @@ Test(store, skopeo_agrees, .fini = scratch_remove, .timeout = 120)
 	cr_expect_str_eq(text, id);
 	oci = openat(scratch, "dir2", O_RDONLY | O_DIRECTORY);
 	free(removed(store, "app:1", false, NULL));
-	cr_assert_eq(image_load(store, oci, &loaded, &err), 0, "%s", err.message);
+	cr_assert_eq(image_load(store, oci, NULL, &loaded, &err), 0, "%s", err.message);
 	cr_expect_str_eq(loaded[0], "app:1");
 	expect_found(store, "app:1", id);
 	image_store_close(store);
@@ -731,7 +731,7 @@ Test(store, compressed_layers, .fini = scratch_remove, .timeout = 60)
 				     scratch_path(), *program);
 		if (run((const char *const[]){"sh", "-c", command, NULL}) != 0)
 			continue;
-		cr_assert_eq(image_load(store, archive, &names, &err), 0, "%s: %s", *program,
+		cr_assert_eq(image_load(store, archive, NULL, &names, &err), 0, "%s: %s", *program,
 			     err.message);
 		save(store, names, IMAGE_SAVE_OCI, "again.tar");
 		id = load_elsewhere("again.tar", "two", "two:latest");
