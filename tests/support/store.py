@@ -44,8 +44,12 @@ class Store:
         """Of the entries, and of what their names stand for besides."""
         for entry in self.entries:
             yield entry
-            index = entry.get("annotations", {}).get("berth.index")
+            index = self.index_of(entry)
             yield from self.blob(index)["manifests"] if index else ()
+
+    @staticmethod
+    def index_of(entry):
+        return entry.get("annotations", {}).get("berth.index")
 
     def needed(self):
         """What the index and the build cache's records lead to: (blobs, layers)."""
@@ -53,10 +57,13 @@ class Store:
         for entry in self.manifests():
             manifest = self.blob(entry["digest"])
             rows = [entry, manifest["config"], *manifest["layers"]]
+            blobs |= {self.index_of(entry)[7:]} if self.index_of(entry) else set()
             blobs |= {row["digest"][7:] for row in rows}
             for row in rows[1:]:
                 size = os.stat(f"{self.blob_dir}/{row['digest'][7:]}").st_size
                 assert size == row["size"], (row, size)
+            if entry.get("platform", {}).get("os") == "unknown":
+                continue  # says something of an image, and is none
             layers |= set(_chains(self.blob(manifest["config"]["digest"])["rootfs"]["diff_ids"]))
         cached_blobs, cached_layers = self.cached()
         assert cached_layers <= self.layers, "the cache names layers that are not there"
