@@ -67,10 +67,15 @@ static int parse_provenance(const char *text, struct build_attest *ret, struct e
 
 static void warn_of_sbom(const char *text, const char *flag)
 {
-	if (text && *text && !is_no(text) && !strstr(text, "disabled=true"))
-		output_warn("%s: an SBOM is made by a scanner (such as docker/buildkit-syft-scanner), "
-			    "and berth runs none: the image is built without one",
-			    flag);
+	static bool told;
+
+	if (!told && text && *text && !is_no(text) && !strstr(text, "disabled=true")) {
+		told = true;
+		output_warn(
+			"%s: an SBOM is made by a scanner (such as docker/buildkit-syft-scanner), "
+			"and berth runs none: the image is built without one",
+			flag);
+	}
 }
 
 int build_attest_parse(char *const *attest, const char *provenance, const char *sbom,
@@ -83,7 +88,8 @@ int build_attest_parse(char *const *attest, const char *provenance, const char *
 			warn_of_sbom(row, "--attest type=sbom");
 		else if (!str_starts_with(row, "type=provenance"))
 			return error_set(err, EINVAL,
-					 "--attest %s: there are type=provenance and type=sbom", row);
+					 "--attest %s: there are type=provenance and type=sbom",
+					 row);
 		else if (parse_provenance(row, ret, err) < 0)
 			return -err->code;
 	}
@@ -126,7 +132,9 @@ static json_t *invocation_of(const struct build_attest *attest, const struct bui
 	if (build_context_is_remote(o->context))
 		json_put_string(source, "uri", o->context);
 	json_put_string(source, "entryPoint",
-			slash ? slash + 1 : o->dockerfile ? o->dockerfile : "Dockerfile");
+			slash           ? slash + 1
+			: o->dockerfile ? o->dockerfile
+					: "Dockerfile");
 	json_put_string(arguments, "target", o->target);
 	if (attest->max) {
 		put_rows(arguments, "build-arg:", o->args);
@@ -142,15 +150,15 @@ static json_t *predicate_of(const struct build_attest *attest, const struct buil
 	char started[UNITS_TIME_MAX], finished[UNITS_TIME_MAX], id[33];
 
 	fs_random_hex(id, 16);
-	return json_pack(
-		"{s:{s:s}, s:s, s:O, s:o, s:{s:s, s:s, s:s, s:{s:b, s:b, s:b}, s:b}}", "builder",
-		"id", attest->builder_id ?: "", "buildType", BUILD_TYPE, "materials", job->materials,
-		"invocation", invocation_of(attest, job), "metadata", "buildInvocationID", id,
-		"buildStartedOn",
-		units_format_time(job->started_nsec, started, sizeof(started)), "buildFinishedOn",
-		units_format_time(units_now_nsec(), finished, sizeof(finished)), "completeness",
-		"parameters", attest->max, "environment", true, "materials", false, "reproducible",
-		false);
+	return json_pack("{s:{s:s}, s:s, s:O, s:o, s:{s:s, s:s, s:s, s:{s:b, s:b, s:b}, s:b}}",
+			 "builder", "id", attest->builder_id ?: "", "buildType", BUILD_TYPE,
+			 "materials", job->materials, "invocation", invocation_of(attest, job),
+			 "metadata", "buildInvocationID", id, "buildStartedOn",
+			 units_format_time(job->started_nsec, started, sizeof(started)),
+			 "buildFinishedOn",
+			 units_format_time(units_now_nsec(), finished, sizeof(finished)),
+			 "completeness", "parameters", attest->max, "environment", true,
+			 "materials", false, "reproducible", false);
 }
 
 int build_attest_join(const struct build_attest *attest, struct build_job *jobs, size_t count,

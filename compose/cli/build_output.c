@@ -20,6 +20,7 @@
 
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
+#include "compose/cli/projects.h"
 #include "compose/cli/push_run.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -197,17 +198,33 @@ int build_output_open(struct build_output_to *to, struct build_options *options,
 	return 0;
 }
 
+bool build_output_is_archive(const struct build_output_to *to)
+{
+	return (to->kind == BUILD_TO_DOCKER || to->kind == BUILD_TO_OCI) && !to->push;
+}
+
 static int archive(const struct build_output_to *to, const struct build_job *job, struct error *err)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
-	char *id[] = {job->image_id, NULL};
-	char *const *names = job->options.tags;
 
 	if (images_here_open(&store, err) < 0)
 		return -err->code;
-	return image_save(store, names && names[0] ? names : id,
-			  to->kind == BUILD_TO_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, NULL,
-			  to->fd, err);
+	return image_save_as(store, job->image_id, job->options.tags,
+			     to->kind == BUILD_TO_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, to->fd,
+			     err);
+}
+
+int build_output_forget(const struct build_output_to *to, const struct build_job *job,
+			struct error *err)
+{
+	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
+	_cleanup_strv_ char **removed = NULL;
+
+	if (!build_output_is_archive(to) || !job->is_new)
+		return 0;
+	if (images_here_open(&store, err) < 0)
+		return -err->code;
+	return image_remove(store, job->image_id, false, &projects_image_users, &removed, err);
 }
 
 int build_output_finish(struct project_args *args, struct build_output_to *to,

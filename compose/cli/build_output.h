@@ -8,8 +8,8 @@
  *     type=image | docker | oci | registry | local | tar [,dest=PATH|-] [,name=NAME] [,push=true]
  *     PATH (local), - (a tar on stdout)
  *
- * An archive is under a name of its own until it is whole. What is archived or pushed as an image
- * is in the store as well.
+ * An archive is under a name of its own until it is whole. What is pushed as an image is in the
+ * store as well; what is archived only where it is of several parts (platforms, provenance).
  */
 
 #include "compose/cli/build_process.h"
@@ -40,6 +40,11 @@ int build_output_open(struct build_output_to *to, struct build_options *options,
 /* Archives, pushes, gives the file its name. Prints push's errors; 0, negative or an exit code. */
 int build_output_finish(struct project_args *args, struct build_output_to *to,
 			const struct build_job *job, bool quiet, struct error *err);
+/* It goes into a file only: the store gives it no name, and has it no longer afterwards. */
+bool build_output_is_archive(const struct build_output_to *to);
+/* Takes it out of the store again, unless it was there before. */
+int build_output_forget(const struct build_output_to *to, const struct build_job *job,
+			struct error *err);
 /* stdout is taken by the archive. */
 bool build_output_is_stdout(const struct build_output_to *to);
 void build_output_done(struct build_output_to *to);

@@ -43,6 +43,7 @@ struct frame {
 	/* of the end: the image's id is the name, the report the text */
 	struct error error;
 	int exit_code;
+	bool is_new;
 };
 
 static volatile int cancelled;
@@ -155,6 +156,7 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 		send_frame(out, &row, base, digest);
 	}
 	frame.exit_code = result.exit_code;
+	frame.is_new = result.is_new;
 	frame.text_length = result.report ? strlen(result.report) : 0;
 	send_frame(out, &frame, result.image_id, result.report);
 	image_store_close(with.store);
@@ -234,6 +236,7 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 	job->error = frame->error;
 	job->failed = frame->error.code != 0;
 	job->exit_code = frame->exit_code;
+	job->is_new = frame->is_new;
 	job->image_id = *name ? TAKE_PTR(name) : NULL;
 	job->report = TAKE_PTR(text);
 }

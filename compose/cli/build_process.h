@@ -17,6 +17,7 @@ struct build_job {
 	struct build_options options;
 	/* filled in */
 	bool started, done, failed, warned;
+	bool is_new;             /* see struct build_result */
 	char *image_id, *report; /* NULL: no image was wanted; nothing to tell */
 	int64_t started_nsec;
 	json_t *materials; /* the images it was made of, as provenance names them */

@@ -233,8 +233,8 @@ static int add_service(struct building *b, const struct service *service, struct
 	const struct build *build = &service->build;
 	struct whole *whole = &b->wholes[b->whole_count++];
 	bool several = b->options->all_platforms && strv_length(build->platforms) > 1;
-	const char *first = several ? here_of(service) ?: build->platforms[0]
-				    : own_platform(service);
+	const char *first =
+		several ? here_of(service) ?: build->platforms[0] : own_platform(service);
 
 	whole->first = b->count;
 	if (build_attest_parse(NULL, b->options->provenance ?: build->provenance,

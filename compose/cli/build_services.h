@@ -12,13 +12,13 @@
 #include "compose/model/project.h"
 
 struct build_services_options {
-	char *const *build_args, *const *ssh; /* besides what the file says */
+	char *const *build_args, *const *ssh;   /* besides what the file says */
 	const char *memory, *provenance, *sbom; /* provenance NULL: as the file says */
 	bool no_cache, pull, quiet, check, with_dependencies;
 	bool all_platforms; /* of build.platforms, rather than the one that runs here */
 	bool print_ids;     /* of what was built, on stdout */
-	bool missing_only; /* of images that are here nothing is built, but with pull_policy: build
-			    */
+	bool missing_only;  /* of images that are here nothing is built, but with pull_policy: build
+			     */
 };
 
 /* A service that is built and names no image gets the name PROJECT-SERVICE. */

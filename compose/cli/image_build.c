@@ -240,9 +240,10 @@ static int fill_jobs(struct build_job *jobs, size_t count, char *const *list, bo
 		     const struct build_options *o, struct error *err)
 {
 	if (count > 1 && (o->output != BUILD_OUTPUT_IMAGE || !strcmp(o->context, "-")))
-		return error_set(err, EINVAL,
-				 "--platform: several are possible for an image, from a context that "
-				 "is not standard input");
+		return error_set(
+			err, EINVAL,
+			"--platform: several are possible for an image, from a context that "
+			"is not standard input");
 	for (size_t i = 0; i < count; i++) {
 		jobs[i].options = *o;
 		jobs[i].options.platform = list ? list[i] : NULL;
@@ -280,28 +281,31 @@ struct building {
 static int build(struct project_args *args, struct building *b, const char *context,
 		 struct error *err)
 {
-	bool joined = build_attest_joins(&b->attest, b->count) && !check;
+	bool joined = build_attest_joins(&b->attest, b->count) && !check, archived;
 	_cleanup_free_ char *dockerfile = NULL, *digest = NULL;
 	_cleanup_strbuf_ struct strbuf text = {0};
 	struct build_options o;
 	size_t best = 0;
 	int r = fill(&o, &b->inputs, context, err);
 
-	if (r < 0 || read_stdin(&o, &text, err) < 0 ||
-	    open_output(&b->to, &b->inputs, &o, err) < 0)
+	if (r < 0 || read_stdin(&o, &text, err) < 0 || open_output(&b->to, &b->inputs, &o, err) < 0)
 		return -err->code;
 	joined = joined && o.output == BUILD_OUTPUT_IMAGE;
 	place_dockerfile(args, &o, &dockerfile);
-	if (fill_jobs(b->jobs, b->count, b->platforms, joined, &o, err) < 0)
+	archived = build_output_is_archive(&b->to) && !joined;
+	if (fill_jobs(b->jobs, b->count, b->platforms, joined || archived, &o, err) < 0)
 		return -err->code;
 	r = run_jobs(args, b->jobs, b->count, err);
 	if (r < 0 || check)
 		return r;
-	if (joined && build_attest_join(&b->attest, b->jobs, b->count, o.tags, &best, &digest, err) < 0)
+	if (joined &&
+	    build_attest_join(&b->attest, b->jobs, b->count, o.tags, &best, &digest, err) < 0)
 		return -err->code;
 	b->jobs[best].options.tags = o.tags;
 	r = build_output_finish(args, &b->to, &b->jobs[best], quiet, err);
-	return r ? r : report(&b->jobs[best], &b->to, digest, err);
+	if (r == 0)
+		r = report(&b->jobs[best], &b->to, digest, err);
+	return r || !archived ? r : build_output_forget(&b->to, &b->jobs[best], err);
 }
 
 static const struct build_job *failed_job(const struct building *b)

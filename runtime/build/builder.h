@@ -124,6 +124,7 @@ struct build_surroundings {
 struct build_result {
 	char *image_id; /* "sha256:..." */
 	char *report;   /* of a failure, at length: the log's end, the Dockerfile's line; or NULL */
+	bool is_new;    /* the store had no such image, nor under such a name */
 	char **bases;   /* images that it was made of: "REFERENCE DIGEST" */
 	int exit_code;  /* of a failed RUN; 0: something else failed */
 };

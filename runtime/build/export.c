@@ -236,6 +236,7 @@ static int name_image(struct exporting *e, struct error *err)
 	}
 	/* An image that is there already is not written once more; else commit() does it. */
 	e->build->staging_dirty = e->build->staging_dirty || news;
+	e->build->result->is_new = news;
 	return 0;
 }
 

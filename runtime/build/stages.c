@@ -158,9 +158,8 @@ int stages_image(struct build *build, const char *reference, const char *platfor
 		base_image_free(base);
 		return error_wrap(err, "image %s", reference);
 	}
-	strv_take(&build->result->bases,
-		  str_printf("%s %s", image->reference ?: reference,
-			     image->target ?: image->digest));
+	strv_take(&build->result->bases, str_printf("%s %s", image->reference ?: reference,
+						    image->target ?: image->digest));
 	map_set(&build->images, key, base);
 	*ret = base;
 	return 0;

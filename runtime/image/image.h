@@ -131,6 +131,9 @@ enum image_save_format { IMAGE_SAVE_DOCKER, IMAGE_SAVE_OCI };
 /* @platform NULL: each as it is, with all platforms that its name stands for. */
 int image_save(struct image_store *store, char *const *names, enum image_save_format format,
 	       const char *platform, int fd, struct error *err);
+/* The image @id, called @references in the archive (none: without a name), whatever it is here. */
+int image_save_as(struct image_store *store, const char *id, char *const *references,
+		  enum image_save_format format, int fd, struct error *err);
 
 /* Reference as Docker shows it: repository ("nginx", "ghcr.io/a/b") and tag. New strings. */
 int reference_parse(const char *name, char **ret_normalized, struct error *err);

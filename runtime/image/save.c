@@ -231,6 +231,65 @@ static int save_all(struct saving *saving, char *const *names, enum image_save_f
 	return r < 0 ? r : save_end(saving, format, err);
 }
 
+static int save_named(struct saving *saving, const char *id, char *const *references,
+		      enum image_save_format format, struct error *err)
+{
+	_cleanup_free_ char *ignored = NULL;
+	json_t *descriptor;
+	const char *digest;
+	int r = tar_writer_folder(&saving->writer, "blobs", err);
+
+	if (r == 0)
+		r = tar_writer_folder(&saving->writer, "blobs/sha256", err);
+	if (r == 0)
+		r = store_lookup(saving->store, id, &descriptor, &ignored, err);
+	if (r < 0)
+		return r;
+	digest = json_get_string(descriptor, "digest");
+	if (!references || !references[0])
+		r = save_image(saving, descriptor, digest, NULL, err);
+	strv_foreach(name, (char **)references) {
+		_cleanup_free_ char *reference = NULL;
+
+		if (r == 0)
+			r = reference_parse(name, &reference, err);
+		if (r == 0)
+			r = save_image(saving, descriptor, digest, reference, err);
+	}
+	return r < 0 ? r : save_end(saving, format, err);
+}
+
+static int saving_open(struct saving *saving, int fd, struct error *err)
+{
+	if (tar_writer_open(&saving->writer, fd, err) < 0)
+		return -err->code;
+	saving->descriptors = json_array();
+	saving->items = json_array();
+	return 0;
+}
+
+static void saving_done(struct saving *saving)
+{
+	tar_writer_done(&saving->writer);
+	map_done(&saving->written, NULL);
+	json_decref(saving->descriptors);
+	json_decref(saving->items);
+}
+
+int image_save_as(struct image_store *store, const char *id, char *const *references,
+		  enum image_save_format format, int fd, struct error *err)
+{
+	struct saving saving = {.store = store};
+	_cleanup_close_ int use = store_use(store, err);
+	int r;
+
+	if (use < 0 || store_refresh(store, err) < 0 || saving_open(&saving, fd, err) < 0)
+		return -err->code;
+	r = save_named(&saving, id, references, format, err);
+	saving_done(&saving);
+	return r;
+}
+
 int image_save(struct image_store *store, char *const *names, enum image_save_format format,
 	       const char *platform, int fd, struct error *err)
 {
@@ -254,15 +313,10 @@ int image_save(struct image_store *store, char *const *names, enum image_save_fo
 			r = error_wrap(err, "image %s", name);
 	}
 	if (r == 0)
-		r = tar_writer_open(&saving.writer, fd, err);
+		r = saving_open(&saving, fd, err);
 	if (r < 0)
 		return r;
-	saving.descriptors = json_array();
-	saving.items = json_array();
 	r = save_all(&saving, names, format, err);
-	tar_writer_done(&saving.writer);
-	map_done(&saving.written, NULL);
-	json_decref(saving.descriptors);
-	json_decref(saving.items);
+	saving_done(&saving);
 	return r;
 }

@@ -58,7 +58,7 @@ def describe_saved(berth):
 
 
 def test_archives(berth):
-    path, base = context(berth, DOCKERFILE), berth.base
+    path, base, before = context(berth, DOCKERFILE), berth.base, images(berth)
     build(berth, path, "-o", f"type=docker,dest={base}/docker.tar", name="some/name:1")
     assert "made" in describe(f"{base}/docker.tar")[0]
     told = json.loads(berth.command(["skopeo", "inspect", "--config",
@@ -67,7 +67,11 @@ def test_archives(berth):
     build(berth, path, "-o", f"type=oci,dest={base}/oci.tar", name="some/name:1")
     berth.command(["skopeo", "inspect", f"oci-archive:{base}/oci.tar"])
     build(berth, path, "-o", "type=docker", "-o", "type=docker", check=False)
-    assert image_config(berth, "some/name:1")
+    # The store has nothing of it, unless it had before.
+    assert images(berth) == before
+    build(berth, path, name="kept")
+    build(berth, path, "-o", f"type=oci,dest={base}/oci.tar", name="some/name:1")
+    assert image_config(berth, "kept") and len(images(berth)) == len(before) + 1
 
 
 def test_push_and_what_is_told(berth):
@@ -141,7 +145,7 @@ def test_flags_without_effect(berth):
                  "--ulimit", "nofile=77:99", "--builder", "default")
     warnings = [line for line in done.stderr.splitlines() if "warning" in line]
     assert len(warnings) == 4, warnings
-    assert "attestations" in done.stderr and "--cgroup-parent" in done.stderr
+    assert "SBOM" in done.stderr and "--cgroup-parent" in done.stderr
     assert "#1 [2/2] RUN ulimit -n" in done.stderr
     assert describe_saved(berth)["n"].data == b"77\n"
     assert build(berth, path, "--sbom=false", "--provenance=false").stderr.count("warning") == 0
