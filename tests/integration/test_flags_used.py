@@ -16,6 +16,7 @@ EXCEPTIONS = {
 SAME = {
     ("container", "create"): ("container", "run"),
     ("image", "build"): ("build",),
+    ("builder", "build"): ("build",),
 }
 
 

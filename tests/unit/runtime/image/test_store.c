@@ -668,8 +668,9 @@ Test(store, save_and_load, .fini = scratch_remove, .timeout = 120)
 	free(text);
 	text = load_elsewhere("oci.tar", "two", "ghcr.io/a/app:1 two:latest");
 	cr_expect_str_eq(text, other);
-	cr_expect_eq(image_save(store, (char *const[]){"none", NULL}, IMAGE_SAVE_OCI, NULL, 1, &err),
-		     -ENOENT);
+	cr_expect_eq(
+		image_save(store, (char *const[]){"none", NULL}, IMAGE_SAVE_OCI, NULL, 1, &err),
+		-ENOENT);
 	image_store_close(store);
 }
 
