@@ -3,8 +3,8 @@
 #define COMPOSE_CLI_SYSTEMD_H
 
 /*
- * systemd.h - `berth systemd`: what an administrator calls (systemd.c), and what the unit calls
- * (systemd_service.c).
+ * systemd.h - `berth systemd`: what an administrator calls (systemd.c, systemd_status.c), and what
+ * the unit calls (systemd_service.c).
  */
 
 #include "compose/cli/command.h"
@@ -13,5 +13,6 @@ extern const struct command command_systemd_run;
 extern const struct command command_systemd_reload;
 extern const struct command command_systemd_stop;
 extern const struct command command_systemd_settle;
+extern const struct command command_systemd_status;
 
 #endif

@@ -13,12 +13,13 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#define SERVICE    "org.freedesktop.systemd1"
-#define OBJECT     "/org/freedesktop/systemd1"
-#define MANAGER    "org.freedesktop.systemd1.Manager"
-#define UNIT       "org.freedesktop.systemd1.Unit"
-#define CALL_USEC  (120 * USEC_PER_SEC) /* reading all units anew may take long */
-#define SCOPE_USEC (5 * USEC_PER_SEC)
+#define SERVICE      "org.freedesktop.systemd1"
+#define OBJECT       "/org/freedesktop/systemd1"
+#define MANAGER      "org.freedesktop.systemd1.Manager"
+#define UNIT         "org.freedesktop.systemd1.Unit"
+#define SERVICE_TYPE "org.freedesktop.systemd1.Service"
+#define CALL_USEC    (120 * USEC_PER_SEC) /* reading all units anew may take long */
+#define SCOPE_USEC   (5 * USEC_PER_SEC)
 
 struct systemd_bus {
 	sd_bus *bus;
@@ -39,6 +40,7 @@ static struct {
 	typeof(sd_bus_error_has_name) *error_has_name;
 	typeof(sd_bus_flush_close_unref) *flush_close_unref;
 	typeof(sd_bus_get_property_string) *get_property_string;
+	typeof(sd_bus_get_property_strv) *get_property_strv;
 	typeof(sd_bus_get_property_trivial) *get_property_trivial;
 	typeof(sd_bus_match_signal) *match_signal;
 	typeof(sd_bus_message_append) *message_append;
@@ -67,6 +69,7 @@ static int load(struct error *err)
 		DL_SYMBOL(api.error_has_name, sd_bus_error_has_name),
 		DL_SYMBOL(api.flush_close_unref, sd_bus_flush_close_unref),
 		DL_SYMBOL(api.get_property_string, sd_bus_get_property_string),
+		DL_SYMBOL(api.get_property_strv, sd_bus_get_property_strv),
 		DL_SYMBOL(api.get_property_trivial, sd_bus_get_property_trivial),
 		DL_SYMBOL(api.match_signal, sd_bus_match_signal),
 		DL_SYMBOL(api.message_append, sd_bus_message_append),
@@ -287,10 +290,29 @@ static void text_property(struct systemd_bus *bus, const char *path, const char 
 		snprintf(ret, size, "%s", value);
 }
 
+int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret_folder,
+			   char ***ret_environment, struct error *err)
+{
+	_cleanup_(unref_message) sd_bus_message *reply = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	const char *path;
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "LoadUnit", &failure, &reply,
+				"s", unit);
+
+	if (r >= 0)
+		r = api.message_read(reply, "o", &path);
+	if (r >= 0)
+		r = api.get_property_string(bus->bus, SERVICE, path, SERVICE_TYPE,
+					    "WorkingDirectory", &failure, ret_folder);
+	if (r >= 0)
+		r = api.get_property_strv(bus->bus, SERVICE, path, SERVICE_TYPE, "Environment",
+					  &failure, ret_environment);
+	return r < 0 ? bus_error(err, r, &failure, unit) : 0;
+}
+
 int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 			   struct systemd_unit_state *ret, struct error *err)
 {
-	static const char service[] = "org.freedesktop.systemd1.Service";
 	_cleanup_(unref_message) sd_bus_message *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
 	const char *path;
@@ -306,13 +328,14 @@ int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 	text_property(bus, path, UNIT, "SubState", ret->sub, sizeof(ret->sub));
 	text_property(bus, path, UNIT, "UnitFileState", ret->file_state, sizeof(ret->file_state));
 	text_property(bus, path, UNIT, "FragmentPath", ret->fragment, sizeof(ret->fragment));
-	text_property(bus, path, service, "StatusText", ret->status, sizeof(ret->status));
-	text_property(bus, path, service, "DelegateSubgroup", ret->subgroup, sizeof(ret->subgroup));
-	text_property(bus, path, service, "Result", ret->result, sizeof(ret->result));
-	(void)api.get_property_trivial(bus->bus, SERVICE, path, service, "MainPID", NULL, 'u',
+	text_property(bus, path, SERVICE_TYPE, "StatusText", ret->status, sizeof(ret->status));
+	text_property(bus, path, SERVICE_TYPE, "DelegateSubgroup", ret->subgroup,
+		      sizeof(ret->subgroup));
+	text_property(bus, path, SERVICE_TYPE, "Result", ret->result, sizeof(ret->result));
+	(void)api.get_property_trivial(bus->bus, SERVICE, path, SERVICE_TYPE, "MainPID", NULL, 'u',
 				       &ret->main_pid);
-	(void)api.get_property_trivial(bus->bus, SERVICE, path, service, "NRestarts", NULL, 'u',
-				       &ret->restarts);
+	(void)api.get_property_trivial(bus->bus, SERVICE, path, SERVICE_TYPE, "NRestarts", NULL,
+				       'u', &ret->restarts);
 	return 0;
 }
 

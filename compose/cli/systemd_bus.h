@@ -43,6 +43,10 @@ struct systemd_unit_state {
 int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 			   struct systemd_unit_state *ret, struct error *err);
 
+/* WorkingDirectory= and Environment= of a service, whether or not it runs; both new. */
+int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret_folder,
+			   char ***ret_environment, struct error *err);
+
 /* systemd's version as a number: 252. */
 int systemd_bus_version(struct systemd_bus *bus, struct error *err);
 

@@ -30,6 +30,8 @@
 #include "compose/cli/systemd.h"
 #include "compose/cli/systemd_bus.h"
 #include "compose/cli/systemd_cgroup.h"
+#include "compose/cli/systemd_files.h"
+#include "compose/cli/systemd_parts.h"
 #include "compose/cli/systemd_unit.h"
 #include "compose/cli/target.h"
 #include "compose/cli/up_options.h"
@@ -93,6 +95,22 @@ static void notify_failure(const char *verb, const struct error *failure)
 		notify_send("STATUS=%s failed", verb);
 }
 
+/* Nobody but who made them anew would notice. */
+static void warn_of_stale_units(const struct project *project)
+{
+	static const struct log_field stale_units = {"MESSAGE_ID", MESSAGE_UNITS_STALE};
+	_cleanup_free_ char *units = systemd_files_units(geteuid() != 0);
+	_cleanup_free_ char *path = systemd_files_program(), *stale = NULL;
+	const struct systemd_program program = systemd_program_of(path);
+
+	stale = systemd_parts_stale(units, project, &program);
+	if (stale)
+		log_entry(LOG_LEVEL_WARNING, &stale_units, 1,
+			  "project %s: %s: not as the project has it now; write them anew with "
+			  "\"berth systemd enable\"",
+			  project->name, stale);
+}
+
 /* The project as its files say it now, and wait until it is as they say. */
 static int bring_up(struct project_args *args, struct error *ret_failure)
 {
@@ -104,6 +122,7 @@ static int bring_up(struct project_args *args, struct error *ret_failure)
 	up_options.remove_orphans = !project_args_switch("COMPOSE_IGNORE_ORPHANS");
 	r = up_options_prepare(args, NULL, false, &project, &converge);
 	if (r == 0) {
+		warn_of_stale_units(project);
 		converge.options.wait = true;
 		r = converge_run(args, &converge);
 	}

@@ -10,6 +10,11 @@ char *systemd_unit_name(const char *project)
 	return str_printf("berth@%s.service", project);
 }
 
+char *systemd_unit_socket_name(const char *project)
+{
+	return str_printf("berth@%s.socket", project);
+}
+
 /*
  * KillMode=process, and a stop that does nothing once the main process is gone: the containers of
  * a keeper that was killed are left to the next one. Their cgroups are below the unit's, which may

@@ -23,6 +23,9 @@ struct systemd_place {
 /* "berth@NAME.service". New string. */
 char *systemd_unit_name(const char *project);
 
+/* "berth@NAME.socket". New string. */
+char *systemd_unit_socket_name(const char *project);
+
 /* The template unit for @program, an absolute path. New string. */
 char *systemd_unit_template(const char *program, bool user);
 

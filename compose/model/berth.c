@@ -288,6 +288,8 @@ static void schedule_release(const struct slot *slot)
 static const struct shape shape_schedule = {schedule_decode, NULL, schedule_release,
 					    &schedule_schema};
 
+#define SOCKETS \
+	offsetof(struct berth_extension, sockets), offsetof(struct berth_extension, socket_count)
 /* clang-format off */
 static const struct attribute berth_attributes[] = {
 	{"probe",                     BERTH(probe),          &shape_probe, MERGE_REPLACE},
@@ -298,6 +300,7 @@ static const struct attribute berth_attributes[] = {
 	{"start_interval",            BERTH(start_interval), &shape_duration},
 	{"on_unhealthy",              NO_FIELD, NO_FIELD,    &shape_unhealthy, MERGE_REPLACE},
 	{"schedule",                  NO_FIELD, NO_FIELD,    &shape_schedule, MERGE_REPLACE},
+	{"socket",                    SOCKETS,               &shape_sockets, MERGE_REPLACE},
 	{"restart_with_dependencies", BERTH(restart_with_dependencies), &shape_bool},
 	{"systemd",                   BERTH(systemd),        &shape_tristate},
 };

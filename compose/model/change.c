@@ -161,6 +161,22 @@ static void keep_systemd(json_t *kept, const struct service *service)
 		json_put_bool(kept, "+systemd", service->berth.systemd == TRI_TRUE);
 }
 
+/* Its program got them when it began. */
+static void keep_sockets(json_t *kept, const struct service *service)
+{
+	const struct berth_extension *berth = &service->berth;
+	json_t *rows = berth->socket_count ? json_array() : NULL;
+	char text[LISTEN_TEXT_MAX];
+
+	for (size_t i = 0; i < berth->socket_count; i++)
+		json_array_append_new(rows,
+				      json_sprintf("%d %s %s", berth->sockets[i].address.type,
+						   listen_text(&berth->sockets[i].address, text),
+						   berth->sockets[i].name ?: ""));
+	if (rows)
+		json_object_set_new(kept, "+sockets", rows);
+}
+
 static json_t *fixed_part(const struct service *service)
 {
 	_cleanup_json_ json_t *all = encode_object(&service_schema, service);
@@ -179,6 +195,7 @@ static json_t *fixed_part(const struct service *service)
 		json_object_set_new(kept, "deploy", value);
 	keep_notify(kept, service);
 	keep_systemd(kept, service);
+	keep_sockets(kept, service);
 	return kept;
 }
 

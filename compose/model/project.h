@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "common/listen.h"
 
 enum tristate { TRI_UNSET = 0, TRI_FALSE, TRI_TRUE };
 
@@ -155,6 +156,13 @@ enum unhealthy_action { UNHEALTHY_NONE, UNHEALTHY_RESTART, UNHEALTHY_STOP };
 /* What becomes of a run that is due while the one before still goes on. */
 enum schedule_overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_REPLACE };
 
+/* A socket that is there before its service, and starts it. */
+struct service_socket {
+	struct listen_address address;
+	char *name; /* in LISTEN_FDNAMES; NULL: the service's */
+};
+#define SERVICE_SOCKETS_MAX 16
+
 /* services.*.x-berth: what Compose has no word for. */
 struct berth_extension {
 	bool given;
@@ -173,6 +181,8 @@ struct berth_extension {
 		enum schedule_overlap overlap;
 		bool persistent; /* what was missed while the machine was off is made up for */
 	} schedule;
+	struct service_socket *sockets;
+	size_t socket_count;
 };
 
 /* A row of `secrets` or `configs` of a service. */

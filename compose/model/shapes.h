@@ -51,7 +51,8 @@ extern const struct shape shape_hooks, shape_pre_start;         /* hooks.c */
 extern const struct shape shape_gpus, shape_reserved_devices;   /* device_requests.c */
 extern const struct shape shape_provider, shape_service_models; /* companions.c */
 extern const struct shape shape_credential_spec;
-extern const struct shape shape_berth; /* berth.c */
+extern const struct shape shape_berth;   /* berth.c */
+extern const struct shape shape_sockets; /* sockets.c */
 
 /*
  * blocks.c. A block is a struct that begins with `bool given`; its shape has the schema. Rows are

@@ -40,7 +40,7 @@ static bool can_stand_beside(const struct service *service)
 bool handover_wanted(const struct planning *planning, const struct graph_node *node)
 {
 	return node->service && !planning->options->no_start &&
-	       !node->service->berth.schedule.calendar &&
+	       !node->service->berth.schedule.calendar && !node->service->berth.socket_count &&
 	       str_equal(config_of(planning, node)->order, "start-first") &&
 	       can_stand_beside(node->service);
 }

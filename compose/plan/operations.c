@@ -107,6 +107,11 @@ bool container_has_temporary_name(const struct fact_container *container)
 	return strspn(container->name, "0123456789abcdef") == 12 && container->name[12] == '_';
 }
 
+bool node_awaits_connections(const struct graph_node *node)
+{
+	return node->service && node->service->berth.socket_count && !node->needed_by_count;
+}
+
 bool container_is_half_made(const struct graph_node *node, const struct fact_container *container)
 {
 	if (!container_has_temporary_name(container) ||

@@ -51,6 +51,9 @@ bool container_has_temporary_name(const struct fact_container *container);
 bool container_is_meant(const struct planning *planning, const struct fact_container *container,
 			bool oneoffs);
 
+/* The service's sockets start it (x-berth.socket), and nobody depends on it. */
+bool node_awaits_connections(const struct graph_node *node);
+
 /* Images that are on their way (images.c). */
 bool image_is_coming(const struct facts *facts, const char *image);
 /* The first of those that @service needs, be it its own or mounted; NULL: none. */

@@ -21,10 +21,11 @@ static int check_there_is_one(const struct planning *planning, const struct grap
 			 node->name);
 }
 
-/* A job is started by hand when it is named. */
-static bool is_left_to_its_schedule(const struct planning *planning, const struct graph_node *node)
+/* A job, or what its sockets start, is started by hand when it is named. */
+static bool is_left_alone(const struct planning *planning, const struct graph_node *node)
 {
-	return node->service && node->service->berth.schedule.calendar &&
+	return node->service &&
+	       (node->service->berth.schedule.calendar || node_awaits_connections(node)) &&
 	       !planning->options->containers && !(planning->options->services && node->named);
 }
 
@@ -44,7 +45,7 @@ static int start_container(struct planning *planning, struct waits *waits,
 		return 0;
 	}
 	if (!container_is_meant(planning, container, false) ||
-	    (is_left_to_its_schedule(planning, node) && after == NO_OPERATION))
+	    (is_left_alone(planning, node) && after == NO_OPERATION))
 		return 0;
 	r = waits_for_dependencies(waits, node, &needs, &need_count, err);
 	if (r < 0)

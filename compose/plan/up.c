@@ -48,8 +48,11 @@ static int emit_running(struct up *up, struct waits *waits, const struct graph_n
 			operation_add_existing(plan, OP_UNPAUSE_CONTAINER, slot->fact, slot->cause);
 		break;
 	default:
-		/* A job's schedule starts it. */
+		/* A job's schedule starts it, others the first connection unless they ran. */
 		if (node->service && node->service->berth.schedule.calendar && !slot->oneoff)
+			return 0;
+		if (node_awaits_connections(node) && !slot->oneoff &&
+		    !(slot->fact && container_is_alive(slot->fact)))
 			return 0;
 		return slot->beside ? up_step_handover(up, waits, node, slot, err)
 				    : up_step_start(up, waits, node, slot, err);

@@ -30,6 +30,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/sockets.h"
 #include "compose/supervisor/state.h"
 
 #define QUEUE_MAX 64
@@ -151,16 +152,22 @@ static bool left_nothing(const struct converge *converge)
 }
 
 /* Also of those that did not run just then. */
-static void settle_schedules(const struct converge *converge)
+static void settle_awaited(const struct converge *converge)
 {
+	struct supervisor *supervisor = converge->supervisor;
+	char *const *services = converge->parsed.services;
 	enum plan_goal goal = converge->parsed.options.goal;
 
 	if (converge->dry_run || converge->revive || converge->parsed.containers)
 		return;
-	if (goal == PLAN_UP || goal == PLAN_START)
-		schedule_resume(converge->supervisor, converge->parsed.services);
-	else if (goal == PLAN_STOP || goal == PLAN_KILL)
-		schedule_suspend(converge->supervisor, converge->parsed.services);
+	if (goal == PLAN_UP || goal == PLAN_START) {
+		schedule_resume(supervisor, services);
+		if (!converge->parsed.options.no_start)
+			sockets_resume(supervisor->sockets, services);
+	} else if (goal == PLAN_STOP || goal == PLAN_KILL) {
+		schedule_suspend(supervisor, services);
+		sockets_suspend(supervisor->sockets, services);
+	}
 }
 
 static void finish(struct executor *executor, struct converge *converge)
@@ -192,7 +199,9 @@ static void finish(struct executor *executor, struct converge *converge)
 		supervisor->removed = false;
 	if (converge->revive)
 		revive_end(converge);
-	settle_schedules(converge);
+	settle_awaited(converge);
+	if (!executor->first)
+		sockets_settle(supervisor->sockets);
 	tidy = changed;
 	if (left_nothing(converge)) {
 		supervisor->removed = true;

@@ -29,6 +29,7 @@
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/sockets.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
@@ -41,6 +42,7 @@ static void changed(struct instance *instance)
 	server_instance_changed(instance->supervisor->server, instance);
 	executor_instance_changed(instance->supervisor->executor, instance);
 	notifier_look(instance->supervisor->notifier);
+	sockets_instance_changed(instance);
 	oneoff_instance_changed(instance);
 }
 

@@ -85,6 +85,7 @@ struct instance {
 	char *error;           /* why it could not be started */
 	char *lacks;           /* what it was started without; NULL: nothing */
 	bool by_hand;          /* the user stopped it: no policy starts it again */
+	bool listens;          /* its sockets are listened at, and start it: see sockets.h */
 	bool again;            /* what stops it now starts it once more: instance_restart() */
 	bool standby;          /* beside the one that it is to replace: see handover.h */
 	bool retired;          /* its names and ports are its successor's */

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,6 +27,7 @@
 #include "compose/control/message_ids.h"
 #include "compose/control/requests.h"
 #include "compose/supervisor/keeper_link.h"
+#include "compose/supervisor/keeper_protocol.h"
 #include "compose/supervisor/keeper_watchdog.h"
 #include "compose/supervisor/main.h"
 
@@ -53,6 +55,7 @@ struct keeper {
 
 	pid_t starter; /* of a unit, see KEEPER_STARTER; 0: none, or it has ended */
 	bool failed;   /* it, or what it was to bring up */
+	size_t given;  /* sockets of systemd's in the store */
 	struct keeper_watchdog watchdog;
 };
 
@@ -122,8 +125,8 @@ static void supervisor_start(struct keeper *keeper)
  */
 static bool in_vain(const struct keeper *keeper, const siginfo_t *info)
 {
-	return info->si_code == CLD_EXITED && info->si_status && !keeper->link.store.count &&
-	       !keeper->link.exit_count;
+	return info->si_code == CLD_EXITED && info->si_status &&
+	       keeper->link.store.count == keeper->given && !keeper->link.exit_count;
 }
 
 static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
@@ -339,6 +342,27 @@ static void take_starter(struct keeper *keeper)
 	(void)unsetenv(KEEPER_STARTER);
 }
 
+/* sd_listen_fds(3). The first descriptors are the supervisor's, so they go further up. */
+static void take_sockets(struct keeper *keeper)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int given = pid && count && atoi(pid) == getpid() ? atoi(count) : 0;
+
+	for (int fd = KEEPER_FD; fd < KEEPER_FD + given && keeper->given < FD_PASS_MAX; fd++) {
+		int higher = fcntl(fd, F_DUPFD_CLOEXEC, KEEPER_FD + given);
+		char name[32];
+
+		close(fd);
+		if (higher < 0)
+			continue;
+		snprintf(name, sizeof(name), SOCKET_GIVEN_PREFIX "%zu\n", keeper->given++);
+		keeper_store_add(&keeper->link.store, name, &higher, 1);
+	}
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+}
+
 int keeper_main(int argc, char **argv)
 {
 	static struct keeper keeper; /* reached at the end: no leak */
@@ -351,6 +375,7 @@ int keeper_main(int argc, char **argv)
 	log_set_name("keeper");
 	log_set_field("BERTH_PROJECT", keeper.project);
 	take_starter(&keeper);
+	take_sockets(&keeper);
 	in_unit = keeper.starter > 0;
 	keeper_watchdog_init(&keeper.watchdog);
 	keeper.lock = lock_project(keeper.project, in_unit, &err);

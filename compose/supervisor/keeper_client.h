@@ -7,7 +7,7 @@
  * processes that the keeper reaps have ended.
  *
  * Names: "control", "ID:stdout", "ID:stderr", "ID:stdin", "ID:pty", "ID:notify", "ID:dns-udp",
- * "ID:dns-tcp", "port:IP:PORT/PROTOCOL:4" (or 6), "exec:ID:pty".
+ * "ID:dns-tcp", "port:IP:PORT/PROTOCOL:4" (or 6), "exec:ID:pty", "socket:N", "listen:N".
  */
 
 #include <errno.h>

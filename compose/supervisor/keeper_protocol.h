@@ -42,6 +42,9 @@ struct keeper_packet {
 };
 
 #define KEEPER_NAME_MAX   128
+/* Names of sockets that are listened at for services: systemd's and our own; see sockets.h. */
+#define SOCKET_GIVEN_PREFIX "listen:"
+#define SOCKET_OWN_PREFIX   "socket:"
 #define KEEPER_NAMES_MAX  (FD_PASS_MAX * KEEPER_NAME_MAX)
 #define KEEPER_PACKET_MAX (sizeof(struct keeper_packet) + KEEPER_NAMES_MAX)
 

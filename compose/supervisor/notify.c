@@ -13,6 +13,7 @@
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance.h"
 #include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/sockets.h"
 
 #define SOON_USEC   (50 * USEC_PER_MSEC)
 #define EXTEND_USEC (60 * USEC_PER_SEC)
@@ -59,6 +60,8 @@ static bool is_well(const struct instance *instance)
 {
 	enum health_status health = instance_health(instance);
 
+	if (sockets_await(instance) && instance->state == INSTANCE_CREATED && !instance->error)
+		return true;
 	if (!instance->pid)
 		return instance->state == INSTANCE_EXITED && instance->exit_code == 0 &&
 		       !instance->by_hand && !instance->error;

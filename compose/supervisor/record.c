@@ -60,6 +60,8 @@ json_t *record_of(const struct instance *instance)
 	json_put_int(record, "restarts", instance->restarts);
 	json_put_string(record, "error", instance->error);
 	json_put_bool(record, "by_hand", instance->by_hand);
+	if (instance->listens)
+		json_put_bool(record, "listens", true);
 	if (instance->revive)
 		json_put_bool(record, "revive", true);
 	if (instance->again)
@@ -201,6 +203,7 @@ int record_read(struct instance *instance, const json_t *record, struct error *e
 	instance->error = alloc_string(json_get_string(record, "error"));
 	instance->scheduled_sec = json_get_int(record, "scheduled", 0);
 	instance->by_hand = json_get_bool(record, "by_hand", false);
+	instance->listens = json_get_bool(record, "listens", false);
 	instance->revive = json_get_bool(record, "revive", false);
 	instance->again = json_get_bool(record, "again", false);
 	instance->standby = json_get_bool(record, "standby", false);

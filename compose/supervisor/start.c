@@ -25,6 +25,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
+#include "compose/supervisor/sockets.h"
 #include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -327,6 +328,8 @@ static int prepare(struct instance *instance, struct translation *translation, s
 		r = ports_hold(instance, err);
 	if (r == 0)
 		r = translate(instance, image, translation, err);
+	if (r == 0)
+		r = sockets_give(translation, err);
 	if (r == 0)
 		r = start_open_log(instance, err);
 	if (r == 0)

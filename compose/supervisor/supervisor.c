@@ -36,6 +36,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/requests.h"
+#include "compose/supervisor/sockets.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
 
@@ -197,6 +198,7 @@ static int recover(struct supervisor *supervisor, struct early_exits *exits, str
 	exec_sessions_settle(supervisor->execs);
 	oneoffs_settle(supervisor->oneoffs);
 	ports_settle(supervisor->ports);
+	sockets_adopt(supervisor->sockets);
 	names_settle(supervisor);
 	return 0;
 }
@@ -221,6 +223,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	supervisor->events = events_new();
 	news_begin(supervisor);
 	supervisor->ports = ports_new(supervisor);
+	supervisor->sockets = sockets_new(supervisor);
 	supervisor->executor = executor_new(supervisor);
 	supervisor->execs = exec_sessions_new(supervisor);
 	supervisor->oneoffs = oneoffs_new(supervisor);

@@ -69,6 +69,7 @@ struct supervisor {
 	struct jobs *jobs;
 	struct prober *prober; /* NULL: there was no need for one yet */
 	struct ports *ports;
+	struct sockets *sockets;
 	struct events *events;
 	struct executor *executor;
 	struct server *server;

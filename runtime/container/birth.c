@@ -140,10 +140,13 @@ static void close_all_but(const int *fds, size_t count)
  */
 static int step_close(struct newborn *self, struct error *err)
 {
-	const int keep[] = {self->plan->report_fd, self->plan->release_fd, self->plan->init_fd,
-			    self->lsm_fd, self->root_fd};
+	int keep[5 + LISTEN_FDS_MAX] = {self->plan->report_fd, self->plan->release_fd,
+					self->plan->init_fd, self->lsm_fd, self->root_fd};
+	size_t count = 5;
 
-	close_all_but(keep, ARRAY_SIZE(keep));
+	for (size_t i = 0; i < self->spec->listen_count; i++)
+		keep[count++] = self->spec->listen_fds[i];
+	close_all_but(keep, count);
 	return 0;
 }
 
@@ -244,7 +247,7 @@ static _Noreturn void execute(struct newborn *self, struct error *err)
 {
 	const struct container_spec *spec = self->spec;
 	const char **argv = self->plan->argv, *label = "";
-	char numbers[40], *at = numbers;
+	char numbers[40 + 12 * LISTEN_FDS_MAX], *at = numbers;
 
 	if (self->lsm_fd >= 0)
 		label = spec->apparmor_profile ?: spec->selinux_label;
@@ -254,6 +257,11 @@ static _Noreturn void execute(struct newborn *self, struct error *err)
 	at = put_number(at, self->lsm_fd);
 	*at++ = ',';
 	*at++ = spec->apparmor_profile ? 'a' : 's';
+	for (size_t i = 0; i < spec->listen_count; i++) {
+		*at++ = ',';
+		at = put_number(at, spec->listen_fds[i]);
+		(void)fd_set_cloexec(spec->listen_fds[i], false);
+	}
 	*at = 0;
 	argv[0] = "init";
 	argv[1] = numbers;

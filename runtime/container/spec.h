@@ -133,6 +133,12 @@ struct container_spec {
 	int oom_score_adj;
 	bool set_oom_score_adj;
 	bool init; /* run under our own tiny init (reaps, forwards signals) */
+	/*
+	 * What the program has from descriptor 3 on, sd_listen_fds(3). LISTEN_PID of @env, ten
+	 * characters wide, is filled in with the pid that it comes to have. Not for an exec.
+	 */
+	const int *listen_fds;
+	size_t listen_count; /* LISTEN_FDS_MAX at most */
 
 	/* namespaces */
 	struct namespace_spec network, pid, ipc, uts, cgroup;
@@ -183,5 +189,6 @@ struct container_spec {
 };
 
 #define NETWORK_HOOK_FDS 4
+#define LISTEN_FDS_MAX   16
 
 #endif

@@ -187,6 +187,36 @@ static void check_schedule(struct loader *l, const struct service *service)
 	}
 }
 
+static bool is_listened_at(const struct service *service, const struct listen_address *address)
+{
+	for (size_t i = 0; i < service->berth.socket_count; i++)
+		if (listen_same(&service->berth.sockets[i].address, address))
+			return true;
+	return false;
+}
+
+static void check_sockets(struct loader *l, const struct service *service)
+{
+	const struct berth_extension *berth = &service->berth;
+	char text[LISTEN_TEXT_MAX];
+
+	if (!berth->socket_count || is_broken(l, service, "x-berth"))
+		return;
+	if (berth->schedule.calendar)
+		loader_problem(l, check_at_service(l, service, "x-berth"),
+			       "services.%s: x-berth.socket and x-berth.schedule exclude one another",
+			       service->name);
+	for (const struct service *other = l->project->services; other < service; other++)
+		for (size_t i = 0; i < berth->socket_count; i++)
+			if (is_listened_at(other, &berth->sockets[i].address))
+				loader_problem(
+					l, check_at_service(l, service, "x-berth"),
+					"services.%s.x-berth.socket: %s is listened at for service "
+					"%s already",
+					service->name,
+					listen_text(&berth->sockets[i].address, text), other->name);
+}
+
 void check_container_names(struct loader *l)
 {
 	const struct project *p = l->project;
@@ -218,4 +248,5 @@ void check_service(struct loader *l, const struct service *service)
 	check_sysctls(l, service);
 	check_probe(l, service);
 	check_schedule(l, service);
+	check_sockets(l, service);
 }

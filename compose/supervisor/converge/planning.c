@@ -14,6 +14,7 @@
 #include "compose/supervisor/models.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
+#include "compose/supervisor/sockets.h"
 
 static void send_plan(struct converge *converge)
 {
@@ -77,14 +78,30 @@ static int reserve_ports_of(struct converge *converge, const struct operation *o
 	return ports_reserve(supervisor->ports, model->project, service, instance, err);
 }
 
+/* What is listened at for a service is so before any container of it runs. */
+static int hold_sockets_of(struct converge *converge, const struct operation *operation,
+			   struct error *err)
+{
+	const struct service *service = NULL;
+
+	if (operation->kind == OP_CREATE_CONTAINER && !operation->oneoff && converge->model &&
+	    !converge->parsed.options.no_start)
+		service = project_service(converge->model->project, operation->service);
+	return service ? sockets_hold(converge->supervisor->sockets, service, err) : 0;
+}
+
 /* A port that is taken is an error before anything happens. */
 static int reserve_ports(struct converge *converge, struct error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < converge->plan->count; i++)
-		if (takes_ports(converge->plan, &converge->plan->operations[i]))
-			r = reserve_ports_of(converge, &converge->plan->operations[i], err);
+	for (size_t i = 0; r == 0 && i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+
+		r = hold_sockets_of(converge, operation, err);
+		if (r == 0 && takes_ports(converge->plan, operation))
+			r = reserve_ports_of(converge, operation, err);
+	}
 	return r;
 }
 

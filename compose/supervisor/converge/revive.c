@@ -12,18 +12,22 @@ struct converge *revive_new(struct supervisor *supervisor)
 	struct error err = ERROR_INIT;
 	struct converge *converge;
 	const char **ids = NULL;
-	size_t count = 0;
+	size_t count = 0, ran = 0;
 
 	map_foreach(entry, &supervisor->instances) {
 		const struct instance *instance = entry->value;
 
-		if (instance->revive)
-			*array_add(ids, count) = instance->id;
+		if (!instance->revive)
+			continue;
+		*array_add(ids, count) = instance->id;
+		/* Others are connected to. */
+		ran += !instance->listens;
 	}
 	if (!count)
 		return NULL;
 	*array_add(ids, count) = NULL;
-	log_info("%zu containers ran before: starting them again", count - 1);
+	if (ran)
+		log_info("%zu containers ran before: starting them again", ran);
 	converge = converge_new(supervisor, json_pack("{s:{s:s,s:b}}", "options", "goal", "start",
 						      "by_label", !supervisor->current));
 	converge->revive = true;

@@ -3,9 +3,10 @@
  * The container's init: see pid1.h. Freestanding, so that it is small, needs nothing of the image
  * and has nothing of the host in it.
  *
- * argv: "init", "MODE REPORT,LSM,KIND", label, path, then the program's own argv. MODE is 'x' to
- * become the program, 'i' to stay and mind it; REPORT is the socket to tell of a failed execve;
- * LSM the directory of "exec" for label (-1: none), KIND 'a' for AppArmor, 's' for SELinux.
+ * argv: "init", "MODE REPORT,LSM,KIND[,SOCKET...]", label, path, then the program's own argv. MODE
+ * is 'x' to become the program, 'i' to stay and mind it; REPORT is the socket to tell of a failed
+ * execve; LSM the directory of "exec" for label (-1: none), KIND 'a' for AppArmor, 's' for SELinux;
+ * each SOCKET is one that the program gets from descriptor 3 on, sd_listen_fds(3).
  */
 #include <asm/ioctls.h>
 #include <asm/signal.h>
@@ -121,20 +122,83 @@ static int set_label(int dir, char kind, const char *label)
 	return r < 0 ? (int)r : 0;
 }
 
+#define SOCKETS_MAX 16
+#define FIRST_FD    3
+
 struct job {
 	int report_fd, lsm_fd;
+	int sockets[SOCKETS_MAX], socket_count;
 	char kind;
 	const char *label, *path;
 	char **argv, **env;
 };
 
-static void __attribute__((noreturn)) run(const struct job *job)
+/* The value in LISTEN_PID=..., which is wide enough for any pid. */
+static char *pid_variable(char **env)
+{
+	static const char name[] = "LISTEN_PID=";
+
+	for (; *env; env++) {
+		long n = 0;
+
+		while (n < (long)sizeof(name) - 1 && (*env)[n] == name[n])
+			n++;
+		if (n == (long)sizeof(name) - 1 && length(*env + n) == 10)
+			return *env + n;
+	}
+	return 0;
+}
+
+static void tell_pid(char **env)
+{
+	char digits[10], *value = pid_variable(env);
+	long pid = call(SYS_getpid, 0, 0, 0, 0), n = 0;
+
+	if (!value)
+		return;
+	do
+		digits[n++] = (char)('0' + pid % 10);
+	while (pid /= 10);
+	while (n)
+		*value++ = digits[--n];
+	*value = 0;
+}
+
+/* First all out of the way, since one may be where another is to be. */
+static long place_sockets(struct job *job)
+{
+	int end = FIRST_FD + job->socket_count;
+	long r = call(SYS_fcntl, job->report_fd, F_DUPFD_CLOEXEC, end, 0);
+
+	if (r < 0)
+		return r;
+	job->report_fd = (int)r;
+	for (int i = 0; i < job->socket_count; i++) {
+		r = call(SYS_fcntl, job->sockets[i], F_DUPFD_CLOEXEC, end, 0);
+		if (r < 0)
+			return r;
+		call(SYS_close, job->sockets[i], 0, 0, 0);
+		job->sockets[i] = (int)r;
+	}
+	for (int i = 0; i < job->socket_count; i++) {
+		r = call(SYS_dup3, job->sockets[i], FIRST_FD + i, 0, 0);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void __attribute__((noreturn)) run(struct job *job)
 {
 	long r = 0;
 
 	call(SYS_fcntl, job->report_fd, F_SETFD, 1 /* FD_CLOEXEC */, 0);
 	if (job->lsm_fd >= 0)
 		r = set_label(job->lsm_fd, job->kind, job->label);
+	if (r == 0 && job->socket_count) {
+		tell_pid(job->env);
+		r = place_sockets(job);
+	}
 	if (r == 0)
 		r = call(SYS_execve, (long)job->path, (long)job->argv, (long)job->env, 0);
 	report(job->report_fd, (int)-r, job->path);
@@ -183,7 +247,7 @@ static int reap(long child)
 	(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGABRT) | \
 	 BIT(SIGSYS))
 
-static void __attribute__((noreturn)) mind(const struct job *job)
+static void __attribute__((noreturn)) mind(struct job *job)
 {
 	unsigned long waited = ~OWN;
 	long child;
@@ -205,6 +269,8 @@ static void __attribute__((noreturn)) mind(const struct job *job)
 	call(SYS_close, job->report_fd, 0, 0, 0);
 	if (job->lsm_fd >= 0)
 		call(SYS_close, job->lsm_fd, 0, 0, 0);
+	for (int i = 0; i < job->socket_count; i++)
+		call(SYS_close, job->sockets[i], 0, 0, 0);
 	for (;;) {
 		long signal = call(SYS_rt_sigtimedwait, (long)&waited, 0, 0, sizeof(waited));
 		int code;
@@ -234,6 +300,16 @@ void start(long *stack)
 	numbers = number(argv[1] + 1, &job.report_fd);
 	numbers = number(numbers, &job.lsm_fd);
 	job.kind = *numbers;
+	job.socket_count = 0;
+	if (*numbers)
+		numbers++;
+	while (*numbers == ',' && job.socket_count < SOCKETS_MAX) {
+		int n = 0;
+
+		for (numbers++; *numbers >= '0' && *numbers <= '9'; numbers++)
+			n = n * 10 + (*numbers - '0');
+		job.sockets[job.socket_count++] = n;
+	}
 	job.label = argv[2];
 	job.path = argv[3];
 	job.argv = argv + 4;

@@ -90,9 +90,10 @@ static const struct {
 	{"services.volumes.volume", "labels nocopy subpath"},
 	{"services.volumes.tmpfs", "size mode"},
 	{"services.volumes.image", "subpath"},
-	{"services.x-berth", "probe interval timeout retries start_period start_interval "
+	{"services.x-berth", "probe socket interval timeout retries start_period start_interval "
 			     "on_unhealthy restart_with_dependencies systemd schedule"},
 	{"services.x-berth.schedule", "calendar overlap persistent"},
+	{"services.x-berth.socket", "listen name"},
 	{"services.x-berth.probe", "tcp http unix log file notify"},
 	{"services.x-berth.probe.http", "port path status headers"},
 	{"services.x-berth.on_unhealthy", "action budget window"},
