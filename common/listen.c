@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 union any_address {
@@ -205,12 +206,12 @@ static void remove_stale(const struct listen_address *address, const union any_a
 static int open_as(const struct listen_address *address, int family)
 {
 	static const int yes = 1, no = 0;
-	_cleanup_close_ int fd = socket(family, address->type | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = rootless_host_socket(family, address->type, 0);
 	union any_address at = {0};
 	socklen_t length = make_address(address, family, &at);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (family == AF_UNIX)
 		remove_stale(address, &at, length);
 	else if (address->type == SOCK_STREAM)

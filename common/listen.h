@@ -35,8 +35,9 @@ bool listen_same(const struct listen_address *a, const struct listen_address *b)
 bool listen_is(const struct listen_address *address, int fd);
 
 /*
- * A socket at @address, blocking as a service expects it, close-on-exec. A unix socket that nobody
- * listens at any more is replaced, and may be connected to by everybody. -EADDRINUSE.
+ * A socket of the host's network at @address, blocking as a service expects it, close-on-exec. A
+ * unix socket that nobody listens at any more is replaced, and may be connected to by everybody.
+ * -EADDRINUSE.
  */
 int listen_open(const struct listen_address *address, struct error *err);
 /* The file of a unix socket, if it is still the one of @fd. */

@@ -15,11 +15,11 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/journal_lines.h"
 #include "compose/control/log_spool.h"
 
-#define SETTLE_USEC  (2 * (int64_t)USEC_PER_SEC)
-#define RECENT_NSEC  (60 * INT64_C(1000000000)) /* what was sent before has arrived, or is lost */
-#define JOINED_BYTES (1 << 20)                  /* a longer line is given in pieces */
+#define SETTLE_USEC (2 * (int64_t)USEC_PER_SEC)
+#define RECENT_NSEC (60 * INT64_C(1000000000)) /* what was sent before has arrived, or is lost */
 
 struct journal_reader {
 	sd_journal *journal;
@@ -27,13 +27,7 @@ struct journal_reader {
 	char *match; /* CONTAINER_ID_FULL=... */
 	char *spool; /* path */
 	bool over;   /* `until` has passed */
-	char epoch[LOG_EPOCH_MAX];
-	uint64_t ordinal; /* seen last, of that epoch */
-	struct {
-		struct strbuf text;
-		int64_t nsec;
-	} parts[2];
-	struct strbuf given;
+	struct journal_lines lines;
 };
 
 /* Of libsystemd, which a client that shows no such log does not open. */
@@ -95,7 +89,7 @@ static int open_journal(const char *match, sd_journal **ret)
 }
 
 /* The value of a field of this entry, which is no string; false: it has none. */
-static bool field(sd_journal *journal, const char *name, const char **ret, size_t *ret_size)
+static bool field(void *journal, const char *name, const char **ret, size_t *ret_size)
 {
 	size_t length = strlen(name) + 1, size;
 	const void *data;
@@ -107,47 +101,13 @@ static bool field(sd_journal *journal, const char *name, const char **ret, size_
 	return true;
 }
 
-static bool field_text(sd_journal *journal, const char *name, char *text, size_t size)
+/* Of the entry that @journal stands at. */
+static struct journal_fields fields_of(sd_journal *journal)
 {
-	const char *value;
-	size_t length;
-
-	text[0] = 0;
-	if (!field(journal, name, &value, &length) || length >= size)
-		return false;
-	memcpy(text, value, length);
-	text[length] = 0;
-	return true;
-}
-
-static bool field_is(sd_journal *journal, const char *name, const char *wanted)
-{
-	char text[16];
-
-	return field_text(journal, name, text, sizeof(text)) && !strcmp(text, wanted);
-}
-
-static bool number_of(sd_journal *journal, char epoch[LOG_EPOCH_MAX], uint64_t *ret)
-{
-	char text[24];
-
-	if (!field_text(journal, "CONTAINER_LOG_EPOCH", epoch, LOG_EPOCH_MAX) ||
-	    !field_text(journal, "CONTAINER_LOG_ORDINAL", text, sizeof(text)))
-		return false;
-	*ret = strtoull(text, NULL, 10);
-	return true;
-}
-
-static int64_t time_of(sd_journal *journal)
-{
-	char text[UNITS_TIME_MAX];
 	uint64_t usec = 0;
-	int64_t nsec;
 
-	if (field_text(journal, "SYSLOG_TIMESTAMP", text, sizeof(text)) &&
-	    units_parse_time(text, 0, &nsec) == 0)
-		return nsec;
-	return api.get_realtime_usec(journal, &usec) < 0 ? 0 : (int64_t)usec * 1000;
+	(void)api.get_realtime_usec(journal, &usec);
+	return (struct journal_fields){field, journal, (int64_t)usec * 1000};
 }
 
 /* What was sent lately and so must arrive; 0: nothing. */
@@ -173,12 +133,15 @@ static uint64_t sent(const struct journal_reader *reader, char epoch[LOG_EPOCH_M
 /* The entry that the journal has last of this container is it, or a later one. */
 static bool has_arrived(sd_journal *journal, const char *epoch, uint64_t ordinal)
 {
+	struct journal_fields fields;
 	char own[LOG_EPOCH_MAX];
 	uint64_t number;
 
 	if (api.seek_tail(journal) < 0 || api.previous(journal) <= 0)
 		return false;
-	return number_of(journal, own, &number) && !strcmp(own, epoch) && number >= ordinal;
+	fields = fields_of(journal);
+	return journal_lines_number(&fields, own, &number) && !strcmp(own, epoch) &&
+	       number >= ordinal;
 }
 
 void journal_reader_settle(struct journal_reader *reader)
@@ -200,7 +163,9 @@ void journal_reader_settle(struct journal_reader *reader)
 
 static bool ends_line(sd_journal *journal)
 {
-	return !field_is(journal, "CONTAINER_PARTIAL_MESSAGE", "true");
+	const struct journal_fields fields = fields_of(journal);
+
+	return journal_lines_ends(&fields);
 }
 
 /* Back to where the last @count lines begin: in front of one more, or of all. */
@@ -268,55 +233,10 @@ void journal_reader_free(struct journal_reader *reader)
 		return;
 	if (reader->journal)
 		api.close(reader->journal);
-	strbuf_done(&reader->parts[0].text);
-	strbuf_done(&reader->parts[1].text);
-	strbuf_done(&reader->given);
+	journal_lines_done(&reader->lines);
 	free(reader->match);
 	free(reader->spool);
 	free(reader);
-}
-
-static bool seen_before(struct journal_reader *reader)
-{
-	char epoch[LOG_EPOCH_MAX];
-	uint64_t number;
-
-	if (!number_of(reader->journal, epoch, &number))
-		return false;
-	if (!strcmp(epoch, reader->epoch) && number <= reader->ordinal)
-		return true;
-	memcpy(reader->epoch, epoch, sizeof(epoch));
-	reader->ordinal = number;
-	return false;
-}
-
-/* This entry; true when a line is complete with it. */
-static bool take_entry(struct journal_reader *reader, struct log_record *ret)
-{
-	int stream = field_is(reader->journal, "PRIORITY", "3") ? 2 : 1;
-	typeof(&reader->parts[0]) part = &reader->parts[stream - 1];
-	bool last = ends_line(reader->journal);
-	const char *text;
-	size_t size;
-
-	if (seen_before(reader) || !field(reader->journal, "MESSAGE", &text, &size))
-		return false;
-	if (!part->text.length)
-		part->nsec = time_of(reader->journal);
-	strbuf_add_n(&part->text, text, size);
-	if (!last && part->text.length < JOINED_BYTES)
-		return false;
-	strbuf_done(&reader->given);
-	reader->given = part->text;
-	part->text = (struct strbuf){0};
-	*ret = (struct log_record){
-		.nsec = part->nsec,
-		.stream = stream,
-		.text = reader->given.data ?: "",
-		.size = reader->given.length,
-		.unfinished = !last,
-	};
-	return true;
 }
 
 int journal_reader_next(struct journal_reader *reader, struct log_record *ret)
@@ -329,10 +249,13 @@ int journal_reader_next(struct journal_reader *reader, struct log_record *ret)
 		(void)api.process(reader->journal);
 	for (;;) {
 		int r = api.next(reader->journal);
+		struct journal_fields fields;
 
 		if (r <= 0)
 			return r;
-		if (!take_entry(reader, ret) || ret->nsec < options->since_nsec)
+		fields = fields_of(reader->journal);
+		if (!journal_lines_take(&reader->lines, &fields, ret) ||
+		    ret->nsec < options->since_nsec)
 			continue;
 		if (!options->until_nsec || ret->nsec <= options->until_nsec)
 			return 1;

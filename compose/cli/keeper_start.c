@@ -179,10 +179,9 @@ static void reset_signals(void)
 /* sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3), systemd.exec(5). */
 static void add_service_environment(char ***environment)
 {
-	static const char *const kept[] = {"NOTIFY_SOCKET",         "WATCHDOG_USEC",
-					   "WATCHDOG_PID",          "JOURNAL_STREAM",
-					   "CREDENTIALS_DIRECTORY", "BERTH_TIMERS",
-					   "LISTEN_PID",            "LISTEN_FDS"};
+	static const char *const kept[] = {
+		"NOTIFY_SOCKET",         "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM",
+		"CREDENTIALS_DIRECTORY", "BERTH_TIMERS",  "LISTEN_PID",   "LISTEN_FDS"};
 
 	array_foreach(name, kept) {
 		strv_env_set(environment, *name, getenv(*name));

@@ -15,11 +15,11 @@
 
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
-#include "compose/cli/systemd_bus.h"
 #include "compose/cli/systemd_files.h"
 #include "compose/cli/systemd_parts.h"
 #include "compose/cli/systemd_unit.h"
 #include "compose/control/requests.h"
+#include "compose/control/systemd_bus.h"
 
 static bool user, now;
 

@@ -8,9 +8,9 @@
 #include "common/log.h"
 #include "common/str.h"
 
-#include "compose/cli/systemd_bus.h"
 #include "compose/cli/systemd_cgroup.h"
 #include "compose/control/requests.h"
+#include "compose/control/systemd_bus.h"
 
 /* Of the name of its control groups, so that installations with another state are apart. */
 static char *scope_name(const char *project)
@@ -34,7 +34,7 @@ void systemd_scope_enter(const char *project)
 	scope = scope_name(project);
 	description = str_printf("Compose project %s", project);
 	if (systemd_bus_open(geteuid() != 0, &bus, &err) < 0 ||
-	    systemd_bus_scope(bus, scope, description, getpid(), &err) < 0)
+	    systemd_bus_scope(bus, scope, NULL, description, getpid(), &err) < 0)
 		log_warning("project %s: it has no scope of its own: %s", project, err.message);
 	systemd_bus_close(bus);
 }

@@ -28,7 +28,6 @@
 #include "compose/cli/keeper_start.h"
 #include "compose/cli/output.h"
 #include "compose/cli/systemd.h"
-#include "compose/cli/systemd_bus.h"
 #include "compose/cli/systemd_cgroup.h"
 #include "compose/cli/systemd_files.h"
 #include "compose/cli/systemd_parts.h"
@@ -37,6 +36,7 @@
 #include "compose/cli/up_options.h"
 #include "compose/control/message_ids.h"
 #include "compose/control/requests.h"
+#include "compose/control/systemd_bus.h"
 
 #define LISTEN_USEC  (30 * (int64_t)USEC_PER_SEC)
 #define EXTEND_MSEC  10000

@@ -15,10 +15,10 @@
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/systemd.h"
-#include "compose/cli/systemd_bus.h"
 #include "compose/cli/systemd_files.h"
 #include "compose/cli/systemd_parts.h"
 #include "compose/cli/systemd_unit.h"
+#include "compose/control/systemd_bus.h"
 
 static bool user;
 static const char *format;
@@ -70,6 +70,8 @@ static void print_state(const char *unit, const struct systemd_unit_state *state
 static int load_as_unit(struct project_args *args, const char *name, const char *folder,
 			char *const *environment, struct project **ret, struct error *err)
 {
+	int r;
+
 	strv_foreach(row, environment) {
 		const char *value = strchr(row, '=');
 		_cleanup_free_ char *key =
@@ -85,7 +87,9 @@ static int load_as_unit(struct project_args *args, const char *name, const char 
 	free(args->working_dir);
 	args->working_dir = alloc_string(folder);
 	args->project_name = name;
-	return project_args_load(args, NULL, ret, err);
+	r = project_args_load(args, NULL, ret, err);
+	args->project_directory = NULL;
+	return r;
 }
 
 static char **warnings_of(struct project_args *args, struct systemd_bus *bus, const char *name,

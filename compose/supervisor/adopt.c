@@ -29,6 +29,7 @@
 #include "compose/supervisor/probe.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/slices.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -284,11 +285,10 @@ static void restore_limits(struct instance *instance)
 
 static void resume_cgroup(struct instance *instance)
 {
-	struct supervisor *supervisor = instance->supervisor;
 	struct error err = ERROR_INIT;
 
-	if (cgroup_open(instance->service->cgroup_parent ?: supervisor->cgroup_base, instance->id,
-			instance->pid, &instance->cgroup, &err) < 0 &&
+	if (cgroup_open(slices_base(instance), instance->id, instance->pid, &instance->cgroup,
+			&err) < 0 &&
 	    (instance->pid || err.code != ENOENT))
 		log_warning("%s: %s", instance->name, err.message);
 	if (instance->cgroup)
@@ -376,9 +376,7 @@ void adopt_resume(struct supervisor *supervisor)
 			ports_forget(supervisor->ports, instance->id);
 		if (!instance->pid) {
 			/* Its end was told, or lost, before its group could be removed. */
-			groups_sweep(supervisor,
-				     instance->service->cgroup_parent ?: supervisor->cgroup_base,
-				     instance->id);
+			groups_sweep(supervisor, slices_base(instance), instance->id);
 			continue;
 		}
 		/* Of one that has ended too: its last words may still be in the pipes. */

@@ -110,6 +110,7 @@ struct instance {
 	struct start_ahead *ahead; /* a birth that waits for its start; NULL: none */
 	int64_t started_usec;      /* monotonic */
 	struct cgroup *cgroup;
+	char *slice_scope; /* where that is, as a BASE of cgroup.h; NULL: in no slice */
 	struct group_removal *group_removal; /* of the one before, if that still takes its time */
 	struct attachment *attachment;
 	struct dns_listener *dns;

@@ -99,6 +99,7 @@ void instance_free(struct instance *instance)
 	free(instance->image_id);
 	free(instance->error);
 	free(instance->hook_error);
+	free(instance->slice_scope);
 	free(instance->lacks);
 	forget_former(instance);
 	model_unref(instance->supervisor, instance->model);

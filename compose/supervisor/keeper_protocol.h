@@ -41,11 +41,11 @@ struct keeper_packet {
 	int64_t time_nsec; /* when it was reaped, CLOCK_REALTIME */
 };
 
-#define KEEPER_NAME_MAX   128
+#define KEEPER_NAME_MAX 128
 /* Names of sockets that are listened at for services: systemd's and our own; see sockets.h. */
 #define SOCKET_GIVEN_PREFIX "listen:"
 #define SOCKET_OWN_PREFIX   "socket:"
-#define KEEPER_NAMES_MAX  (FD_PASS_MAX * KEEPER_NAME_MAX)
-#define KEEPER_PACKET_MAX (sizeof(struct keeper_packet) + KEEPER_NAMES_MAX)
+#define KEEPER_NAMES_MAX    (FD_PASS_MAX * KEEPER_NAME_MAX)
+#define KEEPER_PACKET_MAX   (sizeof(struct keeper_packet) + KEEPER_NAMES_MAX)
 
 #endif

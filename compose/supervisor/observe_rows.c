@@ -16,6 +16,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/slices.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define LABEL "com.docker.compose."
@@ -169,9 +170,8 @@ static json_t *log_of(const struct instance *instance)
 /* What the usual table of `ps` has no column for, and is most of what there is to say. */
 static void put_details(json_t *json, const struct instance *instance)
 {
-	_cleanup_free_ char *cgroup = str_printf(
-		"%s/%s", instance->service->cgroup_parent ?: instance->supervisor->cgroup_base,
-		instance->id);
+	const char *base = slices_base(instance);
+	_cleanup_free_ char *cgroup = str_printf("%s/%s", base + strspn(base, "/"), instance->id);
 
 	json_object_set_new(json, "health_log", health_log(instance->health));
 	json_put_string(json, "schedule", instance->service->berth.schedule.calendar ?: "");

@@ -60,6 +60,8 @@ json_t *record_of(const struct instance *instance)
 	json_put_int(record, "restarts", instance->restarts);
 	json_put_string(record, "error", instance->error);
 	json_put_bool(record, "by_hand", instance->by_hand);
+	if (instance->slice_scope)
+		json_put_string(record, "slice_scope", instance->slice_scope);
 	if (instance->listens)
 		json_put_bool(record, "listens", true);
 	if (instance->revive)
@@ -203,6 +205,7 @@ int record_read(struct instance *instance, const json_t *record, struct error *e
 	instance->error = alloc_string(json_get_string(record, "error"));
 	instance->scheduled_sec = json_get_int(record, "scheduled", 0);
 	instance->by_hand = json_get_bool(record, "by_hand", false);
+	instance->slice_scope = alloc_string(json_get_string(record, "slice_scope"));
 	instance->listens = json_get_bool(record, "listens", false);
 	instance->revive = json_get_bool(record, "revive", false);
 	instance->again = json_get_bool(record, "again", false);

@@ -25,6 +25,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/probe.h"
+#include "compose/supervisor/slices.h"
 #include "compose/supervisor/sockets.h"
 #include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/state.h"
@@ -313,7 +314,8 @@ static void note_lacks(struct instance *instance, const struct container_spec *s
 	log_warning("%s", instance->lacks);
 }
 
-static int prepare(struct instance *instance, struct translation *translation, struct error *err)
+static int prepare(struct instance *instance, struct translation *translation,
+		   struct slice_visit *visit, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct image *image;
@@ -333,8 +335,10 @@ static int prepare(struct instance *instance, struct translation *translation, s
 	if (r == 0)
 		r = start_open_log(instance, err);
 	if (r == 0)
-		r = cgroup_create(instance->service->cgroup_parent ?: supervisor->cgroup_base,
-				  instance->id, &translation->resources, &instance->cgroup, err);
+		r = slices_enter(instance, visit, err);
+	if (r == 0)
+		r = cgroup_create(slices_base(instance), instance->id, &translation->resources,
+				  &instance->cgroup, err);
 	translation->spec.cgroup_handle = instance->cgroup;
 	if (r == 0)
 		note_lacks(instance, &translation->spec);
@@ -344,14 +348,16 @@ static int prepare(struct instance *instance, struct translation *translation, s
 static int begin(struct instance *instance, struct error *err)
 {
 	struct translation translation = {0};
+	struct slice_visit visit = {0};
 	struct stdio stdio = STDIO_NONE;
 	int r;
 
-	r = prepare(instance, &translation, err);
+	r = prepare(instance, &translation, &visit, err);
 	if (r == 0)
 		r = start_stdio_make(instance, &stdio, &translation.spec, err);
 	if (r == 0)
 		r = container_clone(&translation.spec, true, &instance->birth, err);
+	slices_entered(&visit);
 	if (r == 0)
 		r = release(instance, &translation, &stdio, err);
 	start_stdio_done(&stdio);
@@ -432,6 +438,7 @@ static bool joins_others(const struct container_spec *spec)
 void start_ahead(struct instance *instance)
 {
 	struct translation translation = {0};
+	struct slice_visit visit = {0};
 	struct start_ahead *ahead;
 	struct error err = ERROR_INIT;
 	int r;
@@ -442,13 +449,14 @@ void start_ahead(struct instance *instance)
 	ahead = new (struct start_ahead);
 	ahead->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	ahead->stdio = STDIO_NONE;
-	r = prepare(instance, &translation, &err);
+	r = prepare(instance, &translation, &visit, &err);
 	if (r == 0 && joins_others(&translation.spec))
 		r = -EBUSY;
 	if (r == 0)
 		r = start_stdio_make(instance, &ahead->stdio, &translation.spec, &err);
 	if (r == 0)
 		r = container_clone(&translation.spec, true, &ahead->birth, &err);
+	slices_entered(&visit);
 	translation_done(&translation);
 	instance->ahead = ahead;
 	/* When it is started, it is tried once more, and what fails then is told. */

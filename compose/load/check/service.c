@@ -203,9 +203,10 @@ static void check_sockets(struct loader *l, const struct service *service)
 	if (!berth->socket_count || is_broken(l, service, "x-berth"))
 		return;
 	if (berth->schedule.calendar)
-		loader_problem(l, check_at_service(l, service, "x-berth"),
-			       "services.%s: x-berth.socket and x-berth.schedule exclude one another",
-			       service->name);
+		loader_problem(
+			l, check_at_service(l, service, "x-berth"),
+			"services.%s: x-berth.socket and x-berth.schedule exclude one another",
+			service->name);
 	for (const struct service *other = l->project->services; other < service; other++)
 		for (size_t i = 0; i < berth->socket_count; i++)
 			if (is_listened_at(other, &berth->sockets[i].address))

@@ -42,6 +42,7 @@ static int new_handle(const char *base, const char *id, struct cgroup **ret, str
 {
 	const struct cgroup_layout *layout = cgroup_layout(err);
 	struct cgroup *cgroup;
+	bool elsewhere = str_starts_with(base, CGROUP_ELSEWHERE);
 	_cleanup_free_ char *plain = NULL;
 	size_t n;
 
@@ -56,6 +57,8 @@ static int new_handle(const char *base, const char *id, struct cgroup **ret, str
 		return -err->code;
 	cgroup = new (struct cgroup);
 	cgroup->layout = layout;
+	cgroup->elsewhere = elsewhere;
+	cgroup->prefix = elsewhere ? "" : layout->v2.prefix;
 	cgroup->base = TAKE_PTR(plain);
 	cgroup->id = alloc_string(id);
 	*ret = cgroup;
@@ -83,7 +86,7 @@ static int create_v2(struct cgroup *cgroup, const struct resources_spec *resourc
 
 	if (layout->v2_controllers)
 		enable_path(cgroup);
-	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, cgroup->id);
+	cgroup->v2 = str_printf("%s%s/%s", cgroup->prefix, cgroup->base, cgroup->id);
 	r = group_make(layout->v2.fd, cgroup->v2);
 	if (r < 0)
 		return error_code(err, r, "control group %s", cgroup->v2);
@@ -220,7 +223,7 @@ int cgroup_open(const char *base, const char *id, pid_t pid, struct cgroup **ret
 	if (r < 0)
 		return r;
 	layout = cgroup->layout;
-	cgroup->v2 = str_printf("%s%s/%s", layout->v2.prefix, cgroup->base, id);
+	cgroup->v2 = str_printf("%s%s/%s", cgroup->prefix, cgroup->base, id);
 	if (!group_exists(layout->v2.fd, cgroup->v2)) {
 		free(cgroup->v2);
 		cgroup->v2 = pid && layout->v2.fd >= 0 ? find_own_by_process(cgroup, pid) : NULL;
@@ -257,7 +260,7 @@ int cgroup_remains(const char *base, const char *id, struct cgroup **ret, struct
 		return r;
 	cgroup->remains = true;
 	if (cgroup->layout->v2.fd >= 0)
-		cgroup->v2 = str_printf("%s%s/%s", cgroup->layout->v2.prefix, cgroup->base, id);
+		cgroup->v2 = str_printf("%s%s/%s", cgroup->prefix, cgroup->base, id);
 	for (int i = 0; i < CONTROLLER_COUNT; i++)
 		if (cgroup->layout->v1[i].fd >= 0)
 			cgroup->v1[i] =
@@ -379,7 +382,7 @@ void cgroup_keep_base(struct cgroup *cgroup, const char *base)
 int cgroup_remove(struct cgroup *cgroup, struct error *err)
 {
 	const struct cgroup_layout *layout = cgroup->layout;
-	size_t own = strlen(cgroup->base) + 1 + strlen(cgroup->id);
+	size_t own = strlen(cgroup->id) + (cgroup->elsewhere ? 0 : strlen(cgroup->base) + 1);
 	int first =
 		remove_group(layout->v2.fd, cgroup->v2, cgroup->v2 ? strlen(cgroup->v2) - own : 0);
 

@@ -10,7 +10,12 @@
  * there (a delegated unit), else below the root. A v1 controller nobody needs a limit of is not
  * touched, since each costs time: pids and memory accounting and the freezer are the exceptions
  * that stats, OOM reports and pause need.
+ *
+ * A BASE of CGROUP_ELSEWHERE and a path counts from the root of v2: a group that systemd gave us
+ * besides, a scope in another slice. It is there, and it is not ours to remove.
  */
+
+#define CGROUP_ELSEWHERE "//"
 
 #include "runtime/container/spec.h"
 

@@ -17,6 +17,8 @@
 
 #include "runtime/container/cgroup/internal.h"
 
+#define CLEAR_TRIES 20
+
 /* Another project may remove a shared parent meanwhile: try again. */
 int group_make(int hierarchy, const char *group)
 {
@@ -81,6 +83,16 @@ static void clear_group(int v2, const char *group)
 			(void)group_write(v2, leaf, "cgroup.procs", pid);
 }
 
+/* Who forks meanwhile leaves one more in it. */
+static void enable_controller(int v2, const char *group, const char *controller)
+{
+	for (int i = 0; i < CLEAR_TRIES; i++) {
+		if (group_write(v2, group, "cgroup.subtree_control", controller) != -EBUSY)
+			return;
+		clear_group(v2, group);
+	}
+}
+
 /* Each on its own: one that is missing here must not take the others with it. */
 static void enable_controllers(int v2, const char *group)
 {
@@ -92,10 +104,7 @@ static void enable_controllers(int v2, const char *group)
 		if (strstr(now, *controller + 1) &&
 		    strcmp(*controller, "+cpu") != 0) /* a part of "cpuset" */
 			continue;
-		if (group_write(v2, group, "cgroup.subtree_control", *controller) != -EBUSY)
-			continue;
-		clear_group(v2, group);
-		(void)group_write(v2, group, "cgroup.subtree_control", *controller);
+		enable_controller(v2, group, *controller);
 	}
 }
 
@@ -105,9 +114,13 @@ void enable_path(const struct cgroup *cgroup)
 	static char *done;
 	const struct hierarchy *v2 = &cgroup->layout->v2;
 	char path[CGROUP_NAME_BYTES + 300];
-	size_t skip = strlen(v2->prefix);
+	size_t skip = strlen(cgroup->prefix);
 
-	snprintf(path, sizeof(path), "%s%s", v2->prefix, cgroup->base);
+	snprintf(path, sizeof(path), "%s%s", cgroup->prefix, cgroup->base);
+	if (cgroup->elsewhere) {
+		enable_controllers(v2->fd, path);
+		return;
+	}
 	if (done && strcmp(done, path) == 0 && group_exists(v2->fd, path))
 		return;
 	free(done);

@@ -14,10 +14,12 @@
 
 struct cgroup {
 	const struct cgroup_layout *layout;
-	char *base; /* of cgroup_create(), without leading slashes */
+	char *base;         /* of cgroup_create(), without leading slashes */
+	const char *prefix; /* before it, on v2; "" for one of CGROUP_ELSEWHERE */
 	char *id;
 	char *v2;
 	char *v1[CONTROLLER_COUNT];
+	bool elsewhere;
 	bool no_device_rules;
 	bool no_limits;
 	bool keeps_base;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef COMPOSE_CLI_SYSTEMD_BUS_H
-#define COMPOSE_CLI_SYSTEMD_BUS_H
+#ifndef COMPOSE_CONTROL_SYSTEMD_BUS_H
+#define COMPOSE_CONTROL_SYSTEMD_BUS_H
 
 /*
  * systemd_bus.h - the few things that we ask of systemd, of the machine's or of the user's manager.
@@ -51,10 +51,11 @@ int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret
 int systemd_bus_version(struct systemd_bus *bus, struct error *err);
 
 /*
- * Process @pid into a delegated scope of this name, which is made; one that is there already (its
- * containers outlived the keeper) takes it into its subgroup "supervisor".
+ * Process @pid into a delegated scope of this name, which is made in @slice (NULL: where scopes
+ * are); one that is there already (its containers outlived the keeper) takes it into its subgroup
+ * "supervisor".
  */
-int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *description,
-		      pid_t pid, struct error *err);
+int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *slice,
+		      const char *description, pid_t pid, struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "compose/cli/systemd_bus.h"
+#include "compose/control/systemd_bus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,15 +349,19 @@ int systemd_bus_version(struct systemd_bus *bus, struct error *err)
 	return r < 0 ? bus_error(err, r, &failure, "ask its version") : atoi(text);
 }
 
-static int scope_message(struct systemd_bus *bus, const char *scope, const char *description,
-			 pid_t pid, sd_bus_message **ret)
+static int scope_message(struct systemd_bus *bus, const char *scope, const char *slice,
+			 const char *description, pid_t pid, sd_bus_message **ret)
 {
 	int r = api.message_new_method_call(bus->bus, ret, SERVICE, OBJECT, MANAGER,
 					    "StartTransientUnit");
 
 	if (r >= 0)
 		r = api.message_append(*ret, "ss", scope, "fail");
-	if (r >= 0)
+	if (r >= 0 && slice)
+		r = api.message_append(*ret, "a(sv)", 5, "Description", "s", description, "Slice",
+				       "s", slice, "Delegate", "b", 1, "CollectMode", "s",
+				       "inactive-or-failed", "PIDs", "au", 1, (uint32_t)pid);
+	else if (r >= 0)
 		r = api.message_append(*ret, "a(sv)", 4, "Description", "s", description,
 				       "Delegate", "b", 1, "CollectMode", "s", "inactive-or-failed",
 				       "PIDs", "au", 1, (uint32_t)pid);
@@ -366,8 +370,8 @@ static int scope_message(struct systemd_bus *bus, const char *scope, const char 
 	return r;
 }
 
-int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *description,
-		      pid_t pid, struct error *err)
+int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *slice,
+		      const char *description, pid_t pid, struct error *err)
 {
 	_cleanup_(unref_message) sd_bus_message *call = NULL, *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
@@ -375,7 +379,7 @@ int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *de
 	int r;
 
 	(void)api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "Subscribe", NULL, NULL, NULL);
-	r = scope_message(bus, scope, description, pid, &call);
+	r = scope_message(bus, scope, slice, description, pid, &call);
 	if (r >= 0)
 		r = api.call(bus->bus, call, SCOPE_USEC, &failure, &reply);
 	if (r < 0 && api.error_has_name(&failure, SERVICE ".UnitExists")) {
