@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Networks, names, published ports; with iptables and with nftables."""
+import ipaddress
 import json
 import os
 import subprocess
@@ -392,3 +393,19 @@ def test_a_network_shows_who_is_on_it(berth):
                    "IPv6Address": "fd78::9/64"}
     project.run("stop", "-t", "0")
     assert berth.run("network", "inspect", "-f", "{{len .Containers}}", "front").stdout == "0\n"
+
+
+def test_subnets_avoid_routes_of_the_host(berth):
+    """A way that the host had before, to a company's network or a VPN, stays its way."""
+    def subnet(project):
+        row = json.loads(berth.run("network", "inspect", f"{project.name}_default").stdout)[0]
+        return ipaddress.ip_network(row["IPAM"]["Config"][0]["Subnet"])
+
+    first = up(berth, {"a": SLEEP})
+    taken = subnet(first).supernet(new_prefix=max(subnet(first).prefixlen - 4, 8))
+    first.run("down", "-t", "0")
+    berth.netns(["ip", "route", "add", "blackhole", str(taken)])
+    second = up(berth, {"a": SLEEP})
+    assert not subnet(second).overlaps(taken)
+    second.run("down", "-t", "0")
+    berth.netns(["ip", "route", "del", "blackhole", str(taken)])

@@ -18,12 +18,14 @@ def up(berth, service, files=None, **top):
 
 
 def test_new_volume_is_filled_from_the_image(berth):
-    berth.image_from_binaries("filled", [], {"/data/sub/file": ("text", 0o640), "/data/x": "y"})
+    berth.image_from_binaries("filled", [], {"/data/sub/file": ("text", 0o640), "/data/x": "y",
+                                            "/data2/z": "not to be copied"})
     project = up(berth, {"image": "filled", "volumes": ["volv:/data", "voln:/empty", {
         "type": "volume", "source": "nc", "target": "/data2", "volume": {"nocopy": True}}]},
         volumes={"volv": {}, "voln": {}, "nc": {}})
     assert project.exec("a", "cat", "/data/sub/file").stdout == "text"
     assert project.exec("a", "stat", "-c", "%a", "/data/sub/file").stdout == "640\n"
+    assert project.exec("a", "ls", "/data2").stdout == ""
     project.exec("a", "rm", "/data/x")
     project.run("up", "-d", "--force-recreate", "-t", "0")
     assert project.exec("a", "test", "-e", "/data/x", check=False).returncode == 1
