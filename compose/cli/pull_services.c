@@ -77,7 +77,7 @@ static int find_here(struct image_store *store, const struct service *service, s
 		return 0;
 	}
 	if (r < 0)
-		return r;
+		return error_wrap(err, "service %s", service->name);
 	if (service->platform && *service->platform) {
 		if (platform_describe(service->platform, wanted, err) < 0)
 			return error_wrap(err, "service %s", service->name);

@@ -16,13 +16,24 @@
 #include "runtime/image/store.h"
 #include "runtime/image/variants.h"
 
+/* The first that is written to: who may not is told where. */
+static int no_lock(const struct image_store *store, struct error *err)
+{
+	char link[FD_PATH_MAX], path[PATH_MAX];
+	int code = errno;
+	ssize_t n = readlink(fd_path(store->images, link), path, sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = 0;
+	return error_set(err, code, "image store: write to %.250s: %s", path, strerror(code));
+}
+
 int store_use(struct image_store *store, struct error *err)
 {
 	_cleanup_close_ int lock = -EBADF;
 
 	lock = openat(store->images, "use.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
-		return error_errno(err, "image store: use.lock");
+		return no_lock(store, err);
 	while (flock(lock, LOCK_SH) < 0)
 		if (errno != EINTR)
 			return error_errno(err, "image store: use.lock");

@@ -91,3 +91,11 @@ def test_help(berth):
     assert "--wait" in berth.run("help", "up").stdout
     assert "--wait" in berth.run("up", "--help").stdout
     assert "version" in berth.run("version").stdout.lower()
+
+
+def test_an_image_that_cannot_be_one_names_its_service(berth):
+    project = berth.project({"compose.yaml": {"services": {"web": {"image": "Busybox"}}}})
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("service web: image 'Busybox': invalid reference format")
+    assert project.ps() == []

@@ -244,3 +244,12 @@ def test_made_ready_and_stopped(berth):
     project, up = waiting(berth)
     project.run("down", "-t", "0")
     assert up.wait(30) != 0
+
+
+def test_who_waits_for_a_crash_loop_is_told(berth):
+    project = berth.project({"compose.yaml": {"services": {
+        "loop": {**SLEEP, "command": ["sh", "-c", "exit 3"], "restart": "always"}}}})
+    waits = project.run("up", "-d", "--wait", "--wait-timeout", "6", check=False)
+    assert waits.returncode == 1
+    assert waits.stderr.count(f"container {project.name}-loop-1 exits again and again (3)") == 1
+    assert "berth logs loop" in waits.stderr

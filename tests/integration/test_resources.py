@@ -122,3 +122,12 @@ def test_what_berth_itself_may_not_is_said_once(berth):
     assert lacks not in project.run("up", "-d").stderr
     logs = glob.glob(f"{project.runtime_dir}/*.log")
     assert any(lacks in open(path).read() for path in logs), logs
+
+
+def test_a_unit_that_was_forgotten(berth):
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": "busybox", "command": ["sleep", "1000"], "mem_limit": 512}}}})
+    failed = project.run("up", "-d", check=False)
+    assert failed.returncode == 1
+    assert "its memory limit is 512 bytes, and the least is 6 MB" in failed.stderr
+    assert project.container("a")["State"] == "created"

@@ -232,7 +232,7 @@ def test_read_only_state(berth):
     berth.command(["mount", "-o", "remount,bind,ro", berth.root])
     failed = project.run("up", "-d", check=False)
     assert failed.returncode == 1
-    assert "Read-only file system" in failed.stderr
+    assert "Read-only file system" in failed.stderr and berth.root in failed.stderr
     berth.command(["umount", berth.root])
 
 

@@ -31,6 +31,7 @@ struct operation_run {
 	size_t last;           /* 1 + the prerequisite that it waited for last; 0: for none */
 	bool birth;            /* counts among the births under way */
 	bool ahead;            /* its birth was made ready, or tried to be */
+	bool warned;           /* of a wait: that what it waits for fails again and again */
 	size_t unmet;          /* prerequisites not yet done */
 	void *job;             /* a child works on it, and this is its context */
 	struct error *removal; /* of a network that went together with another: how that ended */

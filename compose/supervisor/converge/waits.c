@@ -12,6 +12,8 @@
 #include "compose/supervisor/instance.h"
 
 #define SETTLED_USEC (500 * (int64_t)USEC_PER_MSEC)
+/* Some await what they need by failing until it is there. */
+#define LOOP_RESTARTS 3
 
 static int wait_failed(const struct operation *operation, const struct instance *instance,
 		       struct error *err)
@@ -95,12 +97,31 @@ static int wait_look(const struct operation *operation, const struct instance *i
 	}
 }
 
+/* It may go on like that for ever, and its policy wants it to: who waits is told. */
+static void warn_of_loop(struct converge *converge, const struct operation *operation,
+			 const struct instance *instance)
+{
+	struct operation_run *run = &converge->runs[operation - converge->plan->operations];
+	_cleanup_free_ char *text = NULL;
+
+	if (run->warned || instance->state != INSTANCE_BACKOFF ||
+	    instance->restarts < LOOP_RESTARTS)
+		return;
+	run->warned = true;
+	text = str_printf("container %s exits again and again (%d), and is waited for: see "
+			  "\"berth logs %s\"",
+			  instance->name, instance->exit_code, instance->service_name);
+	converge_warn(converge, text);
+}
+
 int waits_look(struct converge *converge, const struct operation *operation,
 	       const struct instance *instance, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = wait_look(operation, instance, err);
 
+	if (r > 0)
+		warn_of_loop(converge, operation, instance);
 	if (r >= 0 || operation->required)
 		return r;
 	text = str_printf("optional dependency \"%s\" failed to start: %s", instance->service_name,

@@ -14,13 +14,22 @@
 
 #define CPU_PERIOD_USEC 100000
 #define DEVICES_MAX     4096
+/* With less no container starts; Docker has the same bound. */
+#define MEMORY_MIN_BYTES ((int64_t)6 << 20)
 
-static void translate_memory(const struct service *service, struct resources_spec *resources)
+static int translate_memory(const struct service *service, struct resources_spec *resources,
+			    struct error *err)
 {
 	if (service->mem_limit.set)
 		resources->memory_bytes = service->mem_limit.value;
 	else if (service->deploy.limits.memory.set)
 		resources->memory_bytes = service->deploy.limits.memory.value;
+	/* Most often a number whose unit was forgotten. */
+	if (resources->memory_bytes > 0 && resources->memory_bytes < MEMORY_MIN_BYTES)
+		return error_set(err, EINVAL,
+				 "its memory limit is %lld bytes, and the least is 6 MB: \"512m\" "
+				 "are megabytes, a number alone is bytes",
+				 (long long)resources->memory_bytes);
 	if (service->mem_reservation.set)
 		resources->memory_reservation_bytes = service->mem_reservation.value;
 	else if (service->deploy.reservations.memory.set)
@@ -33,6 +42,7 @@ static void translate_memory(const struct service *service, struct resources_spe
 	resources->memory_swappiness =
 		service->mem_swappiness.set ? service->mem_swappiness.value : -1;
 	resources->oom_kill_disable = service->oom_kill_disable == TRI_TRUE;
+	return 0;
 }
 
 static void translate_cpu(const struct service *service, struct resources_spec *resources)
@@ -247,9 +257,10 @@ int translate_resources(struct translation *translation, struct error *err)
 	const struct service *service = translation->service;
 	struct resources_spec *resources = &translation->resources;
 	int64_t pids = 0;
-	int r = 0;
+	int r = translate_memory(service, resources, err);
 
-	translate_memory(service, resources);
+	if (r < 0)
+		return r;
 	translate_cpu(service, resources);
 	if (service->pids_limit.set)
 		pids = service->pids_limit.value;
