@@ -44,6 +44,31 @@ static void unset(void *data, const char *name)
 	with.unset(with.data, name);
 }
 
+static bool names(const struct node *item, const char *path)
+{
+	const struct node *said = item->kind == NODE_MAPPING ? node_get(item, "path") : item;
+	const char *text = said && said->text ? said->text : "";
+
+	text += strspn(text, "./");
+	return *text && str_ends_with(path, text);
+}
+
+/* Where the file's name stands, or else `env_file`. */
+static const struct position *name_at(const struct loader *l, const struct service *service,
+				      const char *path)
+{
+	const struct node *list =
+		node_get(node_get(node_get(l->root, "services"), service->name), "env_file");
+
+	if (list && list->kind == NODE_STRING)
+		return &list->at;
+	if (list && list->kind == NODE_SEQUENCE)
+		node_foreach(item, list)
+			if (names(item, path))
+				return &item->at;
+	return loader_at(l, "services", service->name, "env_file", NULL);
+}
+
 static int read_env_file(struct gathering *g, const struct service *service,
 			 const struct env_file *file, struct error *err)
 {
@@ -58,7 +83,7 @@ static int read_env_file(struct gathering *g, const struct service *service,
 		return 0;
 	}
 	if (r == -ENOENT)
-		return error_at(err, loader_at(g->l, "services", service->name, "env_file", NULL),
+		return error_at(err, name_at(g->l, service, file->path),
 				"env file %s not found: stat %s: no such file or directory",
 				file->path, file->path);
 	if (r >= 0)
