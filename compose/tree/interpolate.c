@@ -54,29 +54,44 @@ static size_t braced_length(const char *s, size_t n)
 	return 0;
 }
 
+/* Of a longer text only the line with the dollar is shown: an error has its limits. */
+#define EXCERPT_MAX 100
+
+static const char *excerpt(const char *text, const char *dollar, size_t *ret_length)
+{
+	const char *line = text, *next;
+
+	*ret_length = strlen(text);
+	if (*ret_length <= EXCERPT_MAX)
+		return text;
+	while ((next = strchr(line, '\n')) && next < dollar)
+		line = next + 1;
+	*ret_length = strcspn(line, "\n");
+	if (*ret_length > EXCERPT_MAX)
+		*ret_length = EXCERPT_MAX;
+	return line;
+}
+
 /* @s: what stands behind the dollar. The first lines are docker compose's. */
 static int format_error(const struct expansion *e, const char *s, size_t n)
 {
-	const char *why = "begins no variable: a dollar is written $$";
-	size_t shown = n ? 1 : 0;
+	const char *why = "begins no variable: a dollar is written $$", *shown;
+	size_t length, quoted = n ? 1 : 0;
 
 	if (n && *s == '{') {
-		size_t length = braced_length(s + 1, n - 1);
-
-		if (length || (n > 1 && s[1] == '}')) {
-			why = "is none of ${NAME}, ${NAME:-default}, ${NAME:?message}, "
-			      "${NAME:+other}";
-			shown = length + 2;
-		} else {
+		quoted = braced_length(s + 1, n - 1) + 2;
+		why = "is none of ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}";
+		if (quoted == 2 && !(n > 1 && s[1] == '}')) {
 			why = "has no } that closes it";
-			shown = n;
+			quoted = n;
 		}
 	}
+	shown = excerpt(e->text, s, &length);
 	return error_set(e->err, EINVAL,
-			 "invalid interpolation format for %s.\n"
-			 "You may need to escape any $ with another $.\n%s\n"
+			 "invalid interpolation format for %.80s.\n"
+			 "You may need to escape any $ with another $.\n%.*s\n"
 			 "\"$%.*s\" %s",
-			 e->what, e->text, (int)(shown < 40 ? shown : 40), s, why);
+			 e->what, (int)length, shown, (int)(quoted < 40 ? quoted : 40), s, why);
 }
 
 static bool parse_braced(const char *s, size_t n, struct reference *ret)
@@ -232,6 +247,42 @@ static void add_path(struct strbuf *path, const struct place *place)
 		strbuf_addf(path, "[%zu]", place->index);
 }
 
+/*
+ * Where in the file the dollar stands that the error is about, which format_error() has put between
+ * quotes at the end; a text of several lines, or one in quotes, does not begin at its position.
+ */
+static struct position dollar_position(const struct node *node, const char *message)
+{
+	struct position at = node->at;
+	const char *shown = strrchr(message, '\n'), *text = at.source ? at.source->text : NULL;
+	const char *end = shown ? strchr(shown, ' ') : NULL, *found, *start;
+	size_t length = end ? strcspn(shown + 2, "\"") : 0;
+
+	for (uint32_t line = 1; text && line < at.line; line++) {
+		text = strchr(text, '\n');
+		text += text != NULL;
+	}
+	if (!text || length == 0 || shown[1] != '"' || shown[2] != '$' ||
+	    strnlen(text, at.column) < at.column)
+		return at;
+	start = text;
+	found = text + at.column - 2;
+	do {
+		found++;
+		found = memmem(found, strlen(found), shown + 2, length);
+	} while (found && found > text && (found[-1] == '$' || (length == 1 && found[1] == '$')));
+	/* Further away than the text is long, it is another's. */
+	if (!found || (size_t)(found - text) > at.column + 4 * strlen(node->text) + 16)
+		return at;
+	for (; text < found; text++)
+		if (*text == '\n') {
+			at.line++;
+			start = text + 1;
+		}
+	at.column = (uint32_t)(found - start) + 1;
+	return at;
+}
+
 static void interpolate_node(const struct walk *walk, struct node *node, const struct place *place)
 {
 	_cleanup_strbuf_ struct strbuf path = {0};
@@ -241,9 +292,11 @@ static void interpolate_node(const struct walk *walk, struct node *node, const s
 
 	add_path(&path, place);
 	if (interpolate_text(walk->with, node->text, path.data ? path.data : "", &text, &err) < 0) {
+		struct position at = dollar_position(node, err.message);
+
 		(void)snprintf(err.where, sizeof(err.where), "%s",
-			       position_text(&node->at, where, sizeof(where)));
-		report_error(walk->report, &node->at, &err);
+			       position_text(&at, where, sizeof(where)));
+		report_error(walk->report, &at, &err);
 		node->broken = true;
 		return;
 	}
