@@ -261,6 +261,14 @@ static bool any_plain(const json_t *manifest)
 	return false;
 }
 
+bool compress_needed(struct image_store *store, const char *digest)
+{
+	_cleanup_json_ json_t *manifest = NULL;
+	struct error ignored = ERROR_INIT;
+
+	return store_read_json(store, digest, &manifest, &ignored) == 0 && any_plain(manifest);
+}
+
 int compress_image(struct image_store *store, const char *digest, char ret_digest[DIGEST_SIZE],
 		   struct error *err)
 {

@@ -12,6 +12,9 @@
 
 #include "runtime/image/store.h"
 
+/* Whether the manifest @digest has layers that are not packed. */
+bool compress_needed(struct image_store *store, const char *digest);
+
 /*
  * The manifest @digest with all layers packed: *ret_digest, which is @digest where there is nothing
  * to pack. What bore the old one's names in the index bears them on.

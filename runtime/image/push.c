@@ -16,7 +16,6 @@
 #include "common/log.h"
 #include "common/str.h"
 
-#include "runtime/image/compress.h"
 #include "runtime/image/push_internal.h"
 #include "runtime/image/variants.h"
 
@@ -73,6 +72,7 @@ int push_new(struct image_store *store, void (*progress)(void *data, const struc
 
 static void free_image(struct push_image *image)
 {
+	push_pack_kill(image);
 	registry_request_free(image->request);
 	registry_name_done(&image->ref);
 	free(image->name);
@@ -110,6 +110,7 @@ struct push_image *push_add(struct push *push, const char *name)
 
 	*array_add(push->images, push->image_count) = image;
 	image->push = push;
+	image->packed_fd = -EBADF;
 	image->name = alloc_string(name);
 	return image;
 }
@@ -273,24 +274,7 @@ static int add_pieces(struct push_image *image, struct error *err)
 	return 0;
 }
 
-/* Plain layers are for the store; registries and those who pull want them packed. */
-static int pack_layers(struct push_image *image, struct error *err)
-{
-	char packed[DIGEST_SIZE];
-	int r;
-
-	if (image->as_is || !digest_hex(image->digest))
-		return 0;
-	r = compress_image(image->push->store, image->digest, packed, err);
-	/* The index was written: it is read anew for those who look through it. */
-	if (r < 0 || store_refresh(image->push->store, err) < 0)
-		return -err->code;
-	image->push->packed = image->push->packed || strcmp(packed, image->digest) != 0;
-	memcpy(image->digest, packed, sizeof(packed));
-	return 0;
-}
-
-static int prepare(struct push_image *image, struct error *err)
+static int read_manifest(struct push_image *image, struct error *err)
 {
 	struct image_store *store = image->push->store;
 	_cleanup_json_ json_t *manifest = NULL;
@@ -298,18 +282,6 @@ static int prepare(struct push_image *image, struct error *err)
 	json_t *layer;
 	size_t i;
 
-	if (registry_name_parse(image->name, &image->ref, err) < 0)
-		return -err->code;
-	if (image->ref.digest && strcmp(image->ref.digest, image->digest) != 0)
-		return error_set(err, EINVAL, "a digest cannot be pushed to: give it a tag");
-	if (image->artifact)
-		return add_pieces(image, err);
-	if (!*image->digest && find_digest(image, err) < 0)
-		return -err->code;
-	if (*image->index)
-		return add_parts(image, err);
-	if (pack_layers(image, err) < 0)
-		return -err->code;
 	if (!digest_hex(image->digest) ||
 	    store_read_json(store, image->digest, &manifest, err) < 0 ||
 	    fs_read(store->blobs, digest_hex(image->digest), IMAGE_JSON_MAX, &image->manifest,
@@ -327,18 +299,59 @@ static int prepare(struct push_image *image, struct error *err)
 	return add_blob(image, json_object_get(manifest, "config"), err);
 }
 
+/* 1: it is not ready yet. */
+static int prepare(struct push_image *image, struct error *err)
+{
+	int r;
+
+	if (registry_name_parse(image->name, &image->ref, err) < 0)
+		return -err->code;
+	if (image->ref.digest && strcmp(image->ref.digest, image->digest) != 0)
+		return error_set(err, EINVAL, "a digest cannot be pushed to: give it a tag");
+	if (image->artifact)
+		return add_pieces(image, err);
+	if (!*image->digest && find_digest(image, err) < 0)
+		return -err->code;
+	if (*image->index)
+		return add_parts(image, err);
+	if (!digest_hex(image->digest))
+		return error_set(err, EBADMSG, "the store has no digest of it");
+	r = push_pack_begin(image, err);
+	return r != 0 ? r : read_manifest(image, err);
+}
+
+static void tell_waiting(const struct push_image *image)
+{
+	for (size_t i = 0; i + 1 < image->blob_count; i++)
+		push_tell_blob(image->blobs[i], PUSH_LAYER_WAITING, 0);
+}
+
 static void start(struct push_image *image)
 {
 	struct error error = ERROR_INIT;
+	int r;
 
 	image->stage = PUSH_RUNNING;
 	tell(image, PUSH_IMAGE_STARTED); /* packing takes its time */
-	if (prepare(image, &error) < 0) {
+	r = prepare(image, &error);
+	if (r < 0)
 		fail(image, &error);
+	else if (r == 0)
+		tell_waiting(image);
+}
+
+/* Its layers are packed now, if the pipe says so. */
+static void go_on(struct push_image *image)
+{
+	struct pollfd wait = {image->packed_fd, POLLIN};
+	struct error error = ERROR_INIT;
+
+	if (poll(&wait, 1, 0) <= 0)
 		return;
-	}
-	for (size_t i = 0; i + 1 < image->blob_count; i++)
-		push_tell_blob(image->blobs[i], PUSH_LAYER_WAITING, 0);
+	if (push_pack_end(image, &error) < 0 || read_manifest(image, &error) < 0)
+		fail(image, &error);
+	else
+		tell_waiting(image);
 }
 
 static bool is_refusal(const struct registry_request *request)
@@ -412,7 +425,7 @@ static void check(struct push_image *image)
 {
 	bool all = true;
 
-	if (image->stage != PUSH_RUNNING || image->request)
+	if (image->stage != PUSH_RUNNING || image->request || image->packer)
 		return;
 	for (size_t i = 0; i < image->blob_count; i++) {
 		if (image->blobs[i]->stage == PUSH_FAILED) {
@@ -442,6 +455,8 @@ static bool advance(struct push *push)
 
 		if (image->stage == PUSH_WAITING)
 			start(image);
+		if (image->packer)
+			go_on(image);
 		check(image);
 		running = running || image->stage == PUSH_RUNNING;
 		for (size_t j = 0; image->stage == PUSH_RUNNING && j < image->blob_count; j++)
@@ -451,12 +466,29 @@ static bool advance(struct push *push)
 	return running;
 }
 
+/* What is packed is waited for as well. */
+static void step(struct push *push, struct pollfd *fds, size_t fd_count, int timeout_msec)
+{
+	_cleanup_free_ struct pollfd *all =
+		new_array(struct pollfd, fd_count + push->image_count + 1);
+	size_t count = fd_count;
+
+	if (fd_count)
+		memcpy(all, fds, fd_count * sizeof(*fds));
+	for (size_t i = 0; i < push->image_count; i++)
+		if (push->images[i]->packer)
+			all[count++] = (struct pollfd){push->images[i]->packed_fd, POLLIN};
+	registry_step(push->registry, all, count, timeout_msec);
+	if (fd_count)
+		memcpy(fds, all, fd_count * sizeof(*fds));
+}
+
 int push_step(struct push *push, struct pollfd *fds, size_t fd_count, int timeout_msec)
 {
 	for (size_t i = 0; i < fd_count; i++)
 		fds[i].revents = 0;
 	if (!advance(push))
 		return 0;
-	registry_step(push->registry, fds, fd_count, timeout_msec);
+	step(push, fds, fd_count, timeout_msec);
 	return advance(push);
 }

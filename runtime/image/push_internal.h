@@ -51,6 +51,8 @@ struct push_image {
 	enum push_stage stage;
 	struct error error;
 	struct registry_request *request;
+	pid_t packer; /* while its layers are packed */
+	int packed_fd;
 };
 
 struct push {
@@ -67,6 +69,12 @@ struct push {
 
 /* Tells it to every image that has this blob. */
 void push_tell_blob(const struct push_blob *blob, enum push_state state, uint64_t current);
+
+/* push_pack.c */
+/* 1: it goes on with push_pack_end() once packed_fd can be read, 0: there is nothing to pack. */
+int push_pack_begin(struct push_image *image, struct error *err);
+int push_pack_end(struct push_image *image, struct error *err);
+void push_pack_kill(struct push_image *image);
 
 /* push_blob.c */
 /* @fd: its bytes, taken; negative: they are in the store. */

@@ -337,3 +337,22 @@ def test_kill_at_any_moment(berth):
     assert image(berth)[0]["big"].data == bytes(3 << 20), f"seed {seed}"
     build(berth, path, "--no-cache", network="default")
     assert not left_behind(berth), f"seed {seed}"
+
+
+def test_stages_built_anew(berth):
+    """What follows is made anew where it finds other content, and is from the cache elsewhere."""
+    path = context(berth, """\
+FROM busybox AS other
+RUN cat /proc/sys/kernel/random/uuid > /id
+FROM busybox AS same
+RUN echo same > /same
+FROM busybox
+COPY --from=same /same /
+COPY --from=other /id /
+""")
+    build(berth, path)
+    assert cached(build(berth, path)) == 4
+    assert cached(build(berth, path, "--no-cache-filter", "same")) == 3
+    first = image_config(berth)["Id"]
+    assert cached(build(berth, path, "--no-cache-filter", "other")) == 2
+    assert image_config(berth)["Id"] != first

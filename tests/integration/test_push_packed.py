@@ -82,3 +82,31 @@ def test_a_built_image(registry, library):
     store.Store(berth.root).check_tight()
     for path in masked:
         berth.command(["umount", path])
+
+
+def packers(berth):
+    found = []
+    for pid in berth.inside_processes():
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                found += [pid] if file.read() == "berth-pack\n" else []
+        except OSError:
+            pass
+    return found
+
+
+def test_interrupted_while_it_packs(registry):
+    berth, name = registry, f"{HOST}/mine/large:1"
+    project = berth.project({"Dockerfile": "FROM scratch\nCOPY large /\n",
+                             "large": os.urandom(1 << 20).hex() * 64})
+    project.run("image", "build", "-q", "-t", name, ".", timeout=120)
+    pushing = project.popen("image", "push", name)
+    packer, = berth.wait_until(lambda: packers(berth), 60, "it packs")
+    os.kill(packer, 19)  # SIGSTOP: it is not through before it is interrupted
+    pushing.send_signal(2)
+    assert pushing.wait(30) == 130
+    berth.wait_until(lambda: not packers(berth), 30, "nobody packs")
+    assert not [name for name in os.listdir(f"{berth.root}/layers") if name.startswith(".new-")]
+    project.run("image", "push", name, timeout=120)
+    assert [row["mediaType"].rsplit("+")[-1]
+            for row in raw(berth, "mine/large:1", "--raw")["layers"]] == ["gzip"]
