@@ -190,17 +190,6 @@ static void look(struct held_socket *held)
 		watch(held);
 }
 
-void sockets_instance_changed(struct instance *instance)
-{
-	struct sockets *sockets = instance->supervisor->sockets;
-
-	if (!has_sockets(instance))
-		return;
-	for (size_t i = 0; i < sockets->count; i++)
-		if (is_of(sockets->held[i], instance))
-			look(sockets->held[i]);
-}
-
 /* --- holding --- */
 
 static struct held_socket *add(struct sockets *sockets, int fd, const char *name)
@@ -253,6 +242,28 @@ int sockets_hold(struct sockets *sockets, const struct service *service, struct 
 	return 0;
 }
 
+static void hold_for(const struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	if (sockets_hold(instance->supervisor->sockets, instance->service, &err) < 0)
+		log_error("%s; its next `up` tries again", err.message);
+}
+
+void sockets_instance_changed(struct instance *instance)
+{
+	struct sockets *sockets = instance->supervisor->sockets;
+
+	if (!has_sockets(instance))
+		return;
+	/* Of one that outlived its keeper, only itself had them. */
+	if (sockets_await(instance))
+		hold_for(instance);
+	for (size_t i = 0; i < sockets->count; i++)
+		if (is_of(sockets->held[i], instance))
+			look(sockets->held[i]);
+}
+
 static void let_go(struct sockets *sockets, size_t i)
 {
 	struct held_socket *held = sockets->held[i];
@@ -285,19 +296,12 @@ static bool is_wanted(const struct held_socket *held)
 
 void sockets_settle(struct sockets *sockets)
 {
-	struct error err = ERROR_INIT;
-
 	for (size_t i = sockets->count; i-- > 0;)
 		if (!is_wanted(sockets->held[i]))
 			let_go(sockets, i);
-	map_foreach(entry, &sockets->supervisor->instances) {
-		const struct instance *instance = entry->value;
-
-		if (!sockets_await(instance) || sockets_hold(sockets, instance->service, &err) == 0)
-			continue;
-		log_error("%s; its next `up` tries again", err.message);
-		error_clear(&err);
-	}
+	map_foreach(entry, &sockets->supervisor->instances)
+		if (sockets_await(entry->value))
+			hold_for(entry->value);
 	for (size_t i = 0; i < sockets->count; i++)
 		look(sockets->held[i]);
 }

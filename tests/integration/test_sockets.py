@@ -161,6 +161,20 @@ def test_killed(perl, whose):
     assert ask(perl, "127.0.0.1:8080", "two") == "hello two\n"
 
 
+def test_a_keeper_is_killed_while_it_runs(perl):
+    """What only the container has then is listened at again when that ends."""
+    project = perl.project({"compose.yaml": {"services": {"web": service(8080)}}})
+    project.run("up", "-d")
+    assert ask(perl, "127.0.0.1:8080", "one") == "hello one\n"
+    perl.kill(project.keeper_pids()[0])
+    perl.wait_until(lambda: not project.supervisor_pids())
+    project.run("up", "-d")
+    assert ask(perl, "127.0.0.1:8080", "last") == "hello last\n"
+    perl.wait_until(lambda: states(project)["web"] == "exited")
+    assert ask(perl, "127.0.0.1:8080", "two") == "hello two\n"
+    assert len(said(project)) == 4
+
+
 def test_a_connection_while_the_supervisor_is_dead(perl):
     project = perl.project({"compose.yaml": {"services": {"web": service(8080)}}})
     project.run("up", "-d")

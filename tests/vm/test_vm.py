@@ -8,7 +8,7 @@ from tests.vm import machine
 
 @pytest.mark.parametrize("suite", machine.SUITES)
 @pytest.mark.parametrize("script", ["units.sh", "scopes.sh", "limits.sh", "features.sh",
-                                    "slices.sh"])
+                                    "slices.sh", "sockets.sh"])
 def test_units(suite, script, tmp_path):
     machine.run(suite, script, str(tmp_path))
 
