@@ -248,3 +248,20 @@ def test_second_interrupt_kills(berth):
     terminal.write("\x03")
     assert terminal.wait(10) == 130
     project.wait_state("a", "exited")
+
+
+def test_a_terminal_that_is_closed_takes_nothing_with_it(berth):
+    """As with docker compose: the client ends, and what runs goes on."""
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": "busybox", "init": True,
+        "command": ["sh", "-c", "echo said; exec sleep 1000"]}}}})
+    attached = project.pty("up")
+    attached.read_until("said")
+    follower = project.pty("logs", "-f")
+    follower.read_until("said")
+    for terminal in (attached, follower):
+        terminal.close()
+        terminal.process.wait(10)
+    assert project.container("a")["State"] == "running"
+    assert "said" in project.run("logs").stdout
+    assert project.run("down", "-t", "0").returncode == 0
