@@ -33,7 +33,7 @@
 #define QUICK_MSEC 100
 #define PIPE_BYTES ((size_t)64 << 10)
 /* As many as run at the same time, mostly. */
-#define CHANNELS_KEPT 32
+#define CHANNELS_KEPT 64
 #define MAPS_MAX      ((size_t)1 << 20)
 
 struct run {

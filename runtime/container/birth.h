@@ -81,8 +81,11 @@ struct newborn {
 
 typedef int birth_step(struct newborn *self, struct error *err);
 
-/* Which namespaces of a container's an exec joins, for setns(2). Before the clone. */
-int namespaces_of_container(int pidfd);
+/*
+ * Which namespaces of a container's an exec joins, for setns(2). Before the clone. @time: whether
+ * this kernel has time namespaces.
+ */
+int namespaces_of_container(int pidfd, bool time);
 
 /* Runs the steps of a container or of an exec; does not return. */
 _Noreturn void birth_run(const struct birth_plan *plan);

@@ -104,7 +104,7 @@ static void make_plan(struct birth_plan *plan, const struct container_spec *spec
 
 	plan->spec = spec;
 	if (plan->exec)
-		plan->join = namespaces_of_container(plan->container_pidfd);
+		plan->join = namespaces_of_container(plan->container_pidfd, have_time_namespaces());
 	plan->env_count = strv_length((char *const *)spec->env);
 	plan->argv = new_array(const char *, args + BIRTH_ARGV_EXTRA + 1);
 	plan->env = new_array(const char *, plan->env_count + 2);

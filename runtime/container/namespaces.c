@@ -63,7 +63,7 @@ static bool is_ours(pid_t pid, const char *kind)
 	return stat(path, &ours) == 0 && ours.st_ino == theirs.st_ino;
 }
 
-int namespaces_of_container(int pidfd)
+int namespaces_of_container(int pidfd, bool time)
 {
 	static const struct {
 		int flag;
@@ -76,7 +76,7 @@ int namespaces_of_container(int pidfd)
 	int flags = 0;
 
 	array_foreach(row, kinds) {
-		if (row->flag == CLONE_NEWTIME && access("/proc/self/ns/time", F_OK) < 0)
+		if (row->flag == CLONE_NEWTIME && !time)
 			continue;
 		/* To join what is ours is harmless, and cheap; but the host's take root there. */
 		if (pid <= 0 || !(row->flag == CLONE_NEWNET ? rootless_is_on_host(pidfd)
