@@ -136,9 +136,17 @@ static int invalid(const char *name, const char *why, struct error *err)
 	return error_set(err, EINVAL, "image '%.200s': invalid reference format%s", name, why);
 }
 
+/* What comes before the path of a name that leaves it away. */
+static const char *implied_folder(const char *domain, const char *path)
+{
+	return strcmp(domain, "docker.io") == 0 && !strchr(path, '/') ? "library/" : "";
+}
+
 static int check_parts(const char *name, const char *domain, const char *path, const char *tag,
 		       const char *digest, struct error *err)
 {
+	const char *implied = implied_folder(domain, path);
+
 	if (!path_valid(path)) {
 		for (const char *c = path; *c; c++)
 			if (isupper((unsigned char)*c))
@@ -151,7 +159,7 @@ static int check_parts(const char *name, const char *domain, const char *path, c
 		return invalid(name, ": the tag is not a valid one", err);
 	if (digest && !digest_hex(digest))
 		return invalid(name, ": the digest is not a sha256 one", err);
-	if (strlen(domain) + 1 + strlen(path) > NAME_MAX_LENGTH)
+	if (strlen(domain) + 1 + strlen(implied) + strlen(path) > NAME_MAX_LENGTH)
 		return invalid(name, ": repository name must not be more than 255 characters", err);
 	return 0;
 }
@@ -178,10 +186,7 @@ int reference_parse(const char *name, char **ret_normalized, struct error *err)
 	r = check_parts(name, domain, path, tag, digest, err);
 	if (r < 0)
 		return r;
-	strbuf_addf(&text, "%s/", domain);
-	if (strcmp(domain, "docker.io") == 0 && !strchr(path, '/'))
-		strbuf_add(&text, "library/");
-	strbuf_add(&text, path);
+	strbuf_addf(&text, "%s/%s%s", domain, implied_folder(domain, path), path);
 	if (tag || !digest)
 		strbuf_addf(&text, ":%s", tag ? tag : "latest");
 	if (digest)

@@ -85,3 +85,21 @@ Test(reference, refused)
 		cr_expect(str_starts_with(err.message, "image '"), "%s", err.message);
 	}
 }
+
+/* 255 characters with all that is left away, so that what is accepted can be read again. */
+Test(reference, as_long_as_it_may_be)
+{
+	char name[255 - sizeof("docker.io/library/") + 3];
+
+	for (int more = 0; more < 2; more++) {
+		size_t n = 255 - strlen("docker.io/library/") + (size_t)more;
+		_cleanup_free_ char *normalized = NULL, *again = NULL;
+		struct error err = ERROR_INIT;
+
+		memset(name, 'x', n);
+		name[n] = '\0';
+		cr_assert_eq(reference_parse(name, &normalized, &err), more ? -EINVAL : 0, "%s",
+			     err.message);
+		cr_expect(more || reference_parse(normalized, &again, &err) == 0);
+	}
+}
