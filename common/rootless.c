@@ -21,7 +21,7 @@
 #include "common/process.h"
 #include "common/str.h"
 
-#define WAY_MSEC 5000
+#define WAY_MSEC 10000
 
 static struct {
 	bool asked, on;
@@ -65,8 +65,8 @@ static void ask(void)
 	int fd, n = 0;
 
 	place.asked = true;
-	if (!value || sscanf(value, "%u:%d:%n", &uid, &fd, &n) != 2 || !n || value[n] != '/' ||
-	    !is_root_for(uid))
+	if (!value || sscanf(value, "%u:%d:%n", &uid, &fd, &n) != 2 || !uid || !n ||
+	    value[n] != '/' || !is_root_for(uid))
 		return;
 	place.on = true;
 	place.uid = uid;
@@ -229,6 +229,11 @@ static int await_way(struct error *err)
 	char buffer[4096];
 	int r;
 
+	/* The holder was killed; the next client makes another one, and pasta goes on meanwhile. */
+	if (users == -ENXIO) {
+		error_clear(err);
+		return 0;
+	}
 	if (users < 0)
 		return users;
 	if (watch < 0 || inotify_add_watch(watch, place.directory, IN_MOVED_TO) < 0)

@@ -23,10 +23,11 @@
 #define ROOTLESS_VARIABLE "BERTH_ROOTLESS"
 
 /* Below the directory of an ordinary user's namespaces. */
-#define ROOTLESS_NETNS "netns" /* the network namespace of the bridges */
-#define ROOTLESS_USERS "users" /* a FIFO: all who are in there have it open for writing */
-#define ROOTLESS_WAY   "way" /* about the way out: empty, or why there is none; when it is known */
-#define ROOTLESS_WISH  "w"   /* what is written into the FIFO by who needs the way out */
+#define ROOTLESS_NETNS   "netns" /* the network namespace of the bridges */
+#define ROOTLESS_USERS   "users" /* a FIFO: all who are in there have it open for writing */
+#define ROOTLESS_WAY     "way" /* about the way out: empty, or why there is none; when it is known */
+#define ROOTLESS_CLIENTS "clients" /* proxies' sockets may bear the clients' addresses */
+#define ROOTLESS_WISH    "w"       /* what is written into the FIFO by who needs the way out */
 
 bool rootless(void);
 uid_t rootless_uid(void); /* the user's, outside */

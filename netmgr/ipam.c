@@ -2,14 +2,17 @@
 #include "netmgr/ipam.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fs.h"
 #include "common/json.h"
+#include "common/rootless.h"
 #include "common/sha256.h"
 #include "common/str.h"
 
@@ -40,7 +43,8 @@ static void take_resolvers(struct ipam_taken *taken)
 	}
 }
 
-int ipam_taken_host(struct ipam_taken *taken, int route_fd, unsigned int except, struct error *err)
+static int take_routes(struct ipam_taken *taken, int route_fd, unsigned int except,
+		       struct error *err)
 {
 	_cleanup_free_ struct taken_subnet *routes = NULL;
 	size_t count;
@@ -52,8 +56,23 @@ int ipam_taken_host(struct ipam_taken *taken, int route_fd, unsigned int except,
 	for (size_t i = 0; i < count; i++)
 		if (!except || routes[i].interface != except)
 			ipam_taken_add(taken, &routes[i].subnet);
-	take_resolvers(taken);
 	return 0;
+}
+
+int ipam_taken_host(struct ipam_taken *taken, int route_fd, unsigned int except, struct error *err)
+{
+	_cleanup_close_ int host = -EBADF;
+	int r = take_routes(taken, route_fd, except, err);
+
+	/* An ordinary user's bridges are not where the host's routes are. */
+	if (r >= 0 && rootless()) {
+		host = rootless_host_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+		r = host < 0 ? error_code(err, host, "ask the host for its routes")
+			     : take_routes(taken, host, 0, err);
+	}
+	if (r >= 0)
+		take_resolvers(taken);
+	return r < 0 ? r : 0;
 }
 
 static const struct subnet *find_overlap(const struct ipam_taken *taken,

@@ -16,6 +16,7 @@
 #include "common/units.h"
 
 #include "netmgr/proxy_internal.h"
+#include "netmgr/usermode.h"
 
 #define BACKLOG           4096 /* the kernel has its own idea of the most */
 #define CONNECTIONS_MAX   4096
@@ -235,7 +236,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 	return 0;
 }
 
-static int open_connection(struct connection *connection)
+static int open_connection(struct connection *connection, const struct sockaddr *client)
 {
 	struct proxy_tcp *tcp = connection->tcp;
 	const struct sockaddr *to = (const struct sockaddr *)&tcp->to.address;
@@ -244,6 +245,7 @@ static int open_connection(struct connection *connection)
 	connection->fds[1] = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (connection->fds[1] < 0)
 		return -errno;
+	usermode_as_client(connection->fds[1], client, to);
 	for (int i = 0; i < 2; i++) {
 		/* Whoever wrote small pieces wanted them to go at once. */
 		(void)setsockopt(connection->fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -265,7 +267,7 @@ static int open_connection(struct connection *connection)
 	return 0;
 }
 
-static void add_connection(struct proxy_tcp *tcp, int fd)
+static void add_connection(struct proxy_tcp *tcp, int fd, const struct sockaddr *client)
 {
 	struct connection *connection = new (struct connection);
 
@@ -281,7 +283,7 @@ static void add_connection(struct proxy_tcp *tcp, int fd)
 		connection->next->at = &connection->next;
 	tcp->connections = connection;
 	tcp->count++;
-	if (open_connection(connection) < 0)
+	if (open_connection(connection, client) < 0)
 		connection_free(connection, true);
 }
 
@@ -309,6 +311,8 @@ static int on_accept(sd_event_source *source, int listener, uint32_t events, voi
 	struct proxy_tcp *tcp = userdata;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct sockaddr_storage client = {0};
+		socklen_t size = sizeof(client);
 		int fd;
 
 		if (tcp->count >= CONNECTIONS_MAX) {
@@ -316,9 +320,10 @@ static int on_accept(sd_event_source *source, int listener, uint32_t events, voi
 			(void)sd_event_source_set_enabled(tcp->source, SD_EVENT_OFF);
 			break;
 		}
-		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(listener, (struct sockaddr *)&client, &size,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
-			add_connection(tcp, fd);
+			add_connection(tcp, fd, (const struct sockaddr *)&client);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

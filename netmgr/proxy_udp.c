@@ -16,6 +16,7 @@
 #include "common/units.h"
 
 #include "netmgr/proxy_internal.h"
+#include "netmgr/usermode.h"
 
 #define CLIENTS_MAX        1024
 #define IDLE_USEC          (90 * USEC_PER_SEC)
@@ -210,7 +211,10 @@ static int connect_client(struct client *client)
 	const struct sockaddr *to = (const struct sockaddr *)&udp->to.address;
 
 	client->fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (client->fd < 0 || connect(client->fd, to, udp->to.size) < 0)
+	if (client->fd < 0)
+		return -errno;
+	usermode_as_client(client->fd, (const struct sockaddr *)&client->origin.peer, to);
+	if (connect(client->fd, to, udp->to.size) < 0)
 		return -errno;
 	return sd_event_add_io(udp->event, &client->source, client->fd, EPOLLIN, on_reply, client);
 }

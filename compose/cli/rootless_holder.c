@@ -31,6 +31,8 @@
 #include "common/rootless.h"
 #include "common/str.h"
 
+#include "netmgr/usermode.h"
+
 #include "compose/cli/rootless.h"
 
 #define REPORT_FD 3
@@ -60,6 +62,15 @@ static void loopback_up(void)
 		close(fd);
 }
 
+/* A kernel may lack what it takes: then containers see the bridge's address. */
+static void prepare_clients(struct holder *holder)
+{
+	struct error err = ERROR_INIT;
+
+	if (usermode_prepare(&err) >= 0)
+		(void)fs_replace(holder->directory, ROOTLESS_CLIENTS, "", 0, FS_ATOMIC, &err);
+}
+
 /* A process of its own makes the network namespace: the mount is what it then lives by. */
 static int mount_network(struct holder *holder, struct error *err)
 {
@@ -77,6 +88,7 @@ static int mount_network(struct holder *holder, struct error *err)
 		    mount("/proc/self/ns/net", netns, NULL, MS_BIND, NULL) < 0)
 			_exit(errno);
 		loopback_up();
+		prepare_clients(holder);
 		_exit(0);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -95,6 +107,7 @@ static int make_namespaces(struct holder *holder, struct error *err)
 	/* Of a holder that was killed, with all who were in there: pasta goes when it goes. */
 	(void)unlinkat(holder->directory, ROOTLESS_NETNS, 0);
 	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
+	(void)unlinkat(holder->directory, ROOTLESS_CLIENTS, 0);
 	return mount_network(holder, err);
 }
 
@@ -121,6 +134,26 @@ static int open_users(struct holder *holder, struct error *err)
 	return 0;
 }
 
+static pid_t daemon_pid(struct holder *holder)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(holder->directory, PASTA_PID, 32, &text, NULL, &ignored) < 0)
+		return 0;
+	return atoi(text);
+}
+
+/* Of the holder before us: it is not our child, but its work is done all the same. */
+static bool has_pasta(struct holder *holder)
+{
+	_cleanup_free_ char *path = str_printf("/proc/%d/comm", daemon_pid(holder)), *name = NULL;
+	struct error ignored = ERROR_INIT;
+
+	return fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
+	       str_starts_with(name, "pas");
+}
+
 static int prepare(struct holder *holder, bool again, struct error *err)
 {
 	sigset_t signals;
@@ -131,6 +164,7 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 	if (holder->directory < 0)
 		return error_errno(err, "%s", holder->path);
 	r = again ? 0 : make_namespaces(holder, err);
+	holder->way = again && has_pasta(holder);
 	if (r >= 0)
 		r = open_users(holder, err);
 	if (r < 0)
@@ -189,16 +223,6 @@ static void want_way(struct holder *holder)
 		exec_pasta(holder);
 	if (holder->pasta < 0)
 		tell_way(holder, "pasta cannot be started");
-}
-
-static pid_t daemon_pid(struct holder *holder)
-{
-	_cleanup_free_ char *text = NULL;
-	struct error ignored = ERROR_INIT;
-
-	if (fs_read(holder->directory, PASTA_PID, 32, &text, NULL, &ignored) < 0)
-		return 0;
-	return atoi(text);
 }
 
 /* The last line that it wrote. */
@@ -273,8 +297,9 @@ static bool has_users(struct holder *holder)
 static bool leave(struct holder *holder)
 {
 	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
-	static const char *const names[] = {"holder",     ROOTLESS_USERS, ROOTLESS_NETNS,
-					    ROOTLESS_WAY, PASTA_PID,      PASTA_LOG};
+	static const char *const names[] = {"holder",     ROOTLESS_USERS,   ROOTLESS_NETNS,
+					    ROOTLESS_WAY, ROOTLESS_CLIENTS, PASTA_PID,
+					    PASTA_LOG};
 	struct error ignored = ERROR_INIT;
 	int lock = fs_lock(holder->directory, "lock", &ignored);
 	pid_t pasta;

@@ -147,14 +147,11 @@ static int install_parts(const char *units, const struct project *project, struc
 /* A unit that is enabled and cannot run would only be found out at the next boot. */
 static int may_enable(struct error *err)
 {
-	if (user && geteuid() != 0)
-		return error_set(err, EPERM,
-				 "berth needs root, so that a unit of yours could not start the "
-				 "project: enable one of the machine (sudo berth systemd enable)");
 	if (user)
-		return error_set(err, EINVAL,
-				 "units of a user cannot start projects, for berth needs root: "
-				 "enable one of the machine, without --user");
+		return error_set(err, ENOTSUP,
+				 "units of a user are not there yet: enable one of the machine, "
+				 "without --user (what `berth up -d` started goes on without a "
+				 "unit; after `loginctl enable-linger` it outlives the session)");
 	if (geteuid() != 0)
 		return error_set(err, EPERM,
 				 "enabling a unit needs root (sudo berth systemd enable)");

@@ -6,6 +6,7 @@
 
 #include "common/alloc.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "compose/cli/systemd_cgroup.h"
@@ -33,7 +34,7 @@ void systemd_scope_enter(const char *project)
 		return;
 	scope = scope_name(project);
 	description = str_printf("Compose project %s", project);
-	if (systemd_bus_open(geteuid() != 0, &bus, &err) < 0 ||
+	if (systemd_bus_open(geteuid() != 0 || rootless(), &bus, &err) < 0 ||
 	    systemd_bus_scope(bus, scope, NULL, description, getpid(), &err) < 0)
 		log_warning("project %s: it has no scope of its own: %s", project, err.message);
 	systemd_bus_close(bus);

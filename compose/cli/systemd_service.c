@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -305,7 +306,7 @@ static int run_settle(struct project_args *args, int argc, char **argv)
 
 	if (!result || !strcmp(result, "success") || !systemd_booted())
 		return 0;
-	if (systemd_bus_open(geteuid() != 0, &bus, &err) < 0)
+	if (systemd_bus_open(geteuid() != 0 || rootless(), &bus, &err) < 0)
 		return output_fail(args, &err);
 	unit = systemd_unit_name(argv[0]);
 	r = systemd_bus_unit_state(bus, unit, &state, &err);

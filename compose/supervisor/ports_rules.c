@@ -111,7 +111,8 @@ static void start_proxy(struct instance *instance, struct held_port *held, int f
 		return;
 	if (family == 0 && !str_equal(firewall_backend(), "none") && !rootless())
 		return;
-	if (!publish->has_ipv4) {
+	/* Of one family with the client, a proxy can bear its address. */
+	if (!publish->has_ipv4 || (family == 1 && rootless() && publish->has_ipv6)) {
 		to = (const struct sockaddr *)&to6;
 		size = sizeof(to6);
 	}

@@ -12,6 +12,7 @@
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -340,6 +341,11 @@ static int prepare(struct instance *instance, struct translation *translation,
 		r = cgroup_create(slices_base(instance), instance->id, &translation->resources,
 				  &instance->cgroup, err);
 	translation->spec.cgroup_handle = instance->cgroup;
+	if (r == 0 && rootless() && translation->spec.pid.source == NAMESPACE_HOST &&
+	    !cgroup_is_unified(instance->cgroup))
+		r = error_set(err, ENOTSUP,
+			      "pid: host: without a control group that is delegated to this user "
+			      "nobody could end what the container leaves running");
 	if (r == 0)
 		note_lacks(instance, &translation->spec);
 	return r;

@@ -123,6 +123,24 @@ void nft_load_meta(struct batch *batch, unsigned int reg, uint32_t key)
 	end(batch, e);
 }
 
+void nft_store_meta(struct batch *batch, unsigned int reg, uint32_t key)
+{
+	struct expression e = begin(batch, "meta");
+
+	nft_be32(batch, NFTA_META_KEY, key);
+	put_register(batch, NFTA_META_SREG, reg);
+	end(batch, e);
+}
+
+void nft_load_socket(struct batch *batch, unsigned int reg, uint32_t key)
+{
+	struct expression e = begin(batch, "socket");
+
+	nft_be32(batch, NFTA_SOCKET_KEY, key);
+	put_register(batch, NFTA_SOCKET_DREG, reg);
+	end(batch, e);
+}
+
 void nft_load_ct(struct batch *batch, unsigned int reg, uint32_t key)
 {
 	struct expression e = begin(batch, "ct");

@@ -37,6 +37,9 @@ const char *nft_comment_of(const struct nlattr *userdata);
 void nft_load_payload(struct batch *batch, unsigned int reg, uint32_t base, uint32_t offset,
 		      uint32_t size);
 void nft_load_meta(struct batch *batch, unsigned int reg, uint32_t key);
+void nft_store_meta(struct batch *batch, unsigned int reg, uint32_t key);
+/* Of the socket that the packet is for, NFT_SOCKET_*; goes on only when there is one. */
+void nft_load_socket(struct batch *batch, unsigned int reg, uint32_t key);
 void nft_load_ct(struct batch *batch, unsigned int reg, uint32_t key);
 /* RTN_* of the destination. */
 void nft_load_destination_type(struct batch *batch, unsigned int reg);

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "common/cleanup.h"
+#include "common/rootless.h"
 #include "common/rootpath.h"
 
 #include "runtime/container/birth.h"
@@ -28,10 +29,13 @@ static const struct {
 	{"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},
 };
 
-/* In a user namespace mknod() is refused: then the host's node is bound onto an empty file. */
-static int bind_node(int dir, const char *name, const char *host, struct error *err)
+/*
+ * In a user namespace mknod() is refused: then the host's node is bound onto an empty file. @host:
+ * its path below @host_dir.
+ */
+static int bind_node(int dir, const char *name, int host_dir, const char *host, struct error *err)
 {
-	_cleanup_close_ int tree = open_tree(AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	_cleanup_close_ int tree = open_tree(host_dir, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (tree < 0)
 		return error_errno(err, "device %s: bind the host's", host);
@@ -53,7 +57,7 @@ static int populate_defaults(struct newborn *self, struct error *err)
 		if (errno != EPERM)
 			return error_errno(err, "device /dev/%s", node->name);
 		snprintf(host, sizeof(host), "/dev/%s", node->name);
-		if (bind_node(self->dev_fd, node->name, host, err) < 0)
+		if (bind_node(self->dev_fd, node->name, AT_FDCWD, host, err) < 0)
 			return -err->code;
 	}
 	array_foreach(link, default_links)
@@ -88,8 +92,11 @@ static int make_device(struct newborn *self, const struct device_spec *device, s
 	/* What the image or the defaults have there gives way: the user named this one. */
 	(void)unlinkat(dir, name, 0);
 	if (mknodat(dir, name, type | (device->mode & 07777 ?: 0666),
-		    makedev(device->major, device->minor)) < 0)
+		    makedev(device->major, device->minor)) < 0) {
+		if (errno == EPERM && rootless())
+			return bind_node(dir, name, AT_FDCWD, device->host, err);
 		return error_errno(err, "device %s", device->path);
+	}
 	if (fchownat(dir, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, "device %s: give it its owner", device->path);
 	return 0;
@@ -118,6 +125,10 @@ static int copy_node(int from, int to, const char *name, int depth, struct error
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		if (rootless())
+			return faccessat(to, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+				       ? 0
+				       : bind_node(to, name, from, name, err);
 		if (mknodat(to, name, st.st_mode, st.st_rdev) < 0 && errno != EEXIST)
 			return error_errno(err, "device /dev/%s", name);
 		if (fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)

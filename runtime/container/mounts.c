@@ -116,24 +116,31 @@ int mounts_take_shm(struct newborn *self, struct error *err)
 	return self->shm_fd < 0 ? -err->code : 0;
 }
 
+/*
+ * What shows a namespace (/proc that of pids) is mounted by who owns that, which for the host's no
+ * ordinary user does: then what the host has at @path is seen, with all below it.
+ */
+static int make_view(const char *type, unsigned int attributes, bool of_host, const char *path,
+		     struct error *err)
+{
+	struct mount_attr attr = {.attr_set = attributes};
+	_cleanup_close_ int fd = -EBADF;
+
+	if (!of_host || !rootless())
+		return make_fs(type, attributes, NULL, err);
+	fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return error_errno(err, "take the host's %s", path);
+	return TAKE_FD(fd);
+}
+
 static int mount_proc(struct newborn *self, struct error *err)
 {
-	self->proc_fd = make_fs("proc", ATTR_KERNEL, NULL, err);
+	self->proc_fd = make_view("proc", ATTR_KERNEL, self->spec->pid.source == NAMESPACE_HOST,
+				  "/proc", err);
 	if (self->proc_fd < 0)
 		return self->proc_fd;
 	return attach(self, self->proc_fd, "/proc", true, err);
-}
-
-/* A sysfs shows a network namespace, and who does not own that gets none. */
-static int copy_sys(unsigned int attributes, struct error *err)
-{
-	struct mount_attr attr = {.attr_set = attributes};
-	_cleanup_close_ int fd =
-		open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-
-	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		return error_errno(err, "take the host's /sys");
-	return TAKE_FD(fd);
 }
 
 static int mount_sys(struct newborn *self, struct error *err)
@@ -142,8 +149,7 @@ static int mount_sys(struct newborn *self, struct error *err)
 
 	if (!self->spec->sys_writable)
 		attributes |= MOUNT_ATTR_RDONLY;
-	self->sys_fd = self->plan->on_host && rootless() ? copy_sys(attributes, err)
-							 : make_fs("sysfs", attributes, NULL, err);
+	self->sys_fd = make_view("sysfs", attributes, self->plan->on_host, "/sys", err);
 	if (self->sys_fd < 0)
 		return self->sys_fd;
 	return attach(self, self->sys_fd, "/sys", true, err);
@@ -167,7 +173,8 @@ static int mount_cgroup2(struct newborn *self, struct error *err)
 		return place;
 	if (!self->spec->cgroup_writable)
 		attributes |= MOUNT_ATTR_RDONLY;
-	fd = make_fs("cgroup2", attributes, NULL, err);
+	fd = make_view("cgroup2", attributes, self->spec->cgroup.source == NAMESPACE_HOST,
+		       "/sys/fs/cgroup", err);
 	if (fd < 0)
 		return fd;
 	return attach_onto(fd, place, "/sys/fs/cgroup", err);
@@ -261,7 +268,12 @@ static int mount_shm(struct newborn *self, struct error *err)
 
 static int mount_mqueue(struct newborn *self, struct error *err)
 {
-	_cleanup_close_ int fd = make_fs("mqueue", ATTR_KERNEL, NULL, err);
+	bool of_host = self->spec->ipc.source == NAMESPACE_HOST;
+	_cleanup_close_ int fd = -EBADF;
+
+	if (of_host && rootless() && access("/dev/mqueue", F_OK) < 0)
+		return 0;
+	fd = make_view("mqueue", ATTR_KERNEL, of_host, "/dev/mqueue", err);
 
 	if (fd < 0)
 		return fd;

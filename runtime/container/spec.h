@@ -54,6 +54,7 @@ struct device_spec {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	const char *host; /* outside, for who may not make nodes but may bind this one */
 };
 
 struct device_rule {

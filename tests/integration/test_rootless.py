@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from tests.support import images
 from tests.support import sandbox as sandboxes
 from tests.support.sandbox import wait_until
 
@@ -67,10 +68,10 @@ class User:
             file.write(text)
         return path
 
-    def image(self):
-        tar = os.path.join(self.home, "busybox.tar")
-        shutil.copy(f"{self.berth.template}.tar", tar)
-        self.run("image", "import", "-c", 'CMD ["sh"]', tar, "busybox")
+    def image(self, tar=None, name="busybox"):
+        mine = os.path.join(self.home, "image.tar")
+        shutil.copy(tar or f"{self.berth.template}.tar", mine)
+        self.run("image", "import", "-c", 'CMD ["sh"]', mine, name)
 
     def holders(self):
         return self.berth.own_pids_of("__rootless")
@@ -193,4 +194,42 @@ def test_what_the_machine_lacks(alice):
     alice.nothing_left()
     alice.etc("subuid", "")
     assert "usermod --add-subuids" in complaint("up", "-d")
+    alice.nothing_left()
+
+
+def test_the_outside(alice):
+    """Clients are seen as who they are, and containers reach the world and its names."""
+    outside = alice.berth.outside_host()
+    outside.popen(["busybox", "httpd", "-f", "-p", "9000", "-h", "/etc"])
+    alice.image()
+    tar = os.path.join(alice.berth.base, "tools.tar")
+    images.binaries_tar(tar, ["socat"], {})
+    alice.image(tar, "tools")
+    cwd = alice.project("""
+services:
+  web:
+    image: busybox
+    init: true
+    command: sh -c 'echo hello > /tmp/index.html; exec httpd -f -v -p 80 -h /tmp'
+    ports: ["18080:80"]
+  udp:
+    image: tools
+    init: true
+    command: socat UDP-RECVFROM:53,fork SYSTEM:'echo $$SOCAT_PEERADDR'
+    ports: ["18053:53/udp"]
+networks: {default: {enable_ipv6: true}}
+""")
+    alice.run("up", "-d", cwd=cwd)
+    for host, client in ((outside.host_address, outside.address),
+                         (f"[{outside.host_address6}]", outside.address6)):
+        assert outside.run(["curl", "-sS", "-m", "5", f"http://{host}:18080/"]).stdout == "hello\n"
+        assert client in alice.run("logs", "web", cwd=cwd).stderr
+    ask = ["socat", "-t", "1", "-", f"UDP:{outside.host_address}:18053"]
+    wait_until(lambda: outside.run(ask, input="hi\n").stdout == f"{outside.address}\n", 10, "UDP")
+    assert alice.berth.get(f"http://{outside.host_address}:18080/").stdout == "hello\n"
+    assert alice.berth.get("http://127.0.0.1:18080/").stdout == "hello\n"
+    page = alice.run("exec", "-T", "web", "wget", "-qO-",
+                     f"http://{outside.address}:9000/passwd", cwd=cwd)
+    assert "root:" in page.stdout
+    alice.run("down", "-t", "0", cwd=cwd)
     alice.nothing_left()

@@ -14,6 +14,11 @@ def test_units(suite, script, tmp_path):
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)
+def test_an_ordinary_user(suite, tmp_path):
+    machine.run(suite, "rootless.sh", str(tmp_path), more="uidmap passt")
+
+
+@pytest.mark.parametrize("suite", machine.SUITES)
 def test_systemd_in_a_container(suite, tmp_path):
     machine.vm_command()
     machine.debian_tar(suite, str(tmp_path / "machine.tar"))

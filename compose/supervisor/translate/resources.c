@@ -97,6 +97,7 @@ int translation_add_node(struct translation *translation, const struct device_no
 	device = array_add(translation->devices, translation->spec.device_count);
 	*device = (struct device_spec){
 		.path = translation_own(translation, alloc_string(wish->target)),
+		.host = translation_own(translation, alloc_string(wish->source)),
 		.type = wish->type            ? wish->type
 			: S_ISCHR(st.st_mode) ? 'c'
 					      : 'b',

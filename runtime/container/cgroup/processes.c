@@ -173,6 +173,10 @@ static int freeze_v1(struct cgroup *cgroup, bool frozen, struct error *err)
 	int hierarchy = cgroup->layout->v1[CONTROLLER_FREEZER].fd, r;
 	char **name = &cgroup->v1[CONTROLLER_FREEZER];
 
+	if (cgroup->layout->none)
+		return error_set(err, ENOTSUP,
+				 "pause: no control group is delegated to this user (systemd's "
+				 "user manager does, on cgroup v2)");
 	if (hierarchy < 0)
 		return error_set(err, ENOTSUP, "pause: this machine has no freezer for containers");
 	if (!*name && !frozen)
