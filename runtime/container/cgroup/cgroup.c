@@ -421,13 +421,19 @@ void cgroup_remove_base(const char *base)
 
 int cgroup_restore(struct cgroup *cgroup, const struct resources_spec *resources, struct error *err)
 {
+	static char **restored;
 	char file[CGROUP_NAME_BYTES + 320];
 
 	if (!cgroup->v2 || !cgroup->layout->v2_controllers)
 		return 0;
 	snprintf(file, sizeof(file), "%s/memory.max", cgroup->v2);
-	if (group_exists(cgroup->layout->v2.fd, file))
-		return 0;
+	if (group_exists(cgroup->layout->v2.fd, file)) {
+		/* With controllers that the first of its BASE got back, and without its limits. */
+		if (!strv_contains(restored, cgroup->base))
+			return 0;
+	} else if (!strv_contains(restored, cgroup->base)) {
+		strv_append(&restored, cgroup->base);
+	}
 	enable_path(cgroup);
 	return limits_apply(cgroup, resources, true, err);
 }
