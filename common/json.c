@@ -113,6 +113,20 @@ json_t *json_from_strv(char *const *list)
 	return array;
 }
 
+json_t *json_from_pairs(char *const *list)
+{
+	json_t *object = json_object();
+
+	for (; list && *list; list++) {
+		const char *equals = strchr(*list, '=');
+		_cleanup_free_ char *key =
+			alloc_string_n(*list, equals ? (size_t)(equals - *list) : strlen(*list));
+
+		json_put_string(object, key, equals ? equals + 1 : "");
+	}
+	return object;
+}
+
 void json_put_string(json_t *object, const char *key, const char *value)
 {
 	if (value)

@@ -109,7 +109,9 @@ static const struct command viz = {
 	.run = run_viz,
 };
 
-static const struct command *const children[] = {&viz, NULL};
+extern const struct command command_alpha_generate;
+
+static const struct command *const children[] = {&command_alpha_generate, &viz, NULL};
 
 const struct command command_alpha = {
 	.name = "alpha",

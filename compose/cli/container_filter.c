@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/container_filter.h"
 
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,26 +8,20 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/list_filter.h"
 #include "compose/cli/machine.h"
 
 /* 1, 0, or an error. */
 typedef int filter_match(const json_t *container, const char *value, const json_t *all,
 			 struct error *err);
 
-/* An extended regular expression, as far as such names go; one that is none is plain text. */
 static int match_name(const json_t *container, const char *value, const json_t *all,
 		      struct error *err)
 {
 	const char *name = json_get_string(container, "name") ?: "";
 	_cleanup_free_ char *slashed = str_printf("/%s", name);
-	regex_t pattern;
-	int r;
 
-	if (regcomp(&pattern, value, REG_EXTENDED | REG_NOSUB) != 0)
-		return strstr(name, value) != NULL;
-	r = !regexec(&pattern, name, 0, NULL, 0) || !regexec(&pattern, slashed, 0, NULL, 0);
-	regfree(&pattern);
-	return r;
+	return list_filter_name(name, value) || list_filter_name(slashed, value);
 }
 
 static int match_id(const json_t *container, const char *value, const json_t *all,

@@ -28,8 +28,8 @@ static struct {
 		**network, **network_alias, **publish, **security_opt, **sysctl, **tmpfs, **ulimit,
 		**volume, **volumes_from;
 	const char *blkio_weight, *cgroup_parent, *cgroupns, *cpu_period, *cpu_quota,
-		*cpu_rt_period, *cpu_rt_runtime, *cpu_shares, *cpus, *cpuset_cpus, *domainname,
-		*entrypoint, *gpus, *health_cmd, *health_interval, *health_retries,
+		*cpu_rt_period, *cpu_rt_runtime, *cpu_shares, *cpus, *cpuset_cpus, *cpuset_mems,
+		*domainname, *entrypoint, *gpus, *health_cmd, *health_interval, *health_retries,
 		*health_start_interval, *health_start_period, *health_timeout, *hostname, *ip, *ip6,
 		*ipc, *isolation, *log_driver, *mac_address, *memory, *memory_reservation,
 		*memory_swap, *memory_swappiness, *oom_score_adj, *pid, *pids_limit, *platform,
@@ -39,10 +39,8 @@ static struct {
 } given;
 
 /* What has no equal: the flag is refused by name. */
-static char **attach;
 static char **storage_opt;
-static const char *cpuset_mems, *kernel_memory, *cpu_count, *cpu_percent, *io_maxbandwidth,
-	*io_maxiops, *runtime;
+static const char *kernel_memory, *cpu_count, *cpu_percent, *io_maxbandwidth, *io_maxiops, *runtime;
 static bool ignored, use_api_socket;
 
 #define FLAG(x)   OPTION_FLAG, &(x), NULL
@@ -56,7 +54,7 @@ static bool ignored, use_api_socket;
 const struct option container_options[] = {
 	{"add-host", 0, LIST(given.add_host), "NAME:ADDRESS for its /etc/hosts"},
 	{"annotation", 0, LIST(given.annotation), "KEY=VALUE as an annotation"},
-	{"attach", 'a', LIST(attach), NULL},
+	{"attach", 'a', LIST(container_flags.attach), "Show only this of what it says: stdout or stderr"},
 	{"blkio-weight", 0, NUMBER(given.blkio_weight), "Share of block I/O, 10 to 1000"},
 	{"blkio-weight-device", 0, LIST(given.blkio_weight_device), "The same for a device: PATH:WEIGHT"},
 	{"cap-add", 0, LIST(given.cap_add), "A capability beside the usual ones"},
@@ -73,7 +71,7 @@ const struct option container_options[] = {
 	{"cpu-shares", 'c', NUMBER(given.cpu_shares), "Share of CPU time, relative to others"},
 	{"cpus", 0, OPTION_STRING, &given.cpus, "decimal", "How many CPUs it may use"},
 	{"cpuset-cpus", 0, TEXT(given.cpuset_cpus), "Which CPUs: 0-3,5"},
-	{"cpuset-mems", 0, TEXT(cpuset_mems), NULL},
+	{"cpuset-mems", 0, TEXT(given.cpuset_mems), "Which memory nodes: 0-1"},
 	{"detach", 'd', FLAG(container_flags.detach), "Return once it is started; prints its id"},
 	{"detach-keys", 0, TEXT(container_flags.detach_keys), "Keys that leave its terminal (ctrl-p,ctrl-q)"},
 	{"device", 0, LIST(given.device), "A device of this machine: /dev/x[:/dev/y[:rwm]], or by its CDI name"},
@@ -187,6 +185,7 @@ static const struct {
 	{&given.cpu_shares, PUT_NUMBER, "cpu_shares"},
 	{&given.cpus, PUT_TEXT, "cpus"},
 	{&given.cpuset_cpus, PUT_TEXT, "cpuset"},
+	{&given.cpuset_mems, PUT_TEXT, "x-berth.cpuset_mems"},
 	{&given.device, PUT_LIST, "devices"},
 	{&given.device_cgroup_rule, PUT_LIST, "device_cgroup_rules"},
 	{&given.device_read_bps, PUT_RATES, "blkio_config.device_read_bps"},
@@ -244,11 +243,8 @@ static const struct {
 	bool list;
 	const char *flag, *hint;
 } refused[] = {
-	{&attach, true, "--attach", "all of its streams are shown without -d, and none with it"},
 	{&cpu_count, false, "--cpu-count", "it is of Windows; --cpus says how many it may use"},
 	{&cpu_percent, false, "--cpu-percent", "it is of Windows; --cpus says how many it may use"},
-	{&cpuset_mems, false, "--cpuset-mems",
-	 "memory nodes are not chosen; --cpuset-cpus is there"},
 	{&io_maxbandwidth, false, "--io-maxbandwidth",
 	 "it is of Windows; --device-read-bps is there"},
 	{&io_maxiops, false, "--io-maxiops", "it is of Windows; --device-read-iops is there"},
@@ -269,20 +265,6 @@ static json_t *member(json_t *object, const char *key)
 		json_object_set_new(object, key, there);
 	}
 	return there;
-}
-
-static json_t *pairs_of(char *const *words)
-{
-	json_t *object = json_object();
-
-	strv_foreach(word, words) {
-		const char *equals = strchr(word, '=');
-		_cleanup_free_ char *key =
-			alloc_string_n(word, equals ? (size_t)(equals - word) : strlen(word));
-
-		json_put_string(object, key, equals ? equals + 1 : "");
-	}
-	return object;
 }
 
 /* PATH:VALUE as [{path, @key}] */
@@ -327,7 +309,7 @@ static json_t *value_of(enum how how, const void *value)
 	case PUT_LIST:
 		return list ? json_from_strv(list) : NULL;
 	case PUT_MAP:
-		return list ? pairs_of(list) : NULL;
+		return list ? json_from_pairs(list) : NULL;
 	case PUT_RATES:
 		return list ? devices_of(list, "rate") : NULL;
 	case PUT_WEIGHTS:
@@ -387,7 +369,7 @@ static int put_environment(json_t *service, struct error *err)
 	}
 	env_words_add(&words, given.env);
 	if (words)
-		json_object_set_new(service, "environment", pairs_of(words));
+		json_object_set_new(service, "environment", json_from_pairs(words));
 	strv_free(words);
 	words = NULL;
 	strv_foreach(path, given.label_file) {
@@ -395,7 +377,7 @@ static int put_environment(json_t *service, struct error *err)
 
 		if (env_words_read(&words, path, err) < 0)
 			return -err->code;
-		labels = pairs_of(words);
+		labels = json_from_pairs(words);
 		/* Those of the command line go before those of a file. */
 		json_object_update(labels, json_object_get(service, "labels"));
 		json_object_set(service, "labels", labels);

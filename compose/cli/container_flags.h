@@ -18,6 +18,7 @@
 struct container_flags {
 	bool detach, auto_remove, quiet, interactive, tty, publish_all;
 	bool sig_proxy; /* on, unless said */
+	char **attach;  /* NULL: all that it says */
 	const char *name, *cidfile, *detach_keys, *pull, *restart;
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -89,11 +90,37 @@ static int choose_name(struct making *making, struct error *err)
 	return 0;
 }
 
+static bool is_attached(const char *stream)
+{
+	strv_foreach(word, container_flags.attach)
+		if (!strcasecmp(word, stream))
+			return true;
+	return false;
+}
+
+static int check_attach(struct error *err)
+{
+	strv_foreach(word, container_flags.attach) {
+		if (strcasecmp(word, "stdin") && strcasecmp(word, "stdout") &&
+		    strcasecmp(word, "stderr"))
+			return error_set(err, EINVAL,
+					 "invalid argument \"%s\" for \"-a, --attach\" flag: valid "
+					 "streams are STDIN, STDOUT and STDERR",
+					 word);
+	}
+	if (container_flags.attach && container_flags.detach)
+		return error_set(err, EINVAL,
+				 "conflicting options: cannot specify both --attach and --detach");
+	return 0;
+}
+
 static int check(struct error *err)
 {
 	const struct container_flags *flags = &container_flags;
 	bool restarts = flags->restart && strcmp(flags->restart, "no") != 0;
 
+	if (check_attach(err) < 0)
+		return -err->code;
 	if (flags->auto_remove && restarts)
 		return error_set(err, EINVAL,
 				 "conflicting options: cannot specify both --restart and --rm");
@@ -208,6 +235,8 @@ static int go(struct project_args *args, const struct making *making)
 		.use_aliases = true,
 		.quiet = !args->dry_run,
 		.no_signals = !flags->sig_proxy,
+		.no_stdout = flags->attach && !is_attached("stdout"),
+		.no_stderr = flags->attach && !is_attached("stderr"),
 	};
 	struct error err = ERROR_INIT;
 	int r;

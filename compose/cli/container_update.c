@@ -16,8 +16,8 @@
 #include "compose/control/requests.h"
 
 static const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_rt_period, *cpu_rt_runtime,
-	*cpu_shares, *cpus, *cpuset_cpus, *cpuset_mems, *memory, *memory_reservation, *memory_swap,
-	*pids_limit, *restart;
+	*cpu_shares, *cpus, *cpuset_cpus, *cpuset_mems, *kernel_memory, *memory,
+	*memory_reservation, *memory_swap, *pids_limit, *restart;
 
 #define TEXT(x)   OPTION_STRING, &(x), "string"
 #define BYTES(x)  OPTION_STRING, &(x), "bytes"
@@ -32,7 +32,8 @@ static const struct option options[] = {
 	{"cpu-shares", 'c', NUMBER(cpu_shares), "Share of CPU time, relative to others"},
 	{"cpus", 0, OPTION_STRING, &cpus, "decimal", "How many CPUs it may use"},
 	{"cpuset-cpus", 0, TEXT(cpuset_cpus), "Which CPUs: 0-3,5"},
-	{"cpuset-mems", 0, TEXT(cpuset_mems), NULL},
+	{"cpuset-mems", 0, TEXT(cpuset_mems), "Which memory nodes: 0-1"},
+	{"kernel-memory", 0, BYTES(kernel_memory), NULL},
 	{"memory", 'm', BYTES(memory), "Memory that it may use: 512m"},
 	{"memory-reservation", 0, BYTES(memory_reservation), "Memory that it is to keep"},
 	{"memory-swap", 0, BYTES(memory_swap), "Memory and swap together; -1: no limit"},
@@ -84,6 +85,9 @@ static json_t *changes(void)
 				json_object_set_new(object, *other, json_null());
 		json_object_set_new(object, row->attribute, value_of(*row->value, row->number));
 	}
+	if (cpuset_mems)
+		json_object_set_new(object, "x-berth",
+				    json_pack("{s:s}", "cpuset_mems", cpuset_mems));
 	if (blkio_weight)
 		json_object_set_new(object, "blkio_config",
 				    json_pack("{s:o}", "weight", value_of(blkio_weight, true)));
@@ -115,10 +119,10 @@ static int run(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (cpuset_mems)
+	if (kernel_memory)
 		error_set(&err, EINVAL,
-			  "--cpuset-mems is not supported: memory nodes are not chosen; "
-			  "--cpuset-cpus is there");
+			  "--kernel-memory is not supported: kernels have no such limit; --memory "
+			  "has it in");
 	else if (!json_object_size(wanted))
 		error_set(&err, EINVAL,
 			  "you must provide one or more flags when using this "

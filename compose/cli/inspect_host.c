@@ -169,7 +169,7 @@ static void put_resources(json_t *config, const struct service *service)
 	put_optional(config, "CpuRealtimePeriod", &service->cpu_rt_period, 0);
 	put_optional(config, "CpuRealtimeRuntime", &service->cpu_rt_runtime, 0);
 	inspect_put_text(config, "CpusetCpus", service->cpuset);
-	inspect_put_text(config, "CpusetMems", NULL);
+	inspect_put_text(config, "CpusetMems", service->berth.cpuset_mems);
 	json_object_set_new(config, "Devices", devices(service));
 	inspect_put_list(config, "DeviceCgroupRules", service->device_cgroup_rules);
 	json_object_set_new(config, "DeviceRequests", json_null());

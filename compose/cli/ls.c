@@ -11,6 +11,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/list_filter.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
@@ -24,7 +25,7 @@ static const char *format;
 static const struct option options[] = {
 	{"all", 'a', OPTION_FLAG, &all, NULL,
 	 "Also projects of which nothing runs, and single containers"},
-	{"filter", 0, OPTION_LIST, &filters, "filter", "name=TEXT: projects whose name has it"},
+	{"filter", 0, OPTION_LIST, &filters, "filter", "name=REGEX: projects whose name has it"},
 	{"format", 0, OPTION_STRING, &format, "string", "table (default) or json"},
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Names only"},
 	{NULL},
@@ -124,7 +125,7 @@ static int check_filters(struct error *err)
 static bool matches(const char *name)
 {
 	strv_foreach(filter, filters) {
-		if (strstr(name, filter + 5))
+		if (list_filter_name(name, filter + 5))
 			return true;
 	}
 	return !filters;

@@ -40,20 +40,6 @@ static const struct option disconnect_options[] = {
 	{NULL},
 };
 
-static json_t *options_object(void)
-{
-	json_t *object = json_object();
-
-	strv_foreach(word, driver_opts) {
-		const char *equals = strchr(word, '=');
-		_cleanup_free_ char *key =
-			alloc_string_n(word, equals ? (size_t)(equals - word) : strlen(word));
-
-		json_put_string(object, key, equals ? equals + 1 : "");
-	}
-	return object;
-}
-
 static void put_wishes(json_t *request)
 {
 	if (aliases)
@@ -61,7 +47,7 @@ static void put_wishes(json_t *request)
 	if (link_local_ips)
 		json_object_set_new(request, "link_local_ips", json_from_strv(link_local_ips));
 	if (driver_opts)
-		json_object_set_new(request, "driver_opts", options_object());
+		json_object_set_new(request, "driver_opts", json_from_pairs(driver_opts));
 	if (gw_priority_given)
 		json_put_int(request, "gw_priority", gw_priority);
 	json_put_string(request, "ipv4_address", ip);

@@ -24,7 +24,8 @@ struct copy_stream {
 	int from;     /* what it says */
 	int log;      /* for the log ... */
 	int log_read; /* ... and the supervisor's end of that */
-	int to;       /* ours */
+	int to;       /* ours, or /dev/null */
+	int number;
 	char *data;
 	size_t used, logged, shown;
 	bool whole; /* a file: takes what it is given */
@@ -62,12 +63,12 @@ static bool same_file(void)
 	       out.st_dev == error.st_dev && out.st_ino == error.st_ino;
 }
 
-static int open_stream(struct run_copy *copy, int number, struct error *err)
+static int open_stream(struct run_copy *copy, int number, bool shown, struct error *err)
 {
 	struct copy_stream *stream = &copy->streams[copy->count++];
 	struct stat st;
 
-	*stream = (struct copy_stream){-EBADF, -EBADF, -EBADF, -EBADF, number};
+	*stream = (struct copy_stream){-EBADF, -EBADF, -EBADF, -EBADF, shown ? number : copy->null};
 	if (make_pipe(&stream->log_read, &stream->log, err) < 0 ||
 	    (!copy->terminal && make_pipe(&stream->from, &stream->theirs, err) < 0))
 		return -err->code;
@@ -76,25 +77,26 @@ static int open_stream(struct run_copy *copy, int number, struct error *err)
 		return 0;
 	(void)fd_set_nonblock(stream->from, true);
 	stream->data = alloc_zero(1, COPY_SIZE);
-	stream->whole = fstat(number, &st) == 0 && S_ISREG(st.st_mode);
+	stream->whole = !shown || (fstat(number, &st) == 0 && S_ISREG(st.st_mode));
+	stream->number = number;
 	return 0;
 }
 
-int run_copy_new(bool terminal, struct run_copy **ret, struct error *err)
+int run_copy_new(const struct run_copy_way *way, struct run_copy **ret, struct error *err)
 {
 	struct run_copy *copy = new (struct run_copy);
 	int r;
 
 	*ret = copy;
-	copy->terminal = terminal;
+	copy->terminal = way->terminal;
 	copy->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (copy->null < 0)
 		return error_errno(err, "open /dev/null");
 	/* Who reads us no more is for the program to meet. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = open_stream(copy, STDOUT_FILENO, err);
-	if (r == 0 && !terminal && !same_file())
-		r = open_stream(copy, STDERR_FILENO, err);
+	r = open_stream(copy, STDOUT_FILENO, !way->no_stdout, err);
+	if (r == 0 && !way->terminal && (way->no_stdout || way->no_stderr || !same_file()))
+		r = open_stream(copy, STDERR_FILENO, !way->no_stderr, err);
 	return r;
 }
 
@@ -229,7 +231,7 @@ int run_copy_broken(struct run_copy *copy)
 		if (!stream->broken || stream->told)
 			continue;
 		stream->told = true;
-		return stream->to;
+		return stream->number;
 	}
 	return 0;
 }

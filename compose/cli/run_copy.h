@@ -23,8 +23,13 @@
 
 struct run_copy;
 
-/* @terminal: its terminal's master comes later; only what is for the log is copied here. */
-int run_copy_new(bool terminal, struct run_copy **ret, struct error *err);
+struct run_copy_way {
+	bool terminal;             /* whose master comes later: only the log's is copied here */
+	bool no_stdout, no_stderr; /* for the log alone */
+};
+
+/* @ret is to be freed in either case. */
+int run_copy_new(const struct run_copy_way *way, struct run_copy **ret, struct error *err);
 void run_copy_free(struct run_copy *copy);
 
 /* What goes with request `run`, @input being its stdin; borrowed. How many. */

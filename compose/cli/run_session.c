@@ -201,6 +201,7 @@ static int request(struct running *running, struct error *err)
 int run_session(struct project_args *args, struct run_session *session, struct error *err)
 {
 	struct running running = {.args = args, .session = session, .exit_code = 1};
+	const struct run_copy_way way = {session->tty, session->no_stdout, session->no_stderr};
 	int r = detach_keys_parse(session->detach_keys, &running.keys, err);
 
 	session->exit_code = 1;
@@ -210,7 +211,7 @@ int run_session(struct project_args *args, struct run_session *session, struct e
 		args->progress = "quiet";
 	running.progress = progress_new(args, "run");
 	running.signals = session->no_signals ? -EBADF : watch_signals();
-	r = session->detach || args->dry_run ? 0 : run_copy_new(session->tty, &running.copy, err);
+	r = session->detach || args->dry_run ? 0 : run_copy_new(&way, &running.copy, err);
 	if (r >= 0)
 		r = request(&running, err);
 	if (running.progress && r < 0)

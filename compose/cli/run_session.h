@@ -24,7 +24,8 @@ struct run_session {
 	bool detach, interactive, tty;   /* tty: our terminal is its */
 	bool auto_remove, use_aliases;
 	bool quiet;
-	bool no_signals; /* our signals are ours */
+	bool no_signals;           /* our signals are ours */
+	bool no_stdout, no_stderr; /* what it says there is logged, and not shown */
 	/* Out. */
 	char *id;         /* of the container, once it runs or has run; the caller's */
 	bool interrupted; /* said already */

@@ -15,6 +15,7 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/inspect.h"
+#include "compose/cli/list_filter.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/prune.h"
@@ -30,20 +31,6 @@ static int open_store(struct volume_store **ret, struct error *err)
 }
 
 /* KEY=VALUE words as an object. */
-static json_t *object_of(char *const *words)
-{
-	json_t *object = json_object();
-
-	strv_foreach(word, (char **)words) {
-		const char *equals = strchr(word, '=');
-		_cleanup_free_ char *key =
-			equals ? alloc_string_n(word, (size_t)(equals - word)) : alloc_string(word);
-
-		json_put_string(object, key, equals ? equals + 1 : "");
-	}
-	return object;
-}
-
 /* volume create */
 
 static char **create_labels, **create_opts;
@@ -60,7 +47,8 @@ static const struct option create_options[] = {
 static int create(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_volume_store_close) struct volume_store *store = NULL;
-	_cleanup_json_ json_t *labels = object_of(create_labels), *opts = object_of(create_opts);
+	_cleanup_json_ json_t *labels = json_from_pairs(create_labels),
+			      *opts = json_from_pairs(create_opts);
 	struct volume_options options = {.driver = create_driver, .labels = labels};
 	const char *name = argc ? argv[0] : create_name;
 	struct error err = ERROR_INIT;
@@ -176,7 +164,7 @@ static const char *list_format;
 
 static const struct option list_options[] = {
 	{"filter", 'f', OPTION_LIST, &list_filters, "filter",
-	 "name=TEXT, label=KEY[=VALUE], driver=NAME, dangling=true|false"},
+	 "name=REGEX, label=KEY[=VALUE], driver=NAME, dangling=true|false"},
 	{"format", 0, OPTION_STRING, &list_format, "string",
 	 "table, json, or a template such as '{{.Name}}'"},
 	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Names only"},
@@ -203,44 +191,35 @@ static json_t *list_row(const struct volume_info *info)
 	return row;
 }
 
-static int check_filters(struct error *err)
+struct listed {
+	const struct volume_info *info;
+	const json_t *records; /* of all containers */
+};
+
+static bool has_name(const void *object, const char *value)
 {
-	static const char *const known[] = {"name=", "label=", "driver=", "dangling="};
+	const struct listed *listed = object;
 
-	strv_foreach(filter, list_filters) {
-		bool found = false;
-
-		array_foreach(prefix, known)
-			found = found || str_starts_with(filter, *prefix);
-		if (!found)
-			return error_set(err, EINVAL, "invalid filter '%s'", filter);
-	}
-	return 0;
+	return list_filter_name(listed->info->name, value);
 }
 
-static bool passes(const char *filter, const struct volume_info *info, const json_t *records)
+static bool has_driver(const void *object, const char *value)
 {
-	const char *value = strchr(filter, '=') + 1;
+	const struct listed *listed = object;
 
-	if (str_starts_with(filter, "name="))
-		return strstr(info->name, value) != NULL;
-	if (str_starts_with(filter, "driver="))
-		return str_equal(info->driver ?: "local", value);
-	if (str_starts_with(filter, "dangling="))
-		return (!strcmp(value, "true") || !strcmp(value, "1")) ==
-		       !projects_user_of(records, "volumes", info->name);
-	return prune_filter_matches(
-		&(struct prune_filter){.filters = (char *const[]){(char *)filter, NULL}},
-		info->labels, 0);
+	return str_equal(listed->info->driver ?: "local", value);
 }
 
-static bool passes_all(const struct volume_info *info, const json_t *records)
+static bool is_dangling(const void *object, const char *value)
 {
-	strv_foreach(filter, list_filters)
-		if (!passes(filter, info, records))
-			return false;
-	return true;
+	const struct listed *listed = object;
+
+	return list_filter_is_true(value) ==
+	       !projects_user_of(listed->records, "volumes", listed->info->name);
 }
+
+static const struct list_filter known[] = {
+	{"name", has_name}, {"driver", has_driver}, {"dangling", is_dangling}, {NULL, NULL}};
 
 static int list(struct project_args *args, int argc, char **argv)
 {
@@ -251,11 +230,14 @@ static int list(struct project_args *args, int argc, char **argv)
 	size_t i, count = 0;
 	json_t *row;
 
-	if (check_filters(&err) < 0 || projects_records(&records, &err) < 0 ||
-	    open_store(&store, &err) < 0 || volume_list(store, &infos, &count, &err) < 0)
+	if (list_filter_check(list_filters, known, &err) < 0 ||
+	    projects_records(&records, &err) < 0 || open_store(&store, &err) < 0 ||
+	    volume_list(store, &infos, &count, &err) < 0)
 		return output_fail(args, &err);
 	for (i = 0; i < count; i++) {
-		if (passes_all(infos[i], records))
+		struct listed listed = {infos[i], records};
+
+		if (list_filter_passes(list_filters, known, &listed, infos[i]->labels))
 			json_array_append_new(rows, list_row(infos[i]));
 		volume_info_free(infos[i]);
 	}

@@ -303,6 +303,7 @@ static const struct attribute berth_attributes[] = {
 	{"socket",                    SOCKETS,               &shape_sockets, MERGE_REPLACE},
 	{"restart_with_dependencies", BERTH(restart_with_dependencies), &shape_bool},
 	{"systemd",                   BERTH(systemd),        &shape_tristate},
+	{"cpuset_mems",               BERTH(cpuset_mems),    &shape_string},
 };
 /* clang-format on */
 static const struct schema berth_schema = {"x-berth", berth_attributes,

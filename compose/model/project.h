@@ -176,6 +176,7 @@ struct berth_extension {
 	} on_unhealthy;
 	bool restart_with_dependencies;
 	enum tristate systemd; /* its first process is systemd; unset: when it looks like it */
+	char *cpuset_mems;     /* memory nodes: "0-1"; NULL: all */
 	struct {
 		char *calendar; /* common/calendar.h; NULL: none */
 		enum schedule_overlap overlap;

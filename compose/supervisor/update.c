@@ -81,6 +81,15 @@ static int apply_logging(struct instance *instance, struct error *err)
 	return 0;
 }
 
+static void apply_health(struct instance *instance)
+{
+	/* What was known of its health stays until it was asked anew. */
+	if (instance->state == INSTANCE_RUNNING || instance->state == INSTANCE_PAUSED)
+		health_resume(instance);
+	else
+		health_stop(instance);
+}
+
 static int apply(struct instance *instance, const struct service *before, struct error *err)
 {
 	int r = apply_limits(instance, err);
@@ -89,11 +98,7 @@ static int apply(struct instance *instance, const struct service *before, struct
 		r = apply_logging(instance, err);
 	else
 		probe_watch_log(instance);
-	/* What was known of its health stays until it was asked anew. */
-	if (instance->state == INSTANCE_RUNNING || instance->state == INSTANCE_PAUSED)
-		health_resume(instance);
-	else
-		health_stop(instance);
+	apply_health(instance);
 	return r;
 }
 
@@ -101,6 +106,23 @@ static int write_down(struct instance *instance, struct error *err)
 {
 	instance->updating = instance->pid > 0;
 	return state_write(instance, err);
+}
+
+/* The kernel refused: nothing of it is to be so, neither in the container nor in its record. */
+static void go_back(struct instance *instance, const struct origin *before,
+		    struct ports_exchange *exchange)
+{
+	struct origin refused = exchange_origin(instance, before);
+	struct error err = ERROR_INIT;
+
+	if (apply_limits(instance, &err) < 0)
+		log_error("%s", err.message);
+	ports_exchange_undo(instance, exchange);
+	probe_watch_log(instance);
+	apply_health(instance);
+	instance->updating = false;
+	state_note(instance);
+	model_unref(instance->supervisor, refused.model);
 }
 
 int update_container(struct instance *instance, struct model *model, struct error *err)
@@ -130,6 +152,10 @@ int update_container(struct instance *instance, struct model *model, struct erro
 	}
 	if (running) {
 		r = apply(instance, before.service, err);
+		if (r < 0) {
+			go_back(instance, &before, &exchange);
+			return r;
+		}
 		ports_exchange_finish(instance, &exchange);
 		instance->updating = false;
 		state_note(instance);
@@ -170,11 +196,15 @@ static int check_changes(const json_t *changes, struct error *err)
 		"mem_limit",      "pids_limit", "restart",   "mem_reservation",
 		"memswap_limit",
 	};
-	const char *key;
-	json_t *value;
+	const char *key, *inner;
+	json_t *value, *ignored;
 
 	json_object_foreach((json_t *)changes, key, value) {
-		bool found = false;
+		bool found = str_equal(key, "x-berth");
+
+		json_object_foreach(found ? value : NULL, inner, ignored) {
+			found = found && str_equal(inner, "cpuset_mems");
+		}
 
 		array_foreach(one, known)
 			found = found || str_equal(*one, key);

@@ -104,7 +104,7 @@ def test_what_it_is_made_of(machine):
     words = run.stdout.split("\n")
     assert words[:4] == ["65534", "/tmp", "100", "1"] and "10.1.2.3" in words[4]
     assert words[5] == "1" and {"/data", "/scratch", "readonly"} <= set(words)
-    for flags, said in ((["--cpuset-mems", "0"], "--cpuset-mems is not supported"),
+    for flags, said in ((["--attach", "x"], "valid streams are STDIN, STDOUT and STDERR"),
                         (["-p", "x:y"], "ports"), (["--mount", "type=bind,source=x,target=/y"],
                                                    "absolute"),
                         (["--rm", "--restart", "always"], "conflicting options"),

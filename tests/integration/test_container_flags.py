@@ -285,10 +285,53 @@ def test_signals(machine, proxy, code):
 
 
 def test_what_is_told_not_to_work(machine):
-    for flags in (["--attach", "stdout"], ["--cpu-count", "1"], ["--cpu-percent", "1"],
-                  ["--cpuset-mems", "0"], ["--io-maxbandwidth", "1"], ["--io-maxiops", "1"],
+    for flags in (["--cpu-count", "1"], ["--cpu-percent", "1"], ["--io-maxbandwidth", "1"], ["--io-maxiops", "1"],
                   ["--kernel-memory", "1m"], ["--runtime", "runc"], ["--storage-opt", "size=1g"],
                   ["--use-api-socket"]):
         assert f"{flags[0]} is not supported" in refused(machine, *flags)
     assert "--isolation hyperv is not supported" in refused(machine, "--isolation", "hyperv")
     assert run(machine, "--isolation", "default", "busybox", "echo", "x") == ["x"]
+
+
+def test_which_of_its_streams(machine):
+    """What is not shown is logged all the same."""
+    said = ["busybox", "sh", "-c", "echo out; echo err >&2"]
+    for flags, out, err in ((["-a", "stdout"], "out\n", ""), (["--attach", "STDERR"], "", "err\n"),
+                            (["-a", "stdout", "-a", "stderr"], "out\n", "err\n")):
+        shown = container(machine, "run", "--name", "box", *flags, *said)
+        assert (shown.stdout, shown.stderr) == (out, err), flags
+        log = container(machine, "logs", "box")
+        assert (log.stdout, log.stderr) == ("out\n", "err\n"), flags
+        container(machine, "rm", "box")
+    assert "valid streams are" in refused(machine, "-a", "all")
+    assert "both --attach and --detach" in refused(machine, "-d", "-a", "stdout")
+
+
+def test_memory_nodes(machine):
+    shown = start(machine, "box", "--cpuset-mems", "0")
+    assert shown["HostConfig"]["CpusetMems"] == "0"
+    container(machine, "update", "--cpuset-mems", "0-0", "box")
+    shown = json.loads(container(machine, "inspect", "box").stdout)[0]
+    assert shown["HostConfig"]["CpusetMems"] == "0-0"
+    # What the kernel refuses is told, and nothing of it is so: neither here nor in the limits.
+    before = shown["HostConfig"]
+    bad = container(machine, "update", "--memory", "64m", "--cpuset-mems", "77", "box", check=False)
+    assert bad.returncode == 1 and "box" in bad.stderr and "memory nodes" in bad.stderr
+    assert json.loads(container(machine, "inspect", "box").stdout)[0]["HostConfig"] == before
+    bad = container(machine, "update", "--kernel-memory", "64m", "box", check=False)
+    assert bad.returncode == 1 and "--kernel-memory is not supported" in bad.stderr
+
+
+def test_keys_that_leave_an_exec(machine):
+    start(machine, "box")
+    terminal = machine.pty("container", "exec", "-it", "--detach-keys", "ctrl-x,q", "box", "sh",
+                           cwd="/")
+    terminal.read_until(r"[#$] ")
+    terminal.write("echo on$((40+2)); sleep 0.2; touch /went-on; sleep 1000\n")
+    terminal.read_until("on42")
+    terminal.write("\x18q")
+    assert terminal.wait(20) == 0
+    machine.wait_until(lambda: container(machine, "exec", "box", "test", "-e", "/went-on",
+                                         check=False).returncode == 0, 10, "it goes on")
+    bad = container(machine, "exec", "-it", "--detach-keys", "ctrl-", "box", "sh", check=False)
+    assert bad.returncode == 1 and "invalid detach keys" in bad.stderr

@@ -66,6 +66,7 @@ static void translate_cpu(const struct service *service, struct resources_spec *
 	if (service->cpu_rt_period.set)
 		resources->cpu_rt_period_usec = service->cpu_rt_period.value;
 	resources->cpuset_cpus = service->cpuset;
+	resources->cpuset_mems = service->berth.cpuset_mems;
 }
 
 static void add_rule(struct translation *translation, char type, int64_t major_number,
