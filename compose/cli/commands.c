@@ -182,7 +182,7 @@ void command_help(const struct command *command, const char *path)
 		return;
 	}
 	printf("Usage:  %s %s\n\n%s\n", path, command->operands, command->summary);
-	if (text)
+	if (text && text->description)
 		printf("\n%s\n", text->description);
 	form = short_form_help(command);
 	if (form)

@@ -230,5 +230,8 @@ const struct help_text *help_text_of(const char *path)
 	array_foreach(text, texts)
 		if (!strcmp(text->path, path))
 			return text;
+	for (const struct help_text *text = help_examples; text->path; text++)
+		if (!strcmp(text->path, path))
+			return text;
 	return NULL;
 }

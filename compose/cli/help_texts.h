@@ -8,9 +8,12 @@
 
 struct help_text {
 	const char *path;        /* "berth up" */
-	const char *description; /* paragraphs */
+	const char *description; /* paragraphs; NULL: its summary says it */
 	const char *examples;    /* lines, "$ command" and what it does */
 };
+
+/* Those without a description; ends with a row without a path. */
+extern const struct help_text help_examples[];
 
 /* NULL: nothing but its summary. */
 const struct help_text *help_text_of(const char *path);

@@ -102,7 +102,7 @@ static void put_command(FILE *out, const struct command *command, const char *pa
 	put_line(out, command->operands);
 	fputs(".SH DESCRIPTION\n", out);
 	put_line(out, command->summary);
-	if (text) {
+	if (text && text->description) {
 		fputs(".PP\n", out);
 		put_line(out, text->description);
 	}

@@ -13,8 +13,6 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
-#include "compose/cli/output.h"
-
 #define OUTPUT_MAX (16 << 20)
 
 extern char **environ;
@@ -84,11 +82,13 @@ static char **split_line(char *line, size_t columns)
 
 static bool is_one_of(const json_t *pids, const char *word)
 {
+	char *end;
+	long long number = strtoll(word, &end, 10);
 	const json_t *pid;
 	size_t i;
 
 	json_array_foreach(pids, i, pid)
-		if (json_integer_value(pid) == strtoll(word, NULL, 10))
+		if (end != word && !*end && json_integer_value(pid) == number)
 			return true;
 	return false;
 }
@@ -99,33 +99,39 @@ static void add_words(struct table *table, char *const *words)
 		table_add(table, word);
 }
 
-int top_ps(char *const *options, const json_t *pids, struct error *err)
+int top_ps_table(const char *said, const json_t *pids, struct table *ret, struct error *err)
 {
-	_cleanup_free_ char *text = NULL;
-	_cleanup_strv_ char **lines = NULL, **headings = NULL;
-	struct table table = {0};
+	_cleanup_strv_ char **lines = strv_split(said, "\n"), **headings = NULL;
 	size_t column = 0;
-	int r = run_ps(options, &text, err);
 
-	if (r < 0)
-		return r;
-	lines = strv_split(text, "\n");
-	headings = strv_split(lines[0], " ");
-	table.columns = strv_length(headings);
-	while (headings[column] && strcmp(headings[column], "PID") != 0)
+	headings = strv_split(lines && lines[0] ? lines[0] : "", " ");
+	ret->columns = strv_length(headings);
+	while (column < ret->columns && strcmp(headings[column], "PID") != 0)
 		column++;
-	if (!headings[column])
+	if (column == ret->columns)
 		return error_set(err, EINVAL,
 				 "with these options ps has no column PID, by which "
 				 "the container's processes are known");
-	add_words(&table, headings);
+	add_words(ret, headings);
 	for (size_t i = 1; lines[i]; i++) {
-		_cleanup_strv_ char **words = split_line(lines[i], table.columns);
+		_cleanup_strv_ char **words = split_line(lines[i], ret->columns);
 
 		if (is_one_of(pids, words[column]))
-			add_words(&table, words);
+			add_words(ret, words);
 	}
-	table_print(&table, 0, stdout);
-	table_done(&table);
 	return 0;
+}
+
+int top_ps(char *const *options, const json_t *pids, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct table table = {0};
+	int r = run_ps(options, &text, err);
+
+	if (r == 0)
+		r = top_ps_table(text, pids, &table, err);
+	if (r == 0)
+		table_print(&table, 0, stdout);
+	table_done(&table);
+	return r;
 }

@@ -8,6 +8,14 @@
 
 #include "common/error.h"
 
+#include "compose/cli/output.h"
+
+/*
+ * The heading of @said, what ps printed, and the lines whose PID is among @pids. @ret is to be
+ * released in either case.
+ */
+int top_ps_table(const char *said, const json_t *pids, struct table *ret, struct error *err);
+
 /*
  * Runs ps with @options and prints its heading and the lines whose PID is among @pids, as docker
  * does. The options have to let the column PID be.

@@ -158,3 +158,32 @@ def test_viz(berth):
     assert "<br/>8080:80 (tcp, ingress)" in dot and "<b>Networks:</b><br/>default" in dot
     plain = project.run("alpha", "viz").stdout
     assert '\t"db" [style="filled" label=<<font point-size="15">db</font>>];\n' in plain
+
+
+def leaves(path=()):
+    """(path, help text) of every command that does something."""
+    text = subprocess.run([sandboxes.binary(), *path, "--help"], capture_output=True, text=True,
+                          check=True).stdout
+    children = re.findall(r"^  ([a-z-]+) ", text.partition("\nCommands:\n")[2], re.M)
+    for child in children:
+        yield from leaves((*path, child))
+    if not children:
+        yield path, text
+
+
+def test_every_command_shows_how_it_is_used():
+    """An example each, with flags that there are."""
+    wrong = []
+    for path, text in leaves():
+        _, found, examples = text.partition("\nExamples:\n")
+        if not found:
+            wrong.append(f"{path}: no example")
+        for line in examples.partition("\n\n")[0].splitlines():
+            words = line.split("   ")[0].split()
+            if words[1:len(path) + 1] != list(path):
+                continue
+            for word in words[len(path) + 1:]:
+                flag = re.match(r"--[a-z0-9-]+", word)
+                if flag and flag.group() not in text:
+                    wrong.append(f"{path}: {word}")
+    assert not wrong

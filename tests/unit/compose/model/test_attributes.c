@@ -91,7 +91,8 @@ static const struct {
 	{"services.volumes.tmpfs", "size mode"},
 	{"services.volumes.image", "subpath"},
 	{"services.x-berth", "probe socket interval timeout retries start_period start_interval "
-			     "on_unhealthy restart_with_dependencies systemd schedule"},
+			     "on_unhealthy restart_with_dependencies systemd schedule "
+			     "cpuset_mems"},
 	{"services.x-berth.schedule", "calendar overlap persistent"},
 	{"services.x-berth.socket", "listen name"},
 	{"services.x-berth.probe", "tcp http unix log file notify"},
