@@ -26,6 +26,9 @@ class User:
         self.session = os.path.join(berth.base, "alice-session")
         self.runtime_dir = os.path.join(self.session, "berth")
         os.chmod(berth.base, 0o777)  # for the sanitizers' reports
+        # The checkout may be in a folder that only root may enter.
+        self.program = os.path.join(berth.base, "berth")
+        shutil.copy(sandboxes.binary(), self.program)
         for path in (self.home, self.session):
             os.mkdir(path)
             os.chown(path, UID, UID)
@@ -53,11 +56,11 @@ class User:
                 "BERTH_RUNTIME_DIR": "", **(env or {})}
 
     def run(self, *args, cwd=None, env=None, path=os.environ["PATH"], **options):
-        return self.berth.command(self._as(["env", f"PATH={path}", sandboxes.binary(), *args]),
+        return self.berth.command(self._as(["env", f"PATH={path}", self.program, *args]),
                                   cwd=cwd or self.home, env=self._env(env), **options)
 
     def popen(self, *args, cwd=None, **options):
-        return self.berth.popen_command(self._as([sandboxes.binary(), *args]),
+        return self.berth.popen_command(self._as([self.program, *args]),
                                         cwd=cwd or self.home, env=self._env(None), **options)
 
     def project(self, text, name="stack"):
