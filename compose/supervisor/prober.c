@@ -98,20 +98,21 @@ static int on_news(sd_event_source *source, int fd, uint32_t events, void *data)
 struct spawning {
 	pid_t *pid;
 	const posix_spawn_file_actions_t *actions;
-	char *const *argv;
+	char *const *argv, *const *env;
 };
 
 static int spawn(void *data)
 {
 	const struct spawning *s = data;
 
-	return posix_spawn(s->pid, "/proc/self/exe", s->actions, NULL, s->argv, environ);
+	return posix_spawn(s->pid, "/proc/self/exe", s->actions, NULL, s->argv, s->env);
 }
 
 static int start(struct prober *prober, struct error *err)
 {
 	char *const argv[] = {"berth", PROBER_COMMAND, prober->project, NULL};
 	_cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+	_cleanup_strv_ char **env = strv_dup(environ);
 	posix_spawn_file_actions_t actions;
 	int pair[2], r;
 
@@ -120,10 +121,12 @@ static int start(struct prober *prober, struct error *err)
 	ours = pair[0];
 	theirs = pair[1];
 	(void)fd_set_nonblock(ours, true);
+	/* Its children lack libraries in which a symbol that is bound late would be looked up. */
+	strv_env_set(&env, "LD_BIND_NOW", "1");
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, theirs, PROBER_FD);
 	/* Containers of the host's network have theirs probed there; into all others it can go. */
-	r = rootless_on_host(spawn, &(struct spawning){&prober->pid, &actions, argv});
+	r = rootless_on_host(spawn, &(struct spawning){&prober->pid, &actions, argv, env});
 	posix_spawn_file_actions_destroy(&actions);
 	if (r)
 		return error_code(err, -r, "start the process that runs health checks");

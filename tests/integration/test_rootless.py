@@ -88,10 +88,6 @@ class User:
         assert self.berth.leftovers() == []
 
 
-# The prober's children die before their exec in such a build, and only there.
-probes = pytest.mark.skipif("asan" in sandboxes.binary(), reason="rootless probes under ASan")
-
-
 @pytest.fixture
 def alice(berth):
     return User(berth)
@@ -120,7 +116,6 @@ def state(alice, cwd, service):
     return next((row for row in map(json.loads, rows) if row["Service"] == service), None)
 
 
-@probes
 def test_a_stack(alice):
     """Names, volumes, ports, health, exec, logs, restart; as root in there, and as the user out
     here."""
@@ -145,7 +140,6 @@ def test_a_stack(alice):
     alice.nothing_left()
 
 
-@probes
 def test_kills(alice):
     """Neither a supervisor nor the holder of the namespaces takes a container along."""
     alice.image()
@@ -166,7 +160,6 @@ def test_kills(alice):
     alice.nothing_left()
 
 
-@probes
 def test_the_hosts_network(alice):
     """network_mode: host is the host's, also for exec and for health checks."""
     alice.image()
