@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,16 +18,37 @@ static const struct option options[] = {
 	{NULL},
 };
 
+/* Whose commands and flags these are. Scripts that ask `docker-compose version` want to know that.
+ */
+#define COMPOSE_VERSION "5.0.0"
+
+struct version {
+	const char *number, *json, *pretty;
+};
+
+static const struct version berth = {
+	BERTH_VERSION,
+	BERTH_VERSION,
+	"berth version " BERTH_VERSION,
+};
+static const struct version compose = {
+	COMPOSE_VERSION,
+	"v" COMPOSE_VERSION,
+	"Docker Compose version v" COMPOSE_VERSION " (berth " BERTH_VERSION ")",
+};
+
 static int run(struct project_args *args, int argc, char **argv)
 {
+	const struct version *version =
+		!strcmp(program_invocation_short_name, "docker-compose") ? &compose : &berth;
 	struct error err = ERROR_INIT;
 
 	if (only_number)
-		puts(BERTH_VERSION);
+		puts(version->number);
 	else if (!strcmp(format, "json"))
-		puts("{\"version\":\"" BERTH_VERSION "\"}");
+		printf("{\"version\":\"%s\"}\n", version->json);
 	else if (!format[0] || !strcmp(format, "pretty"))
-		puts("berth version " BERTH_VERSION);
+		puts(version->pretty);
 	else
 		return error_set(&err, EINVAL, "format value \"%s\" could not be parsed", format),
 		       output_fail(args, &err);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a user of docker compose expects of commands and their words, and what must never go."""
 import json
+import os
 
 import pytest
 
@@ -183,3 +184,17 @@ def test_the_rest_of_the_flags(berth):
                  ["rm", "-f", "-s", "-v"], ["down", "--remove-orphans", "--rmi", "local", "-t", "0", "-v"]):
         result = project.run(*args, check=False)
         assert result.returncode == 0, (args, result.stderr)
+
+
+def test_called_docker_compose(berth):
+    """Installers ask `docker-compose version` whether it is new enough."""
+    name = os.path.join(berth.base, "docker-compose")
+    os.symlink(sandboxes.binary(), name)
+
+    def version(*args):
+        return berth.command([name, "version", *args]).stdout
+
+    assert version().startswith("Docker Compose version v5.")
+    assert int(version("--short").split(".")[0]) >= 2
+    assert json.loads(version("-f", "json"))["version"].startswith("v5.")
+    assert berth.run("version").stdout.startswith("berth version ")
