@@ -28,6 +28,7 @@ def pytest_configure(config):
     # Whoever runs us in the background of a script has these ignored, and so would what we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Shared by the workers of one run, removed by who made it.
     if not hasattr(config, "workerinput"):
         config.berth_shared = tempfile.mkdtemp(prefix="bt-shared-", dir=sandboxes.BASE)

@@ -66,7 +66,7 @@ def test_scale(project):
     assert len(project.run("ps", "-q").stdout.splitlines()) == 3
     project.run("scale", "--no-deps", "idle=1")
     assert project.run("ps", "--format", "{{.Name}}").stdout == f"{project.name}-idle-1\n"
-    for word, text in (("idle", "invalid scale specifier"), ("idle=x", "SERVICE=NUM"),
+    for word, text in (("idle", "invalid scale specifier"), ("idle=x", "can't parse replica value"),
                        ("none=1", "no such service: none")):
         refused = project.run("scale", word, check=False)
         assert refused.returncode == 1 and text in refused.stderr

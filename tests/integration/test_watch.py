@@ -141,7 +141,7 @@ def test_bursts(berth, watching):
         os.rename(f"{project.path}/src/d{i}", f"{project.path}/src/e{i}")
     becomes(project, "/app/e48/f2948", "2948\n")
     becomes(project, "/app/d48/f2948", None)
-    assert project.exec(*count).stdout == "3000\n"
+    wait_until(lambda: project.exec(*count).stdout == "3000\n", 60, "what was renamed is all there")
     # The container's own view of the file, without a process in between.
     pid = berth.pids_of("sleep", "1000")[0]
     there, times = f"/proc/{pid}/root/app/first", []
