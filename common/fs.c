@@ -88,6 +88,9 @@ int fs_replace(int dirfd, const char *name, const void *data, size_t size,
 	int r;
 
 	r = write_new(dirfd, staging, data, size, durability == FS_DURABLE);
+	if (r == 0 && durability == FS_FLEETING &&
+	    renameat2(dirfd, staging, dirfd, name, RENAME_EXCHANGE) == 0)
+		return unlinkat(dirfd, staging, 0) < 0 ? error_errno(err, "write %s", name) : 0;
 	if (r == 0 && renameat(dirfd, staging, dirfd, name) < 0)
 		r = -errno;
 	if (r < 0) {

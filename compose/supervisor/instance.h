@@ -93,6 +93,7 @@ struct instance {
 	bool revive;           /* it ran when everything went down, and is to run again */
 	bool systemd;          /* its first process is systemd: see translate_systemd() */
 	bool leaving;     /* the plan at work stops it: what it holds may be promised to another */
+	bool going;       /* the plan at work removes it, and its record soon */
 	char request[33]; /* the last request that ended with this container */
 	char created_by[33];
 	char **volumes;               /* names */

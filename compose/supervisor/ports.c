@@ -263,7 +263,8 @@ void ports_release(struct instance *instance)
 {
 	struct ports *ports = instance->supervisor->ports;
 
-	if (!instance->port_count)
+	/* Its sockets may have gone with a supervisor that was killed before the rules did. */
+	if (!instance->port_count && !instance->service->port_count)
 		return;
 	for (size_t i = 0; i < instance->port_count; i++)
 		let_go(instance, instance->ports[i]);

@@ -67,8 +67,8 @@ int state_write(struct instance *instance, struct error *err)
 
 	/* One open by path costs less than a directory descriptor kept for each container. */
 	snprintf(path, sizeof(path), "%s/record.json", instance->id);
-	r = fs_replace(instance->supervisor->containers_dir, path, text, strlen(text), FS_ATOMIC,
-		       err);
+	r = fs_replace(instance->supervisor->containers_dir, path, text, strlen(text),
+		       instance->going ? FS_FLEETING : FS_ATOMIC, err);
 	return r < 0 ? error_wrap(err, "container %s", instance->name) : 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/ports.h"
 #include "compose/supervisor/state.h"
 
 int networks_create(struct converge *converge, const struct operation *operation, struct error *err)
@@ -97,6 +98,8 @@ static void release_with(struct converge *converge, const char *const *names, si
 				     converge->released_count, names, count, &err) < 0)
 		log_warning("give addresses back: %s", err.message);
 	networks_release(converge);
+	/* By the trash another supervisor would know whose rules are to go. */
+	ports_flush(converge->supervisor->ports);
 	state_empty_trash(converge->supervisor);
 	converge->tidied = true;
 }

@@ -38,8 +38,11 @@ void planning_mark_leaving(struct converge *converge, bool leaving)
 		if (operation->kind != OP_STOP_CONTAINER && operation->kind != OP_REMOVE_CONTAINER)
 			continue;
 		instance = operation->id ? map_get(&supervisor->instances, operation->id) : NULL;
-		if (instance)
-			instance->leaving = leaving;
+		if (!instance)
+			continue;
+		instance->leaving = leaving;
+		if (operation->kind == OP_REMOVE_CONTAINER)
+			instance->going = leaving;
 	}
 }
 

@@ -34,7 +34,7 @@ Test(fs, replace_and_read)
 	_cleanup_close_ int dir = scratch_open();
 	_cleanup_free_ char *text = NULL, *big = NULL;
 	_cleanup_strv_ char **names = NULL;
-	char *none = NULL;
+	char *none = NULL, *fleeting = NULL;
 	size_t size;
 
 	OK(fs_replace(dir, "record", "one", 3, FS_ATOMIC, &err));
@@ -48,6 +48,11 @@ Test(fs, replace_and_read)
 	cr_expect_eq(fs_read(dir, ".", 4, &none, NULL, &err), -EISDIR);
 	OK(mkdirat(dir, "sub", 0755));
 	OK(fs_replace(dir, "sub/record", "", 0, FS_DURABLE, &err));
+	OK(fs_replace(dir, "sub/fleeting", "new", 3, FS_FLEETING, &err));
+	OK(fs_replace(dir, "sub/fleeting", "newer", 5, FS_FLEETING, &err));
+	OK(fs_read(dir, "sub/fleeting", 10, &fleeting, NULL, &err));
+	cr_expect_str_eq(fleeting, "newer");
+	free(fleeting);
 	cr_expect_eq(fs_replace(dir, "none/record", "", 0, FS_ATOMIC, &err), -ENOENT);
 	cr_expect_eq(fs_replace(dir, "sub", "x", 1, FS_ATOMIC, &err), -EISDIR);
 	cr_expect_str_eq(err.message, "write sub: Is a directory");
