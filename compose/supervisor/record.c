@@ -32,6 +32,25 @@ static json_t *mapping_to_json(const struct mapping *mapping)
 	return object;
 }
 
+/* What most containers are not. */
+static void put_flags(json_t *record, const struct instance *instance)
+{
+	if (instance->listens)
+		json_put_bool(record, "listens", true);
+	if (instance->revive)
+		json_put_bool(record, "revive", true);
+	if (instance->again)
+		json_put_bool(record, "again", true);
+	if (instance->standby)
+		json_put_bool(record, "standby", true);
+	if (instance->retired)
+		json_put_bool(record, "retired", true);
+	if (instance->updating)
+		json_put_bool(record, "updating", true);
+	if (instance->systemd)
+		json_put_bool(record, "systemd", true);
+}
+
 json_t *record_of(const struct instance *instance)
 {
 	json_t *record = json_object(), *unhealthy = unhealthy_to_json(&instance->unhealthy);
@@ -62,20 +81,7 @@ json_t *record_of(const struct instance *instance)
 	json_put_bool(record, "by_hand", instance->by_hand);
 	if (instance->slice_scope)
 		json_put_string(record, "slice_scope", instance->slice_scope);
-	if (instance->listens)
-		json_put_bool(record, "listens", true);
-	if (instance->revive)
-		json_put_bool(record, "revive", true);
-	if (instance->again)
-		json_put_bool(record, "again", true);
-	if (instance->standby)
-		json_put_bool(record, "standby", true);
-	if (instance->retired)
-		json_put_bool(record, "retired", true);
-	if (instance->updating)
-		json_put_bool(record, "updating", true);
-	if (instance->systemd)
-		json_put_bool(record, "systemd", true);
+	put_flags(record, instance);
 	if (instance->dependents_due)
 		json_put_int(record, "dependents_due", instance->dependents_due);
 	json_put_string(record, "request", instance->request);
