@@ -65,7 +65,8 @@ static void close_streams(struct attaching *attaching)
 	attaching->out = attaching->error = attaching->input = -EBADF;
 }
 
-static int request(struct attaching *attaching, const int theirs[2], struct error *err)
+static int request(struct attaching *attaching, const int *theirs, size_t n, bool ahead,
+		   struct error *err)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_json_ json_t *arguments = json_object(), *reply = NULL;
@@ -73,8 +74,9 @@ static int request(struct attaching *attaching, const int theirs[2], struct erro
 	size_t count = 0;
 
 	json_put_string(arguments, "container", attaching->container);
+	json_put_bool(arguments, "ahead", ahead);
 	r = client_request(attaching->project, CLIENT_START_FOR_STATE, REQUEST_ATTACH, arguments,
-			   theirs, 2, &client, err);
+			   theirs, n, &client, err);
 	if (r >= 0)
 		r = client_next(client, &reply, fds, &count, err);
 	if (count)
@@ -86,7 +88,7 @@ static int request(struct attaching *attaching, const int theirs[2], struct erro
 }
 
 /* Two sockets: what it writes to stdout (or its terminal) and to stderr, byte for byte. */
-static int attach(struct attaching *attaching, struct error *err)
+static int attach(struct attaching *attaching, bool ahead, struct error *err)
 {
 	int out[2], error[2], theirs[2], r;
 
@@ -100,7 +102,7 @@ static int attach(struct attaching *attaching, struct error *err)
 	}
 	attaching->error = error[0];
 	theirs[1] = error[1];
-	r = request(attaching, theirs, err);
+	r = request(attaching, theirs, ARRAY_SIZE(theirs), ahead, err);
 	close(theirs[0]);
 	close(theirs[1]);
 	return r;
@@ -139,7 +141,9 @@ static void end_input(struct attaching *attaching)
 
 static void take_type(struct attaching *attaching)
 {
-	if (exec_session_type(attaching->input, &attaching->keys, &attaching->detached))
+	struct detach_keys *keys = attaching->tty ? &attaching->keys : NULL;
+
+	if (exec_session_type(attaching->input, keys, &attaching->detached))
 		return;
 	attaching->typing = false;
 	if (ends_input && !attaching->tty)
@@ -168,7 +172,11 @@ static void copy(struct attaching *attaching)
 			{attaching->window, POLLIN},
 		};
 
-		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
+		int n = poll(polls, ARRAY_SIZE(polls), detach_keys_timeout(&attaching->keys));
+
+		if (n == 0)
+			exec_session_release(attaching->input, &attaching->keys);
+		if (n <= 0)
 			continue;
 		if (polls[0].revents)
 			take_stream(&attaching->out, STDOUT_FILENO);
@@ -218,15 +226,27 @@ static int is_running(const struct target *target, const char *id, int *ret_exit
 	return 0;
 }
 
-static int follow(const struct target *target, struct attaching *attaching, int *ret_exit_code,
-		  struct error *err)
+/* With a copy of what it says waiting for us, it may be over before its input is asked for. */
+static int take_input(struct attaching *attaching, struct error *err)
+{
+	int r = request(attaching, NULL, 0, false, err);
+
+	if (r < 0 && err->code == ENOENT)
+		error_clear(err), r = 0;
+	return r;
+}
+
+static int follow(const struct target *target, struct attaching *attaching, bool ahead,
+		  int *ret_exit_code, struct error *err)
 {
 	bool raw = false;
 	int r;
 
 	do {
-		close_streams(attaching);
-		r = attach(attaching, err);
+		if (!ahead)
+			close_streams(attaching);
+		r = ahead ? take_input(attaching, err) : attach(attaching, false, err);
+		ahead = false;
 		/* It ended while we came back to it. */
 		if (r < 0 && raw && err->code == ENOENT)
 			error_clear(err), r = 0;
@@ -246,7 +266,7 @@ static int follow(const struct target *target, struct attaching *attaching, int 
 }
 
 static int attach_to(struct project_args *args, const char *project, const json_t *container,
-		     struct error *err)
+		     const struct attach_options *how, struct error *err)
 {
 	struct target target = {.name = (char *)project};
 	struct attaching attaching = {
@@ -262,7 +282,11 @@ static int attach_to(struct project_args *args, const char *project, const json_
 	attaching.container = json_get_string(container, "id");
 	attaching.signals = watch_signals();
 	attaching.window = terminal_watch_size();
-	r = follow(&target, &attaching, &exit_code, err);
+	r = how->start ? attach(&attaching, true, err) : 0;
+	if (r >= 0 && how->start)
+		exit_code = how->start(args, container);
+	if (r >= 0 && exit_code == 0)
+		r = follow(&target, &attaching, how->start != NULL, &exit_code, err);
 	close_streams(&attaching);
 	close(attaching.signals);
 	close(attaching.window);
@@ -277,7 +301,7 @@ int attach_container(struct project_args *args, const json_t *container,
 	detach_keys = how->detach_keys;
 	no_stdin = how->no_stdin;
 	ends_input = how->ends_input;
-	return attach_to(args, json_get_string(container, "project"), container, &err);
+	return attach_to(args, json_get_string(container, "project"), container, how, &err);
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -292,7 +316,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	    target_containers(&target, true, services, &containers, &err) < 0 ||
 	    target_pick(containers, argv[0], container_index, true, &container, &err) < 0)
 		return output_fail(args, &err);
-	return attach_to(args, target.name, container, &err);
+	return attach_to(args, target.name, container, &(struct attach_options){0}, &err);
 }
 
 static int run_single(struct project_args *args, int argc, char **argv)
@@ -306,7 +330,8 @@ static int run_single(struct project_args *args, int argc, char **argv)
 		error_set(&err, ESRCH, "container %s is not running", argv[0]);
 		return output_fail(args, &err);
 	}
-	return attach_to(args, json_get_string(container, "project"), container, &err);
+	return attach_to(args, json_get_string(container, "project"), container,
+			 &(struct attach_options){0}, &err);
 }
 
 const struct command command_attach = {

@@ -12,6 +12,7 @@
 #include "common/map.h"
 #include "common/str.h"
 
+#include "compose/cli/docker_config.h"
 #include "compose/cli/output.h"
 #include "compose/cli/plugin.h"
 #include "compose/cli/provider.h"
@@ -138,9 +139,8 @@ static void add_bind(struct service *service, const char *source, const char *ta
 
 static int use_socket(struct service *service, struct error *err)
 {
-	const char *host = getenv("DOCKER_HOST"), *folder = getenv("DOCKER_CONFIG");
-	const char *home = getenv("HOME"), *path = SOCKET;
-	_cleanup_free_ char *config = NULL;
+	const char *host = getenv("DOCKER_HOST"), *path = SOCKET;
+	_cleanup_free_ char *config = docker_config_path();
 	struct stat st;
 
 	if (!service->use_api_socket)
@@ -153,8 +153,6 @@ static int use_socket(struct service *service, struct error *err)
 				 "(DOCKER_HOST names another)",
 				 service->name, path);
 	add_bind(service, path, SOCKET, false);
-	config = folder && *folder ? str_printf("%s/config.json", folder)
-				   : str_printf("%s/.docker/config.json", home ? home : "");
 	if (access(config, R_OK) < 0)
 		return 0;
 	add_bind(service, config, CREDENTIALS "/config.json", true);

@@ -24,7 +24,7 @@ static char **environment, **env_files;
 static const struct option options[] = {
 	{"detach", 'd', OPTION_FLAG, &detach, NULL, "Start it and return at once"},
 	{"detach-keys", 0, OPTION_STRING, &detach_keys, "string",
-	 "Keys that leave it running: ctrl-p,ctrl-q (none, unless said)"},
+	 "Keys that leave it running (default ctrl-p,ctrl-q)"},
 	{"env", 'e', OPTION_LIST, &environment, "list", "KEY=VALUE for its environment"},
 	{"env-file", 0, OPTION_LIST, &env_files, "list", "Variables, from a file"},
 	{"interactive", 'i', OPTION_FLAG, &interactive, NULL, "Give it our input"},
@@ -63,10 +63,10 @@ static int run(struct project_args *args, int argc, char **argv)
 	_cleanup_json_ json_t *container = NULL, *request = NULL;
 	struct error err = ERROR_INIT;
 	struct detach_keys keys;
-	struct exec_way way = {tty && !detach, interactive, detach, detach_keys ? &keys : NULL};
+	struct exec_way way = {tty && !detach, interactive, detach, &keys};
 	int exit_code = 1;
 
-	if (detach_keys && detach_keys_parse(detach_keys, &keys, &err) < 0)
+	if (way.tty && detach_keys_parse(detach_keys, &keys, &err) < 0)
 		return output_fail(args, &err);
 	if (tty && interactive && !detach && !isatty(STDIN_FILENO)) {
 		error_set(&err, ENOTTY, "the input device is not a TTY");

@@ -121,13 +121,12 @@ int container_start_attached(struct project_args *args, const json_t *container,
 {
 	const struct attach_options attaching = {.detach_keys = how->detach_keys,
 						 .no_stdin = !how->interactive,
-						 .ends_input = how->interactive};
-	int r;
+						 .ends_input = how->interactive,
+						 .start = start};
 
 	if (args->dry_run)
 		return start(args, container);
 	if (!how->interactive && !json_get_bool(container, "tty", false))
 		return start_and_read(args, container);
-	r = start(args, container);
-	return r ? r : attach_container(args, container, &attaching);
+	return attach_container(args, container, &attaching);
 }

@@ -4,6 +4,11 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compose/cli/docker_config.h"
+
+/* What is pressed as one sequence comes faster. */
+#define PATIENCE_MSEC 300
+
 static int parse_key(const char *word, unsigned char *ret)
 {
 	char c;
@@ -23,18 +28,21 @@ static int parse_key(const char *word, unsigned char *ret)
 
 int detach_keys_parse(const char *text, struct detach_keys *ret, struct error *err)
 {
-	_cleanup_strv_ char **words = strv_split(text && text[0] ? text : DETACH_KEYS_DEFAULT, ",");
+	_cleanup_free_ char *config = text && text[0] ? NULL : docker_config_get("detachKeys");
+	_cleanup_strv_ char **words =
+		strv_split(text && text[0] ? text : config ?: DETACH_KEYS_DEFAULT, ",");
+	const char *source = config ? "detachKeys of config.json" : "--detach-keys";
 
 	*ret = (struct detach_keys){0};
 	strv_foreach(word, words) {
 		if (ret->count == DETACH_KEYS_MAX)
-			return error_set(err, EINVAL, "--detach-keys: more than %d keys",
+			return error_set(err, EINVAL, "%s: more than %d keys", source,
 					 DETACH_KEYS_MAX);
 		if (parse_key(word, &ret->keys[ret->count]) < 0)
 			return error_set(err, EINVAL,
 					 "invalid detach keys provided: Unknown character: '%s'; "
-					 "write ctrl-p,ctrl-q or single letters",
-					 word);
+					 "write ctrl-p,ctrl-q or single letters (%s)",
+					 word, source);
 		ret->count++;
 	}
 	return 0;
@@ -49,12 +57,23 @@ bool detach_keys_filter(struct detach_keys *keys, const char *typed, size_t size
 				return true;
 			continue;
 		}
-		strbuf_add_n(out, keys->keys, keys->matched);
-		keys->matched = 0;
+		detach_keys_release(keys, out);
+		keys->matched = keys->passed = 0;
 		if (keys->count && (unsigned char)typed[i] == keys->keys[0])
 			keys->matched = 1;
 		else
 			strbuf_addc(out, typed[i]);
 	}
 	return false;
+}
+
+int detach_keys_timeout(const struct detach_keys *keys)
+{
+	return keys && keys->matched > keys->passed ? PATIENCE_MSEC : -1;
+}
+
+void detach_keys_release(struct detach_keys *keys, struct strbuf *out)
+{
+	strbuf_add_n(out, keys->keys + keys->passed, keys->matched - keys->passed);
+	keys->passed = keys->matched;
 }

@@ -4,7 +4,7 @@
 
 /*
  * detach_keys.h - the keys that leave a program running and its terminal alone: ctrl-p,ctrl-q,
- * unless said.
+ * unless said. They are looked for in what is typed at a terminal, never in what comes by a pipe.
  */
 
 #include <stdbool.h>
@@ -18,10 +18,15 @@
 
 struct detach_keys {
 	unsigned char keys[DETACH_KEYS_MAX];
-	size_t count, matched;
+	size_t count;
+	size_t matched; /* typed of them, */
+	size_t passed;  /* and so many of those the program has been given after all */
 };
 
-/* "a", "ctrl-a" to "ctrl-z" and ctrl-@ [ \ ] ^ _, separated by commas; NULL: the default. */
+/*
+ * "a", "ctrl-a" to "ctrl-z" and ctrl-@ [ \ ] ^ _, separated by commas.
+ * NULL: what config.json says as detachKeys, or else the default.
+ */
 int detach_keys_parse(const char *text, struct detach_keys *ret, struct error *err);
 
 /*
@@ -30,5 +35,14 @@ int detach_keys_parse(const char *text, struct detach_keys *ret, struct error *e
  */
 bool detach_keys_filter(struct detach_keys *keys, const char *typed, size_t size,
 			struct strbuf *out);
+
+/* Milliseconds to poll for before detach_keys_release(): -1 while nothing is held back. */
+int detach_keys_timeout(const struct detach_keys *keys);
+
+/*
+ * Appends to @out what was held back: whoever pressed ctrl-p for the shell's history is not to
+ * wait for it. The sequence still counts as begun.
+ */
+void detach_keys_release(struct detach_keys *keys, struct strbuf *out);
 
 #endif

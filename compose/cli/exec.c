@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/detach_keys.h"
 #include "compose/cli/env_words.h"
 #include "compose/cli/exec_session.h"
 #include "compose/cli/output.h"
@@ -66,10 +67,12 @@ static int run(struct project_args *args, int argc, char **argv)
 	char *services[] = {argv[0], NULL};
 	struct error err = ERROR_INIT;
 	bool use_tty = exec_session_wants_tty(tty && !no_tty && !detach, interactive);
-	struct exec_way way = {use_tty, interactive, detach, NULL};
+	struct detach_keys keys;
+	struct exec_way way = {use_tty, interactive, detach, &keys};
 	int exit_code = 1;
 
-	if (target_open(args, services, &target, &err) < 0)
+	if ((use_tty && detach_keys_parse(NULL, &keys, &err) < 0) ||
+	    target_open(args, services, &target, &err) < 0)
 		return output_fail(args, &err);
 	if (!client_project_known(target.name)) {
 		error_set(&err, ENOENT, "service \"%s\" is not running", argv[0]);

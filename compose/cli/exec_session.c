@@ -69,6 +69,15 @@ bool exec_session_type(int master, struct detach_keys *keys, bool *ret_detached)
 	return !out.length || fd_write_all(master, out.data, out.length) >= 0;
 }
 
+void exec_session_release(int master, struct detach_keys *keys)
+{
+	_cleanup_strbuf_ struct strbuf out = {0};
+
+	detach_keys_release(keys, &out);
+	if (out.length)
+		(void)fd_write_all(master, out.data, out.length);
+}
+
 bool exec_session_copy(int master, bool interactive, int done, struct detach_keys *keys,
 		       struct run_copy *copy)
 {
@@ -86,8 +95,12 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
 	if (interactive)
 		terminal_make_raw();
 	while (!detached) {
-		if (poll(polls, ARRAY_SIZE(polls), -1) < 0 && errno != EINTR)
+		int n = poll(polls, ARRAY_SIZE(polls), detach_keys_timeout(keys));
+
+		if (n < 0 && errno != EINTR)
 			break;
+		if (n == 0)
+			exec_session_release(master, keys);
 		if (polls[0].revents && !show(master, copy))
 			break;
 		if (polls[1].revents && !exec_session_type(master, keys, &detached))
@@ -179,6 +192,25 @@ static int wait_done(struct client *client, const char *project, const json_t *s
 	}
 }
 
+/*
+ * Nobody reads its terminal any more. Our connection's end tells the supervisor; one that came
+ * after that connection is told by another that ends.
+ */
+static void leave(struct client *client, const char *project, const json_t *started)
+{
+	_cleanup_json_ json_t *arguments = json_object();
+	struct client *another = NULL;
+	struct error ignored = ERROR_INIT;
+	char byte;
+
+	if (recv(client_fd(client), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return;
+	json_object_set(arguments, "exec", json_object_get(started, "exec"));
+	(void)client_request(project, CLIENT_START_FOR_STATE, REQUEST_EXEC_WAIT, arguments, NULL, 0,
+			     &another, &ignored);
+	client_free(another);
+}
+
 int exec_session(const char *project, json_t *request, const struct exec_way *way,
 		 int *ret_exit_code, struct error *err)
 {
@@ -210,6 +242,7 @@ int exec_session(const char *project, json_t *request, const struct exec_way *wa
 	client_stay(client);
 	if (way->tty && master >= 0 &&
 	    exec_session_copy(master, way->interactive, client_fd(client), way->keys, NULL)) {
+		leave(client, project, started);
 		*ret_exit_code = 0;
 		return 0;
 	}

@@ -43,6 +43,9 @@ bool exec_session_copy(int master, bool interactive, int done, struct detach_key
  */
 bool exec_session_type(int fd, struct detach_keys *keys, bool *ret_detached);
 
+/* What of the keys was held back is for the program after all. */
+void exec_session_release(int fd, struct detach_keys *keys);
+
 /* Our stdin, stdout and stderr, to be handed over; /dev/null, in *ret_null, where one is closed. */
 void exec_session_stdio(bool interactive, int fds[3], int *ret_null);
 

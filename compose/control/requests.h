@@ -126,6 +126,7 @@ enum run_fd {
 #define REQUEST_EVENTS     "events"
 #define REQUEST_EXEC       "exec"
 #define REQUEST_EXEC_WAIT  "exec_wait"
+/* With "ahead": or as soon as it is started; what goes to its stdin is then asked for again. */
 #define REQUEST_ATTACH     "attach"
 #define REQUEST_END_INPUT  "end_input"
 #define REQUEST_END_OUTPUT "end_output"

@@ -4,7 +4,8 @@
 
 /*
  * exec_internal.h - one session of exec.h: its record, its process and the clients that wait for
- * it (exec_session.c). exec.c begins it, exec_resume.c finds it again.
+ * it (exec_session.c), or that all left (exec_drain.c). exec.c begins it, exec_resume.c finds it
+ * again.
  */
 
 #include <systemd/sd-event.h>
@@ -26,13 +27,14 @@ struct exec_session {
 	pid_t pid;
 	uint64_t start_ticks;
 	bool tty, detach, over;
-	bool lost; /* found at start with no process: the keeper may still say how it ended */
+	bool unread; /* nobody reads its terminal: we do */
+	bool lost;   /* found at start with no process: the keeper may still say how it ended */
 	int exit_code;
 	struct error err; /* why it could not be started */
 	unsigned short rows, columns;
 	struct birth birth;
 	struct child *child;
-	sd_event_source *report;
+	sd_event_source *report, *drain;
 	int pty; /* until the client has it; the keeper has another */
 	struct connection **clients;
 	size_t client_count;
@@ -58,6 +60,12 @@ void exec_session_add_client(struct exec_session *session, struct connection *co
 /* What the keeper keeps for it. */
 void exec_session_keep(struct exec_session *session, const char *kind, int fd);
 void exec_session_take_pty(struct exec_session *session, int master);
+
+/*
+ * Reads what it writes to its terminal and drops it, now that no client does or will: a program
+ * that nobody listens to is not to wait for that. So does the supervisor after us.
+ */
+void exec_session_drain(struct exec_session *session);
 
 /* Looks at its birth until the program runs. */
 int exec_session_watch_report(struct exec_session *session, struct error *err);

@@ -73,6 +73,7 @@ static void load(struct exec_sessions *sessions, const char *id)
 	session->pid = (pid_t)json_get_int(record, "pid", 0);
 	session->start_ticks = (uint64_t)json_get_int(record, "start_ticks", 0);
 	session->tty = json_get_bool(record, "tty", false);
+	session->unread = json_get_bool(record, "unread", false);
 	session->pty = claim(session, "pty");
 	if (json_get_int(record, "code", 0) > 0)
 		error_set(&session->err, (int)json_get_int(record, "code", 0), "%s",
@@ -87,6 +88,8 @@ static void load(struct exec_sessions *sessions, const char *id)
 	session->lost = pidfd < 0;
 	session->child = children_add(sessions->supervisor->children, session->pid,
 				      session->start_ticks, exec_session_ended, session);
+	if (session->unread)
+		exec_session_drain(session);
 	resume_birth(session);
 }
 

@@ -62,6 +62,7 @@ void exec_session_write(struct exec_session *session)
 	json_put_int(record, "pid", session->pid);
 	json_put_int(record, "start_ticks", (int64_t)session->start_ticks);
 	json_put_bool(record, "tty", session->tty);
+	json_put_bool(record, "unread", session->unread);
 	if (session->over)
 		json_put_int(record, "exit_code", session->exit_code);
 	if (session->err.code) {
@@ -81,6 +82,13 @@ void exec_session_close_birth(struct exec_session *session)
 	session->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 }
 
+static void close_pty(struct exec_session *session)
+{
+	session->drain = sd_event_source_disable_unref(session->drain);
+	cleanup_close_fd(&session->pty);
+	session->pty = -EBADF;
+}
+
 void exec_session_free(struct exec_session *session)
 {
 	struct exec_session **at = &session->sessions->first;
@@ -91,7 +99,7 @@ void exec_session_free(struct exec_session *session)
 		*at = session->next;
 	children_forget(session->sessions->supervisor->children, session->child);
 	exec_session_close_birth(session);
-	cleanup_close_fd(&session->pty);
+	close_pty(session);
 	free(session->clients);
 	free(session);
 }
@@ -113,6 +121,8 @@ static void client_left(struct connection *connection, void *data)
 	for (size_t i = session->client_count; i-- > 0;)
 		if (session->clients[i] == connection)
 			session->clients[i] = session->clients[--session->client_count];
+	if (!session->client_count)
+		exec_session_drain(session);
 }
 
 void exec_session_add_client(struct exec_session *session, struct connection *connection)
@@ -171,8 +181,7 @@ void exec_session_finish(struct exec_session *session, int exit_code)
 	exec_session_write(session);
 	snprintf(name, sizeof(name), "exec:%s:*", session->id);
 	keeper_client_drop(session->sessions->supervisor->keeper, name);
-	cleanup_close_fd(&session->pty);
-	session->pty = -EBADF;
+	close_pty(session);
 	while (session->client_count)
 		exec_session_tell_end(session, session->clients[--session->client_count]);
 	tell_ended(session, exit_code, session->err.code ? &session->err : NULL);
@@ -206,8 +215,10 @@ void exec_session_keep(struct exec_session *session, const char *kind, int fd)
 void exec_session_take_pty(struct exec_session *session, int master)
 {
 	exec_session_keep(session, "pty", master);
-	cleanup_close_fd(&session->pty);
+	close_pty(session);
 	session->pty = master;
+	if (session->detach || session->unread)
+		exec_session_drain(session);
 	if (session->rows && session->columns)
 		(void)container_resize(master, session->rows, session->columns);
 }

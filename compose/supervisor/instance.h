@@ -116,6 +116,7 @@ struct instance {
 	struct attachment *attachment;
 	struct dns_listener *dns;
 	struct log_pump *log;
+	int attached_ahead[2]; /* copies of stdout and stderr for who attached before its start */
 	struct line_watch *line_watch; /* for a probe of its log; NULL: none */
 	int notify_fd;                 /* where it says READY=1, with such a probe */
 	int stdin_fd, pty_fd;

@@ -42,6 +42,7 @@ struct instance *instance_new(struct supervisor *supervisor, const char *id)
 	instance->pidfd = instance->stdin_fd = instance->pty_fd = instance->notify_fd = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(instance->client); i++)
 		instance->client[i] = -EBADF;
+	instance->attached_ahead[0] = instance->attached_ahead[1] = -EBADF;
 	instance->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	return instance;
 }
@@ -80,6 +81,8 @@ void instance_free(struct instance *instance)
 	cleanup_close_fd(&instance->notify_fd);
 	for (size_t i = 0; i < ARRAY_SIZE(instance->client); i++)
 		cleanup_close_fd(&instance->client[i]);
+	cleanup_close_fd(&instance->attached_ahead[0]);
+	cleanup_close_fd(&instance->attached_ahead[1]);
 	for (size_t i = 0; i < instance->anonymous.count; i++) {
 		free(instance->anonymous.items[i].key);
 		free(instance->anonymous.items[i].value);

@@ -5,7 +5,6 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "common/log.h"
 #include "common/process.h"
 #include "common/str.h"
 
@@ -22,6 +21,7 @@
 #include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/requests_internal.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/start.h"
 #include "compose/supervisor/start_stdio.h"
 #include "compose/supervisor/update.h"
 #include "compose/supervisor/usage.h"
@@ -183,6 +183,16 @@ static void handle_exec_wait(struct connection *connection, const json_t *reques
 	exec_wait_request(connection->server->supervisor->execs, connection, request);
 }
 
+/* Before its start: what it says first is not to be missed, and its input is asked for after it. */
+static void attach_ahead(struct connection *connection, struct instance *instance, int fds[2])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(instance->attached_ahead); i++) {
+		cleanup_close_fd(&instance->attached_ahead[i]);
+		instance->attached_ahead[i] = TAKE_FD(fds[i]);
+	}
+	connection_done(connection, NULL, NULL, 0);
+}
+
 static void handle_attach(struct connection *connection, const json_t *request, int *fds,
 			  size_t count)
 {
@@ -193,14 +203,17 @@ static void handle_attach(struct connection *connection, const json_t *request, 
 	json_t *reply;
 	int fd;
 
+	if (instance && !instance->pid && count == 2 && json_get_bool(request, "ahead", false)) {
+		attach_ahead(connection, instance, fds);
+		return;
+	}
 	if (!instance || !instance->pid) {
 		error_set(&err, ENOENT, "container %s is not running", name ?: "(no name)");
 		connection_fail(connection, &err, 1);
 		return;
 	}
-	for (size_t i = 0; i < count && i < 2 && instance->log; i++)
-		if (log_pump_tee(instance->log, TAKE_FD(fds[i]), 1u << (LOG_STDOUT + i), &err) < 0)
-			log_warning("%s: %s", instance->name, err.message);
+	if (count == 2)
+		start_attach(instance, fds);
 	reply = json_object();
 	json_put_bool(reply, "tty", instance->tty);
 	fd = instance->tty ? instance->pty_fd : instance->stdin_fd;

@@ -42,6 +42,19 @@ static char **log_option_list(const struct mapping *options)
 	return list;
 }
 
+void start_attach(struct instance *instance, int fds[2])
+{
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < 2; i++) {
+		int fd = TAKE_FD(fds[i]);
+
+		if (fd >= 0 && instance->log &&
+		    log_pump_tee(instance->log, fd, 1u << (LOG_STDOUT + i), &err) < 0)
+			log_warning("%s: %s", instance->name, err.message);
+	}
+}
+
 int start_open_log(struct instance *instance, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
@@ -68,6 +81,8 @@ int start_open_log(struct instance *instance, struct error *err)
 	r = log_pump_new(supervisor->event, supervisor->journal, &options, &instance->log, err);
 	if (r == 0)
 		probe_watch_log(instance);
+	if (r == 0)
+		start_attach(instance, instance->attached_ahead);
 	return r;
 }
 

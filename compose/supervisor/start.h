@@ -41,6 +41,8 @@ void start_poll(struct instance *instance);
 /* Closes what belongs to a birth. */
 void start_done(struct instance *instance);
 
+/* Copies of its stdout and stderr from now on, for a client; takes both. */
+void start_attach(struct instance *instance, int fds[2]);
 /* The pump for the container's log, with no stream yet. */
 int start_open_log(struct instance *instance, struct error *err);
 

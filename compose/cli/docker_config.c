@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/docker_config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#define CONFIG_MAX (1 << 20)
+
+char *docker_config_path(void)
+{
+	const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
+
+	return folder && *folder ? str_printf("%s/config.json", folder)
+				 : str_printf("%s/.docker/config.json", home ?: "");
+}
+
+char *docker_config_get(const char *key)
+{
+	_cleanup_free_ char *path = docker_config_path();
+	_cleanup_json_ json_t *config = NULL;
+	struct error err = ERROR_INIT;
+	const char *text;
+
+	if (json_read(AT_FDCWD, path, CONFIG_MAX, &config, &err) < 0) {
+		if (err.code != ENOENT && err.code != EACCES && err.code != ENOTDIR)
+			log_warning("%s: %s", path, err.message);
+		return NULL;
+	}
+	text = json_get_string(config, key);
+	return text && *text ? str_printf("%s", text) : NULL;
+}
