@@ -29,6 +29,7 @@
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/slices.h"
 #include "compose/supervisor/sockets.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/start_stdio.h"
@@ -96,14 +97,9 @@ static void release_process(struct instance *instance)
 	keeper_client_drop(instance->supervisor->keeper, names);
 }
 
-static void do_start(struct instance *instance)
+static void start_failed(struct instance *instance, const struct error *err)
 {
-	struct error err = ERROR_INIT;
-
-	restart_cancel(instance, false);
-	if (start_begin(instance, &err) == 0)
-		return;
-	log_error("%s: %s", instance->name, err.message);
+	log_error("%s: %s", instance->name, err->message);
 	instance->exit_code = 125;
 	/* A restart that cannot even begin is tried again as the policy says. */
 	if (instance->state == INSTANCE_BACKOFF &&
@@ -111,6 +107,25 @@ static void do_start(struct instance *instance)
 		instance->state = INSTANCE_EXITED;
 	state_note(instance);
 	changed(instance);
+}
+
+static void do_start(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+
+	restart_cancel(instance, false);
+	if (start_begin(instance, &err) < 0)
+		start_failed(instance, &err);
+}
+
+void instance_entered(struct instance *instance, const struct error *failure)
+{
+	struct error err = *failure;
+
+	if (instance->state != INSTANCE_ENTERING)
+		return;
+	if (start_entered(instance, &err) < 0)
+		start_failed(instance, &err);
 }
 
 static void published(struct instance *instance)
@@ -318,9 +333,22 @@ static void do_give_up(struct instance *instance)
 	changed(instance);
 }
 
+void instance_call_off(struct instance *instance)
+{
+	slices_leave(instance);
+	start_stdio_born(instance);
+	instance->state = instance->entered_from;
+	if (instance->state == INSTANCE_BACKOFF)
+		instance->state = INSTANCE_EXITED;
+	ports_release(instance);
+	state_note(instance);
+	changed(instance);
+}
+
 /* An empty cell: the event means nothing in that state. */
 static void (*const table[INSTANCE_STATES][INSTANCE_EVENTS])(struct instance *) = {
 	[INSTANCE_CREATED] = {[INSTANCE_START] = do_start},
+	[INSTANCE_ENTERING] = {[INSTANCE_STOP] = instance_call_off},
 	[INSTANCE_STARTING] = {[INSTANCE_EXECUTED] = do_executed,
 			       [INSTANCE_FAILED] = do_failed,
 			       [INSTANCE_ENDED] = do_ended,

@@ -29,6 +29,7 @@
 
 enum instance_state {
 	INSTANCE_CREATED,
+	INSTANCE_ENTERING, /* waits for its slice of systemd's: slices.h; nothing is cloned */
 	INSTANCE_STARTING, /* cloned; the program does not run yet */
 	INSTANCE_RUNNING,
 	INSTANCE_PAUSED,
@@ -56,6 +57,7 @@ struct restart_state;
 struct schedule_state;
 struct start_ahead;
 struct held_port;
+struct visit;
 
 struct instance {
 	struct supervisor *supervisor;
@@ -78,6 +80,7 @@ struct instance {
 	int64_t created_nsec, started_nsec, finished_nsec;
 
 	enum instance_state state;
+	enum instance_state entered_from; /* while it is INSTANCE_ENTERING: what it was before */
 	int exit_code;
 	bool oom_killed;
 	uint64_t oom_kills;    /* of the cgroup, as last looked at */
@@ -111,7 +114,8 @@ struct instance {
 	struct start_ahead *ahead; /* a birth that waits for its start; NULL: none */
 	int64_t started_usec;      /* monotonic */
 	struct cgroup *cgroup;
-	char *slice_scope; /* where that is, as a BASE of cgroup.h; NULL: in no slice */
+	char *slice_scope;   /* where that is, as a BASE of cgroup.h; NULL: in no slice */
+	struct visit *visit; /* who asks for that; NULL: nobody */
 	struct group_removal *group_removal; /* of the one before, if that still takes its time */
 	struct attachment *attachment;
 	struct dns_listener *dns;
@@ -181,6 +185,11 @@ const char *instance_signal_name(const struct instance *instance);
 
 /* Goes on with post_start where the supervisor before us was. */
 void instance_resume_hooks(struct instance *instance);
+
+/* Its slice is there, or (@failure has a code) cannot be: goes on with its start. */
+void instance_entered(struct instance *instance, const struct error *failure);
+/* Before anything of it was cloned: it is as if it had not been asked for. */
+void instance_call_off(struct instance *instance);
 
 /* How the state machine is told; for start.c, restart.c and adopt.c. */
 void instance_handle(struct instance *instance, enum instance_event event);

@@ -29,6 +29,7 @@
 #include "compose/supervisor/requests.h"
 #include "compose/supervisor/restart.h"
 #include "compose/supervisor/schedule.h"
+#include "compose/supervisor/slices.h"
 #include "compose/supervisor/start.h"
 #include "compose/supervisor/state.h"
 #include "compose/supervisor/translate/translate.h"
@@ -64,6 +65,7 @@ void instance_free(struct instance *instance)
 	drain_stop(instance);
 	hooks_cancel(instance);
 	start_done(instance);
+	slices_leave(instance);
 	children_forget(instance->supervisor->children, instance->child);
 	sd_event_source_disable_unref(instance->stop_timer);
 	restart_free(instance->restart);
@@ -374,7 +376,8 @@ enum container_state instance_reported_state(const struct instance *instance)
 
 	if (instance->state == INSTANCE_STARTING && instance->restarts)
 		return CONTAINER_RESTARTING;
-	return states[instance->state];
+	return states[instance->state == INSTANCE_ENTERING ? instance->entered_from
+							   : instance->state];
 }
 
 enum health_status instance_health(const struct instance *instance)

@@ -126,6 +126,12 @@ static void close_sockets(int keep)
 	}
 }
 
+void jobs_retitle(char *title)
+{
+	if (title && strlen(title) >= strlen("__helper-job"))
+		strcpy(title, "__helper-job");
+}
+
 static void __attribute__((noreturn))
 job_child(struct jobs *jobs, job_work *work, void *data, int report)
 {
@@ -135,9 +141,7 @@ job_child(struct jobs *jobs, job_work *work, void *data, int report)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "berth-job");
 	close_sockets(jobs->keep);
-	/* In `ps` it is not a second supervisor. */
-	if (jobs->title && strlen(jobs->title) >= strlen("__helper-job"))
-		strcpy(jobs->title, "__helper-job");
+	jobs_retitle(jobs->title);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (work(data, &err) < 0) {

@@ -32,6 +32,8 @@ int job_start_with_socket(struct jobs *jobs, int socket, job_work *work, void *d
 			  void *context, struct error *err);
 /* Kills those with this context, and waits for their end: nobody is told. */
 void jobs_cancel(struct jobs *jobs, const void *context);
+/* In any other child: in `ps` it is not a second supervisor. */
+void jobs_retitle(char *title);
 bool jobs_idle(const struct jobs *jobs);
 
 #endif

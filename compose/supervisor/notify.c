@@ -94,6 +94,9 @@ static char *unwell_text(const struct instance *instance)
 		return str_printf("%s %s", name, health_status_name(health));
 	if (!instance->pid && instance->state == INSTANCE_EXITED)
 		return str_printf("%s exited (%d)", name, instance->exit_code);
+	if (instance->state == INSTANCE_ENTERING)
+		return str_printf("%s waits for %s of systemd's", name,
+				  instance->service->cgroup_parent);
 	return str_printf("%s %s", name, container_state_name(instance_reported_state(instance)));
 }
 

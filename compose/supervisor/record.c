@@ -23,6 +23,13 @@ static const char *const state_names[INSTANCE_STATES] = {
 	[INSTANCE_EXITED] = "exited",
 };
 
+/* Of a start that has not cloned anything nothing is to be known. */
+static const char *state_name(const struct instance *instance)
+{
+	return state_names[instance->state == INSTANCE_ENTERING ? instance->entered_from
+								: instance->state];
+}
+
 static json_t *mapping_to_json(const struct mapping *mapping)
 {
 	json_t *object = json_object();
@@ -73,7 +80,7 @@ json_t *record_of(const struct instance *instance)
 	json_put_int(record, "created", instance->created_nsec);
 	json_put_int(record, "started", instance->started_nsec);
 	json_put_int(record, "finished", instance->finished_nsec);
-	json_put_string(record, "state", state_names[instance->state]);
+	json_put_string(record, "state", state_name(instance));
 	json_put_int(record, "exit_code", instance->exit_code);
 	json_put_bool(record, "oom_killed", instance->oom_killed);
 	json_put_int(record, "restarts", instance->restarts);
@@ -123,7 +130,7 @@ json_t *record_of(const struct instance *instance)
 static enum instance_state state_from_name(const char *name)
 {
 	for (int i = 0; name && i < INSTANCE_STATES; i++)
-		if (strcmp(name, state_names[i]) == 0)
+		if (state_names[i] && strcmp(name, state_names[i]) == 0)
 			return (enum instance_state)i;
 	return INSTANCE_EXITED;
 }

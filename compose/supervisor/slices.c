@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -18,19 +21,33 @@
 #include "common/log.h"
 #include "common/rootless.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "runtime/container/cgroup/layout.h"
 
 #include "compose/control/requests.h"
 #include "compose/control/systemd_bus.h"
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/jobs.h"
 
 #define SUFFIX        ".slice"
 #define NAME_MAX_UNIT 200
 #define TRIES         20
 #define RETRY_MSEC    50
-#define ANSWER_MSEC   6000
+#define ANSWER_SEC    30
 #define TEXT_BYTES    (1 << 16)
+
+/* Who asks systemd for a scope, and those that wait for it. */
+struct visit {
+	struct visit *next;
+	struct supervisor *supervisor;
+	char *scope;
+	pid_t holder;
+	int report;
+	sd_event_source *answer, *deadline;
+	struct instance **waiting;
+	size_t count;
+};
 
 /* A name of systemd's, not a path: systemd.slice(5). */
 static bool is_slice(const char *parent)
@@ -51,6 +68,11 @@ static bool has_slices(void)
 	const struct cgroup_layout *layout = cgroup_layout(&ignored);
 
 	return layout && layout->v2_controllers && systemd_booted() && !rootless();
+}
+
+bool slices_wanted(const struct instance *instance)
+{
+	return is_slice(instance->service->cgroup_parent) && has_slices();
 }
 
 const char *slices_base(const struct instance *instance)
@@ -95,12 +117,14 @@ static int enter_scope(const char *scope, const char *slice, const char *descrip
 
 /* The child: goes into the scope, says so, and stays there until it is killed. */
 static _Noreturn void hold(const char *scope, const char *slice, const char *description,
-			   int report)
+			   int report, pid_t parent)
 {
 	struct error err = ERROR_INIT;
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* The descriptors of the supervisor are not its own. */
@@ -113,19 +137,6 @@ static _Noreturn void hold(const char *scope, const char *slice, const char *des
 	while (!err.code)
 		pause();
 	_exit(1);
-}
-
-static int await_answer(int report, struct error *err)
-{
-	struct pollfd answer = {.fd = report, .events = POLLIN};
-	struct error said = ERROR_INIT;
-
-	if (poll(&answer, 1, ANSWER_MSEC) <= 0)
-		return error_set(err, ETIMEDOUT, "systemd does not answer");
-	if (fd_read_full(report, &said, sizeof(said)) != sizeof(said))
-		return error_set(err, EIO, "who was to ask systemd ended");
-	*err = said;
-	return -err->code;
 }
 
 /* "/my.slice/berth-shop-my.scope" of the group that @pid is in; NULL: it is in another one. */
@@ -147,57 +158,165 @@ static char *scope_path(pid_t pid, const char *scope)
 	return NULL;
 }
 
-static int enter(struct instance *instance, const char *slice, struct slice_visit *visit,
-		 struct error *err)
+static void visit_free(struct visit *visit)
 {
-	_cleanup_free_ char *scope = scope_name(instance, slice), *path = NULL;
+	sd_event_source_disable_unref(visit->answer);
+	sd_event_source_disable_unref(visit->deadline);
+	/* It is killed at whatever it does: that is no wait. */
+	if (visit->holder > 0) {
+		(void)kill(visit->holder, SIGKILL);
+		while (waitpid(visit->holder, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	cleanup_close_fd(&visit->report);
+	free(visit->scope);
+	free(visit->waiting);
+	free(visit);
+}
+
+/* Who asks once more from now on asks systemd once more. */
+static void unlink_visit(struct visit *visit)
+{
+	struct visit **at = &visit->supervisor->visits;
+
+	while (*at != visit)
+		at = &(*at)->next;
+	*at = visit->next;
+}
+
+static void forget(struct visit *visit, size_t i)
+{
+	visit->waiting[i]->visit = NULL;
+	visit->count--;
+	memmove(visit->waiting + i, visit->waiting + i + 1,
+		(visit->count - i) * sizeof(*visit->waiting));
+}
+
+/* Each start may take others away. */
+static void finish(struct visit *visit, const char *path, const struct error *err)
+{
+	unlink_visit(visit);
+	visit->answer = sd_event_source_disable_unref(visit->answer);
+	visit->deadline = sd_event_source_disable_unref(visit->deadline);
+	while (visit->count) {
+		struct instance *instance = visit->waiting[0];
+		struct error failure = *err;
+
+		forget(visit, 0);
+		if (path)
+			instance->slice_scope = str_printf(CGROUP_ELSEWHERE "%s", path);
+		else
+			error_wrap(&failure, "cgroup_parent %s", instance->service->cgroup_parent);
+		instance_entered(instance, &failure);
+	}
+	visit_free(visit);
+}
+
+static int on_answer(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct visit *visit = data;
+	_cleanup_free_ char *path = NULL;
+	struct error err = ERROR_INIT;
+
+	/* Written at once: all of it is there. */
+	if (fd_read_full(fd, &err, sizeof(err)) != sizeof(err)) {
+		error_clear(&err);
+		error_set(&err, EIO, "who was to ask systemd ended");
+	}
+	if (!err.code)
+		path = scope_path(visit->holder, visit->scope);
+	if (!err.code && !path)
+		error_set(&err, EIO, "%s: it has no control group", visit->scope);
+	finish(visit, path, &err);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, ETIMEDOUT,
+		  "systemd does not answer: asked %d s ago for a scope in that slice (is it well? "
+		  "systemctl status; without cgroup_parent it is not asked)",
+		  ANSWER_SEC);
+	finish(data, NULL, &err);
+	return 0;
+}
+
+static int ask(struct visit *visit, const char *slice, struct error *err)
+{
+	struct supervisor *supervisor = visit->supervisor;
 	_cleanup_free_ char *description =
-		str_printf("Compose project %s in %s", instance->supervisor->project, slice);
-	_cleanup_close_ int report = -EBADF;
+		str_printf("Compose project %s in %s", supervisor->project, slice);
+	pid_t self = getpid();
 	int pair[2], r;
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return error_errno(err, "make a pipe");
-	report = pair[0];
+	visit->report = pair[0];
 	visit->holder = fork();
-	if (visit->holder == 0)
-		hold(scope, slice, description, pair[1]);
-	close(pair[1]);
-	if (visit->holder < 0) {
-		visit->holder = 0;
-		return error_errno(err, "fork");
+	if (visit->holder == 0) {
+		jobs_retitle(supervisor->title);
+		hold(visit->scope, slice, description, pair[1], self);
 	}
-	r = await_answer(report, err);
-	if (r < 0)
-		return r;
-	path = scope_path(visit->holder, scope);
-	if (!path)
-		return error_set(err, EIO, "%s: it has no control group", scope);
-	instance->slice_scope = str_printf(CGROUP_ELSEWHERE "%s", path);
+	close(pair[1]);
+	if (visit->holder < 0)
+		return error_errno(err, "fork");
+	r = sd_event_add_io(supervisor->event, &visit->answer, visit->report, EPOLLIN, on_answer,
+			    visit);
+	if (r >= 0)
+		r = sd_event_add_time_relative(supervisor->event, &visit->deadline, CLOCK_MONOTONIC,
+					       ANSWER_SEC * USEC_PER_SEC, 0, on_deadline, visit);
+	return r < 0 ? error_code(err, r, "wait for systemd") : 0;
+}
+
+static struct visit *find(const struct supervisor *supervisor, const char *scope)
+{
+	for (struct visit *visit = supervisor->visits; visit; visit = visit->next)
+		if (!strcmp(visit->scope, scope))
+			return visit;
+	return NULL;
+}
+
+static int begin(struct supervisor *supervisor, const char *scope, const char *slice,
+		 struct visit **ret, struct error *err)
+{
+	struct visit *visit = new (struct visit);
+
+	*visit = (struct visit){
+		.supervisor = supervisor, .scope = alloc_string(scope), .report = -EBADF};
+	if (ask(visit, slice, err) < 0) {
+		visit_free(visit);
+		return -err->code;
+	}
+	visit->next = supervisor->visits;
+	supervisor->visits = *ret = visit;
 	return 0;
 }
 
-int slices_enter(struct instance *instance, struct slice_visit *ret, struct error *err)
+int slices_enter(struct instance *instance, struct error *err)
 {
 	const char *parent = instance->service->cgroup_parent;
-	int r;
+	_cleanup_free_ char *scope = NULL;
+	struct visit *visit;
 
-	*ret = (struct slice_visit){0};
 	free(TAKE_PTR(instance->slice_scope));
-	if (!is_slice(parent) || !has_slices())
+	if (!slices_wanted(instance))
 		return 0;
-	r = enter(instance, parent, ret, err);
-	if (r < 0)
-		slices_entered(ret);
-	return r < 0 ? error_wrap(err, "cgroup_parent %s", parent) : 0;
+	scope = scope_name(instance, parent);
+	visit = find(instance->supervisor, scope);
+	if (!visit && begin(instance->supervisor, scope, parent, &visit, err) < 0)
+		return error_wrap(err, "cgroup_parent %s", parent);
+	*array_add(visit->waiting, visit->count) = instance;
+	instance->visit = visit;
+	return 1;
 }
 
-void slices_entered(struct slice_visit *visit)
+void slices_leave(struct instance *instance)
 {
-	if (!visit->holder)
-		return;
-	kill(visit->holder, SIGKILL);
-	while (waitpid(visit->holder, NULL, 0) < 0 && errno == EINTR)
-		;
-	visit->holder = 0;
+	struct visit *visit = instance->visit;
+
+	for (size_t i = visit ? visit->count : 0; i-- > 0;)
+		if (visit->waiting[i] == instance)
+			forget(visit, i);
 }

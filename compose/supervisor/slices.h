@@ -8,29 +8,28 @@
  * version 2, in a scope in that slice, one for the project, so that the slice's limits hold for it
  * and `systemctl status NAME.slice` shows it.
  *
- * A scope is there as long as a process is in it. The first is ours, and stays until the container
- * is in.
+ * A scope is there as long as a process is in it. The first is ours, a child that asks systemd and
+ * stays until those that waited for it are in: one for all that come meanwhile.
  */
 
-#include <sys/types.h>
+#include <stdbool.h>
 
 #include "common/error.h"
 
 struct instance;
 
-struct slice_visit {
-	pid_t holder; /* 0: none */
-};
+/* It is one of systemd's that the container is to be in. */
+bool slices_wanted(const struct instance *instance);
 
 /* For cgroup.h. Lives as long as the instance is not started anew. */
 const char *slices_base(const struct instance *instance);
 
 /*
- * Before a birth: decides slices_base(). Asks systemd, some 10 ms, 5 s at most: this waits, as
- * every start in a slice comes after its scope, and slices are few.
+ * Before a birth: decides slices_base(). 1: not yet, for systemd has been asked; instance_entered()
+ * follows, and until it returns the scope is there.
  */
-int slices_enter(struct instance *instance, struct slice_visit *ret, struct error *err);
-/* The container was cloned, or failed to be. */
-void slices_entered(struct slice_visit *visit);
+int slices_enter(struct instance *instance, struct error *err);
+/* It waits no more. */
+void slices_leave(struct instance *instance);
 
 #endif

@@ -17,6 +17,7 @@
 #include "common/units.h"
 
 #include "compose/supervisor/children.h"
+#include "compose/supervisor/executor.h"
 #include "compose/supervisor/groups.h"
 #include "compose/supervisor/keeper_client.h"
 #include "compose/supervisor/log_fields.h"
@@ -330,8 +331,7 @@ static void note_lacks(struct instance *instance, const struct container_spec *s
 	log_warning("%s", instance->lacks);
 }
 
-static int prepare(struct instance *instance, struct translation *translation,
-		   struct slice_visit *visit, struct error *err)
+static int prepare(struct instance *instance, struct translation *translation, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
 	const struct image *image;
@@ -351,8 +351,6 @@ static int prepare(struct instance *instance, struct translation *translation,
 	if (r == 0)
 		r = start_open_log(instance, err);
 	if (r == 0)
-		r = slices_enter(instance, visit, err);
-	if (r == 0)
 		r = cgroup_create(slices_base(instance), instance->id, &translation->resources,
 				  &instance->cgroup, err);
 	translation->spec.cgroup_handle = instance->cgroup;
@@ -369,16 +367,14 @@ static int prepare(struct instance *instance, struct translation *translation,
 static int begin(struct instance *instance, struct error *err)
 {
 	struct translation translation = {0};
-	struct slice_visit visit = {0};
 	struct stdio stdio = STDIO_NONE;
 	int r;
 
-	r = prepare(instance, &translation, &visit, err);
+	r = prepare(instance, &translation, err);
 	if (r == 0)
 		r = start_stdio_make(instance, &stdio, &translation.spec, err);
 	if (r == 0)
 		r = container_clone(&translation.spec, true, &instance->birth, err);
-	slices_entered(&visit);
 	if (r == 0)
 		r = release(instance, &translation, &stdio, err);
 	start_stdio_done(&stdio);
@@ -409,21 +405,17 @@ static bool take_ahead(struct instance *instance, struct stdio *ret)
 	return true;
 }
 
-int start_begin(struct instance *instance, struct error *err)
+/* @slice: an error that there is already. */
+static int go_on(struct instance *instance, int slice, struct error *err)
 {
 	struct stdio stdio = STDIO_NONE;
 	enum instance_state before = instance->state;
 	int64_t started_before = instance->started_nsec;
-	int r;
+	int r = slice;
 
-	free(instance->error);
-	instance->error = NULL;
-	hooks_reset(instance);
-	instance->oom_killed = false;
-	instance->oom_kills = 0;
-	instance->known_health = HEALTH_NONE;
-	r = take_ahead(instance, &stdio) ? release(instance, NULL, &stdio, err)
-					 : begin(instance, err);
+	if (r == 0)
+		r = take_ahead(instance, &stdio) ? release(instance, NULL, &stdio, err)
+						 : begin(instance, err);
 	if (r < 0) {
 		undo(instance);
 		instance->state = before;
@@ -433,6 +425,32 @@ int start_begin(struct instance *instance, struct error *err)
 	start_stdio_done(&stdio);
 	start_stdio_born(instance);
 	return r;
+}
+
+int start_begin(struct instance *instance, struct error *err)
+{
+	int r;
+
+	free(instance->error);
+	instance->error = NULL;
+	hooks_reset(instance);
+	instance->oom_killed = false;
+	instance->oom_kills = 0;
+	instance->known_health = HEALTH_NONE;
+	r = slices_enter(instance, err);
+	if (r <= 0)
+		return go_on(instance, r, err);
+	instance->entered_from = instance->state;
+	instance->state = INSTANCE_ENTERING;
+	/* Other births need not wait for systemd. */
+	executor_born(instance->supervisor->executor, instance);
+	return 0;
+}
+
+int start_entered(struct instance *instance, struct error *err)
+{
+	instance->state = instance->entered_from;
+	return go_on(instance, -err->code, err);
 }
 
 /*
@@ -446,7 +464,7 @@ static bool stands_alone(const struct instance *instance)
 	return !service->volume_count && !service->volumes_from && !service->secret_count &&
 	       !service->config_count && !service->device_count && !service->gpu_count &&
 	       !service->deploy.reservations.device_count && !service->use_api_socket &&
-	       !instance->volumes && !service->berth.probe.notify;
+	       !instance->volumes && !service->berth.probe.notify && !slices_wanted(instance);
 }
 
 static bool joins_others(const struct container_spec *spec)
@@ -459,7 +477,6 @@ static bool joins_others(const struct container_spec *spec)
 void start_ahead(struct instance *instance)
 {
 	struct translation translation = {0};
-	struct slice_visit visit = {0};
 	struct start_ahead *ahead;
 	struct error err = ERROR_INIT;
 	int r;
@@ -470,14 +487,13 @@ void start_ahead(struct instance *instance)
 	ahead = new (struct start_ahead);
 	ahead->birth = (struct birth){-EBADF, 0, 0, -EBADF, -EBADF};
 	ahead->stdio = STDIO_NONE;
-	r = prepare(instance, &translation, &visit, &err);
+	r = prepare(instance, &translation, &err);
 	if (r == 0 && joins_others(&translation.spec))
 		r = -EBUSY;
 	if (r == 0)
 		r = start_stdio_make(instance, &ahead->stdio, &translation.spec, &err);
 	if (r == 0)
 		r = container_clone(&translation.spec, true, &ahead->birth, &err);
-	slices_entered(&visit);
 	translation_done(&translation);
 	instance->ahead = ahead;
 	/* When it is started, it is tried once more, and what fails then is told. */

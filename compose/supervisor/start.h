@@ -18,8 +18,13 @@
 /* A birth that an earlier supervisor began is over within milliseconds, mostly. */
 #define START_PATIENCE_USEC (2 * (int64_t)USEC_PER_SEC)
 
-/* 0: cloned and let go; the state machine hears INSTANCE_EXECUTED or INSTANCE_FAILED. */
+/*
+ * 0: cloned and let go, and the state machine hears INSTANCE_EXECUTED or INSTANCE_FAILED; or its
+ * slice is not there yet: INSTANCE_ENTERING, and instance_entered() follows.
+ */
 int start_begin(struct instance *instance, struct error *err);
+/* From INSTANCE_ENTERING on, where @err has no code; if it has, there is no such start. */
+int start_entered(struct instance *instance, struct error *err);
 /*
  * Makes a birth ready that nobody sees yet, as far as that can be: the child waits behind its last
  * step but one for start_begin() to write it down and let it go. For a container that never ran,

@@ -26,6 +26,7 @@
 struct roster;
 struct instance;
 struct process_exit;
+struct visit;
 
 /* A project as a client once had it accepted; containers keep the one they were made from. */
 struct model {
@@ -70,6 +71,7 @@ struct supervisor {
 	struct prober *prober; /* NULL: there was no need for one yet */
 	struct ports *ports;
 	struct sockets *sockets;
+	struct visit *visits; /* to slices of systemd: slices.h */
 	struct events *events;
 	struct executor *executor;
 	struct server *server;

@@ -63,7 +63,7 @@ static void mark(const struct converge *converge, struct instance *instance)
 
 int containers_look_at_start(const struct instance *instance, struct error *err)
 {
-	if (instance->state == INSTANCE_STARTING)
+	if (instance->state == INSTANCE_STARTING || instance->state == INSTANCE_ENTERING)
 		return 1;
 	if (instance->error && instance->state != INSTANCE_RUNNING)
 		return error_set(err, ECANCELED, "container %s: %s", instance->name,
@@ -132,9 +132,7 @@ int containers_start(struct converge *converge, size_t index, struct instance *i
 		return 0;
 	if (converge->revive) {
 		instance_revive(instance);
-		return instance->state == INSTANCE_STARTING
-			       ? 1
-			       : containers_look_at_start(instance, err);
+		return containers_look_at_start(instance, err);
 	}
 	if (was_left_half_filled(instance, &image))
 		return task_start(converge, index, volumes_populate, populated, instance, image,

@@ -8,6 +8,7 @@
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/converge/tasks.h"
+#include "compose/supervisor/instance.h"
 
 static bool another_waits(const struct converge *converge)
 {
@@ -78,6 +79,22 @@ bool interrupt_may(const struct converge *by, const struct converge *converge)
 	return converge->parsed.options.goal != PLAN_DOWN || by->parsed.options.goal == PLAN_DOWN;
 }
 
+/* Systemd may take its time, and nothing of it is there yet. */
+static void call_off_start(struct converge *converge, size_t index)
+{
+	const struct operation *operation = &converge->plan->operations[index];
+	struct instance *instance = NULL;
+	struct error err = ERROR_INIT;
+
+	if (operation->kind == OP_START_CONTAINER && converge->runs[index].state == RUN_RUNNING)
+		instance = converge_instance(converge, operation);
+	if (!instance || instance->state != INSTANCE_ENTERING)
+		return;
+	error_set(&err, ECANCELED, "container %s: its start was called off", instance->name);
+	converge_finish_operation(converge, index, &err);
+	instance_call_off(instance);
+}
+
 void interrupt_by(struct converge *converge, const struct converge *by)
 {
 	static const char *const commands[] = {
@@ -105,6 +122,8 @@ void interrupt_by(struct converge *converge, const struct converge *by)
 		run->state = RUN_SKIPPED;
 		converge->waiting--;
 	}
-	for (size_t i = 0; i < converge->plan->count; i++)
+	for (size_t i = 0; i < converge->plan->count; i++) {
 		task_cancel(converge, i);
+		call_off_start(converge, i);
+	}
 }

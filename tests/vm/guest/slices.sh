@@ -45,4 +45,58 @@ check "stopping the slice stops them" systemctl stop shop-front.slice
 ended() { test "$(berth ps -a --format '{{.State}}' b)" = exited; }
 check "... and that is known" wait_for ended
 check "down" berth down
+check "the scope ends with the last" wait_for gone
+
+# A manager that takes calls and never answers: what is in no slice goes on meanwhile.
+mute() {
+	perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("/run/mute")) or die;
+		listen(S, 100); sleep 1000' &
+	mute=$!
+	wait_for test -S /run/mute
+	mount --bind /run/mute /run/systemd/private
+}
+unmute() {
+	umount /run/systemd/private
+	kill $mute
+	rm -f /run/mute
+}
+cat > compose.yaml <<'X'
+services:
+  a: {image: busybox, init: true, command: sleep 100000, cgroup_parent: shop-front.slice, restart: always}
+  b: {image: busybox, init: true, command: sleep 100000, cgroup_parent: shop-front.slice}
+  c: {image: busybox, init: true, command: sleep 100000}
+  d: {image: busybox, init: true, command: sleep 100000}
+X
+state() { berth ps -a --format '{{.State}}' "$1"; }
+is() { test "$(state "$1")" = "$2"; }
+running() { is "$1" running; }
+check "with one that is in no slice" berth up -d d
+mute
+berth up -d a b c > /tmp/up 2>&1 &
+up=$!
+check "systemd does not answer: what is in no slice starts" wait_for running c
+check "... the others wait" is a created
+start=$(date +%s)
+check "... exec" berth exec -T d true
+check "... stop waits for nobody" berth stop -t 0
+took=$(($(date +%s) - start))
+wait $up
+check "... up says what came between" grep -q "interrupted by" /tmp/up
+echo "exec and stop: $took s"
+check "... in good time" test $took -lt 25
+check "what systemd does not answer fails" sh -c "! berth up -d a > /tmp/up 2>&1"
+cat /tmp/up
+check "... and says why" grep -q "cgroup_parent shop-front.slice: systemd does not answer" /tmp/up
+unmute
+check "systemd answers again" berth up -d
+check "... in the slice" in_slice a
+mute
+kill -KILL "$(cat "$scope/$(id a)/cgroup.procs" | head -1)"
+waits() { pgrep -f __helper-job; }
+check "restarted: it waits for systemd" wait_for waits
+pkill -KILL -f "__supervisor sl\$"
+unmute
+check "... supervisor killed: it is started again" wait_for running a
+check "... in the slice" in_slice a
+check "down" berth down -t 0
 check "nothing is left" wait_for gone
