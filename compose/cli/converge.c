@@ -170,7 +170,8 @@ static void see_off(const int *fds, size_t count)
 }
 
 /* 1: go on; 0: it is through; negative: it failed. */
-static int take_event(struct client *client, struct progress *progress, struct error *err)
+static int take_event(struct project_args *args, struct client *client, struct progress *progress,
+		      struct error *err)
 {
 	_cleanup_json_ json_t *event = NULL;
 	int fds[FD_PASS_MAX];
@@ -178,8 +179,10 @@ static int take_event(struct client *client, struct progress *progress, struct e
 	int r = client_next(client, &event, fds, &count, err);
 
 	see_off(fds, count);
-	if (r > 0)
+	if (r > 0) {
+		output_blame(args, json_get_string(event, "blame"));
 		converge_show(progress, event);
+	}
 	return r;
 }
 
@@ -198,8 +201,8 @@ static int tell_timeout(const struct progress *progress, int64_t limit_usec, str
 }
 
 /* @signals: to be interrupted by, or negative. */
-static int follow(struct client *client, struct progress *progress, struct converge *converge,
-		  int signals, struct error *err)
+static int follow(struct project_args *args, struct client *client, struct progress *progress,
+		  struct converge *converge, int signals, struct error *err)
 {
 	int64_t limit_usec = converge->wait_timeout_usec;
 	int64_t deadline = limit_usec ? units_monotonic_usec() + limit_usec : 0;
@@ -215,7 +218,7 @@ static int follow(struct client *client, struct progress *progress, struct conve
 		if (fds[1].revents)
 			return error_set(err, EINTR, "interrupted");
 		if (fds[0].revents)
-			r = take_event(client, progress, err);
+			r = take_event(args, client, progress, err);
 		else if (deadline && units_monotonic_usec() > deadline)
 			return tell_timeout(progress, limit_usec, err);
 	}
@@ -241,7 +244,7 @@ static int ask(struct project_args *args, struct converge *converge, struct prog
 	}
 	r = client_request(converge->name, CLIENT_START, REQUEST_CONVERGE, arguments, NULL, 0,
 			   ret_client, err);
-	return r < 0 ? r : follow(*ret_client, progress, converge, signals, err);
+	return r < 0 ? r : follow(args, *ret_client, progress, converge, signals, err);
 }
 
 bool converge_chose_again(struct converge *converge, struct progress *progress,
@@ -279,7 +282,6 @@ static int request(struct project_args *args, struct converge *converge)
 	progress_freeze(progress);
 	if (err.code == EINTR)
 		return PULL_INTERRUPTED;
-	converge->failure = err;
 	output_fail(args, &err);
 	return client ? client_exit_code(client) : 1;
 }

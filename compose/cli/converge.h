@@ -38,8 +38,6 @@ struct converge {
 	int64_t wait_timeout_usec;  /* --wait-timeout; 0: no limit */
 	bool may_pull_beside;       /* missing images may still come while others start ... */
 	struct pull_beside *beside; /* ... and these do; taken; NULL: none */
-	/* Out: what went wrong, for who tells others than the user. */
-	struct error failure;
 	/* Out: nobody knows the project, so nobody was asked; never with PLAN_UP. */
 	bool nothing;
 };

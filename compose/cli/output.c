@@ -65,19 +65,41 @@ void output_warn(const char *format, ...)
 	fprintf(stderr, "time=\"%s\" level=warning msg=%s\n", when, text ? text : "\"\"");
 }
 
+int output_fail_text(const struct project_args *args, const char *text)
+{
+	const char *end = str_ends_with(text, "\n") ? "" : "\n";
+
+	if (!args->failure) {
+		fprintf(stderr, "%s%s", text, end);
+		return 1;
+	}
+	free(args->failure->text);
+	args->failure->text = alloc_string_n(text, strlen(text) - (end[0] ? 0 : 1));
+	return 1;
+}
+
+void output_blame(const struct project_args *args, const char *service)
+{
+	if (args->failure && service && !args->failure->service)
+		args->failure->service = alloc_string(service);
+}
+
+void output_failure_done(struct output_failure *failure)
+{
+	free(TAKE_PTR(failure->text));
+	free(TAKE_PTR(failure->service));
+}
+
 int output_fail(const struct project_args *args, const struct error *err)
 {
 	char text[ERROR_TEXT_MAX];
 
 	fflush(stdout);
 	error_text(err, text, sizeof(text));
-	if (json_mode())
+	if (json_mode() && !args->failure)
 		print_json_message("error", text);
-	else if (args->report && args->report[0])
-		fprintf(stderr, "%s%s", args->report,
-			str_ends_with(args->report, "\n") ? "" : "\n");
 	else
-		fprintf(stderr, "%s\n", text);
+		(void)output_fail_text(args, args->report && args->report[0] ? args->report : text);
 	if (isatty(STDERR_FILENO) && !json_mode() && str_starts_with(text, NO_FILE))
 		fputs("Go to a folder with a compose.yaml (or one below it), name a file with -f, "
 		      "or a "

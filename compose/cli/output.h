@@ -19,6 +19,17 @@ struct project_args;
 void output_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints @err (and the loader's report, where there is one) on stderr. Returns 1, the exit code. */
 int output_fail(const struct project_args *args, const struct error *err);
+/* The same of what is no struct error: lines. */
+int output_fail_text(const struct project_args *args, const char *text);
+/*
+ * With it in project_args, a failure is not printed but left here, for who tells others than the
+ * user: all of its text, and the first service that was to blame.
+ */
+struct output_failure {
+	char *text, *service;
+};
+void output_failure_done(struct output_failure *failure);
+void output_blame(const struct project_args *args, const char *service);
 /* Asks on stdout, "[y/N]" behind it. Whatever is not y or yes on stdin, or its end, means no. */
 bool output_ask(const char *question);
 /* Whether colours and cursor movements may go to @fd (--ansi, NO_COLOR, TERM=dumb). */

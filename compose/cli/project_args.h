@@ -14,6 +14,8 @@
 #include "compose/load/load.h"
 #include "compose/model/project.h"
 
+struct output_failure;
+
 struct project_args {
 	char **files, **env_files, **profiles;
 	const char *project_name, *project_directory, *progress, *ansi;
@@ -21,6 +23,7 @@ struct project_args {
 	int parallel;
 	char *working_dir; /* the client's */
 	char *report;      /* what the loader said at length about the last failure; may be NULL */
+	struct output_failure *failure; /* output.h; NULL: the user is told */
 };
 
 extern struct project_args project_args;

@@ -88,8 +88,10 @@ int pull_run_judge(struct project_args *args, const struct pull_services *set, b
 			continue;
 		if (set->items[i].buildable)
 			strv_append(&to_build, set->items[i].service->name);
-		else if (!first.code)
+		else if (!first.code) {
 			first = placed(args, &set->items[i], &err);
+			output_blame(args, set->items[i].service->name);
+		}
 	}
 	if (to_build) {
 		names = strv_join(to_build, " ");

@@ -87,13 +87,46 @@ static void end_extending(pid_t pid)
 	(void)waitpid(pid, NULL, 0);
 }
 
-static void notify_failure(const char *verb, const struct error *failure)
+static const char *reason_of(const struct output_failure *failure)
 {
-	if (failure->code)
-		notify_send("STATUS=%s failed: %s%s%s", verb, failure->where,
-			    failure->where[0] ? ": " : "", failure->message);
-	else
-		notify_send("STATUS=%s failed", verb);
+	return failure->text ?: "interrupted";
+}
+
+/* What fails before there are operations names its service first: "service web: ...". */
+static char *blamed(const struct output_failure *failure)
+{
+	static const char word[] = "service ";
+	const char *at = strstr(reason_of(failure), word);
+
+	if (failure->service)
+		return alloc_string(failure->service);
+	if (!at)
+		return NULL;
+	at += strlen(word);
+	at += *at == '"';
+	return alloc_string_n(at, strcspn(at, "\": \n"));
+}
+
+/* One message, by which service and reason are found. */
+static void log_failure(const char *name, const char *id, const char *verb,
+			const struct output_failure *failure, const char *rest)
+{
+	_cleanup_free_ char *service = blamed(failure);
+	const struct log_field fields[] = {
+		{"MESSAGE_ID", id},
+		{"BERTH_SERVICE", service},
+	};
+
+	log_entry(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "project %s: %s failed: %s%s", name,
+		  verb, reason_of(failure), rest);
+}
+
+/* Its first line; nothing is said after it. */
+static void notify_failure(const char *verb, const struct output_failure *failure)
+{
+	const char *text = reason_of(failure);
+
+	notify_send("STATUS=%s failed: %.*s", verb, (int)strcspn(text, "\n"), text);
 }
 
 /* Nobody but who made them anew would notice. */
@@ -113,7 +146,7 @@ static void warn_of_stale_units(const struct project *project)
 }
 
 /* The project as its files say it now, and wait until it is as they say. */
-static int bring_up(struct project_args *args, struct error *ret_failure)
+static int bring_up(struct project_args *args)
 {
 	struct converge converge = {.verb = "up"};
 	struct project *project = NULL;
@@ -127,7 +160,6 @@ static int bring_up(struct project_args *args, struct error *ret_failure)
 		converge.options.wait = true;
 		r = converge_run(args, &converge);
 	}
-	*ret_failure = converge.failure;
 	up_options_done(&converge);
 	project_free(project);
 	return r;
@@ -160,36 +192,38 @@ static void give_up(struct project_args *args, const char *name)
 /* The child of `run`. Exit code: that of the unit, if it is not 0. */
 static int starter(struct project_args *args, const char *name, int keeper)
 {
+	struct output_failure failure = {0};
 	_cleanup_close_ int held = -EBADF;
-	static const struct log_field failed = {"MESSAGE_ID", MESSAGE_START_FAILED};
-	struct error err = ERROR_INIT, failure = ERROR_INIT;
-	bool ran;
+	struct error err = ERROR_INIT;
+	bool ran = false;
+	int r = 1;
 
+	args->failure = &failure;
 	/* Held until the end: a supervisor that has nothing to do yet would leave. */
 	held = keeper_await(name, keeper, LISTEN_USEC, &err);
-	if (held < 0)
-		return output_fail(args, &err);
-	(void)extend_timeout();
-	ran = anything_runs(name);
-	if (bring_up(args, &failure) == 0) {
-		notify_send("READY=1");
-		notify_barrier(BARRIER_MSEC);
-		return 0;
+	if (held < 0) {
+		(void)output_fail(args, &err);
+	} else {
+		(void)extend_timeout();
+		ran = anything_runs(name);
+		r = bring_up(args);
 	}
-	/* The keeper before was killed, and what it left behind is in good hands again. */
-	if (ran) {
-		log_error("project %s: it runs as it did before", name);
+	args->failure = NULL;
+	if (r != 0)
+		log_failure(name, MESSAGE_START_FAILED, "start", &failure,
+			    ran         ? " (it runs as it did before)"
+			    : held >= 0 ? " (what had started is stopped)"
+					: "");
+	if (r != 0 && !ran && held >= 0)
+		give_up(args, name);
+	if (r != 0)
 		notify_failure("start", &failure);
+	/* With @ran the keeper before was killed, and what it left is in good hands again. */
+	if (r == 0 || ran)
 		notify_send("READY=1");
-		notify_barrier(BARRIER_MSEC);
-		return 0;
-	}
-	log_entry(LOG_LEVEL_ERROR, &failed, 1,
-		  "project %s: it could not be brought up; its containers are stopped", name);
-	give_up(args, name);
-	notify_failure("start", &failure);
 	notify_barrier(BARRIER_MSEC);
-	return 1;
+	output_failure_done(&failure);
+	return r == 0 || ran ? 0 : 1;
 }
 
 /* One that `berth up` started by hand: its containers shall be the unit's. */
@@ -251,20 +285,27 @@ static int run_run(struct project_args *args, int argc, char **argv)
 
 static int run_reload(struct project_args *args, int argc, char **argv)
 {
-	struct error failure = ERROR_INIT;
+	struct output_failure failure = {0};
+	struct error err = ERROR_INIT;
 	int r;
 
-	if (project_args_check_name(argv[0], &failure) < 0)
-		return output_fail(args, &failure);
+	if (project_args_check_name(argv[0], &err) < 0)
+		return output_fail(args, &err);
 	take_name(args, argv[0]);
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)units_monotonic_usec());
 	(void)extend_timeout();
-	r = bring_up(args, &failure);
+	args->failure = &failure;
+	r = bring_up(args);
+	args->failure = NULL;
 	/* What runs goes on running: reloading has failed, the unit has not. */
 	notify_send("READY=1");
 	if (r != 0)
+		log_failure(argv[0], MESSAGE_RELOAD_FAILED, "reload", &failure,
+			    " (it runs as it did before)");
+	if (r != 0)
 		notify_failure("reload", &failure);
 	notify_barrier(BARRIER_MSEC);
+	output_failure_done(&failure);
 	return r;
 }
 

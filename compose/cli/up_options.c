@@ -230,8 +230,7 @@ int up_options_images(struct project_args *args, struct project *project, char *
 		return 0;
 	if (!report)
 		return output_fail(args, &err);
-	fputs(report, stderr);
-	return 1;
+	return output_fail_text(args, report);
 }
 
 int up_options_prepare(struct project_args *args, char *const *services, bool no_deps,

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -437,8 +438,47 @@ def test_the_journal_says_why_it_failed(berth, systemd, journal):
     process = journal.service(binary(), "systemd", "run", project.name, cwd=project.path,
                               env=systemd.env())
     assert process.wait(30) == 1
-    journal.wait(MESSAGE='service "db" didn\'t complete successfully: exit 3')
-    journal.wait(MESSAGE_ID=known_ids()["START_FAILED"], BERTH_PROJECT=project.name, PRIORITY="3")
+    journal.wait(MESSAGE_ID=known_ids()["START_FAILED"], BERTH_PROJECT=project.name, PRIORITY="3",
+                 BERTH_SERVICE="db",
+                 MESSAGE=f'project {project.name}: start failed: service "db" didn\'t complete '
+                         'successfully: exit 3 (what had started is stopped)')
+
+
+LISTENER = ("import socket, time; s = socket.create_server(('0.0.0.0', 18099)); "
+            "print('listens', flush=True); time.sleep(100)")
+FAILURES = {
+    "image": ({"web": {"image": "nowhere/none", "pull_policy": "never"}, "other": SLEEP}, "web",
+              "nowhere/none"),
+    "unhealthy": ({"web": {**SLEEP, "healthcheck": {
+        "test": "echo no disk; false", "interval": "100ms", "retries": 1}}, "other": SLEEP}, "web",
+                  "no disk"),
+    "port": ({"web": {**SLEEP, "ports": ["18099:80"]}, "other": SLEEP}, "web", "18099"),
+    "command": ({"web": {"image": "busybox", "command": ["nothing-there"]}}, "web",
+                "nothing-there"),
+    "file": ("services:\n  web: {image: [1, 2]}\n", None, "compose.yaml:2:"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_why_it_failed_is_one_message(berth, systemd, journal, case):
+    """With what there is to look for it by, and in the status; nothing besides says "Error"."""
+    services, blamed, reason = FAILURES[case]
+    text = services if isinstance(services, str) else {"services": services}
+    project = berth.project({"compose.yaml": text})
+    if case == "port":
+        taken = berth.popen_command(["/usr/bin/python3", "-c", LISTENER], stdout=subprocess.PIPE)
+        assert taken.stdout.readline() == "listens\n"
+    process = journal.service(binary(), "systemd", "run", project.name, cwd=project.path,
+                              env=systemd.env())
+    assert process.wait(40) == 1
+    message = journal.wait(MESSAGE_ID=known_ids()["START_FAILED"], BERTH_PROJECT=project.name,
+                           PRIORITY="3", **({"BERTH_SERVICE": blamed} if blamed else {}))
+    assert message["MESSAGE"].startswith(f"project {project.name}: start failed: ")
+    assert reason in message["MESSAGE"]
+    status = [line for line in systemd.lines if line.startswith("STATUS=")][-1]
+    assert status.startswith("STATUS=start failed: ") and reason in status
+    if case == "port":
+        berth.kill(taken.inner_pid())
 
 
 def test_catalog(berth):

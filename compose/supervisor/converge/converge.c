@@ -66,19 +66,36 @@ void converge_warn(struct converge *converge, const char *text)
 	converge_tell(converge, event);
 }
 
-void converge_progress(struct converge *converge, const char *object, const char *status,
-		       const char *text, const char *details)
+static json_t *progress_event(const char *object, const char *status, const char *text,
+			      const char *details)
 {
-	json_t *event;
+	json_t *event = json_object();
 
-	if (!converge->listener.event)
-		return;
-	event = json_object();
 	json_put_string(event, "event", "progress");
 	json_put_string(event, "id", object);
 	json_put_string(event, "status", status);
 	json_put_string(event, "text", text);
 	json_put_string(event, "details", details ?: "");
+	return event;
+}
+
+void converge_progress(struct converge *converge, const char *object, const char *status,
+		       const char *text, const char *details)
+{
+	if (converge->listener.event)
+		converge_tell(converge, progress_event(object, status, text, details));
+}
+
+void converge_failed(struct converge *converge, const struct operation *operation,
+		     const struct error *err)
+{
+	json_t *event;
+
+	if (!converge->listener.event)
+		return;
+	event = progress_event(operation->object, "Error", "Error", err->message);
+	if (operation->service)
+		json_put_string(event, "blame", operation->service);
 	converge_tell(converge, event);
 }
 

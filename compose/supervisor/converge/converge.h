@@ -81,6 +81,9 @@ void converge_tell(struct converge *converge, json_t *event);
 void converge_warn(struct converge *converge, const char *text);
 void converge_progress(struct converge *converge, const char *object, const char *status,
 		       const char *text, const char *details);
+/* The same of an operation that failed, with whose service is to blame. */
+void converge_failed(struct converge *converge, const struct operation *operation,
+		     const struct error *err);
 
 /* The project that the plan was made for. */
 const struct project *converge_project(const struct converge *converge);

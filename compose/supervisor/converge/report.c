@@ -106,7 +106,7 @@ void report_end(struct converge *converge, size_t index, const struct error *err
 	const char *text = done_text(converge, operation);
 
 	if (err && err->code)
-		converge_progress(converge, operation->object, "Error", "Error", err->message);
+		converge_failed(converge, operation, err);
 	else if (text)
 		converge_progress(converge, operation->object, "Done", text, NULL);
 }
