@@ -301,7 +301,8 @@ static int remove_one(struct image_store *store, const char *name, char ***ret_r
 	if (!remove_platform)
 		return image_remove(store, name, remove_force, &projects_image_users, ret_removed,
 				    err);
-	if (image_remove_platform(store, name, remove_platform, digest, err) < 0)
+	if (image_remove_platform(store, name, remove_platform, &projects_image_users, digest,
+				  err) < 0)
 		return -err->code;
 	strv_take(ret_removed, str_printf("Deleted: %s", digest));
 	return 0;

@@ -33,10 +33,15 @@ static const struct option prune_options[] = {
 	{NULL},
 };
 
-static bool is_used(const struct image_user *users, size_t count, const char *id)
+/* Also one that has it for another platform. */
+static bool is_used(struct image_store *store, const struct image_user *users, size_t count,
+		    const struct image *image)
 {
+	_cleanup_strv_ char **ids = count ? image_all_ids(store, image) : NULL;
+
 	for (size_t i = 0; i < count; i++)
-		if (str_equal(users[i].image_id, id))
+		if (str_equal(users[i].image_id, image->id) ||
+		    strv_contains(ids, users[i].image_id))
 			return true;
 	return false;
 }
@@ -71,14 +76,16 @@ static void remove_one(struct image_store *store, const struct image *image, boo
 	_cleanup_strv_ char **removed = NULL;
 	struct error err = ERROR_INIT;
 
-	if (image_remove(store, image->reference ?: image->id, false, &projects_image_users,
-			 &removed, &err) < 0) {
+	if ((image->reference ? image_remove(store, image->reference, false, &projects_image_users,
+					     &removed, &err)
+			      : image_remove_unnamed(store, image, &projects_image_users, &removed,
+						     &err)) < 0) {
 		output_warn("%s", err.message);
 		return;
 	}
-	if (!*heading)
+	if (!*heading && removed)
 		puts("Deleted Images:");
-	*heading = true;
+	*heading |= removed != NULL;
 	strv_foreach(line, removed) {
 		line[0] = (char)(line[0] | 0x20);
 		puts(line);
@@ -103,7 +110,8 @@ int prune_images(const struct prune_filter *filter, bool all, uint64_t *bytes, s
 	}
 	before = layer_bytes(store, images, count);
 	for (size_t i = 0; i < count; i++)
-		if ((all || !images[i]->reference) && !is_used(users, user_count, images[i]->id) &&
+		if ((all || !images[i]->reference) &&
+		    !is_used(store, users, user_count, images[i]) &&
 		    prune_filter_matches(filter, images[i]->labels, images[i]->created_nsec))
 			remove_one(store, images[i], &heading);
 	if (heading)

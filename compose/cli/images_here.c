@@ -50,14 +50,16 @@ struct check {
 	int missing, buildable;
 };
 
-static void report(struct check *check, const struct service *service, const char *name)
+/* @why: it is here, but not as it is wanted; NULL: it is not. */
+static void report(struct check *check, const struct service *service, const char *name,
+		   const char *why)
 {
 	bool mounted = !str_equal(service->image, name);
 	char at[128];
 
 	project_args_image_at(check->args, service->name, mounted, at, sizeof(at));
-	strbuf_addf(&check->report, "%s%sservice %s: image %s is not here\n", at, at[0] ? ": " : "",
-		    service->name, name);
+	strbuf_addf(&check->report, "%s%sservice %s: ", at, at[0] ? ": " : "", service->name);
+	strbuf_addf(&check->report, why ? "%s\n" : "image %s is not here\n", why ?: name);
 	check->missing++;
 	check->buildable += service->build.given && !mounted;
 }
@@ -68,21 +70,36 @@ static bool is_coming(const struct converge *converge, const char *name)
 	       (pull_beside_has(converge->beside, name) || due_images_has(&converge->due, name));
 }
 
+static bool is_here(struct image_store *store, const char *name)
+{
+	struct error ignored = ERROR_INIT;
+	struct image *image = NULL;
+	bool here = image_find(store, name, &image, &ignored) >= 0;
+
+	image_free(image);
+	return here;
+}
+
 static int check_image(struct check *check, const struct service *service, const char *name,
 		       struct error *err)
 {
+	const char *platform = name == service->image ? service->platform ?: "" : "";
+	_cleanup_free_ char *key = NULL;
 	struct image *image = NULL;
 	int r;
 
-	if (!name || map_get(&check->seen, name) || is_coming(check->converge, name))
+	if (!name || is_coming(check->converge, name))
 		return 0;
-	r = image_find(check->store, name, &image, err);
+	key = str_printf("%s %s", name, platform);
+	if (map_get(&check->seen, key))
+		return 0;
+	map_set(&check->seen, key, (void *)service);
+	r = image_find_platform(check->store, name, platform, &image, err);
 	image_free(image);
-	map_set(&check->seen, name, (void *)service);
 	if (r != -ENOENT)
 		return r;
+	report(check, service, name, is_here(check->store, name) ? err->message : NULL);
 	error_clear(err);
-	report(check, service, name);
 	return 0;
 }
 
@@ -152,7 +169,8 @@ int images_here_facts(const struct project *project, struct fact_image **ret, si
 
 		facts[i].service = project->services[i].name;
 		if (!project->services[i].image ||
-		    image_find(store, project->services[i].image, &image, &ignored) < 0)
+		    image_find_platform(store, project->services[i].image,
+					project->services[i].platform, &image, &ignored) < 0)
 			continue;
 		facts[i].id = alloc_string(image->id);
 		facts[i].has_healthcheck = image->healthcheck.test != NULL;

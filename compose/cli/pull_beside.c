@@ -74,7 +74,9 @@ static int open_pull(struct pull_beside *beside, const struct pull_services *set
 		beside->items[beside->count++] = (struct coming){
 			.image = alloc_string(set->items[i].image),
 			.pull = set->items[i].pull,
-			.can_wait = set->items[i].missing && !set->items[i].buildable,
+			/* It is told by its name, which others may want for another platform. */
+			.can_wait = set->items[i].missing && !set->items[i].buildable &&
+				    (!set->items[i].platform || !*set->items[i].platform),
 		};
 	return 0;
 }

@@ -70,6 +70,9 @@ static struct error placed(const struct project_args *args, const struct pull_it
 
 	if (!item->service->name)
 		return first;
+	if (item->other)
+		error_set(&first, first.code, "%s (it is here for %s, not for %s)", err->message,
+			  item->other, item->platform);
 	project_args_image_at(args, item->service->name,
 			      !str_equal(item->service->image, item->image), first.where,
 			      sizeof(first.where));

@@ -10,8 +10,6 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "runtime/image/platform.h"
-
 #include "compose/cli/images_here.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -64,29 +62,22 @@ void pull_services_override(struct project *project, const char *policy)
 
 /* What is here of it, of the platform that the service wants; NULL: nothing. */
 static int find_here(struct image_store *store, const struct service *service, struct image **ret,
-		     bool *ret_missing, struct error *err)
+		     char **ret_other, bool *ret_missing, struct error *err)
 {
-	_cleanup_(cleanup_image_free) struct image *image = NULL;
-	_cleanup_json_ json_t *wanted = json_object(), *is = NULL;
-	int r = image_find(store, service->image, &image, err);
+	_cleanup_(cleanup_image_free) struct image *any = NULL;
+	int r = image_find(store, service->image, &any, err);
 
 	*ret = NULL;
 	*ret_missing = r == -ENOENT;
+	if (r == 0)
+		r = image_find_platform(store, service->image, service->platform, ret, err);
 	if (r == -ENOENT) {
+		if (any)
+			*ret_other = str_printf("%s/%s", any->os, any->architecture);
 		error_clear(err);
 		return 0;
 	}
-	if (r < 0)
-		return error_wrap(err, "service %s", service->name);
-	if (service->platform && *service->platform) {
-		if (platform_describe(service->platform, wanted, err) < 0)
-			return error_wrap(err, "service %s", service->name);
-		is = json_pack("{s:s, s:s}", "os", image->os, "architecture", image->architecture);
-		if (platform_rank(wanted, is) == 0)
-			return 0;
-	}
-	*ret = TAKE_PTR(image);
-	return 0;
+	return r < 0 ? error_wrap(err, "service %s", service->name) : 0;
 }
 
 static bool is_latest(const char *image)
@@ -140,9 +131,10 @@ static int consider(struct image_store *store, const struct service *service,
 		    struct error *err)
 {
 	_cleanup_(cleanup_image_free) struct image *here = NULL;
+	_cleanup_free_ char *other = NULL;
 	const char *why = NULL;
 	bool missing;
-	int r = find_here(store, service, &here, &missing, err);
+	int r = find_here(store, service, &here, &other, &missing, err);
 
 	if (r < 0)
 		return r;
@@ -161,6 +153,7 @@ static int consider(struct image_store *store, const struct service *service,
 		.platform = service->platform,
 		.policy = PULL_ALWAYS,
 		.missing = missing,
+		.other = TAKE_PTR(other),
 		.buildable = service->build.given,
 	};
 	return 0;
@@ -247,6 +240,8 @@ void pull_services_done(struct pull_services *set)
 {
 	for (size_t i = 0; i < set->skip_count; i++)
 		free(set->skips[i].why);
+	for (size_t i = 0; i < set->count; i++)
+		free(set->items[i].other);
 	free(set->skips);
 	free(set->items);
 	*set = (struct pull_services){0};

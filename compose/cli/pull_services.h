@@ -17,6 +17,7 @@ struct pull_item {
 	const char *image;             /* its own, or one that it has mounted */
 	const char *platform;          /* NULL: this machine's */
 	enum pull_policy policy;
+	char *other;             /* the platform that is here of it instead, or NULL */
 	bool missing;            /* nothing of that name is here */
 	bool buildable;          /* when it cannot be pulled, it can be built */
 	struct pull_image *pull; /* pull_run.c's */

@@ -153,7 +153,9 @@ static bool builds_something(const struct project *project)
 		_cleanup_(cleanup_image_free) struct image *here = NULL;
 
 		if (service->build.given &&
-		    (up_options.build || image_find(store, service->image, &here, &ignored) < 0))
+		    (up_options.build ||
+		     image_find_platform(store, service->image, service->platform, &here,
+					 &ignored) < 0))
 			return true;
 		error_clear(&ignored);
 	}

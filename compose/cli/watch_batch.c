@@ -199,7 +199,8 @@ static char **image_ids(const struct project *project, char *const *services)
 		struct image *image = NULL;
 
 		if (service && service->image &&
-		    image_find(store, service->image, &image, &ignored) >= 0)
+		    image_find_platform(store, service->image, service->platform, &image,
+					&ignored) >= 0)
 			strv_append(&ids, image->id);
 		image_free(image);
 	}

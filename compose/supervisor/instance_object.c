@@ -261,7 +261,7 @@ int instance_create(struct supervisor *supervisor, struct model *model, const ch
 
 	if (!service)
 		return error_set(err, ENOENT, "no such service: %s", service_name);
-	image = observe_image(supervisor, service->image, err);
+	image = observe_service_image(supervisor, service, err);
 	if (!image)
 		return -err->code;
 	/* Until the record is there, which whoever removes images or volumes reads. */

@@ -24,21 +24,38 @@ struct observed {
 	size_t config_count;
 };
 
-const struct image *observe_image(struct supervisor *supervisor, const char *name,
-				  struct error *err)
+static const struct image *find(struct supervisor *supervisor, const char *name,
+				const char *platform, const char *key, struct error *err)
 {
-	struct image *image = name ? map_get(&supervisor->image_cache, name) : NULL;
+	struct image *image = map_get(&supervisor->image_cache, key);
 
 	if (image)
 		return image;
+	if (image_find_platform(supervisor->images, name, platform, &image, err) < 0)
+		return NULL;
+	map_set(&supervisor->image_cache, key, image);
+	return image;
+}
+
+const struct image *observe_image(struct supervisor *supervisor, const char *name,
+				  struct error *err)
+{
 	if (!name) {
 		error_set(err, ENOENT, "the service has no image");
 		return NULL;
 	}
-	if (image_find(supervisor->images, name, &image, err) < 0)
-		return NULL;
-	map_set(&supervisor->image_cache, name, image);
-	return image;
+	return find(supervisor, name, NULL, name, err);
+}
+
+const struct image *observe_service_image(struct supervisor *supervisor,
+					  const struct service *service, struct error *err)
+{
+	_cleanup_free_ char *key = NULL;
+
+	if (!service->image || !service->platform || !*service->platform)
+		return observe_image(supervisor, service->image, err);
+	key = str_printf("%s %s", service->image, service->platform);
+	return find(supervisor, service->image, service->platform, key, err);
 }
 
 static void free_image(void *image)
@@ -188,7 +205,7 @@ static void observe_images(struct supervisor *supervisor, struct observed *obser
 		const struct service *service = &project->services[i];
 		struct fact_image *fact = &observed->images[observed->facts.image_count++];
 		struct error err = ERROR_INIT;
-		const struct image *image = observe_image(supervisor, service->image, &err);
+		const struct image *image = observe_service_image(supervisor, service, &err);
 		struct health_plan plan = {0};
 
 		fact->service = service->name;

@@ -26,6 +26,9 @@ void observed_free(struct observed *observed);
 /* An image by id or name, from memory after the first time; borrowed until the next facts. */
 const struct image *observe_image(struct supervisor *supervisor, const char *name,
 				  struct error *err);
+/* The image of a service, for its platform: as above. */
+const struct image *observe_service_image(struct supervisor *supervisor,
+					  const struct service *service, struct error *err);
 void observe_forget_images(struct supervisor *supervisor);
 
 /* Whether a network or volume of these labels is the project's. */

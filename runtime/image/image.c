@@ -13,6 +13,7 @@
 #include "common/units.h"
 
 #include "runtime/image/store.h"
+#include "runtime/image/variants.h"
 
 DEFINE_CLEANUP(struct image *, image_free);
 
@@ -203,6 +204,7 @@ int store_decode(struct image_store *store, const char *manifest_digest, struct 
 int image_find(struct image_store *store, const char *name, struct image **ret, struct error *err)
 {
 	_cleanup_free_ char *reference = NULL;
+	char digest[DIGEST_SIZE];
 	struct image *image;
 	json_t *descriptor;
 	int r;
@@ -210,10 +212,10 @@ int image_find(struct image_store *store, const char *name, struct image **ret, 
 	r = store_refresh(store, err);
 	if (r < 0)
 		return r;
-	r = store_lookup(store, name, &descriptor, &reference, err);
+	r = variants_lookup(store, name, &descriptor, &reference, digest, err);
 	if (r < 0)
 		return r;
-	r = store_decode(store, json_get_string(descriptor, "digest"), &image, err);
+	r = store_decode(store, digest, &image, err);
 	if (r < 0)
 		return error_wrap(err, "image %s", name);
 	*ret = image_copy(image, reference, descriptor);

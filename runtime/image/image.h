@@ -59,6 +59,15 @@ struct image {
 int image_find(struct image_store *store, const char *name, struct image **ret, struct error *err);
 void image_free(struct image *image);
 
+/*
+ * As image_find(), for a platform ("linux/arm64"; NULL and "": as image_find()), which may be one
+ * of several that the name stands for. -ENOENT: there is no such image, or not for it.
+ */
+int image_find_platform(struct image_store *store, const char *name, const char *platform,
+			struct image **ret, struct error *err);
+/* The ids of all images that the name of this one stands for, its own first. New list. */
+char **image_all_ids(struct image_store *store, const struct image *image);
+
 /* The image's whole configuration, as its maker wrote it (OCI image-spec config.md). New. */
 int image_read_config(struct image_store *store, const struct image *image, json_t **ret,
 		      struct error *err);
@@ -107,6 +116,9 @@ void image_users_free(struct image_user *users, size_t count);
  */
 int image_remove(struct image_store *store, const char *name, bool force,
 		 const struct image_users *users, char ***ret_removed, struct error *err);
+/* Only what has no name (@image of image_list()): the same content under a name stays. */
+int image_remove_unnamed(struct image_store *store, const struct image *image,
+			 const struct image_users *users, char ***ret_removed, struct error *err);
 
 /* What `image import` may say of the config, in Dockerfile words ("CMD [\"x\"]", "ENV A=b", ...).
  */

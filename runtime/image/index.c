@@ -13,6 +13,7 @@
 #include "common/str.h"
 
 #include "runtime/image/store.h"
+#include "runtime/image/variants.h"
 
 static int newest_first(const void *a, const void *b)
 {
@@ -138,7 +139,16 @@ static void report_untagged(char ***list, const char *reference)
 struct removal {
 	char *id, *reference; /* reference NULL: by id, with all its names */
 	char **names;
+	json_t *kept; /* the entry that stays, without a name, for a container needs it */
 };
+
+static void removal_done(struct removal *removal)
+{
+	free(removal->id);
+	free(removal->reference);
+	strv_free(removal->names);
+	json_decref(removal->kept);
+}
 
 struct user_list {
 	struct image_user *items;
@@ -146,14 +156,27 @@ struct user_list {
 };
 
 /* A container that runs is the stronger reason. */
-static const struct image_user *user_of(const struct user_list *users, const char *id)
+static const struct image_user *user_of(const struct user_list *users, char *const *ids)
 {
 	const struct image_user *found = NULL;
 
 	for (size_t i = 0; i < users->count; i++)
-		if (str_equal(users->items[i].image_id, id) && (!found || users->items[i].running))
+		if (strv_contains(ids, users->items[i].image_id) &&
+		    (!found || users->items[i].running))
 			found = &users->items[i];
 	return found;
+}
+
+/* Whether another name stands for all that @entry does. */
+static bool has_twin(struct image_store *store, const json_t *entry)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(store_manifests(store), i, other)
+		if (other != entry && store_entry_covers(other, entry))
+			return true;
+	return false;
 }
 
 /* A name goes though a container uses the image, when that is wanted; an image only loses it. */
@@ -178,6 +201,7 @@ static int check_use(const char *name, const struct removal *removal, bool force
 static int plan_removal(struct image_store *store, const char *name, bool force,
 			const struct user_list *users, struct removal *removal, struct error *err)
 {
+	_cleanup_strv_ char **ids = NULL;
 	const struct image_user *user;
 	struct image *image;
 	json_t *descriptor;
@@ -195,11 +219,15 @@ static int plan_removal(struct image_store *store, const char *name, bool force,
 		free(removal->reference);
 		removal->reference = store_descriptor_name(descriptor);
 	}
-	user = user_of(users, removal->id);
-	if (removal->reference && strv_length(removal->names) > 1)
+	ids = variants_ids(store, descriptor);
+	user = user_of(users, ids);
+	if (removal->reference && strv_length(removal->names) > 1 &&
+	    (!user || has_twin(store, descriptor)))
 		return 0; /* only a name goes */
-	if (user)
+	if (user) {
+		removal->kept = json_deep_copy(descriptor);
 		return check_use(name, removal, force, user, err);
+	}
 	if (!removal->reference && strv_length(removal->names) > 1 && !force)
 		return error_set(err, EBUSY,
 				 "conflict: unable to delete %.12s (must be forced) - image is "
@@ -212,34 +240,24 @@ static int remove_locked(struct image_store *store, const char *name, bool force
 			 const struct user_list *users, char ***ret_removed, struct error *err)
 {
 	_cleanup_close_ int lock = store_lock(store, err);
-	_cleanup_free_ char *id = NULL, *reference = NULL;
-	_cleanup_json_ json_t *kept = NULL;
-	struct removal removal = {0};
-	_cleanup_strv_ char **names = NULL;
-	_cleanup_free_ char *found = NULL;
-	json_t *descriptor;
+	_cleanup_(removal_done) struct removal removal = {0};
 	int r;
 
 	if (lock < 0)
 		return lock;
 	r = plan_removal(store, name, force, users, &removal, err);
-	id = removal.id;
-	reference = removal.reference;
-	names = removal.names;
 	if (r < 0)
 		return r;
-	if (r > 0 && store_lookup(store, id, &descriptor, &found, err) == 0)
-		kept = json_deep_copy(descriptor);
-	drop_entries(store, id, reference);
-	if (kept)
-		store_add_entry(store, kept, NULL);
-	if (reference)
-		report_untagged(ret_removed, reference);
+	drop_entries(store, removal.id, removal.reference);
+	if (removal.kept)
+		store_add_entry(store, removal.kept, NULL);
+	if (removal.reference)
+		report_untagged(ret_removed, removal.reference);
 	else
-		strv_foreach(each, names)
+		strv_foreach(each, removal.names)
 			report_untagged(ret_removed, each);
-	if (!entries_of(store, id, NULL))
-		strv_take(ret_removed, str_printf("Deleted: %s", id));
+	if (!entries_of(store, removal.id, NULL))
+		strv_take(ret_removed, str_printf("Deleted: %s", removal.id));
 	return store_write_index(store, err);
 }
 
@@ -256,7 +274,7 @@ void image_users_free(struct image_user *users, size_t count)
  * "users.lock" is held shared from an image's being found until the container's record says that
  * it is used, and exclusively from asking who uses it until it is gone: nobody falls in between.
  */
-static int lock_users(struct image_store *store, int how, struct error *err)
+int store_lock_users(struct image_store *store, int how, struct error *err)
 {
 	_cleanup_close_ int lock =
 		openat(store->images, "users.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -271,8 +289,9 @@ static int lock_users(struct image_store *store, int how, struct error *err)
 
 int image_hold(struct image_store *store, const struct image *image, struct error *err)
 {
-	_cleanup_close_ int lock = lock_users(store, LOCK_SH, err);
+	_cleanup_close_ int lock = store_lock_users(store, LOCK_SH, err);
 	_cleanup_free_ char *reference = NULL;
+	char digest[DIGEST_SIZE];
 	json_t *descriptor;
 	int r;
 
@@ -280,14 +299,63 @@ int image_hold(struct image_store *store, const struct image *image, struct erro
 		return lock;
 	r = store_refresh(store, err);
 	if (r == 0)
-		r = store_lookup(store, image->id, &descriptor, &reference, err);
+		r = variants_lookup(store, image->id, &descriptor, &reference, digest, err);
 	return r < 0 ? r : TAKE_FD(lock);
 }
 
-int image_remove(struct image_store *store, const char *name, bool force,
-		 const struct image_users *users, char ***ret_removed, struct error *err)
+int store_check_user(const char *id, const struct image_users *users, struct error *err)
 {
-	_cleanup_close_ int lock = lock_users(store, LOCK_EX, err);
+	char *const ids[] = {(char *)id, NULL};
+	const struct image_user *user = NULL;
+	struct user_list list = {0};
+	int r = users ? users->list(users->data, &list.items, &list.count, err) : 0;
+
+	if (r == 0)
+		user = user_of(&list, ids);
+	if (user)
+		r = error_set(err, EBUSY, "conflict: it is being used by %s container %s",
+			      user->running ? "running" : "stopped", user->container);
+	image_users_free(list.items, list.count);
+	return r;
+}
+
+static int remove_unnamed_locked(struct image_store *store, const struct image *image,
+				 const struct user_list *users, char ***ret_removed,
+				 struct error *err)
+{
+	_cleanup_close_ int lock = store_lock(store, err);
+	json_t *list, *entry = NULL;
+	size_t i;
+
+	if (lock < 0)
+		return lock;
+	list = store_manifests(store);
+	json_array_foreach(list, i, entry) {
+		_cleanup_free_ char *name = store_descriptor_name(entry);
+		_cleanup_strv_ char **ids = NULL;
+		const struct image_user *user;
+
+		if (name || !str_equal(json_get_string(entry, "digest"), image->digest))
+			continue;
+		ids = variants_ids(store, entry);
+		user = user_of(users, ids);
+		if (user && !has_twin(store, entry))
+			return error_set(err, EBUSY, "image %.12s: container %s is using it",
+					 image->id + 7, user->container);
+		json_array_remove(list, i);
+		if (!entries_of(store, image->id, NULL))
+			strv_take(ret_removed, str_printf("Deleted: %s", image->id));
+		return store_write_index(store, err);
+	}
+	return 0; /* it has a name meanwhile, or went */
+}
+
+/* By its name, or the one without a name. */
+static int remove_any(struct image_store *store, const char *name, const struct image *unnamed,
+		      bool force, const struct image_users *users, char ***ret_removed,
+		      struct error *err)
+{
+	_cleanup_close_ int lock = store_lock_users(store, LOCK_EX, err);
 	_cleanup_free_ char *doomed = NULL;
 	struct user_list list = {0};
 	char **removed = NULL;
@@ -296,7 +364,8 @@ int image_remove(struct image_store *store, const char *name, bool force,
 	if (r == 0 && users)
 		r = users->list(users->data, &list.items, &list.count, err);
 	if (r == 0)
-		r = remove_locked(store, name, force, &list, &removed, err);
+		r = unnamed ? remove_unnamed_locked(store, unnamed, &list, &removed, err)
+			    : remove_locked(store, name, force, &list, &removed, err);
 	if (r == 0)
 		r = store_take_out(store, &doomed, err);
 	image_users_free(list.items, list.count);
@@ -309,4 +378,16 @@ int image_remove(struct image_store *store, const char *name, bool force,
 	}
 	*ret_removed = removed;
 	return 0;
+}
+
+int image_remove(struct image_store *store, const char *name, bool force,
+		 const struct image_users *users, char ***ret_removed, struct error *err)
+{
+	return remove_any(store, name, NULL, force, users, ret_removed, err);
+}
+
+int image_remove_unnamed(struct image_store *store, const struct image *image,
+			 const struct image_users *users, char ***ret_removed, struct error *err)
+{
+	return remove_any(store, NULL, image, false, users, ret_removed, err);
 }

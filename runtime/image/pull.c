@@ -287,7 +287,7 @@ int image_pull(struct image_store *store, const char *name, const struct pull_op
 	while (pull_step(pull, NULL, 0, -1))
 		;
 	r = pull_result(image, err);
-	return r < 0 ? r : ret ? image_find(store, name, ret, err) : 0;
+	return r < 0 ? r : ret ? image_find_platform(store, name, options->platform, ret, err) : 0;
 }
 
 int image_resolve(const char *name, char **ret_digest, struct error *err)

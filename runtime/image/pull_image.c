@@ -313,14 +313,17 @@ static bool is_here(struct pull_image *image, const char *target)
 {
 	struct image_store *store = image->pull->store;
 	_cleanup_(cleanup_image_free) struct image *here = NULL;
+	_cleanup_free_ char *wanted = image->platform_asked ? platform_text(image->platform) : NULL;
 	_cleanup_json_ json_t *platform = json_object();
 	struct error ignored = ERROR_INIT;
 
-	if (image_find(store, image->normalized, &here, &ignored) < 0)
+	if (image_find_platform(store, image->normalized, wanted, &here, &ignored) < 0)
 		return false;
 	json_put_string(platform, "os", here->os);
 	json_put_string(platform, "architecture", here->architecture);
-	if (image->platform_asked && platform_rank(image->platform, platform) == 0)
+	/* One that was pulled for another machine: the index may have ours. */
+	if (!wanted && here->target && target && platform_score(platform) == 0 &&
+	    !str_equal(here->digest, target))
 		return false;
 	return !target || str_equal(here->target ? here->target : here->digest, target);
 }

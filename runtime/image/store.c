@@ -15,6 +15,8 @@
 #include "common/log.h"
 #include "common/str.h"
 
+#include "runtime/image/variants.h"
+
 #define INDEX_MAX     (64 << 20)
 #define LAYOUT_TEXT   "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define INDEX_VERSION 2
@@ -301,6 +303,14 @@ static void set_id(struct image_store *store, json_t *descriptor)
 	json_put_string(annotations, ANNOTATION_ID, store_descriptor_id(store, descriptor));
 }
 
+bool store_entry_covers(const json_t *other, const json_t *entry)
+{
+	const char *index = store_descriptor_index(entry);
+
+	return str_equal(json_get_string(other, "digest"), json_get_string(entry, "digest")) &&
+	       (!index || str_equal(store_descriptor_index(other), index));
+}
+
 /* Takes @reference from whoever bears it; that image stays, under another name or without. */
 static void take_name(struct image_store *store, const char *reference)
 {
@@ -309,13 +319,12 @@ static void take_name(struct image_store *store, const char *reference)
 
 	json_array_foreach(list, i, descriptor) {
 		_cleanup_free_ char *name = store_descriptor_name(descriptor);
-		const char *digest = json_get_string(descriptor, "digest");
 		bool elsewhere = false;
 
 		if (!str_equal(name, reference))
 			continue;
 		json_array_foreach(list, j, other)
-			if (j != i && str_equal(json_get_string(other, "digest"), digest))
+			if (j != i && store_entry_covers(other, descriptor))
 				elsewhere = true;
 		if (elsewhere)
 			json_array_remove(list, i);
@@ -326,7 +335,7 @@ static void take_name(struct image_store *store, const char *reference)
 }
 
 /* An entry without a name is of no use beside one that has one. */
-static void drop_unnamed(struct image_store *store, const char *digest)
+static void drop_unnamed(struct image_store *store, const json_t *named)
 {
 	json_t *list = store_manifests(store);
 
@@ -334,32 +343,31 @@ static void drop_unnamed(struct image_store *store, const char *digest)
 		json_t *descriptor = json_array_get(list, i);
 		_cleanup_free_ char *name = store_descriptor_name(descriptor);
 
-		if (!name && str_equal(json_get_string(descriptor, "digest"), digest))
+		if (!name && store_entry_covers(named, descriptor))
 			json_array_remove(list, i);
 	}
 }
 
-static bool has_entry(struct image_store *store, const char *digest)
+static bool has_entry(struct image_store *store, const json_t *wanted)
 {
 	json_t *descriptor;
 	size_t i;
 
 	json_array_foreach(store_manifests(store), i, descriptor)
-		if (str_equal(json_get_string(descriptor, "digest"), digest))
+		if (store_entry_covers(descriptor, wanted))
 			return true;
 	return false;
 }
 
 void store_add_entry(struct image_store *store, const json_t *descriptor, const char *reference)
 {
-	const char *digest = json_get_string(descriptor, "digest");
 	json_t *entry;
 
-	if (!reference && has_entry(store, digest))
+	if (!reference && has_entry(store, descriptor))
 		return;
 	if (reference)
 		take_name(store, reference);
-	drop_unnamed(store, digest);
+	drop_unnamed(store, descriptor);
 	entry = json_deep_copy(descriptor);
 	set_name(entry, reference);
 	set_id(store, entry);

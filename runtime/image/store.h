@@ -66,6 +66,12 @@ int store_lock(struct image_store *store, struct error *err);
 int store_write_index(struct image_store *store, struct error *err);
 /* Under the lock: names @digest's image @reference (NULL: keeps it without a name). */
 void store_add_entry(struct image_store *store, const json_t *descriptor, const char *reference);
+/* Whether nothing is lost of @entry when only @other stays. */
+bool store_entry_covers(const json_t *other, const json_t *entry);
+/* "users.lock", LOCK_SH or LOCK_EX: see image_hold(). */
+int store_lock_users(struct image_store *store, int how, struct error *err);
+/* -EBUSY: a container was made from the image @id. Under that lock. */
+int store_check_user(const char *id, const struct image_users *users, struct error *err);
 /* Keeps what is there until the fd is closed; waits for a collection that is going on. */
 int store_use(struct image_store *store, struct error *err);
 /*

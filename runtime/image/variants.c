@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -48,6 +49,68 @@ static int find_in_index(struct image_store *store, const char *index_digest, co
 	return 0;
 }
 
+/* An entry's manifest as an index lists it. New. */
+static json_t *listed(const json_t *descriptor, const json_t *platform)
+{
+	json_t *row = json_object();
+
+	json_put_string(row, "mediaType",
+			json_get_string(descriptor, "mediaType") ?: MEDIA_OCI_MANIFEST);
+	json_put_string(row, "digest", json_get_string(descriptor, "digest"));
+	json_put_int(row, "size", json_get_int(descriptor, "size", 0));
+	json_object_set(row, "platform", (json_t *)platform);
+	return row;
+}
+
+/* What the entry stands for: an array as in an index. New. */
+static int list_variants(struct image_store *store, const json_t *entry, json_t **ret,
+			 struct error *err)
+{
+	const char *digest = store_descriptor_index(entry);
+	_cleanup_json_ json_t *index = NULL, *platform = NULL;
+
+	if (digest) {
+		if (store_read_json(store, digest, &index, err) < 0)
+			return -err->code;
+		*ret = json_deep_copy(json_object_get(index, "manifests"));
+		if (json_is_array(*ret))
+			return 0;
+		json_decref(*ret);
+		return error_set(err, EBADMSG, "%s lists no manifests", digest);
+	}
+	if (platform_of(store, json_get_string(entry, "digest") ?: "", &platform, err) < 0)
+		return -err->code;
+	*ret = json_array();
+	json_array_append_new(*ret, listed(entry, platform));
+	return 0;
+}
+
+/* With the platforms that are here. */
+static int not_provided(struct image_store *store, const json_t *entry, const char *platform,
+			struct error *err)
+{
+	_cleanup_json_ json_t *rows = NULL;
+	struct error ignored = ERROR_INIT;
+	struct strbuf here = {0};
+	json_t *row;
+	size_t i;
+
+	if (list_variants(store, entry, &rows, &ignored) == 0)
+		json_array_foreach(rows, i, row)
+			if (!variants_is_attestation(row)) {
+				_cleanup_free_ char *text =
+					platform_text(json_object_get(row, "platform"));
+
+				strbuf_addf(&here, "%s%s", here.length ? ", " : "", text);
+			}
+	error_set(err, ENOENT,
+		  "it was found but does not provide the specified platform (%s): what is here is "
+		  "for %.150s",
+		  platform, here.data ?: "no platform");
+	strbuf_done(&here);
+	return -ENOENT;
+}
+
 int variants_find(struct image_store *store, const json_t *entry, const char *platform,
 		  char ret_digest[DIGEST_SIZE], struct error *err)
 {
@@ -69,8 +132,7 @@ int variants_find(struct image_store *store, const json_t *entry, const char *pl
 		error_clear(err);
 		return 0;
 	}
-	return error_set(err, ENOENT,
-			 "it was found but does not provide the specified platform (%s)", platform);
+	return not_provided(store, entry, platform, err);
 }
 
 int image_find_platform(struct image_store *store, const char *name, const char *platform,
@@ -91,19 +153,6 @@ int image_find_platform(struct image_store *store, const char *name, const char 
 		return error_wrap(err, "image %s", name);
 	*ret = image_copy(image, reference, entry);
 	return 0;
-}
-
-/* An entry's manifest as an index lists it. New. */
-static json_t *listed(const json_t *descriptor, const json_t *platform)
-{
-	json_t *row = json_object();
-
-	json_put_string(row, "mediaType",
-			json_get_string(descriptor, "mediaType") ?: MEDIA_OCI_MANIFEST);
-	json_put_string(row, "digest", json_get_string(descriptor, "digest"));
-	json_put_int(row, "size", json_get_int(descriptor, "size", 0));
-	json_object_set(row, "platform", (json_t *)platform);
-	return row;
 }
 
 int variants_row(struct image_store *store, const char *digest, json_t **ret, struct error *err)
@@ -156,27 +205,26 @@ static void annotate(json_t *descriptor, const char *index)
 		json_object_del(annotations, ANNOTATION_INDEX);
 }
 
-/* What the entry stands for: an array as in an index. New. */
-static int list_variants(struct image_store *store, const json_t *entry, json_t **ret,
-			 struct error *err)
+/* The name alone means the one that this machine runs best, whichever came last. */
+static void prefer_own(const json_t *rows, json_t *descriptor, const json_t *platform)
 {
-	const char *digest = store_descriptor_index(entry);
-	_cleanup_json_ json_t *index = NULL, *platform = NULL;
+	static const char *const keys[] = {"mediaType", "digest", "size"};
+	int best = platform_score(platform);
+	json_t *row;
+	size_t i;
 
-	if (digest) {
-		if (store_read_json(store, digest, &index, err) < 0)
-			return -err->code;
-		*ret = json_deep_copy(json_object_get(index, "manifests"));
-		if (json_is_array(*ret))
-			return 0;
-		json_decref(*ret);
-		return error_set(err, EBADMSG, "%s lists no manifests", digest);
+	json_array_foreach((json_t *)rows, i, row) {
+		int score = variants_is_attestation(row)
+				    ? 0
+				    : platform_score(json_object_get(row, "platform"));
+
+		if (score <= best)
+			continue;
+		best = score;
+		array_foreach(key, keys)
+			json_object_set(descriptor, *key, json_object_get(row, *key));
+		json_object_del(json_object_get(descriptor, "annotations"), ANNOTATION_ID);
 	}
-	if (platform_of(store, json_get_string(entry, "digest") ?: "", &platform, err) < 0)
-		return -err->code;
-	*ret = json_array();
-	json_array_append_new(*ret, listed(entry, platform));
-	return 0;
 }
 
 int variants_keep(struct staging *staging, const char *reference, json_t *descriptor,
@@ -204,15 +252,11 @@ int variants_keep(struct staging *staging, const char *reference, json_t *descri
 	if (!json_array_size(rows))
 		return 0;
 	json_array_append_new(rows, listed(descriptor, platform));
+	prefer_own(rows, descriptor, platform);
 	if (put_index(staging, rows, digest, err) < 0)
 		return -err->code;
 	annotate(descriptor, digest);
 	return 0;
-}
-
-static bool is_attestation(const json_t *row)
-{
-	return str_equal(json_get_string(json_object_get(row, "platform"), "os"), "unknown");
 }
 
 static size_t count_platforms(const json_t *rows)
@@ -221,7 +265,7 @@ static size_t count_platforms(const json_t *rows)
 	json_t *row;
 
 	json_array_foreach((json_t *)rows, i, row)
-		count += !is_attestation(row);
+		count += !variants_is_attestation(row);
 	return count;
 }
 
@@ -238,8 +282,20 @@ static void drop_row(json_t *rows, const char *digest)
 	}
 }
 
+/* An image stays that a container was made from: of no other name, it would be lost. */
+static int check_free(struct image_store *store, const char *digest,
+		      const struct image_users *users, struct error *err)
+{
+	struct image *image;
+
+	if (store_decode(store, digest, &image, err) < 0)
+		return -err->code;
+	return store_check_user(image->id, users, err);
+}
+
 static int take_platform(struct staging *staging, const char *name, const char *platform,
-			 char ret_digest[DIGEST_SIZE], struct error *err)
+			 const struct image_users *users, char ret_digest[DIGEST_SIZE],
+			 json_t **ret_former, struct error *err)
 {
 	_cleanup_json_ json_t *rows = NULL, *changed = NULL;
 	_cleanup_free_ char *reference = NULL;
@@ -258,6 +314,9 @@ static int take_platform(struct staging *staging, const char *name, const char *
 				 "image %s: %s is all that there is of it: remove it without "
 				 "--platform",
 				 name, platform);
+	if (check_free(staging->store, ret_digest, users, err) < 0)
+		return error_wrap(err, "image %s, platform %s", name, platform);
+	*ret_former = json_deep_copy(rows);
 	drop_row(rows, ret_digest);
 	if (put_index(staging, rows, index, err) < 0)
 		return -err->code;
@@ -266,7 +325,7 @@ static int take_platform(struct staging *staging, const char *name, const char *
 	json_array_foreach(rows, i, row) {
 		if (!str_equal(json_get_string(changed, "digest"), ret_digest))
 			break;
-		if (is_attestation(row))
+		if (variants_is_attestation(row))
 			continue;
 		json_object_set(changed, "digest", json_object_get(row, "digest"));
 		json_object_set(changed, "size", json_object_get(row, "size"));
@@ -286,6 +345,23 @@ static bool is_listed(const json_t *rows, const char *digest)
 	return false;
 }
 
+/* Whether all images that @entry stands for are among the @rows. */
+static bool lists_all(struct image_store *store, const json_t *rows, const json_t *entry)
+{
+	struct error ignored = ERROR_INIT;
+	_cleanup_json_ json_t *own = NULL;
+	json_t *row;
+	size_t i;
+
+	if (!store_descriptor_index(entry) || list_variants(store, entry, &own, &ignored) < 0)
+		return true;
+	json_array_foreach(own, i, row)
+		if (!variants_is_attestation(row) &&
+		    !is_listed(rows, json_get_string(row, "digest")))
+			return false;
+	return true;
+}
+
 /* Entries without a name, of what @rows list. */
 static bool drop_unnamed(struct image_store *store, const json_t *rows)
 {
@@ -296,7 +372,8 @@ static bool drop_unnamed(struct image_store *store, const json_t *rows)
 		const json_t *entry = json_array_get(list, i);
 		_cleanup_free_ char *name = store_descriptor_name(entry);
 
-		if (name || !is_listed(rows, json_get_string(entry, "digest")))
+		if (name || !is_listed(rows, json_get_string(entry, "digest")) ||
+		    !lists_all(store, rows, entry))
 			continue;
 		json_array_remove(list, i);
 		any = true;
@@ -314,10 +391,9 @@ void variants_absorb(struct image_store *store, const json_t *descriptor)
 		(void)drop_unnamed(store, json_object_get(index, "manifests"));
 }
 
-/* The name was taken from the manifest that went, which stayed without one. */
-static int drop_removed(struct image_store *store, const char *digest, struct error *err)
+/* The name was taken from the entry as it was (@rows), which stayed without one. */
+static int drop_former(struct image_store *store, const json_t *rows, struct error *err)
 {
-	_cleanup_json_ json_t *rows = json_pack("[{s:s}]", "digest", digest);
 	_cleanup_close_ int lock = store_lock(store, err);
 
 	if (lock < 0)
@@ -326,16 +402,19 @@ static int drop_removed(struct image_store *store, const char *digest, struct er
 }
 
 int image_remove_platform(struct image_store *store, const char *name, const char *platform,
-			  char ret_digest[DIGEST_SIZE], struct error *err)
+			  const struct image_users *users, char ret_digest[DIGEST_SIZE],
+			  struct error *err)
 {
+	_cleanup_close_ int lock = store_lock_users(store, LOCK_EX, err);
+	_cleanup_json_ json_t *former = NULL;
 	struct staging staging;
-	int r = staging_open(store, &staging, err);
+	int r = lock < 0 ? lock : staging_open(store, &staging, err);
 
 	if (r < 0)
 		return r;
-	r = take_platform(&staging, name, platform, ret_digest, err);
+	r = take_platform(&staging, name, platform, users, ret_digest, &former, err);
 	staging_done(&staging);
 	if (r == 0)
-		r = drop_removed(store, ret_digest, err);
+		r = drop_former(store, former, err);
 	return r < 0 ? r : store_collect(store, err);
 }

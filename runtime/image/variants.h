@@ -24,9 +24,6 @@ const char *store_descriptor_index(const json_t *descriptor);
  */
 int variants_find(struct image_store *store, const json_t *entry, const char *platform,
 		  char ret_digest[DIGEST_SIZE], struct error *err);
-/* As image_find(), for a platform; NULL: as image_find(). */
-int image_find_platform(struct image_store *store, const char *name, const char *platform,
-			struct image **ret, struct error *err);
 
 /*
  * An image that was pulled for one platform does not drive out those of others that its name also
@@ -57,8 +54,25 @@ int image_join(struct image_store *store, const struct image_part *parts, size_t
 	       char *const *names, char ret_digest[DIGEST_SIZE], size_t *ret_best,
 	       struct error *err);
 
-/* Takes one platform from what @name stands for. -ENOENT: it has no such; -EBUSY: no other. */
+/*
+ * Takes one platform from what @name stands for. -ENOENT: it has no such; -EBUSY: no other, or a
+ * container has it (@users as for image_remove()).
+ */
 int image_remove_platform(struct image_store *store, const char *name, const char *platform,
-			  char ret_digest[DIGEST_SIZE], struct error *err);
+			  const struct image_users *users, char ret_digest[DIGEST_SIZE],
+			  struct error *err);
+
+/* variant_ids.c */
+
+/* Whether a row of an index is about another one, not an image. */
+bool variants_is_attestation(const json_t *row);
+/* The ids of all images that @entry stands for, its own first. New list. */
+char **variants_ids(struct image_store *store, const json_t *entry);
+/*
+ * As store_lookup(); also by the id of an image that only an index lists: then the entry is that of
+ * the index. *ret_digest: the manifest that is meant.
+ */
+int variants_lookup(struct image_store *store, const char *name, json_t **ret_entry,
+		    char **ret_reference, char ret_digest[DIGEST_SIZE], struct error *err);
 
 #endif
