@@ -2,6 +2,7 @@
 #include "common/listen.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "common/cleanup.h"
 #include "common/rootless.h"
 #include "common/str.h"
+
+#define TURN_AWAY_MAX 4096
 
 union any_address {
 	struct sockaddr any;
@@ -239,6 +242,22 @@ int listen_open(const struct listen_address *address, struct error *err)
 		return error_code(err, fd, "listen at %s%s", listen_text(address, text),
 				  address->type == SOCK_DGRAM && address->port ? "/udp" : "");
 	return fd;
+}
+
+/* Whoever comes all the time does not keep us. */
+void listen_turn_away(int fd)
+{
+	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+	char nothing;
+
+	for (int i = 0; i < TURN_AWAY_MAX && poll(&waiting, 1, 0) > 0; i++) {
+		int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (connection >= 0)
+			close(connection);
+		else if (recv(fd, &nothing, sizeof(nothing), MSG_DONTWAIT | MSG_TRUNC) < 0)
+			return;
+	}
 }
 
 void listen_unlink(const struct listen_address *address, int fd)

@@ -40,6 +40,10 @@ bool listen_is(const struct listen_address *address, int fd);
  * -EADDRINUSE.
  */
 int listen_open(const struct listen_address *address, struct error *err);
+/* sd_listen_fds(3): the first that a program is given. */
+#define LISTEN_FD_FIRST 3
+/* Closes the connections, and throws away the datagrams, that wait at @fd. */
+void listen_turn_away(int fd);
 /* The file of a unix socket, if it is still the one of @fd. */
 void listen_unlink(const struct listen_address *address, int fd);
 

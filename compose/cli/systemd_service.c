@@ -19,6 +19,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/listen.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/process.h"
@@ -145,13 +146,30 @@ static void warn_of_stale_units(const struct project *project)
 			  project->name, stale);
 }
 
+/* Or whatever is in another one would be brought up in its name. */
+static int check_folder(const char *name, struct error *err)
+{
+	const char *folder = getenv(SYSTEMD_FOLDER_VARIABLE);
+
+	if (!folder || !folder[0] || access(folder, X_OK) == 0)
+		return 0;
+	return error_errno(
+		err,
+		"folder %s of the project (if it moved, \"berth systemd enable\" where it "
+		"is now; if it is no more, \"berth systemd disable %s\")",
+		folder, name);
+}
+
 /* The project as its files say it now, and wait until it is as they say. */
-static int bring_up(struct project_args *args)
+static int bring_up(struct project_args *args, const char *name)
 {
 	struct converge converge = {.verb = "up"};
 	struct project *project = NULL;
+	struct error err = ERROR_INIT;
 	int r;
 
+	if (check_folder(name, &err) < 0)
+		return output_fail(args, &err);
 	up_options.yes = true;
 	up_options.remove_orphans = !project_args_switch("COMPOSE_IGNORE_ORPHANS");
 	r = up_options_prepare(args, NULL, false, &project, &converge);
@@ -189,6 +207,19 @@ static void give_up(struct project_args *args, const char *name)
 	(void)client_call(name, CLIENT_START_FOR_STATE, REQUEST_SHUTDOWN, NULL, NULL, &ignored);
 }
 
+/*
+ * Who has connected already hears that nothing comes of it. systemd would start us for them again
+ * at once, until it has enough and listens no more.
+ */
+static void turn_away(void)
+{
+	const char *keeper = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int given = keeper && count && atoi(keeper) == getppid() ? atoi(count) : 0;
+
+	for (int fd = LISTEN_FD_FIRST; fd < LISTEN_FD_FIRST + given; fd++)
+		listen_turn_away(fd);
+}
+
 /* The child of `run`. Exit code: that of the unit, if it is not 0. */
 static int starter(struct project_args *args, const char *name, int keeper)
 {
@@ -206,7 +237,7 @@ static int starter(struct project_args *args, const char *name, int keeper)
 	} else {
 		(void)extend_timeout();
 		ran = anything_runs(name);
-		r = bring_up(args);
+		r = bring_up(args, name);
 	}
 	args->failure = NULL;
 	if (r != 0)
@@ -216,6 +247,8 @@ static int starter(struct project_args *args, const char *name, int keeper)
 					: "");
 	if (r != 0 && !ran && held >= 0)
 		give_up(args, name);
+	if (r != 0 && !ran)
+		turn_away();
 	if (r != 0)
 		notify_failure("start", &failure);
 	/* With @ran the keeper before was killed, and what it left is in good hands again. */
@@ -295,7 +328,7 @@ static int run_reload(struct project_args *args, int argc, char **argv)
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)units_monotonic_usec());
 	(void)extend_timeout();
 	args->failure = &failure;
-	r = bring_up(args);
+	r = bring_up(args, argv[0]);
 	args->failure = NULL;
 	/* What runs goes on running: reloading has failed, the unit has not. */
 	notify_send("READY=1");

@@ -20,7 +20,7 @@ char *systemd_unit_socket_name(const char *project)
  * a keeper that was killed are left to the next one. Their cgroups are below the unit's, which may
  * have no process of its own beside them (cgroups(7)): hence DelegateSubgroup=, and before systemd
  * 254, which would complain of the word, what `settle` does. A project that cannot be brought up is
- * not tried again by itself: exit 1.
+ * not tried again by itself: exit 1. A folder that is gone is for us to tell of, not for systemd.
  */
 static const char template_head[] = SYSTEMD_UNIT_MARK ".\n"
 						      "[Unit]\n"
@@ -38,7 +38,8 @@ static const char template_service[] = "\n"
 				       "Type=notify\n"
 				       "NotifyAccess=all\n"
 				       "Environment=COMPOSE_PROJECT_NAME=%%i\n"
-				       "WorkingDirectory=%%E/berth/%%i\n"
+				       "Environment=" SYSTEMD_FOLDER_VARIABLE "=%%E/berth/%%i\n"
+				       "WorkingDirectory=-%%E/berth/%%i\n"
 				       "ExecStart=%1$s systemd run %%i\n"
 				       "ExecReload=%1$s systemd reload %%i\n"
 				       "ExecStop=%1$s systemd stop %%i\n"
@@ -147,9 +148,10 @@ char *systemd_unit_dropin(const struct systemd_place *place)
 	strbuf_add(&text, SYSTEMD_UNIT_MARK ": `berth systemd enable` writes it anew.\n[Unit]\n"
 					    "RequiresMountsFor=");
 	add_word(&text, NULL, place->folder);
-	strbuf_add(&text, "\n\n[Service]\nWorkingDirectory=");
+	strbuf_add(&text, "\n\n[Service]\nWorkingDirectory=-");
 	add_escaped(&text, place->folder, "");
 	strbuf_addc(&text, '\n');
+	systemd_unit_add_variable(&text, SYSTEMD_FOLDER_VARIABLE, place->folder);
 	add_list(&text, "COMPOSE_FILE", place->files, separator);
 	if (place->files && separator != ':')
 		systemd_unit_add_variable(&text, "COMPOSE_PATH_SEPARATOR", (char[]){separator, 0});

@@ -11,6 +11,8 @@
 
 /* In the text of every file that we made: those may be made anew. */
 #define SYSTEMD_UNIT_MARK "# Made by berth"
+/* Where the project is to be: of one that is gone we tell ourselves. */
+#define SYSTEMD_FOLDER_VARIABLE "BERTH_UNIT_FOLDER"
 
 /* Where a project is; what is NULL is left to the defaults. */
 struct systemd_place {

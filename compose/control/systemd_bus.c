@@ -307,7 +307,12 @@ int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret
 	if (r >= 0)
 		r = api.get_property_strv(bus->bus, SERVICE, path, SERVICE_TYPE, "Environment",
 					  &failure, ret_environment);
-	return r < 0 ? bus_error(err, r, &failure, unit) : 0;
+	if (r < 0)
+		return bus_error(err, r, &failure, unit);
+	/* One that need not be there. */
+	if (**ret_folder == '!')
+		memmove(*ret_folder, *ret_folder + 1, strlen(*ret_folder));
+	return 0;
 }
 
 int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,

@@ -80,7 +80,8 @@ def test_enable_a_folder(etc):
     unit_name = f"berth@{project.name}.service"
     dropin = text_of(etc, f"{UNITS}/{unit_name}.d/project.conf")
     assert f'RequiresMountsFor="{project.path}"\n' in dropin
-    assert f"WorkingDirectory={project.path}\n" in dropin
+    assert f"WorkingDirectory=-{project.path}\n" in dropin
+    assert f'Environment="BERTH_UNIT_FOLDER={project.path}"\n' in dropin
     assert "COMPOSE_FILE" not in dropin  # what is in the folder counts, also a later override
     link = etc.command(["readlink", f"{UNITS}/multi-user.target.wants/{unit_name}"]).stdout
     assert link == "../berth@.service\n"
@@ -313,6 +314,26 @@ def test_a_file_that_is_wrong(berth, systemd):
     assert process.wait(20) == 1
     assert "compose.yaml:1:" in process.stderr.read()
     assert project.keeper_pids() == []
+
+
+def test_a_folder_that_is_gone(berth, systemd):
+    """What is in the folder that it is started in instead is none of its."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    gone = os.path.join(project.path, "gone")
+    process = unit(project, systemd, BERTH_UNIT_FOLDER=gone)
+    assert process.wait(20) == 1
+    said = process.stderr.read()
+    assert f"start failed: folder {gone} of the project" in said and "No such file" in said
+    assert "berth systemd enable" in said
+    assert [line for line in systemd.lines if line.startswith("STATUS=")][-1].startswith(
+        f"STATUS=start failed: folder {gone}")
+    process = unit(project, systemd)
+    systemd.wait("READY=1")
+    done = control(project, systemd, "reload", check=False, BERTH_UNIT_FOLDER=gone)
+    assert done.returncode == 1 and f"reload failed: folder {gone}" in done.stderr
+    # Its stop needs no file.
+    control(project, systemd, "stop", MAINPID="1", BERTH_UNIT_FOLDER=gone)
+    assert process.wait(20) == 0 and project.ps() == []
 
 
 def test_watchdog(berth, systemd):

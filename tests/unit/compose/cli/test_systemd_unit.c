@@ -14,7 +14,7 @@ Test(systemd_unit, dropin_words_are_quoted)
 	_cleanup_free_ char *text = systemd_unit_dropin(&place);
 
 	cr_expect(strstr(text, "RequiresMountsFor=\"/srv/my shop 100%%\"\n"), "%s", text);
-	cr_expect(strstr(text, "\nWorkingDirectory=/srv/my shop 100%%\n"), "%s", text);
+	cr_expect(strstr(text, "\nWorkingDirectory=-/srv/my shop 100%%\n"), "%s", text);
 	/* One of the paths has a colon: another separator, and the variable that says so. */
 	cr_expect(strstr(text, "\nEnvironment=\"COMPOSE_FILE=/a/b:c \\\"d\\\".yaml;"
 			       "/e%%f\\\\g.yaml\"\n"),
