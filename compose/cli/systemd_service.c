@@ -153,11 +153,11 @@ static int check_folder(const char *name, struct error *err)
 
 	if (!folder || !folder[0] || access(folder, X_OK) == 0)
 		return 0;
-	return error_errno(
-		err,
-		"folder %s of the project (if it moved, \"berth systemd enable\" where it "
-		"is now; if it is no more, \"berth systemd disable %s\")",
-		folder, name);
+	return error_set(
+		err, errno,
+		"folder %s: %s (if the project moved, \"berth systemd enable\" where it is "
+		"now; if it is no more, \"berth systemd disable %s\")",
+		folder, strerror(errno), name);
 }
 
 /* The project as its files say it now, and wait until it is as they say. */

@@ -323,7 +323,7 @@ def test_a_folder_that_is_gone(berth, systemd):
     process = unit(project, systemd, BERTH_UNIT_FOLDER=gone)
     assert process.wait(20) == 1
     said = process.stderr.read()
-    assert f"start failed: folder {gone} of the project" in said and "No such file" in said
+    assert f"start failed: folder {gone}: No such file or directory" in said
     assert "berth systemd enable" in said
     assert [line for line in systemd.lines if line.startswith("STATUS=")][-1].startswith(
         f"STATUS=start failed: folder {gone}")

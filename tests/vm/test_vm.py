@@ -8,7 +8,8 @@ from tests.vm import machine
 
 @pytest.mark.parametrize("suite", machine.SUITES)
 @pytest.mark.parametrize("script", ["units.sh", "scopes.sh", "limits.sh", "features.sh",
-                                    "slices.sh", "sockets.sh"])
+                                    "slices.sh", "sockets.sh", "admin.sh", "messages.sh",
+                                    "places.sh"])
 def test_units(suite, script, tmp_path):
     machine.run(suite, script, str(tmp_path))
 
@@ -49,3 +50,6 @@ def test_boots(suite, tmp_path):
     machine.verdict(output, "cut now" in output)
     output = disk.boot("boot3")
     machine.verdict(output, "job ended" in output)
+    if suite != "bookworm":  # `systemctl soft-reboot` is of systemd 254
+        output = disk.boot("soft")
+        machine.verdict(output, "job ended" in output)

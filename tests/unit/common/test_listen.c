@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <criterion/criterion.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -97,4 +100,36 @@ Test(listen, a_socket_that_somebody_left)
 	listen_unlink(&address, fd);
 	cr_expect_neq(access(path, F_OK), 0);
 	close(fd);
+}
+
+Test(listen, who_waits_is_turned_away)
+{
+	struct listen_address address;
+	struct error err = ERROR_INIT;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -EBADF, waiting = -EBADF, datagrams = -EBADF;
+	int pair[2];
+	char text[64], byte;
+
+	snprintf(text, sizeof(text), "@berth-test-away-%d", getpid());
+	cr_assert_eq(listen_parse(text, &address, &err), 0);
+	fd = listen_open(&address, &err);
+	cr_assert_geq(fd, 0, "%s", err.message);
+	listen_turn_away(fd); /* nobody */
+	waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "%s", text + 1);
+	cr_assert_eq(connect(waiting, (struct sockaddr *)&at,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(text))),
+		     0);
+	listen_turn_away(fd);
+	cr_expect_leq(recv(waiting, &byte, 1, 0), 0);
+	cr_expect(listen_is(&address, fd));
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+	datagrams = pair[0];
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(send(pair[1], "abc", 3, 0), 3);
+	listen_turn_away(datagrams);
+	cr_expect_eq(recv(datagrams, &byte, 1, MSG_DONTWAIT), -1);
+	close(pair[1]);
 }
