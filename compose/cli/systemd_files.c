@@ -33,8 +33,7 @@ char *systemd_files_units(bool user)
 	return user ? str_printf("%s/systemd/user", config) : alloc_string("/etc/systemd/system");
 }
 
-/* Where a project is that has no drop-in. */
-static char *default_folder(const char *project, bool user)
+char *systemd_files_default_folder(const char *project, bool user)
 {
 	_cleanup_free_ char *config = user ? user_config() : alloc_string("/etc");
 
@@ -171,7 +170,8 @@ static int write_dropin(struct project_args *args, const char *units, const char
 int systemd_files_place(struct project_args *args, const char *units, bool user, const char *wanted,
 			struct project **ret, struct error *err)
 {
-	_cleanup_free_ char *folder = wanted ? default_folder(wanted, user) : NULL, *dropin = NULL;
+	_cleanup_free_ char *folder = wanted ? systemd_files_default_folder(wanted, user) : NULL,
+			    *dropin = NULL;
 	int r;
 
 	if (wanted && project_args_check_name(wanted, err) < 0)

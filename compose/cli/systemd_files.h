@@ -24,6 +24,9 @@ int systemd_files_write(const char *folder, const char *name, const char *text, 
 /* Into @folder; one that a package brought, or that somebody wrote, stays as it is. */
 int systemd_files_template(const char *folder, bool user, struct error *err);
 
+/* Where a project is that has no drop-in. New string. */
+char *systemd_files_default_folder(const char *project, bool user);
+
 /*
  * The project of this folder, with a drop-in below @units that says so, unless it is one that is
  * called @wanted (may be NULL) and has its place in /etc/berth. *ret is the caller's.

@@ -146,12 +146,23 @@ static void warn_of_stale_units(const struct project *project)
 			  project->name, stale);
 }
 
-/* Or whatever is in another one would be brought up in its name. */
+/*
+ * Or whatever is in another one would be brought up in its name. Without a drop-in, or with one of
+ * an earlier berth, there is no variable; the template's folder being gone leaves us in the root.
+ */
 static int check_folder(const char *name, struct error *err)
 {
+	_cleanup_free_ char *usual =
+		systemd_files_default_folder(name, geteuid() != 0 || rootless());
 	const char *folder = getenv(SYSTEMD_FOLDER_VARIABLE);
+	char here[4] = "";
 
-	if (!folder || !folder[0] || access(folder, X_OK) == 0)
+	if (!folder || !folder[0]) {
+		if (!getcwd(here, sizeof(here)) || strcmp(here, "/") != 0)
+			return 0;
+		folder = usual;
+	}
+	if (access(folder, X_OK) == 0)
 		return 0;
 	return error_set(
 		err, errno,

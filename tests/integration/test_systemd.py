@@ -327,6 +327,9 @@ def test_a_folder_that_is_gone(berth, systemd):
     assert "berth systemd enable" in said
     assert [line for line in systemd.lines if line.startswith("STATUS=")][-1].startswith(
         f"STATUS=start failed: folder {gone}")
+    process = berth.popen("systemd", "run", project.name, cwd="/", env=systemd.env())
+    assert process.wait(20) == 1
+    assert f"start failed: folder /etc/berth/{project.name}: No such" in process.stderr.read()
     process = unit(project, systemd)
     systemd.wait("READY=1")
     done = control(project, systemd, "reload", check=False, BERTH_UNIT_FOLDER=gone)
