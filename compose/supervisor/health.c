@@ -26,7 +26,7 @@
 #define START_INTERVAL_USEC (5 * (int64_t)USEC_PER_SEC)
 /* A start is watched closely: the first probes come when a quick program is ready. */
 #define EAGER_FIRST_USEC (50 * (int64_t)USEC_PER_MSEC)
-#define SPREAD_USEC      (50 * USEC_PER_MSEC)
+#define SPREAD_USEC      (100 * USEC_PER_MSEC)
 
 struct result {
 	int64_t start_nsec, end_nsec;

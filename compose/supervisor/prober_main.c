@@ -2,8 +2,8 @@
 /*
  * prober_main.c - the prober's own side: clones, collects output and ends, and knows nothing else.
  *
- * It has one child a probe, each of which dies with it, and ends with its supervisor. It waits
- * for nothing but in poll().
+ * It has one child a probe, each of which dies with it, and ends with its supervisor. Its main
+ * thread, which is all but prober_births.h, waits for nothing but in poll().
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -22,15 +22,15 @@
 #include "common/log.h"
 #include "common/units.h"
 
-#include "runtime/container/container.h"
-#include "runtime/container/exec_pack.h"
-
 #include "compose/control/requests.h"
 #include "compose/supervisor/main.h"
+#include "compose/supervisor/prober_births.h"
 #include "compose/supervisor/prober_protocol.h"
 
 /* What runs longer is listened to: until then its pipe has room, and most have ended. */
 #define QUICK_MSEC 100
+/* One that is to be killed has no pid yet: for an instant only. */
+#define KILL_MSEC  5
 #define PIPE_BYTES ((size_t)64 << 10)
 /* As many as run at the same time, mostly. */
 #define CHANNELS_KEPT 64
@@ -40,17 +40,19 @@ struct run {
 	struct run *next;
 	uint64_t id;
 	int64_t begun_usec;
-	pid_t pid; /* 0: it has ended, and its answer waits to be sent */
+	struct prober_birth birth;
+	bool kill;  /* as soon as it can be */
+	bool ended; /* or never began; its answer waits to be sent */
 	int exit_code;
 	int output_fd;
 	char *text; /* the beginning of what it wrote */
 	size_t size;
-	int channel[2];
 	struct error err;
 };
 
 struct prober {
-	int signals;
+	int signals, news;
+	struct prober_births *births;
 	struct run *first;
 	struct pollfd *polled;
 	size_t polled_count;
@@ -67,15 +69,17 @@ static void take_channel(struct prober *prober, int *ret)
 /* By that of one that failed, more may still come. */
 static void give_channel(struct prober *prober, struct run *run)
 {
-	if (run->channel[0] < 0)
+	int *channel = run->birth.channel;
+
+	if (channel[0] < 0)
 		return;
 	if (!run->err.code && prober->channel_count < CHANNELS_KEPT) {
-		memcpy(prober->channels[prober->channel_count++], run->channel,
-		       sizeof(run->channel));
+		memcpy(prober->channels[prober->channel_count++], channel,
+		       sizeof(*prober->channels));
 		return;
 	}
-	close(run->channel[0]);
-	close(run->channel[1]);
+	close(channel[0]);
+	close(channel[1]);
 }
 
 static void run_free(struct prober *prober, struct run *run)
@@ -87,31 +91,30 @@ static void run_free(struct prober *prober, struct run *run)
 	free(run);
 }
 
-static int begin(struct prober *prober, struct run *run, int container, const char *bytes,
-		 size_t size)
+/* Takes @container and @bytes. */
+static int begin(struct prober *prober, struct run *run, int container, char *bytes, size_t size)
 {
-	_cleanup_close_ int write_end = -EBADF;
-	struct exec_unpacked order;
+	struct prober_birth *birth = &run->birth;
+	_cleanup_close_ int own = container;
+	_cleanup_free_ char *own_bytes = bytes;
 	int pair[2];
-	pid_t pid;
 
-	if (exec_unpack(bytes, size, &order, &run->err) < 0)
+	if (exec_unpack(bytes, size, &birth->order, &run->err) < 0)
 		return -run->err.code;
 	if (pipe2(pair, O_CLOEXEC) < 0) {
-		exec_unpacked_done(&order);
+		exec_unpacked_done(&birth->order);
 		return error_errno(&run->err, "make a pipe");
 	}
 	run->output_fd = pair[0];
-	write_end = pair[1];
+	(void)fcntl(run->output_fd, F_SETFL, O_NONBLOCK);
 	run->begun_usec = units_monotonic_usec();
-	(void)fd_set_nonblock(run->output_fd, true);
-	order.spec.stdout_fd = order.spec.stderr_fd = write_end;
-	take_channel(prober, run->channel);
-	pid = container_exec_child(container, &order.spec, run->channel, &run->err);
-	exec_unpacked_done(&order);
-	if (pid > 0)
-		run->pid = pid;
-	return pid < 0 ? pid : 0;
+	birth->bytes = TAKE_PTR(own_bytes);
+	birth->container = TAKE_FD(own);
+	birth->output = pair[1];
+	birth->order.spec.stdout_fd = birth->order.spec.stderr_fd = birth->output;
+	take_channel(prober, birth->channel);
+	prober_births_begin(prober->births, birth);
+	return 0;
 }
 
 /* The order's bytes where they were too many for a packet; new memory. */
@@ -132,10 +135,10 @@ static char *read_bytes(int fd, size_t *ret_size)
 	return bytes;
 }
 
-static void order_run(struct prober *prober, uint64_t id, const char *bytes, size_t size,
-		      const int *fds, size_t count)
+static void order_run(struct prober *prober, uint64_t id, const char *bytes, size_t size, int *fds,
+		      size_t count)
 {
-	_cleanup_free_ char *many = NULL;
+	_cleanup_free_ char *kept = NULL;
 	struct run *run = new (struct run);
 
 	/* Nothing that could not even be begun, in a container that is dying, has succeeded. */
@@ -143,21 +146,38 @@ static void order_run(struct prober *prober, uint64_t id, const char *bytes, siz
 			    .id = id,
 			    .exit_code = -1,
 			    .output_fd = -EBADF,
-			    .channel = {-EBADF, -EBADF}};
+			    .birth = {.channel = {-EBADF, -EBADF}}};
 	prober->first = run;
-	if (count == 2)
-		bytes = many = read_bytes(fds[1], &size);
-	if (!bytes || !count)
+	kept = count == 2 ? read_bytes(fds[1], &size) : alloc_copy(bytes, size);
+	if (!kept || !count)
 		error_set(&run->err, EBADMSG, "the order to run a program is cut short");
 	else
-		(void)begin(prober, run, fds[0], bytes, size);
+		(void)begin(prober, run, TAKE_FD(fds[0]), TAKE_PTR(kept), size);
+	run->ended = run->err.code != 0;
 }
 
 static void order_kill(struct prober *prober, uint64_t id)
 {
 	for (struct run *run = prober->first; run; run = run->next)
-		if (run->id == id && run->pid)
-			(void)kill(run->pid, SIGKILL);
+		if (run->id == id)
+			run->kill = !run->ended;
+}
+
+/* Until when another one can be, in milliseconds; or -1. */
+static int kill_runs(struct prober *prober)
+{
+	int timeout = -1;
+
+	for (struct run *run = prober->first; run; run = run->next) {
+		if (!run->kill || run->ended)
+			continue;
+		run->kill = !run->birth.pid && prober_birth_cancel(prober->births, &run->birth) < 0;
+		if (run->birth.pid)
+			(void)kill(run->birth.pid, SIGKILL);
+		else if (run->kill)
+			timeout = KILL_MSEC;
+	}
+	return timeout;
 }
 
 /* False: the supervisor is gone. */
@@ -183,7 +203,7 @@ static bool take_orders(struct prober *prober)
 		if (n >= (ssize_t)sizeof(buffer.order) && buffer.order.type == PROBER_KILL)
 			order_kill(prober, buffer.order.id);
 		while (n >= 0 && count)
-			close(fds[--count]);
+			cleanup_close_fd(&fds[--count]);
 		if (n < 0 && n != -EMSGSIZE && n != -EMFILE)
 			return false;
 	}
@@ -220,9 +240,9 @@ static void conclude(struct run *run, int status)
 {
 	struct birth_report report;
 
-	run->pid = 0;
+	run->ended = true;
 	run->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	if (container_child_report(run->channel, &report, &run->err) == BIRTH_FAILED)
+	if (container_child_report(run->birth.channel, &report, &run->err) == BIRTH_FAILED)
 		return;
 	error_clear(&run->err);
 	if (run->output_fd >= 0)
@@ -237,7 +257,7 @@ static void reap(struct prober *prober)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct run *run = prober->first;
 
-		while (run && run->pid != pid)
+		while (run && (run->ended || run->birth.pid != pid))
 			run = run->next;
 		if (run)
 			conclude(run, status);
@@ -263,6 +283,20 @@ static int send_answer(struct run *run)
 	return n < 0 ? (int)n : 0;
 }
 
+/* Ended, or failed to begin; and nobody has it in hand any more. */
+static bool is_over(struct prober *prober, struct run *run)
+{
+	if (!run->ended && run->birth.pid)
+		return false;
+	if (!prober_birth_is_over(prober->births, &run->birth, run->ended))
+		return false;
+	if (!run->ended && run->birth.err.code) {
+		run->err = run->birth.err;
+		run->ended = true;
+	}
+	return run->ended;
+}
+
 static bool send_answers(struct prober *prober)
 {
 	struct run **at = &prober->first;
@@ -270,7 +304,7 @@ static bool send_answers(struct prober *prober)
 	while (*at) {
 		struct run *run = *at;
 
-		if (run->pid) {
+		if (!is_over(prober, run)) {
 			at = &run->next;
 			continue;
 		}
@@ -296,7 +330,7 @@ static int add_slow(struct prober *prober)
 	int timeout = -1;
 
 	for (const struct run *run = prober->first; run; run = run->next) {
-		if (!run->pid || run->output_fd < 0)
+		if (run->ended || run->output_fd < 0)
 			continue;
 		if (now - run->begun_usec >= quick_usec)
 			add_polled(prober, run->output_fd, POLLIN);
@@ -306,9 +340,12 @@ static int add_slow(struct prober *prober)
 	return timeout;
 }
 
+/* Of what is polled. */
+#define FIRST_OUTPUT 3
+
 static void read_outputs(struct prober *prober)
 {
-	for (size_t i = 2; i < prober->polled_count; i++) {
+	for (size_t i = FIRST_OUTPUT; i < prober->polled_count; i++) {
 		struct run *run = prober->first;
 
 		while (run && run->output_fd != prober->polled[i].fd)
@@ -318,23 +355,33 @@ static void read_outputs(struct prober *prober)
 	}
 }
 
+/* Of two timeouts in milliseconds, of which -1 is none. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void serve(struct prober *prober)
 {
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		bool more = send_answers(prober);
-		int timeout;
+		bool more = send_answers(prober), burst;
+		int timeout = sooner(kill_runs(prober), prober_births_look(prober->births, &burst));
 
 		prober->polled_count = 0;
 		add_polled(prober, PROBER_FD, more ? POLLIN | POLLOUT : POLLIN);
-		add_polled(prober, prober->signals, POLLIN);
-		timeout = add_slow(prober);
+		/* Not a wakeup for each that ends meanwhile, of us and of the supervisor. */
+		add_polled(prober, prober->signals, burst ? 0 : POLLIN);
+		add_polled(prober, prober->news, POLLIN);
+		timeout = sooner(timeout, add_slow(prober));
 		if (poll(prober->polled, prober->polled_count, timeout) <= 0)
 			continue;
 		read_outputs(prober);
 		if (prober->polled[1].revents && read(prober->signals, &info, sizeof(info)) > 0)
 			reap(prober);
+		if (prober->polled[2].revents)
+			prober_births_heard(prober->births);
 		if (prober->polled[0].revents && !take_orders(prober))
 			return;
 	}
@@ -365,6 +412,7 @@ static void spare_children(void)
 int prober_main(int argc, char **argv)
 {
 	static struct prober prober; /* reached at the end: no leak */
+	struct error err = ERROR_INIT;
 	sigset_t signals;
 
 	if (argc < 2)
@@ -386,9 +434,14 @@ int prober_main(int argc, char **argv)
 		log_error("probes: %s", strerror(errno));
 		return 1;
 	}
+	prober.births = prober_births_new(&prober.news, &err);
+	if (!prober.births) {
+		log_error("probes: %s", err.message);
+		return 1;
+	}
 	serve(&prober);
 	for (struct run *run = prober.first; run; run = run->next)
-		if (run->pid)
-			(void)kill(run->pid, SIGKILL);
+		if (run->birth.pid && !run->ended)
+			(void)kill(run->birth.pid, SIGKILL);
 	return 0;
 }

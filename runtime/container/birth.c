@@ -281,8 +281,8 @@ static _Noreturn void execute(struct newborn *self, struct error *err)
 
 _Noreturn void birth_run(const struct birth_plan *plan)
 {
-	/* Static: it is a process of its own, and its stack is the one of whoever called us. */
-	static struct newborn self;
+	/* Not static: others may be born in the same memory (clone_shared()). */
+	struct newborn self;
 	birth_step *const *steps = plan->exec ? exec_steps : container_steps;
 	struct error err = ERROR_INIT;
 

@@ -2,7 +2,6 @@
 #include "runtime/container/container.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -23,14 +21,9 @@
 
 #include "runtime/container/birth.h"
 #include "runtime/container/cgroup/cgroup.h"
+#include "runtime/container/clone.h"
 #include "runtime/container/confine/seccomp.h"
 #include "runtime/container/pid1.h"
-
-/* glibc's <sched.h> has no struct clone_args; the kernel's has it beside clashing names. */
-static pid_t clone3(struct clone_args *args)
-{
-	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
-}
 
 static bool have_time_namespaces(void)
 {
@@ -114,86 +107,92 @@ static void make_plan(struct birth_plan *plan, const struct container_spec *spec
 		plan->env[i] = spec->env[i];
 }
 
+/* What a clone is made of. */
+struct cloning {
+	struct birth_plan *plan;
+	int pidns_fd; /* a namespace file or a pidfd; negative: our own */
+	struct clone_args *args;
+	struct channels *channels;
+	struct error *err;
+};
+
 /* The child: lets go of the parent's ends, and never returns. */
-static _Noreturn void become(const struct birth_plan *plan, const struct channels *channels)
+static void become(void *data)
 {
-	close(channels->report[0]);
-	close(channels->release[1]);
-	birth_run(plan);
+	const struct cloning *c = data;
+
+	close(c->channels->report[0]);
+	close(c->channels->release[1]);
+	birth_run(c->plan);
+}
+
+static pid_t clone_child(const struct cloning *c)
+{
+	pid_t pid;
+
+	if (c->args->stack)
+		return clone_shared(c->args, become, (void *)c);
+	pid = clone_copy(c->args);
+	if (pid == 0)
+		become((void *)c);
+	return pid;
 }
 
 /*
- * A clone into the pid namespace @pidns_fd (a namespace file or a pidfd; negative: our own).
+ * A clone into the pid namespace @pidns_fd.
  *
  * setns(CLONE_NEWPID) moves only the children made from then on, so the caller steps in, clones,
  * and steps back to its own: two system calls more. The other way, a child that joins and forks
  * again, costs a second clone, and its grandchild's pidfd would have to be handed up.
  * rootless() nobody may step back: a thread that makes no other children does it.
  */
-static pid_t clone_into(int pidns_fd, struct clone_args *args, struct error *err)
+static pid_t clone_into(const struct cloning *c)
 {
-	static int own = -EBADF;
-	static pid_t own_pid;
+	static _Thread_local int own = -EBADF;
+	static _Thread_local pid_t own_pid;
 	pid_t pid, self = getpid();
 
-	if (pidns_fd >= 0) {
+	if (c->pidns_fd >= 0) {
 		if (own_pid != self) {
 			cleanup_close_fd(&own);
 			own = process_pidfd_open(self);
 			own_pid = self;
 		}
 		if (own < 0)
-			return error_code(err, own, "open our own pid namespace");
-		if (setns(pidns_fd, CLONE_NEWPID) < 0)
-			return error_errno(err, "join the container's pid namespace");
+			return error_code(c->err, own, "open our own pid namespace");
+		if (setns(c->pidns_fd, CLONE_NEWPID) < 0)
+			return error_errno(c->err, "join the container's pid namespace");
 	}
-	pid = clone3(args);
+	pid = clone_child(c);
 	if (pid < 0)
-		error_errno(err, "clone a new process");
+		error_errno(c->err, "clone a new process");
 	/* Not to get back would put every later container into this one. */
-	if (pid != 0 && pidns_fd >= 0 && !rootless() && setns(own, CLONE_NEWPID) < 0)
+	if (c->pidns_fd >= 0 && !rootless() && setns(own, CLONE_NEWPID) < 0)
 		abort();
-	return pid < 0 ? -err->code : pid;
+	return pid < 0 ? -c->err->code : pid;
 }
 
 /*
  * Comes back as the parent. An init in the container may have made groups of its own in the
  * container's, which then takes nobody any more (EBUSY): who joins it goes where the init is.
  */
-static pid_t clone_and_become(struct birth_plan *plan, int pidns_fd, struct clone_args *args,
-			      struct channels *channels, struct error *err)
-{
-	pid_t pid = clone_into(pidns_fd, args, err), container;
-	_cleanup_close_ int beside = -EBADF;
-
-	if (pid == -EBUSY && plan->exec && args->flags & CLONE_INTO_CGROUP) {
-		container = process_pidfd_pid(plan->container_pidfd);
-		if (container > 0)
-			beside = cgroup_clone_fd_of(plan->spec->cgroup_handle, container);
-		if (beside >= 0) {
-			error_clear(err);
-			args->cgroup = (uint64_t)beside;
-			pid = clone_into(pidns_fd, args, err);
-		}
-	}
-	if (pid == 0)
-		become(plan, channels);
-	return pid;
-}
-
-struct cloning {
-	struct birth_plan *plan;
-	int pidns_fd;
-	struct clone_args *args;
-	struct channels *channels;
-	struct error *err;
-};
-
-static int clone_elsewhere(void *data)
+static int clone_and_become(void *data)
 {
 	struct cloning *c = data;
+	pid_t pid = clone_into(c), container;
+	_cleanup_close_ int beside = -EBADF;
 
-	return clone_and_become(c->plan, c->pidns_fd, c->args, c->channels, c->err);
+	if (pid == -EBUSY && c->plan->exec && c->args->flags & CLONE_INTO_CGROUP) {
+		container = process_pidfd_pid(c->plan->container_pidfd);
+		if (container > 0)
+			beside = cgroup_clone_fd_of(c->plan->spec->cgroup_handle, container);
+		if (beside >= 0) {
+			error_clear(c->err);
+			c->args->cgroup = (uint64_t)beside;
+			pid = clone_into(c);
+		}
+	}
+	return pid;
 }
 
 /* A container of the host's network, which only a child of whoever is in it can have. */
@@ -203,18 +202,19 @@ static bool is_on_host(const struct birth_plan *plan)
 			  : plan->spec->network.source == NAMESPACE_HOST;
 }
 
-/* The clone itself; @ret_pidfd NULL: none is wanted. A pid, or negative. */
-static pid_t start_with(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_sibling,
-			struct channels *channels, int *ret_pidfd, struct error *err)
+static uint64_t address(const void *pointer)
 {
+	return (uint64_t)(uintptr_t)pointer;
+}
+
+/* The clone itself, by @args; a pid, or negative. */
+static pid_t start_with(struct birth_plan *plan, struct clone_args *args, int pidns_fd,
+			struct channels *channels, struct error *err)
+{
+	struct cloning cloning = {plan, pidns_fd, args, channels, err};
+	/* Who shares its memory is not. */
+	int dumpable = args->stack ? 0 : prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	_cleanup_close_ int cgroup = -EBADF;
-	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	struct clone_args args = {
-		.flags = flags | CLONE_CLEAR_SIGHAND | (ret_pidfd ? CLONE_PIDFD : 0),
-		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
-		.exit_signal = as_sibling ? 0 : SIGCHLD,
-	};
-	struct cloning cloning = {plan, pidns_fd, &args, channels, err};
 	pid_t pid;
 
 	plan->init_fd = pid1_program(err);
@@ -223,24 +223,23 @@ static pid_t start_with(struct birth_plan *plan, uint64_t flags, int pidns_fd, b
 	(void)capability_all(); /* remembered, so that not each child asks anew */
 	plan->report_fd = channels->report[1];
 	plan->release_fd = channels->release[0];
-	if (as_sibling)
-		args.flags |= CLONE_PARENT;
+	args->flags |= CLONE_CLEAR_SIGHAND;
 	if (plan->spec->cgroup_handle)
 		cgroup = cgroup_clone_fd(plan->spec->cgroup_handle);
 	if (cgroup >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup;
+		args->flags |= CLONE_INTO_CGROUP;
+		args->cgroup = (uint64_t)cgroup;
 	}
 	/* The child is born not dumpable: there is no moment to look into it (CVE-2019-5736). */
 	if (dumpable)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	plan->on_host = is_on_host(plan);
 	if (pidns_fd >= 0)
-		pid = rootless_astray(plan->on_host, clone_elsewhere, &cloning);
+		pid = rootless_astray(plan->on_host, clone_and_become, &cloning);
 	else if (plan->on_host)
-		pid = rootless_on_host(clone_elsewhere, &cloning);
+		pid = rootless_on_host(clone_and_become, &cloning);
 	else
-		pid = clone_elsewhere(&cloning);
+		pid = clone_and_become(&cloning);
 	if (pid < 0 && !err->code)
 		error_code(err, pid, "start a thread to clone a new process by");
 	if (dumpable)
@@ -253,11 +252,16 @@ static int start(struct birth_plan *plan, uint64_t flags, int pidns_fd, bool as_
 {
 	_cleanup_(close_channels) struct channels channels = NO_CHANNELS;
 	int pidfd = -EBADF;
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD | (as_sibling ? CLONE_PARENT : 0),
+		.pidfd = address(&pidfd),
+		.exit_signal = as_sibling ? 0 : SIGCHLD,
+	};
 	pid_t pid;
 
 	if (open_channels(&channels, err) < 0)
 		return -err->code;
-	pid = start_with(plan, flags, pidns_fd, as_sibling, &channels, &pidfd, err);
+	pid = start_with(plan, &args, pidns_fd, &channels, err);
 	if (pid < 0)
 		return pid;
 	*ret = (struct birth){.pidfd = pidfd,
@@ -298,12 +302,19 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
 	return r;
 }
 
+bool container_exec_can_share(const struct container_spec *spec)
+{
+	/* A time namespace is joined by who has its memory to itself (setns(2): EUSERS). */
+	return clone_can_share() && !rootless() && !spec->time_namespace;
+}
+
 pid_t container_exec_child(int container_pidfd, const struct container_spec *spec, int *channel,
-			   struct error *err)
+			   const struct exec_room *room, struct error *err)
 {
 	struct birth_plan plan = {
 		.exec = true, .own_child = true, .container_pidfd = container_pidfd};
 	struct channels channels = NO_CHANNELS;
+	struct clone_args args = {.exit_signal = SIGCHLD};
 	pid_t pid;
 
 	if (channel[0] < 0 && open_report(channel, err) < 0)
@@ -311,7 +322,14 @@ pid_t container_exec_child(int container_pidfd, const struct container_spec *spe
 	channels.report[0] = channel[0];
 	channels.report[1] = channel[1];
 	make_plan(&plan, spec);
-	pid = start_with(&plan, 0, container_pidfd, false, &channels, NULL, err);
+	if (room) {
+		plan.join &= ~CLONE_NEWTIME;
+		args.flags = CLONE_PARENT_SETTID;
+		args.parent_tid = address(room->ret_pid);
+		args.stack = address(room->stack);
+		args.stack_size = room->stack_size;
+	}
+	pid = start_with(&plan, &args, container_pidfd, &channels, err);
 	free(plan.argv);
 	free(plan.env);
 	return pid;

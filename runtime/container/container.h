@@ -81,9 +81,21 @@ int container_exec(int container_pidfd, const struct container_spec *spec, bool 
  * nothing to release. @channel, both ends of what it would report by, is the caller's to close;
  * {-EBADF, -EBADF} is filled, and that of a child which has ended, and had run, does for another.
  * Its pid, or negative.
+ *
+ * With @room, nothing of the caller is copied: until its execve the child runs in the caller's
+ * memory, on the stack that @room has, and the calling thread waits. That can be long: the
+ * container may be frozen, or its files come from afar. *ret_pid is there before the child runs.
+ * Only where container_exec_can_share(), and for a caller that is not dumpable, for the child is
+ * seen in the container.
  */
+struct exec_room {
+	void *stack;
+	size_t stack_size;
+	pid_t *ret_pid;
+};
+bool container_exec_can_share(const struct container_spec *spec);
 pid_t container_exec_child(int container_pidfd, const struct container_spec *spec, int *channel,
-			   struct error *err);
+			   const struct exec_room *room, struct error *err);
 /* Once that has ended: BIRTH_EXECUTED, or BIRTH_FAILED as container_report() has it. */
 int container_child_report(const int *channel, struct birth_report *report, struct error *err);
 

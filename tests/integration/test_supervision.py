@@ -157,6 +157,48 @@ def test_dead_health_command(berth):
     project.wait_state("a", "unhealthy")
 
 
+def freezer_of(pid):
+    """The file that freezes the group of process @pid, and the words for it."""
+    with open(f"/proc/{pid}/cgroup") as file:
+        groups = {line.split(":")[1]: line.strip().split(":", 2)[2] for line in file}
+    if groups.get("", "/") != "/":
+        root = "/sys/fs/cgroup/unified"
+        root = root if os.path.isdir(root) else "/sys/fs/cgroup"
+        return f"{root}{groups['']}/cgroup.freeze", "1", "0"
+    return f"/sys/fs/cgroup/freezer{groups['freezer']}/freezer.state", "FROZEN", "THAWED"
+
+
+def test_health_of_a_frozen_container_holds_up_no_other(berth):
+    """A check that does not even get to its execve: not by berth's doing, which would pause it."""
+    check = {"interval": "100ms", "timeout": "300ms", "retries": 1}
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "command": ["sleep", "4321"], "scale": 3,
+              "healthcheck": {"test": ["CMD", "true"], **check}},
+        "b": {**SLEEP, "healthcheck": {"test": ["CMD-SHELL", "echo x >>/checks"], **check,
+                                       "timeout": "20s"}}}}})
+    project.run("up", "-d", "--wait")
+    frozen = {freezer_of(pid) for pid in berth.pids_of("sleep", "4321")}
+    assert len(frozen) == 3
+
+    def checks():
+        return int(project.exec("b", "sh", "-c", "wc -l </checks").stdout)
+
+    try:
+        for path, word, _ in frozen:
+            with open(path, "w") as file:
+                file.write(word)
+        for _ in range(3):
+            before = checks()
+            berth.wait_until(lambda old=before: checks() >= old + 5, 20, "b is looked at")
+        assert project.container("b")["Health"] == "healthy"
+    finally:
+        for path, _, word in frozen:
+            with open(path, "w") as file:
+                file.write(word)
+    for number in range(1, 4):
+        project.wait_state("a", "healthy", number=number)
+
+
 def test_health_of_many_words(berth):
     """More than fits into one packet; and what it writes is cut, not waited for."""
     project = one(berth, {**SLEEP, "environment": {f"V{n}": "x" * 1000 for n in range(60)},
