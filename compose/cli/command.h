@@ -46,6 +46,12 @@ const struct command *command_find(const struct command *const *list, const char
  */
 int command_main(int argc, char **argv);
 
+/* The same behind the program's name, for `docker compose` with that word in front. */
+int command_main_of_projects(int argc, char **argv);
+
+/* Reads the words behind @path ("berth image rm") and runs it. Exit code. */
+int commands_run(const struct command *command, const char *path, int argc, char **argv);
+
 /* The help text of @command (NULL: of berth itself) on stdout. @path: "berth image". */
 void command_help(const struct command *command, const char *path);
 

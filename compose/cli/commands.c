@@ -6,6 +6,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_name.h"
 #include "compose/cli/help_texts.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
@@ -266,7 +267,7 @@ static int run_in_place(const struct command *command, int argc, char **argv)
 	return command->run(&project_args, argc, argv);
 }
 
-static int run_command(const struct command *command, const char *path, int argc, char **argv)
+int commands_run(const struct command *command, const char *path, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int n, r;
@@ -293,7 +294,7 @@ static int run_command(const struct command *command, const char *path, int argc
 		if (!child)
 			return unknown_command(command->children, argv[0], path);
 		child_path = str_printf("%s %s", path, child->name);
-		return run_command(child, child_path, n - 1, argv + 1);
+		return commands_run(child, child_path, n - 1, argv + 1);
 	}
 	if (check_operands(command, path, n, &err) < 0)
 		return fail_usage(command, path, &err);
@@ -323,21 +324,17 @@ static int run_help(int argc, char **argv)
 	return 0;
 }
 
-int command_main(int argc, char **argv)
+int command_main_of_projects(int argc, char **argv)
 {
+	bool projects = argc > 0 && !strcmp(argv[0], "compose");
 	const struct command *command;
 	_cleanup_free_ char *path = NULL;
 	struct error err = ERROR_INIT;
-	const char *form;
+	const char *form = NULL;
 	int n, r;
 
-	if (argc < 1)
-		return 1;
-	if (geteuid() != 0)
-		program_argv = strv_dup(argv);
-	argc--;
-	argv++;
-	r = flags_parse(project_options, NULL, true, argc, argv, &n, &err);
+	r = flags_parse(project_options, NULL, true, argc - projects, argv + projects, &n, &err);
+	argv += projects;
 	if (r == FLAGS_HELP || (r == 0 && n == 0 && !project_args.version)) {
 		command_help(NULL, "berth");
 		return 0;
@@ -349,7 +346,9 @@ int command_main(int argc, char **argv)
 	if (!strcmp(argv[0], "help"))
 		return run_help(n - 1, argv + 1);
 	command = command_find(commands, argv[0]);
-	form = command ? short_form_of(command, n - 1, argv + 1) : short_form_docker(argv[0]);
+	if (!projects)
+		form = command ? short_form_of(command, n - 1, argv + 1)
+			       : short_form_docker(argv[0]);
 	if (!command && !form)
 		return unknown_command(commands, argv[0], "berth");
 	if (form && (!command || !short_forms_project(&project_args)))
@@ -357,5 +356,15 @@ int command_main(int argc, char **argv)
 	else
 		form = command->name;
 	path = str_printf("berth %s", form);
-	return run_command(command, path, n - 1, argv + 1);
+	return commands_run(command, path, n - 1, argv + 1);
+}
+
+int command_main(int argc, char **argv)
+{
+	if (argc < 1)
+		return 1;
+	if (geteuid() != 0)
+		program_argv = strv_dup(argv);
+	return docker_name() ? docker_name_main(argc - 1, argv + 1)
+			     : command_main_of_projects(argc - 1, argv + 1);
 }

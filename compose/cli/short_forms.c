@@ -37,6 +37,16 @@ static const struct {
 	{"tag", "image tag"},       {"update", "container update"},
 };
 
+/* Those that are commands of both; and what is called otherwise. */
+static const struct {
+	const char *name, *path;
+} docker_groups[] = {
+	{"builder", "builder"},      {"buildx", "builder"}, {"container", "container"},
+	{"events", "system events"}, {"image", "image"},    {"inspect", "inspect"},
+	{"login", "login"},          {"logout", "logout"},  {"network", "network"},
+	{"search", "search"},        {"system", "system"},  {"volume", "volume"},
+};
+
 const char *short_form_docker(const char *name)
 {
 	array_foreach(word, docker_words)
@@ -51,6 +61,32 @@ static const char *path_of(const struct command *command)
 		if (!strcmp(form->name, command->name))
 			return form->path;
 	return NULL;
+}
+
+const char *short_form_called_docker(const char *name)
+{
+	array_foreach(group, docker_groups)
+		if (!strcmp(group->name, name))
+			return group->path;
+	array_foreach(form, forms)
+		if (!strcmp(form->name, name))
+			return form->path;
+	return short_form_docker(name);
+}
+
+static void list_form(const char *name, const char *path, FILE *out)
+{
+	fprintf(out, "  %-10s   %s\n", name, short_form_command(path)->summary);
+}
+
+void short_forms_list(FILE *out)
+{
+	array_foreach(group, docker_groups)
+		list_form(group->name, group->path, out);
+	array_foreach(form, forms)
+		list_form(form->name, form->path, out);
+	array_foreach(word, docker_words)
+		list_form(word->name, word->path, out);
 }
 
 const struct command *short_form_command(const char *path)

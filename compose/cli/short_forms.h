@@ -7,6 +7,8 @@
  * a folder without a compose file, in it and above it. And docker's words that are none of ours.
  */
 
+#include <stdio.h>
+
 #include "compose/cli/command.h"
 
 /*
@@ -17,6 +19,10 @@ const char *short_form_of(const struct command *command, int argc, char **argv);
 
 /* What docker's word @name means, which is no command of ours: "image rm" for "rmi"; or NULL. */
 const char *short_form_docker(const char *name);
+
+/* What docker's word @name means where berth is called `docker`: whatever docker has. Or NULL. */
+const char *short_form_called_docker(const char *name);
+void short_forms_list(FILE *out);
 
 /* Whether files, a name or a variable say which project is meant. */
 bool short_forms_project(struct project_args *args);

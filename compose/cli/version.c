@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_name.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 
@@ -39,8 +40,8 @@ static const struct version compose = {
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	const struct version *version =
-		!strcmp(program_invocation_short_name, "docker-compose") ? &compose : &berth;
+	bool called = !strcmp(program_invocation_short_name, "docker-compose") || docker_name();
+	const struct version *version = called ? &compose : &berth;
 	struct error err = ERROR_INIT;
 
 	if (only_number)
