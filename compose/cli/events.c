@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <time.h>
 
 #include "common/json.h"
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/output.h"
 #include "compose/cli/target.h"
@@ -86,17 +88,59 @@ static void print_event(const json_t *event, char *const *services)
 	fflush(stdout);
 }
 
+static int msec_until(int64_t until_nsec)
+{
+	int64_t left_msec = (until_nsec - units_now_nsec()) / 1000000;
+
+	return !until_nsec             ? -1
+	       : left_msec > INT32_MAX ? INT32_MAX
+	       : left_msec < 0         ? 0
+				       : (int)left_msec;
+}
+
+/* The folders in which a project's socket comes to be; the outer ones until they are there. */
+static int watch_for_socket(const char *project)
+{
+	_cleanup_free_ char *folder = paths_project_runtime(project);
+	_cleanup_free_ char *projects = str_printf("%s/projects", paths_runtime());
+	_cleanup_free_ char *above = str_printf("%s/..", paths_runtime());
+	const char *const paths[] = {folder, projects, paths_runtime(), above};
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	for (size_t i = 0; watch >= 0 && i < ARRAY_SIZE(paths); i++)
+		(void)inotify_add_watch(watch, paths[i], IN_CREATE | IN_MOVED_TO | IN_ATTRIB);
+	return watch;
+}
+
+/* Scripts listen before they start the project. 1: --until has passed before there was one. */
+static int subscribe(const char *project, const json_t *arguments, int64_t until_nsec,
+		     struct client **ret, struct error *err)
+{
+	for (;;) {
+		_cleanup_close_ int watch = watch_for_socket(project);
+		struct pollfd change = {watch, POLLIN};
+		int r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments,
+				       NULL, 0, ret, err);
+
+		if (r != -ENOENT)
+			return r;
+		error_clear(err);
+		if (watch < 0)
+			return error_errno(err, "watch for the project");
+		if (poll(&change, 1, msec_until(until_nsec)) == 0)
+			return 1;
+	}
+}
+
 /* False: --until has passed, and what was before it has had the time to arrive. */
 static bool more_may_come(const struct client *client, int64_t until_nsec)
 {
 	struct pollfd readable = {client_fd(client), POLLIN};
-	int64_t left_msec = (until_nsec - units_now_nsec()) / 1000000;
+	int left_msec = msec_until(until_nsec);
 
 	if (!until_nsec)
 		return true;
-	if (left_msec < ARRIVAL_MSEC)
-		left_msec = ARRIVAL_MSEC;
-	return poll(&readable, 1, left_msec > INT32_MAX ? INT32_MAX : (int)left_msec) != 0;
+	return poll(&readable, 1, left_msec < ARRIVAL_MSEC ? ARRIVAL_MSEC : left_msec) != 0;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -118,10 +162,8 @@ static int run(struct project_args *args, int argc, char **argv)
 	converge_exit_on_signals();
 	if (since_nsec)
 		json_put_int(arguments, "since", since_nsec);
-	r = client_request(target.name, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments, NULL, 0,
-			   &client, &err);
-	/* A project without supervisor has nothing to tell. */
-	if (r == -ENOENT)
+	r = subscribe(target.name, arguments, until_nsec, &client, &err);
+	if (r == 1)
 		return 0;
 	while (r >= 0) {
 		_cleanup_json_ json_t *event = NULL;

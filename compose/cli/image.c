@@ -38,6 +38,15 @@ static int open_input(const char *path, struct error *err)
 	return fd < 0 ? error_errno(err, "stdin") : fd;
 }
 
+/* What is behind an archive's end is read as well: its writer is not to fail for our haste. */
+static void read_rest(int fd)
+{
+	char rest[4096];
+
+	while (read(fd, rest, sizeof(rest)) > 0)
+		;
+}
+
 /* image import */
 
 static char **import_changes;
@@ -70,6 +79,7 @@ static int import(struct project_args *args, int argc, char **argv)
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
 	    image_import(store, fd, &options, &id, &err) < 0)
 		return output_fail(args, &err);
+	read_rest(fd);
 	puts(id);
 	return 0;
 }
@@ -109,6 +119,7 @@ static int load(struct project_args *args, int argc, char **argv)
 	if (fd < 0 || images_here_open(&store, &err) < 0 ||
 	    image_load(store, fd, load_platform, &loaded, &err) < 0)
 		return output_fail(args, &err);
+	read_rest(fd);
 	strv_foreach(name, loaded) {
 		bool id = str_starts_with(name, "sha256:");
 
