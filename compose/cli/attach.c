@@ -326,8 +326,10 @@ static int run_single(struct project_args *args, int argc, char **argv)
 
 	if (machine_find(argv[0], &container, &err) < 0)
 		return output_fail(args, &err);
-	if (!container_is_running(container)) {
-		error_set(&err, ESRCH, "container %s is not running", argv[0]);
+	if (!container_is_running(container) ||
+	    str_equal(json_get_string(container, "state"), "paused")) {
+		error_set(&err, ESRCH, "you cannot attach to container %s, which is %s", argv[0],
+			  json_get_string(container, "state"));
 		return output_fail(args, &err);
 	}
 	return attach_to(args, json_get_string(container, "project"), container,

@@ -113,40 +113,58 @@ static int run_restart(struct project_args *args, int argc, char **argv)
 	return converge(args, argv, PLAN_RESTART);
 }
 
+/* What docker refuses, since it would change nothing; true: @err says so. */
+static bool is_refused(enum plan_goal goal, const char *name, const json_t *container,
+		       struct error *err)
+{
+	bool runs = container_is_running(container);
+	bool paused = str_equal(json_get_string(container, "state"), "paused");
+
+	if (goal == PLAN_KILL && !runs)
+		error_set(err, ESRCH, "cannot kill container: %s: container is not running", name);
+	else if (goal == PLAN_PAUSE && paused)
+		error_set(err, EALREADY, "container %s is already paused", name);
+	else if (goal == PLAN_PAUSE && !runs)
+		error_set(err, ESRCH, "container %s is not running", name);
+	else if (goal == PLAN_UNPAUSE && !paused)
+		error_set(err, EALREADY, "container %s is not paused", name);
+	return err->code != 0;
+}
+
+/* Each for itself: one that is refused keeps the others from nothing. */
+static int converge_each(struct project_args *args, char **argv, enum plan_goal goal)
+{
+	int exit_code = 0;
+
+	strv_foreach(name, argv) {
+		_cleanup_json_ json_t *container = NULL;
+		char *one[] = {name, NULL};
+		struct error err = ERROR_INIT;
+
+		if (machine_find(name, &container, &err) < 0 ||
+		    is_refused(goal, name, container, &err))
+			exit_code = output_fail(args, &err);
+		else if (converge(args, one, goal) != 0)
+			exit_code = 1;
+	}
+	return exit_code;
+}
+
 static int run_pause(struct project_args *args, int argc, char **argv)
 {
-	return converge(args, argv, PLAN_PAUSE);
+	return converge_each(args, argv, PLAN_PAUSE);
 }
 
 static int run_unpause(struct project_args *args, int argc, char **argv)
 {
-	return converge(args, argv, PLAN_UNPAUSE);
-}
-
-/* All of them run, or nothing is done. */
-static int check_running(char *const *names, struct error *err)
-{
-	strv_foreach(name, names) {
-		_cleanup_json_ json_t *container = NULL;
-
-		if (machine_find(name, &container, err) < 0)
-			return -err->code;
-		if (!container_is_running(container))
-			return error_set(err, ESRCH, "cannot kill container %s: it is not running",
-					 name);
-	}
-	return 0;
+	return converge_each(args, argv, PLAN_UNPAUSE);
 }
 
 static int run_kill(struct project_args *args, int argc, char **argv)
 {
-	struct error err = ERROR_INIT;
-
 	if (!signal_name)
 		signal_name = "SIGKILL";
-	if (check_running(argv, &err) < 0)
-		return output_fail(args, &err);
-	return converge(args, argv, PLAN_KILL);
+	return converge_each(args, argv, PLAN_KILL);
 }
 
 static int run_start(struct project_args *args, int argc, char **argv)

@@ -15,6 +15,7 @@
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/target.h"
 #include "compose/control/requests.h"
 
 static char **aliases, **driver_opts, **links, **link_local_ips;
@@ -29,7 +30,8 @@ static const struct option connect_options[] = {
 	 "The network with the highest has its default route", &gw_priority_given},
 	{"ip", 0, OPTION_STRING, &ip, "string", "Its address (172.30.100.104)"},
 	{"ip6", 0, OPTION_STRING, &ip6, "string", "Its IPv6 address (2001:db8::33)"},
-	{"link", 0, OPTION_LIST, &links, "list", NULL},
+	{"link", 0, OPTION_LIST, &links, "list",
+	 "NAME[:ALIAS] of a running container on it, to be found by this one alone"},
 	{"link-local-ip", 0, OPTION_LIST, &link_local_ips, "list", "A link-local address"},
 	{NULL},
 };
@@ -50,6 +52,8 @@ static void put_wishes(json_t *request)
 		json_object_set_new(request, "driver_opts", json_from_pairs(driver_opts));
 	if (gw_priority_given)
 		json_put_int(request, "gw_priority", gw_priority);
+	if (links)
+		json_object_set_new(request, "links", json_from_strv(links));
 	json_put_string(request, "ipv4_address", ip);
 	json_put_string(request, "ipv6_address", ip6);
 }
@@ -64,6 +68,36 @@ static int find_both(char **argv, json_t *request, json_t **ret_container, struc
 		return -err->code;
 	json_put_string(request, "network", json_get_string(network, "Name"));
 	json_put_string(request, "container", json_get_string(*ret_container, "id"));
+	return 0;
+}
+
+static bool is_on(const json_t *container, const char *network)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(container, "networks"), i, row) {
+		if (str_equal(json_get_string(row, "name"), network))
+			return true;
+	}
+	return false;
+}
+
+/* Whom it is to find by another name is there to be found. */
+static int check_links(const char *network, struct error *err)
+{
+	strv_foreach(link, links) {
+		_cleanup_free_ char *name = alloc_string_n(link, strcspn(link, ":"));
+		_cleanup_json_ json_t *container = NULL;
+
+		if (machine_find(name, &container, err) < 0)
+			return error_wrap(err, "--link %s", link);
+		if (!container_is_running(container) || !is_on(container, network))
+			return error_set(err, ENETUNREACH,
+					 "--link %s: container %s does not run, or not on network "
+					 "%s",
+					 link, name, network);
+	}
 	return 0;
 }
 
@@ -85,11 +119,8 @@ static int run_connect(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 
 	put_wishes(request);
-	if (links)
-		error_set(
-			&err, EINVAL,
-			"--link is not supported: --alias gives a container another name for all");
-	else if (find_both(argv, request, &container, &err) >= 0)
+	if (find_both(argv, request, &container, &err) >= 0 &&
+	    check_links(json_get_string(request, "network"), &err) >= 0)
 		(void)ask(args, REQUEST_CONNECT, container, request, &err);
 	return err.code ? output_fail(args, &err) : 0;
 }

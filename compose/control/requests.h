@@ -41,7 +41,7 @@
  *   update     {container: id or name, changes: {ATTRIBUTE: value, or null to take it away}, of
  *              those attributes of its service that a running container can be given} -> done
  *   connect    {container: id or name, network: its name, and of the Compose attributes of a
- *              service's network: aliases, ipv4_address, ipv6_address, gw_priority,
+ *              service's network: aliases, ipv4_address, ipv6_address, gw_priority, links,
  *              link_local_ips, driver_opts} -> done
  *   disconnect {container: id or name, network} -> done
  *   usage      {} -> done {time (monotonic usec), machine_memory_bytes, containers: [{id, name,

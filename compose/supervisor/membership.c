@@ -106,6 +106,44 @@ static json_t *service_in(json_t *project, const struct instance *instance)
 	return member(member(project, "services"), instance->service_name);
 }
 
+static bool has_link(const json_t *links, const json_t *link)
+{
+	json_t *there;
+	size_t i;
+
+	json_array_foreach(links, i, there) {
+		if (json_equal(there, link))
+			return true;
+	}
+	return false;
+}
+
+/* Other names that others have, for this container alone. */
+static void add_links(json_t *service, const json_t *request)
+{
+	json_t *links = json_object_get(service, "external_links"), *link;
+	size_t i;
+
+	if (json_array_size(json_object_get(request, "links")) && !json_is_array(links)) {
+		links = json_array();
+		json_object_set_new(service, "external_links", links);
+	}
+	json_array_foreach(json_object_get(request, "links"), i, link) {
+		if (!has_link(links, link))
+			json_array_append(links, link);
+	}
+}
+
+/* Off their network nobody finds them, and its next start would fail for that. */
+static void drop_links(json_t *service, const struct instance *instance)
+{
+	json_t *links = json_object_get(service, "external_links");
+
+	for (size_t i = json_array_size(links); i-- > 0;)
+		if (!names_link_reaches(instance, json_string_value(json_array_get(links, i))))
+			json_array_remove(links, i);
+}
+
 /* The project of this container alone, as it is to be. The name of the row goes to *ret_key. */
 static json_t *with_network(const struct instance *instance, const json_t *request,
 			    const char *network, char **ret_key)
@@ -115,6 +153,7 @@ static json_t *with_network(const struct instance *instance, const json_t *reque
 	*ret_key = key_of(member(project, "networks"), network);
 	json_object_set_new(member(service_in(project, instance), "networks"), *ret_key,
 			    wish_of(request));
+	add_links(service_in(project, instance), request);
 	return project;
 }
 
@@ -288,6 +327,8 @@ static int disconnect_network(struct instance *instance, const char *network, st
 	project = without_network(instance, network);
 	if (runs(instance))
 		r = leave(instance, network, err);
+	if (r == 0 && runs(instance))
+		drop_links(service_in(project, instance), instance);
 	if (r == 0)
 		r = remodel(instance, project, err);
 	if (r < 0)

@@ -11,6 +11,9 @@
 
 #include "compose/supervisor/instance.h"
 
+/* Whether an entry of external_links is on a network of this one, and runs. */
+bool names_link_reaches(const struct instance *instance, const char *link);
+
 /* Writes the files as they are to be at this start; an fd of their directory. */
 int names_write(struct instance *instance, struct error *err);
 void names_remove_files(struct instance *instance);

@@ -130,6 +130,14 @@ static int add_external_link(struct strbuf *text, const struct instance *instanc
 	return r < 0 ? error_wrap(err, "external_links") : 0;
 }
 
+bool names_link_reaches(const struct instance *instance, const char *link)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+	struct error ignored = ERROR_INIT;
+
+	return add_external_link(&text, instance, link, &ignored) >= 0;
+}
+
 static int add_external_links(struct strbuf *text, const struct instance *instance,
 			      struct error *err)
 {

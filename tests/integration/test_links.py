@@ -125,3 +125,44 @@ def test_external_secrets(berth):
     assert project.exec("a", "cat", "/run/secrets/s").stdout == "hush\n"
     project.run("down", "-t", "0")
     berth.command(["rm", "-r", f"{berth.root}/secrets"])
+
+
+def test_network_connect(berth):
+    """Each of its flags; a link is known to that container alone, and goes when it leaves."""
+    berth.project({})
+    for args in ("network create --subnet 10.77.0.0/24 --ipv6 --subnet fd77::/64 net",
+                 "container run -d --init --name db --network net busybox sleep 1000",
+                 "container run -d --init --name box busybox sleep 1000"):
+        berth.run(*args.split())
+    refused = berth.run("network", "connect", "--link", "box:x", "net", "box", check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "--link box:x: container box does not run, or not on network net\n"
+    connect = ["network", "connect", "--link", "db:mysql", "net", "box"]
+    berth.run(*connect[:-2], "--alias", "frontend", "--ip", "10.77.0.77", "--ip6", "fd77::77", "--link-local-ip",
+              "169.254.7.7", "--gw-priority", "5", "--driver-opt", "com.docker.network.endpoint.ifname=net7",
+              "net", "box")
+
+    def inside(name, *words):
+        return berth.run("container", "exec", name, *words, check=False)
+
+    seen = inside("box", "sh", "-c", "ip addr show net7; ip route").stdout
+    for text in ("10.77.0.77/24", "169.254.7.7/16", "fd77::77/64", "default via 10.77.0.1 dev net7"):
+        assert text in seen
+    assert "10.77.0.77" in inside("db", "nslookup", "frontend").stdout
+    assert inside("box", "ping", "-c1", "-W5", "mysql").returncode == 0
+    assert inside("db", "ping", "-c1", "-W5", "mysql").returncode == 1
+    berth.run("container", "restart", "-t", "0", "box")
+    assert inside("box", "ping", "-c1", "-W5", "mysql").returncode == 0
+    berth.run("network", "disconnect", "net", "box")
+    assert "mysql" not in inside("box", "cat", "/etc/hosts").stdout
+    berth.run("container", "restart", "-t", "0", "box")
+    berth.run(*connect)
+    assert "mysql" in inside("box", "cat", "/etc/hosts").stdout
+    done = berth.run("container", "run", "--rm", "--network", "net", "--link", "db:sql", "busybox", "ping", "-c1",
+                     "-W5", "sql")
+    assert "PING sql (10.77.0." in done.stdout
+    berth.run("network", "disconnect", "--force", "net", "nosuch")
+    berth.run("container", "rm", "-f", "box", "db")
+    berth.run("network", "rm", "net")
+    assert berth.run("network", "rm", "net", check=False).returncode == 1
+    assert berth.run("network", "rm", "--force", "net").returncode == 0
