@@ -78,14 +78,14 @@ static int check_type(struct error *err)
 			 type);
 }
 
-static int inspect_all(struct project_args *args, char **argv,
-		       int (*inspect)(const char *name, json_t **ret, struct error *err))
+int inspect_each(struct project_args *args, char *const *names, const char *by_format,
+		 int (*inspect)(const char *name, json_t **ret, struct error *err))
 {
 	_cleanup_json_ json_t *rows = json_array();
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	strv_foreach(name, argv) {
+	strv_foreach(name, names) {
 		json_t *row = NULL;
 
 		error_clear(&err);
@@ -95,7 +95,7 @@ static int inspect_all(struct project_args *args, char **argv,
 			json_array_append_new(rows, row);
 	}
 	error_clear(&err);
-	return output_inspected(rows, format, &err) < 0 ? output_fail(args, &err) : exit_code;
+	return output_inspected(rows, by_format, &err) < 0 ? output_fail(args, &err) : exit_code;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
@@ -104,12 +104,12 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (check_type(&err) < 0)
 		return output_fail(args, &err);
-	return inspect_all(args, argv, inspect_any);
+	return inspect_each(args, argv, format, inspect_any);
 }
 
 static int run_container(struct project_args *args, int argc, char **argv)
 {
-	return inspect_all(args, argv, inspect_one);
+	return inspect_each(args, argv, format, inspect_one);
 }
 
 const struct command command_inspect = {

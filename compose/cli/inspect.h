@@ -16,6 +16,15 @@ int inspect_network(const char *name, json_t **ret, struct error *err);
 int inspect_volume(const char *name, json_t **ret, struct error *err);
 int inspect_image(const char *name, json_t **ret, struct error *err);
 
+struct project_args;
+
+/*
+ * Shows what @inspect knows of each of @names, by --format @format (may be NULL); those that are
+ * not there are told. Exit code.
+ */
+int inspect_each(struct project_args *args, char *const *names, const char *format,
+		 int (*inspect)(const char *name, json_t **ret, struct error *err));
+
 /* Docker numbers the ends of its networks; ours are known by what they join. */
 void inspect_endpoint_id(const char *container_id, const char *network, char ret[SHA256_HEX_SIZE]);
 

@@ -127,23 +127,7 @@ int inspect_volume(const char *name, json_t **ret, struct error *err)
 
 static int inspect(struct project_args *args, int argc, char **argv)
 {
-	_cleanup_json_ json_t *rows = json_array();
-	struct error err = ERROR_INIT;
-	int exit_code = 0;
-
-	for (int i = 0; i < argc; i++) {
-		json_t *row;
-
-		error_clear(&err);
-		if (inspect_volume(argv[i], &row, &err) < 0)
-			exit_code = output_fail(args, &err);
-		else
-			json_array_append_new(rows, row);
-	}
-	error_clear(&err);
-	if (output_inspected(rows, inspect_format, &err) < 0)
-		return output_fail(args, &err);
-	return exit_code;
+	return inspect_each(args, argv, inspect_format, inspect_volume);
 }
 
 static const struct command command_inspect = {
