@@ -71,40 +71,8 @@ static int converge(struct project_args *args, char **argv, enum plan_goal goal)
 	return machine_converge(args, argv, &options);
 }
 
-/* With a signal of ours it gets that one first, and the time to follow it. */
-static int send_signal(const json_t *container, int signal, struct error *err)
-{
-	_cleanup_json_ json_t *arguments = json_object();
-
-	json_put_string(arguments, "container", json_get_string(container, "id"));
-	json_put_int(arguments, "signal", signal);
-	return client_call(json_get_string(container, "project"), CLIENT_START_FOR_STATE,
-			   REQUEST_KILL, arguments, NULL, err);
-}
-
-static int signal_all(char **argv, struct error *err)
-{
-	int signal;
-
-	if (read_signal(&signal, err) < 0)
-		return -err->code;
-	strv_foreach(name, argv) {
-		_cleanup_json_ json_t *container = NULL;
-		struct error gone = ERROR_INIT;
-
-		/* What is not there, or does not run, is told by what follows. */
-		if (machine_find(name, &container, &gone) >= 0 && container_is_running(container))
-			(void)send_signal(container, signal, &gone);
-	}
-	return 0;
-}
-
 static int run_stop(struct project_args *args, int argc, char **argv)
 {
-	struct error err = ERROR_INIT;
-
-	if (signal_name && !args->dry_run && signal_all(argv, &err) < 0)
-		return output_fail(args, &err);
 	return converge(args, argv, PLAN_STOP);
 }
 

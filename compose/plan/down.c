@@ -51,6 +51,7 @@ static void stop_node(struct teardown *teardown, size_t index, const char *cause
 			continue;
 		stop = operation_add_existing(plan, OP_STOP_CONTAINER, node->containers[c], cause);
 		plan->operations[stop].timeout_usec = teardown->planning->options->timeout_usec;
+		plan->operations[stop].signal = teardown->planning->options->signal;
 		teardown->stops[index][c] = stop;
 		for (size_t i = 0; i < node->needed_by_count; i++) {
 			const struct graph_node *other = &graph->nodes[node->needed_by[i]];

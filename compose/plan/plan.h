@@ -113,7 +113,7 @@ struct plan_options {
 	bool underscores; /* --compatibility: containers are called P_S_N */
 	enum plan_recreate recreate, recreate_dependencies;
 	int64_t timeout_usec; /* -t; negative: each service's own stop_grace_period */
-	int signal;           /* kill -s */
+	int signal;           /* kill -s; stop and restart: instead of the service's own */
 	/*
 	 * up: of the one service that is selected, make and start a one-off container of this name
 	 * (`run`), and leave its others alone. NULL: no one-off.
@@ -179,7 +179,7 @@ struct operation {
 	char *waiter;             /* wait: the service that depends, for messages; may be NULL */
 	bool volumes;             /* remove: anonymous volumes too */
 	int64_t timeout_usec;     /* stop; negative: the service's own */
-	int signal;               /* kill */
+	int signal;               /* kill; stop: 0 is the service's own */
 	char *cause; /* "ports changed", "no container yet", "not in the file any more" */
 	/* Of what is made anew or updated: what differs, as service_changes(); may be NULL. */
 	json_t *changes;

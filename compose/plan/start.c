@@ -114,6 +114,7 @@ static void stop_for_restart(struct planning *planning, size_t index, size_t **s
 		stop = operation_add_existing(plan, OP_STOP_CONTAINER, node->containers[c],
 					      node->named ? "asked for" : "what it needs restarts");
 		plan->operations[stop].timeout_usec = planning->options->timeout_usec;
+		plan->operations[stop].signal = planning->options->signal;
 		stops[index][c] = stop;
 		for (size_t i = 0; i < node->needed_by_count; i++) {
 			size_t other = node->needed_by[i];

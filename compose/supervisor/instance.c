@@ -211,6 +211,7 @@ static void do_ended(struct instance *instance)
 		events_emit(instance, "stop", NULL);
 	schedule_ended(instance);
 	exec_container_ended(instance);
+	instance->stop_with = 0;
 	changed(instance);
 }
 
@@ -221,6 +222,8 @@ static int stop_signal(const struct instance *instance)
 	const char *name = instance->service->stop_signal;
 	int number;
 
+	if (instance->stop_with)
+		return instance->stop_with;
 	if (!name)
 		image = observe_image(instance->supervisor, instance->image_id, &err);
 	if (image)

@@ -141,6 +141,7 @@ struct instance {
 	struct hook_state hooks;
 	char *hook_error;   /* what failed of the last ones */
 	int64_t grace_usec; /* once pre_stop is done */
+	int stop_with;      /* this signal, for this once; 0: the service's own */
 };
 
 struct instance_origin {

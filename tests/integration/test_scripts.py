@@ -110,7 +110,7 @@ def test_what_config_lists(project):
         COMPOSE_PATH_SEPARATOR=, COMPOSE_FILE=compose.yaml,more.yaml docker compose config | grep MORE
         COMPOSE_PROJECT_NAME=other docker compose config | grep ^name
         docker compose -p third config | grep ^name
-        mkdir -p sub && cd sub && docker compose ls -q && docker compose config --services | head -1
+        mkdir -p sub && cd sub && docker compose ls -q && docker compose config --services | sed -n 1p
         cd / && docker compose --project-directory "$OLDPWD/.." config --services | wc -l
         """)
     assert [line.strip() for line in done.stdout.splitlines()] == [
@@ -157,7 +157,7 @@ def test_build_and_run(project):
         docker image inspect -f '{{json .Config.Cmd}}' tool:1
         id=$(docker run -d --name srv -p 127.0.0.1:18381:80 -v "$PWD":/www:ro --restart unless-stopped busybox \\
             httpd -f -p 80 -h /www)
-        until curl -fsS http://127.0.0.1:18381/Dockerfile 2>/dev/null | head -1; do sleep 0.1; done
+        until curl -fsS http://127.0.0.1:18381/Dockerfile 2>/dev/null | sed -n 1p; do sleep 0.1; done
         test "${id:0:12}" = "$(docker ps -q --filter name=srv)"
         docker exec -i srv cat < Dockerfile | wc -l
         docker port srv 80
@@ -180,7 +180,7 @@ def test_words_of_docker(project):
         docker compose up -d db 2>/dev/null
         docker ps --format '{{{{.Names}}}}'
         docker top {name} >/dev/null; docker stats --no-stream {name} | wc -l
-        docker help run | head -1; docker --help | grep -cE '^  (compose|run|events|volume) '
+        docker help run | sed -n 1p; docker --help | grep -cE '^  (compose|run|events|volume) '
         docker pause {name}; docker unpause {name}
         """)
     assert done.stdout.splitlines() == [name, "2", "Usage:  berth container run [OPTIONS] IMAGE [COMMAND] [ARG...]",

@@ -147,6 +147,7 @@ int containers_stop(struct converge *converge, const struct operation *operation
 {
 	if (converge->parsed.options.goal == PLAN_RESTART && done_before(converge, instance))
 		return 0;
+	instance->stop_with = operation->signal;
 	if (instance_stop(instance, operation->timeout_usec, err) < 0)
 		return -err->code;
 	return instance_runs(instance) ? 1 : 0;
