@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "runtime/build/builder.h"
 #include "runtime/image/platform.h"
 #include "runtime/image/variants.h"
 
@@ -113,6 +114,9 @@ static void put_rows(json_t *object, const char *prefix, char *const *rows)
 		_cleanup_free_ char *name = alloc_string_n(row, (size_t)(equals - row));
 		_cleanup_free_ char *key = str_printf("%s%s", prefix, name);
 
+		/* Where a proxy is, and its password, is nobody else's. */
+		if (scope_is_proxy(name))
+			continue;
 		json_put_string(object, key, *equals ? equals + 1 : "");
 	}
 }

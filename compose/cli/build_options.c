@@ -12,6 +12,7 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/cli/config_proxies.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 
@@ -33,6 +34,13 @@ int build_inputs_args(struct build_inputs *inputs, char *const *list, struct err
 		value = equals ? equals + 1 : getenv(name);
 		if (value)
 			strv_env_set(&inputs->args, name, value);
+	}
+	strv_foreach(row, config_proxies()) {
+		const char *equals = strchr(row, '=');
+		_cleanup_free_ char *name = alloc_string_n(row, (size_t)(equals - row));
+
+		if (!strv_env_get(inputs->args, name))
+			strv_env_set(&inputs->args, name, equals + 1);
 	}
 	/* As buildx has it: whoever set it wants the same bytes of every tool. */
 	if (getenv("SOURCE_DATE_EPOCH") && !strv_env_get(inputs->args, "SOURCE_DATE_EPOCH"))

@@ -21,6 +21,7 @@
 #include "volumes/volume.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/config_proxies.h"
 #include "compose/cli/container_flags.h"
 #include "compose/cli/container_names.h"
 #include "compose/cli/dry_run.h"
@@ -193,6 +194,7 @@ static int prepare(struct project_args *args, char *const *argv, struct making *
 	if (make_volumes(making, args->dry_run, &err) < 0)
 		return output_fail(args, &err), EXIT_NOT_RUN;
 	making->json = project_to_json(making->project, true);
+	config_proxies_put(making->json);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/config_proxies.h"
 #include "compose/cli/dry_run.h"
 #include "compose/cli/output.h"
 #include "compose/cli/pull_run.h"
@@ -112,8 +113,12 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 	json_t *arguments = json_object();
 
 	json_object_set_new(arguments, "options", converge_options(options));
-	if (project)
-		json_object_set_new(arguments, "project", project_to_json(project, true));
+	if (project) {
+		json_t *json = project_to_json(project, true);
+
+		config_proxies_put(json);
+		json_object_set_new(arguments, "project", json);
+	}
 	if (dry_run)
 		json_put_bool(arguments, "dry_run", true);
 	if (project_args.parallel > 0)

@@ -75,6 +75,13 @@ static json_t *environment(const struct container_record *record)
 
 	strv_foreach(row, record->image ? record->image->env : NULL)
 		strv_append(&list, row);
+	strv_foreach(row, record->project->proxies) {
+		const char *equals = strchr(row, '=');
+		_cleanup_free_ char *name =
+			alloc_string_n(row, equals ? (size_t)(equals - row) : strlen(row));
+
+		strv_env_set(&list, name, equals ? equals + 1 : "");
+	}
 	for (size_t i = 0; i < service->environment.count; i++) {
 		const char *value = service->environment.items[i].value;
 		_cleanup_free_ char *own = replica_expand(&replica, value);

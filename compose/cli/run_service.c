@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/config_proxies.h"
 #include "compose/cli/env_words.h"
 
 static void put_argv(json_t *service, const struct run_service *run)
@@ -161,6 +162,7 @@ int run_service_project(const struct project *project, const struct run_service 
 	json_t *service = json_object_get(json_object_get(json, "services"), run->service);
 	struct project *read = NULL;
 
+	config_proxies_put(json);
 	take_away(service, run);
 	put_argv(service, run);
 	if (put_environment(service, run, err) < 0)

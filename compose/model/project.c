@@ -9,8 +9,6 @@
 #include "compose/model/shapes.h"
 #include "compose/tree/json_node.h"
 
-#define INTERNAL_KEY "x-berth"
-
 struct project *project_new(void)
 {
 	return new (struct project);
@@ -24,6 +22,7 @@ void project_free(struct project *project)
 	free(project->working_dir);
 	strv_free(project->config_files);
 	strv_free(project->env_files);
+	strv_free(project->proxies);
 	strv_free(project->disabled_services);
 	free(project);
 }
@@ -102,7 +101,9 @@ json_t *project_to_json(const struct project *project, bool internal)
 	if (project->disabled_services)
 		json_object_set_new(more, "disabled_services",
 				    json_from_strv(project->disabled_services));
-	json_object_set_new(json, INTERNAL_KEY, more);
+	if (project->proxies)
+		json_object_set_new(more, "proxies", json_from_strv(project->proxies));
+	json_object_set_new(json, PROJECT_INTERNAL_KEY, more);
 	return json;
 }
 
@@ -138,13 +139,13 @@ static int decode_canonical(struct node *root, struct project *project, struct e
 int project_from_json(const json_t *json, struct project **ret, struct error *err)
 {
 	_cleanup_node_ struct node *root = json_to_node(json);
-	const json_t *more = json_object_get(json, INTERNAL_KEY);
+	const json_t *more = json_object_get(json, PROJECT_INTERNAL_KEY);
 	struct project *project;
 	int r;
 
 	if (!root || root->kind != NODE_MAPPING)
 		return error_set(err, EINVAL, "project: is not a JSON object, or too deep");
-	node_remove(root, INTERNAL_KEY);
+	node_remove(root, PROJECT_INTERNAL_KEY);
 	project = project_new();
 	r = decode_canonical(root, project, err);
 	if (r < 0) {
@@ -155,6 +156,7 @@ int project_from_json(const json_t *json, struct project **ret, struct error *er
 	project->config_files = json_get_strv(more, "config_files");
 	project->env_files = json_get_strv(more, "env_files");
 	project->disabled_services = json_get_strv(more, "disabled_services");
+	project->proxies = json_get_strv(more, "proxies");
 	*ret = project;
 	return 0;
 }

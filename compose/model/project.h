@@ -535,6 +535,7 @@ struct project {
 	char *working_dir;        /* absolute */
 	char **config_files;      /* absolute */
 	char **env_files;         /* --env-file as given; for the label project.environment_file */
+	char **proxies;           /* NAME=VALUE for containers: of whoever asked for them */
 	char **disabled_services; /* names hidden by profiles: their containers are no orphans */
 	struct service *services;
 	size_t service_count;
@@ -548,6 +549,8 @@ struct project {
 	size_t model_count;
 	json_t *rest; /* top-level x-* */
 };
+
+#define PROJECT_INTERNAL_KEY "x-berth"
 
 struct project *project_new(void);
 void project_free(struct project *project);
@@ -564,7 +567,7 @@ const char *mapping_get(const struct mapping *mapping, const char *key);
 
 /*
  * The canonical form, byte for byte what `docker compose config --format json` gives ("$" is not
- * doubled here). New reference. With working_dir and config_files under "x-berth" when
+ * doubled here). New reference. With working_dir and config_files under PROJECT_INTERNAL_KEY when
  * @internal: that is the form for the control socket and the disk.
  */
 json_t *project_to_json(const struct project *project, bool internal);

@@ -221,7 +221,6 @@ int scope_declare(struct build *build, struct build_stage *stage, const char *wo
 		  struct error *err);
 /* "NAME=value" of all ARGs that RUN sees and ENV does not hide; a strv. */
 char **scope_run_args(struct build *build, struct build_stage *stage);
-bool scope_is_proxy(const char *name);
 char **stage_env(const struct build_stage *stage);
 
 /* stages.c: which stages are needed, and what they stand upon */

@@ -137,4 +137,7 @@ int build_run(const struct build_surroundings *surroundings, const struct build_
 	      struct build_result *ret, struct error *err);
 void build_result_done(struct build_result *result);
 
+/* HTTP_PROXY and the like: arguments that a step has without ARG, and no image tells of. */
+bool scope_is_proxy(const char *name);
+
 #endif

@@ -211,9 +211,24 @@ static int lower_run_flags(struct lowering *l, struct step *step, struct error *
 	return one_of("network", step->network, networks, 3, err);
 }
 
+/* Proxies that no ARG asks for are nobody's but the builder's: the image does not tell of them. */
+static char **declared_args(const struct lowering *l, const struct step *step)
+{
+	char **args = NULL;
+
+	strv_foreach(row, step->arg_env) {
+		_cleanup_free_ char *name = alloc_string_n(row, strcspn(row, "="));
+
+		if (!scope_is_proxy(name) || map_get(&l->stage->args, name))
+			strv_append(&args, row);
+	}
+	return args;
+}
+
 static int lower_run(struct lowering *l, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf line = {0};
+	_cleanup_strv_ char **args = NULL;
 	struct step *step;
 
 	step = add_step(l, STEP_RUN);
@@ -222,9 +237,10 @@ static int lower_run(struct lowering *l, struct error *err)
 		return -err->code;
 	/* As the classic builder has it: the words that were executed, and the ARGs before them. */
 	strbuf_add(&line, "RUN");
-	if (strv_length(step->arg_env)) {
-		strbuf_addf(&line, " |%zu", strv_length(step->arg_env));
-		strv_foreach(arg, step->arg_env)
+	args = declared_args(l, step);
+	if (args) {
+		strbuf_addf(&line, " |%zu", strv_length(args));
+		strv_foreach(arg, args)
 			strbuf_addf(&line, " %s", arg);
 	}
 	strv_foreach(word, step->args)

@@ -181,21 +181,62 @@ int auth_decode(const json_t *config, const char *registry, struct auth_credenti
 	return ret->username || ret->identity_token || ret->registry_token;
 }
 
+/* An empty object where nobody can say which file it is. */
+static int find_config(char **ret_path, json_t **ret, struct error *err)
+{
+	_cleanup_close_ int folder = -EBADF;
+
+	if (!getenv("DOCKER_CONFIG") && !getenv("HOME")) {
+		*ret = json_object();
+		return 0;
+	}
+	folder = open_folder(ret_path, err);
+	if (folder < 0 && folder != -EBADF)
+		return folder;
+	return read_config(folder, *ret_path, ret, err);
+}
+
+int auth_proxies(const char *host, char ***ret, struct error *err)
+{
+	static const struct {
+		const char *key, *name, *small;
+	} rows[] = {
+		{"httpProxy", "HTTP_PROXY", "http_proxy"},
+		{"httpsProxy", "HTTPS_PROXY", "https_proxy"},
+		{"noProxy", "NO_PROXY", "no_proxy"},
+		{"ftpProxy", "FTP_PROXY", "ftp_proxy"},
+		{"allProxy", "ALL_PROXY", "all_proxy"},
+	};
+	_cleanup_json_ json_t *config = NULL;
+	_cleanup_free_ char *path = NULL;
+	const json_t *all, *proxies;
+	int r = find_config(&path, &config, err);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	all = json_object_get(config, "proxies");
+	proxies = json_object_get(all, host) ?: json_object_get(all, "default");
+	array_foreach(row, rows) {
+		const char *value = json_get_string(proxies, row->key);
+
+		if (!value || !*value)
+			continue;
+		strv_env_set(ret, row->name, value);
+		strv_env_set(ret, row->small, value);
+	}
+	return 0;
+}
+
 int auth_find(const char *registry, struct auth_credentials *ret, struct error *err)
 {
 	_cleanup_json_ json_t *config = NULL;
-	_cleanup_close_ int folder = -EBADF;
 	_cleanup_free_ char *path = NULL;
 	struct auth_credentials found = {0};
 	const char *helper;
 	int r;
 
-	if (!getenv("DOCKER_CONFIG") && !getenv("HOME"))
-		return 0;
-	folder = open_folder(&path, err);
-	if (folder < 0 && folder != -EBADF)
-		return folder;
-	r = read_config(folder, path, &config, err);
+	r = find_config(&path, &config, err);
 	if (r < 0)
 		return r;
 	helper = auth_helper_of(config, registry);

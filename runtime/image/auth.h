@@ -4,7 +4,8 @@
 
 /*
  * auth.h - the user's credentials: docker's config.json ($DOCKER_CONFIG, or ~/.docker), and the
- * programs it names (docker-credential-X, by the protocol of docker-credential-helpers).
+ * programs it names (docker-credential-X, by the protocol of docker-credential-helpers); and the
+ * proxies that the same file names.
  *
  * The file is written beside its name and renamed, mode 0600, and keeps whatever else stands in it.
  */
@@ -41,6 +42,12 @@ int auth_store(const char *registry, const struct auth_credentials *credentials,
 	       char **ret_path, struct error *err);
 /* Forgets them. 1: there were some, 0: there were none. */
 int auth_erase(const char *registry, struct error *err);
+
+/*
+ * What config.json has under "proxies" for the engine at @host ("unix:///var/run/docker.sock") or
+ * else under "default": NAME=VALUE in capitals and in small letters. NULL: nothing. New list.
+ */
+int auth_proxies(const char *host, char ***ret, struct error *err);
 
 /* The credentials for @registry as config.json's text says (not asking programs); for tests. */
 int auth_decode(const json_t *config, const char *registry, struct auth_credentials *ret,

@@ -91,7 +91,21 @@ char *translate_hostname(const struct instance *instance)
 	return translate_replica(instance, hostname) ?: alloc_string(hostname);
 }
 
-/* Docker's own first, then the image's, then the service's; each replaces in place. */
+static void put_rows(char ***env, char *const *rows)
+{
+	strv_foreach(row, rows) {
+		char *value = strchr(row, '=');
+		_cleanup_free_ char *key =
+			alloc_string_n(row, value ? (size_t)(value - row) : strlen(row));
+
+		strv_env_set(env, key, value ? value + 1 : "");
+	}
+}
+
+/*
+ * Docker's own first, then the image's, then the user's proxies, then the service's; each replaces
+ * in place.
+ */
 static void translate_environment(struct translation *translation)
 {
 	const struct service *service = translation->service;
@@ -102,13 +116,8 @@ static void translate_environment(struct translation *translation)
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
 	translate_systemd_environment(translation);
-	strv_foreach(row, translation->image->env) {
-		char *value = strchr(row, '=');
-		_cleanup_free_ char *key =
-			alloc_string_n(row, value ? (size_t)(value - row) : strlen(row));
-
-		strv_env_set(&translation->env, key, value ? value + 1 : "");
-	}
+	put_rows(&translation->env, translation->image->env);
+	put_rows(&translation->env, translation->instance->model->project->proxies);
 	for (size_t i = 0; i < service->environment.count; i++) {
 		const char *value = service->environment.items[i].value;
 		_cleanup_free_ char *own = translate_replica(translation->instance, value);
