@@ -70,6 +70,8 @@ static int set_field(struct build_output_to *to, const char *text, char *field, 
 		to->path = strcmp(value, "-") ? alloc_string(value) : NULL;
 	} else if (!strcmp(field, "name")) {
 		strv_append(&to->names, value);
+	} else if (!strcmp(field, "platform-split")) {
+		to->split = !strcmp(value, "true");
 	} else if (!strcmp(field, "push")) {
 		to->push = !strcmp(value, "true");
 	} else {
@@ -234,6 +236,8 @@ int build_output_finish(struct project_args *args, struct build_output_to *to,
 
 	if ((to->kind == BUILD_TO_DOCKER || to->kind == BUILD_TO_OCI) && archive(to, job, err) < 0)
 		return error_wrap(err, "output");
+	if (to->kind == BUILD_TO_TAR && build_output_append(to, err) < 0)
+		return error_wrap(err, "output");
 	if (to->temporary && name_file(to, err) < 0)
 		return -err->code;
 	return to->push ? push_run(args, job->options.tags, &pushing) : 0;
@@ -247,6 +251,7 @@ void build_output_done(struct build_output_to *to)
 	free(to->path);
 	strv_free(to->names);
 	cleanup_close_fd(&to->fd);
+	build_output_forget_parts(to);
 }
 
 int build_output_metadata(const struct build_job *job, const char *index, const char *path,

@@ -51,7 +51,7 @@ static int write_archive(int root, int out, struct error *err)
 
 	if (dir < 0)
 		return error_errno(err, "open the container's root");
-	if (layer_pack_start(&pack, dir, err) < 0)
+	if (layer_pack_start(&pack, dir, NULL, err) < 0)
 		return -err->code;
 	r = copy(pack.fd, out, err);
 	/* What kept the packer from going on says more than its early end. */

@@ -239,11 +239,10 @@ static int report(const struct build_job *job, const struct build_output_to *to,
 static int fill_jobs(struct build_job *jobs, size_t count, char *const *list, bool joined,
 		     const struct build_options *o, struct error *err)
 {
-	if (count > 1 && (o->output != BUILD_OUTPUT_IMAGE || !strcmp(o->context, "-")))
-		return error_set(
-			err, EINVAL,
-			"--platform: several are possible for an image, from a context that "
-			"is not standard input");
+	if (count > 1 && !strcmp(o->context, "-"))
+		return error_set(err, EINVAL,
+				 "--platform: the context on standard input can be read for one "
+				 "platform only");
 	for (size_t i = 0; i < count; i++) {
 		jobs[i].options = *o;
 		jobs[i].options.platform = list ? list[i] : NULL;
@@ -293,7 +292,12 @@ static int build(struct project_args *args, struct building *b, const char *cont
 	joined = joined && o.output == BUILD_OUTPUT_IMAGE;
 	place_dockerfile(args, &o, &dockerfile);
 	archived = build_output_is_archive(&b->to) && !joined;
-	if (fill_jobs(b->jobs, b->count, b->platforms, joined || archived, &o, err) < 0)
+	if (b->count > 1 && b->to.kind == BUILD_TO_DOCKER)
+		return error_set(err, ENOTSUP,
+				 "--output type=docker: an archive of that kind holds one "
+				 "platform; type=oci holds several");
+	if (fill_jobs(b->jobs, b->count, b->platforms, joined || archived, &o, err) < 0 ||
+	    build_output_split(&b->to, b->jobs, b->count, err) < 0)
 		return -err->code;
 	r = run_jobs(args, b->jobs, b->count, err);
 	if (r < 0 || check)

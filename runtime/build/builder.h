@@ -51,9 +51,10 @@ struct build_options {
 	char *const *labels;           /* NAME=VALUE, put upon the image */
 	enum build_output output;
 	int output_fd;
-	char *const *annotations; /* NAME=VALUE, of the manifest */
-	char *const *tags;        /* references, at least one for a named image */
-	char *const *contexts;    /* NAME=PATH, docker-image://REF, oci-layout://PATH, a git URL */
+	const char *output_prefix; /* of a tar: see layer_pack_start() */
+	char *const *annotations;  /* NAME=VALUE, of the manifest */
+	char *const *tags;         /* references, at least one for a named image */
+	char *const *contexts;     /* NAME=PATH, docker-image://REF, oci-layout://PATH, a git URL */
 	const struct build_secret *secrets;
 	size_t secret_count;
 	const struct build_ssh *ssh;

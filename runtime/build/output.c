@@ -52,7 +52,7 @@ static int copy(int from, int to, struct error *err)
 	return n < 0 ? error_errno(err, "read the archive") : 0;
 }
 
-static int write_tar(int tree, int to, struct error *err)
+static int write_tar(int tree, const char *prefix, int to, struct error *err)
 {
 	_cleanup_close_ int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct error packing = ERROR_INIT;
@@ -61,7 +61,7 @@ static int write_tar(int tree, int to, struct error *err)
 
 	if (dir < 0)
 		return error_errno(err, "open the stage's files");
-	if (layer_pack_start(&pack, dir, err) < 0)
+	if (layer_pack_start(&pack, dir, prefix, err) < 0)
 		return -err->code;
 	r = copy(pack.fd, to, err);
 	/* What kept the packer from going on says more than its early end. */
@@ -87,7 +87,8 @@ static _Noreturn void output_child(struct build *build, struct step *step, int r
 	if (tree >= 0)
 		(void)(options->output == BUILD_OUTPUT_FOLDER
 			       ? write_folder(tree, options->output_fd, &report.err)
-			       : write_tar(tree, options->output_fd, &report.err));
+			       : write_tar(tree, options->output_prefix, options->output_fd,
+					   &report.err));
 	step_process_finish(&report, result_fd);
 }
 

@@ -50,7 +50,7 @@ static int unpack_tree(int fd, int dir, int blob, struct layer_result *ret, stru
 {
 	struct error packing = ERROR_INIT;
 	struct layer_pack pack;
-	int r = layer_pack_start(&pack, fd, err);
+	int r = layer_pack_start(&pack, fd, NULL, err);
 
 	if (r < 0)
 		return r;

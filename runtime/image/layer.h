@@ -63,7 +63,11 @@ struct layer_pack {
 	pid_t pid;
 };
 
-int layer_pack_start(struct layer_pack *ret, int dir, struct error *err);
+/*
+ * @prefix (NULL: none): a folder that all is put into, of an archive that others are appended to:
+ * nothing follows its end mark, two blocks of zeros.
+ */
+int layer_pack_start(struct layer_pack *ret, int dir, const char *prefix, struct error *err);
 /* Waits for it; the error is what kept it from writing all. */
 int layer_pack_end(struct layer_pack *pack, struct error *err);
 

@@ -34,6 +34,7 @@ struct pack {
 	struct map links; /* "dev:ino" to the first name */
 	char *buffer;
 	dev_t device;
+	const char *prefix; /* "folder/", or "" */
 	/* of a layer */
 	bool layer;
 	struct sealing *sealing; /* NULL: it was sealed before */
@@ -332,12 +333,14 @@ static int pack_into(struct pack *pack, int dir, int out, struct sha256 *sha, st
 	if (r < 0)
 		return r;
 	pack->writer.sha = sha;
+	if (*pack->prefix)
+		pack->writer.lib->archive_write_set_bytes_in_last_block(pack->writer.archive, 1);
 	pack->device = st.st_dev;
 	pack->buffer = alloc(COPY_SIZE);
 	/* A layer says nothing of the root: the one below does, or the runtime's default. */
-	r = pack->layer ? 0 : pack_object(pack, dir, &st, "./", err);
+	r = pack->layer ? 0 : pack_object(pack, dir, &st, *pack->prefix ? pack->prefix : "./", err);
 	if (r == 0)
-		r = pack_tree(pack, dir, "", 0, err);
+		r = pack_tree(pack, dir, pack->prefix, 0, err);
 	if (r == 0)
 		r = tar_writer_close(&pack->writer, err);
 	tar_writer_done(&pack->writer);
@@ -346,9 +349,10 @@ static int pack_into(struct pack *pack, int dir, int out, struct sha256 *sha, st
 	return r;
 }
 
-static int pack_all(int dir, int out, struct error *err)
+static int pack_all(int dir, const char *prefix, int out, struct error *err)
 {
-	struct pack pack = {0};
+	_cleanup_free_ char *folder = prefix ? str_printf("%s/", prefix) : alloc_string("");
+	struct pack pack = {.prefix = folder};
 
 	return pack_into(&pack, dir, out, NULL, err);
 }
@@ -356,7 +360,7 @@ static int pack_all(int dir, int out, struct error *err)
 static int pack_layer(int dir, int blob_fd, struct sealing *sealing, struct layer_result *ret,
 		      struct error *err)
 {
-	struct pack pack = {.layer = true, .sealing = sealing};
+	struct pack pack = {.prefix = "", .layer = true, .sealing = sealing};
 	struct sha256 sha;
 	int r;
 
@@ -395,7 +399,7 @@ int layer_repack(int dir, int blob_fd, struct layer_result *ret, struct error *e
 	return pack_layer(dir, blob_fd, NULL, ret, err);
 }
 
-static void pack_child(int dir, int out, int error_out)
+static void pack_child(int dir, const char *prefix, int out, int error_out)
 {
 	struct error err = ERROR_INIT;
 
@@ -403,12 +407,12 @@ static void pack_child(int dir, int out, int error_out)
 	(void)prctl(PR_SET_NAME, "berth-pack");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
-	pack_all(dir, out, &err);
+	pack_all(dir, prefix, out, &err);
 	(void)fd_write_all(error_out, &err, sizeof(err));
 	_exit(err.code ? 1 : 0);
 }
 
-int layer_pack_start(struct layer_pack *ret, int dir, struct error *err)
+int layer_pack_start(struct layer_pack *ret, int dir, const char *prefix, struct error *err)
 {
 	int data[2], errors[2];
 
@@ -425,7 +429,7 @@ int layer_pack_start(struct layer_pack *ret, int dir, struct error *err)
 	ret->pid = fork();
 	if (ret->pid == 0) {
 		close(data[0]);
-		pack_child(dir, data[1], errors[1]);
+		pack_child(dir, prefix, data[1], errors[1]);
 	}
 	close(data[1]);
 	close(errors[1]);

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tarfile
 
 import pytest
 
@@ -32,9 +33,9 @@ def registry(berth):
     return berth
 
 
-def build(berth, *words, **options):
-    return berth.run("image", "build", "--network", "none", "-q", *words, context(berth, DOCKERFILE),
-                     **options)
+def build(berth, *words, path=None, **options):
+    return berth.run("image", "build", "--network", "none", "-q", *words,
+                     path or context(berth, DOCKERFILE), **options)
 
 
 def arch(berth, *words):
@@ -188,11 +189,72 @@ def test_of_compose(registry):
     check_store(berth)
 
 
+def parts():
+    return [platform.replace("/", "_") for platform in (OWN, OTHER)]
+
+
+def test_files_of_several(berth):
+    """A folder for each platform, in a folder and in an archive; the archive keeps owners."""
+    path = context(berth, {"Dockerfile": DOCKERFILE + "COPY --chown=7:8 data /data/\n",
+                           "data/zeros": b"\0" * 4096, "data/one": "1"})
+    os.link(f"{path}/data/one", f"{path}/data/same")
+    before = berth.run("image", "ls", "-aq").stdout
+    out = f"{berth.home}/out"
+    both = ("--platform", f"{OWN},{OTHER}")
+    build(berth, *both, "-o", out, path=path)
+    assert sorted(os.listdir(out)) == sorted(parts())
+    for platform in (OWN, OTHER):
+        folder = f"{out}/{platform.replace('/', '_')}"
+        assert sorted(os.listdir(folder)) == ["data", f"of-{platform[6:]}"]
+        assert os.path.getsize(f"{folder}/data/zeros") == 4096
+    build(berth, *both, "-o", f"type=tar,dest={out}.tar", path=path)
+    piped = build(berth, *both, "-o", "-", path=path, text=False).stdout
+    with open(f"{out}.tar", "rb") as file:
+        assert file.read() == piped
+    with tarfile.open(f"{out}.tar") as tar:
+        for platform, part in zip((OWN, OTHER), parts()):
+            assert f"{part}/of-{platform[6:]}" in tar.getnames()
+            zeros, one, same = (tar.getmember(f"{part}/data/{name}")
+                                for name in ("zeros", "one", "same"))
+            assert (zeros.uid, zeros.gid, zeros.size) == (7, 8, 4096)
+            assert one.isreg() and tar.extractfile(same).read() == b"1"
+        assert tar.getnames()[0] == parts()[0] and parts()[1] in tar.getnames()
+    unpacked = f"{berth.home}/unpacked"
+    os.mkdir(unpacked)
+    subprocess.run(["tar", "-C", unpacked, "-xf", f"{out}.tar"], check=True)
+    assert sorted(os.listdir(unpacked)) == sorted(parts())
+    # One is as it ever was, unless it is asked for.
+    build(berth, "--platform", OTHER, "-o", f"{out}-one", path=path)
+    assert sorted(os.listdir(f"{out}-one")) == ["data", f"of-{OTHER[6:]}"]
+    build(berth, "--platform", OTHER, "-o", f"type=local,dest={out}-split,platform-split=true",
+          path=path)
+    assert os.listdir(f"{out}-split") == parts()[1:]
+    assert berth.run("image", "ls", "-aq").stdout == before
+
+
+def test_archive_of_several(berth):
+    """type=oci: an index of all, which skopeo reads."""
+    archive = f"{berth.home}/many.tar"
+    build(berth, "--platform", f"{OWN},{OTHER}", "-t", "many:1", "-o", f"type=oci,dest={archive}")
+    for platform in (OWN, OTHER):
+        image = json.loads(subprocess.run(
+            ["skopeo", f"--override-arch={platform[6:]}", "inspect", "--config",
+             f"oci-archive:{archive}"], check=True, capture_output=True).stdout)
+        assert f"ARCH={platform[6:]}" in image["config"]["Env"]
+    berth.run("image", "rm", "many:1")
+    berth.run("image", "load", "-i", archive)
+    assert arch(berth, "many:1") == OWN[6:]
+
+
 def test_what_is_not_possible(berth):
     path = context(berth, "FROM busybox\nRUN true\n")
-    for words, said in ((("-o", f"{berth.home}/out"), "several are possible for an image"),
-                        (("-o", "type=tar,dest=-"), "several are possible for an image")):
-        assert said in fail(berth, "image", "build", "--platform", f"{OWN},{OTHER}", *words, path)
+    both = ("image", "build", "--platform", f"{OWN},{OTHER}")
+    refused = fail(berth, *both, "-o", f"type=docker,dest={berth.home}/x.tar", path)
+    assert "holds one platform; type=oci holds several" in refused
+    assert not os.path.exists(f"{berth.home}/x.tar")
+    assert "standard input" in fail(berth, *both, "-")
+    assert "is there twice" in fail(berth, "image", "build", "--platform",
+                                    "linux/arm64,linux/arm64/v8", "-o", f"{berth.home}/out", path)
     # There is none of the base image for it, and nowhere to get one.
     failed = fail(berth, "image", "build", "--network", "none", "--platform", OTHER, path)
     assert f"busybox is here for {OWN}, not for {OTHER}" in failed
