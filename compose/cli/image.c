@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `berth image`: the store, beside any project. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "compose/cli/command.h"
 #include "compose/cli/image_filter.h"
 #include "compose/cli/image_rows.h"
+#include "compose/cli/image_tree.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/inspect.h"
 #include "compose/cli/output.h"
@@ -209,7 +211,7 @@ static const struct command command_save = {
 
 /* image ls */
 
-static bool list_quiet, list_no_trunc, list_all, list_digests;
+static bool list_quiet, list_no_trunc, list_all, list_digests, list_tree;
 static const char *list_format;
 static char **list_filters;
 
@@ -222,6 +224,8 @@ static const struct option list_options[] = {
 	 "table, json, or a template such as '{{.Name}}'"},
 	{"no-trunc", 0, OPTION_FLAG, &list_no_trunc, NULL, "Show ids and commands whole"},
 	{"quiet", 'q', OPTION_FLAG, &list_quiet, NULL, "Ids only"},
+	{"tree", 0, OPTION_FLAG, &list_tree, NULL,
+	 "The platforms of each as well, what they take, and whether a container uses them"},
 	{NULL},
 };
 
@@ -248,6 +252,19 @@ static bool selected(const struct image *image, const char *name)
 	return str_equal(repository, name) || !strcmp(both, name);
 }
 
+/* As docker: a tree is for people. */
+static int check_tree(struct error *err)
+{
+	const char *flag = list_quiet      ? "quiet"
+			   : list_no_trunc ? "no-trunc"
+			   : list_digests  ? "digests"
+			   : list_format   ? "format"
+					   : NULL;
+
+	return list_tree && flag ? error_set(err, EINVAL, "--%s is not possible with --tree", flag)
+				 : 0;
+}
+
 static int list(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
@@ -258,17 +275,23 @@ static int list(struct project_args *args, int argc, char **argv)
 	size_t i, count = 0;
 	json_t *row;
 
-	if (images_here_open(&store, &err) < 0 ||
+	if (check_tree(&err) < 0 || images_here_open(&store, &err) < 0 ||
 	    image_filter_parse(list_filters, store, &filter, &err) < 0 ||
 	    image_list(store, &images, &count, &err) < 0)
 		return output_fail(args, &err);
 	for (i = 0; i < count; i++) {
 		if (selected(images[i], argc ? argv[0] : NULL) &&
-		    image_filter_matches(&filter, images[i]))
-			json_array_append_new(rows, image_row(images[i], !list_no_trunc));
+		    image_filter_matches(&filter, images[i])) {
+			if (list_tree)
+				image_tree_add(store, images[i], rows);
+			else
+				json_array_append_new(rows, image_row(images[i], !list_no_trunc));
+		}
 		image_free(images[i]);
 	}
 	free(images);
+	if (list_tree)
+		return image_tree_print(rows, &err) < 0 ? output_fail(args, &err) : 0;
 	if (list_quiet) {
 		json_array_foreach(rows, i, row)
 			puts(json_get_string(row, "ID"));

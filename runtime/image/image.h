@@ -65,6 +65,17 @@ void image_free(struct image *image);
  */
 int image_find_platform(struct image_store *store, const char *name, const char *platform,
 			struct image **ret, struct error *err);
+
+/* One platform of what a name stands for. */
+struct image_variant {
+	char *platform, *id, *digest;       /* "linux/arm/v7"; of its config; of its manifest */
+	uint64_t size_bytes, content_bytes; /* unpacked, and of its blobs */
+};
+
+/* All of them, this image's own first. The caller's to free, image_variants_free(). */
+int image_variants(struct image_store *store, const struct image *image, struct image_variant **ret,
+		   size_t *ret_count, struct error *err);
+void image_variants_free(struct image_variant *variants, size_t count);
 /* The ids of all images that the name of this one stands for, its own first. New list. */
 char **image_all_ids(struct image_store *store, const struct image *image);
 

@@ -4,13 +4,16 @@
  * by its id, and keeps it from being removed by it.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/str.h"
 
+#include "runtime/image/platform.h"
 #include "runtime/image/variants.h"
 
 #define ID_SHOWN 12
@@ -119,4 +122,77 @@ char **image_all_ids(struct image_store *store, const struct image *image)
 	    store_lookup(store, image->reference ?: image->id, &entry, &reference, &ignored) < 0)
 		return NULL;
 	return variants_ids(store, entry);
+}
+
+static uint64_t blob_bytes(struct image_store *store, const char *digest)
+{
+	struct stat st;
+
+	return digest_hex(digest) && fstatat(store->blobs, digest_hex(digest), &st, 0) == 0
+		       ? (uint64_t)st.st_size
+		       : 0;
+}
+
+static int describe(struct image_store *store, const char *digest, struct image_variant *variant,
+		    struct error *err)
+{
+	_cleanup_json_ json_t *manifest = NULL, *config = NULL;
+	struct image *image;
+	json_t *layer;
+	size_t i;
+
+	if (store_decode(store, digest, &image, err) < 0 ||
+	    store_read_json(store, digest, &manifest, err) < 0 ||
+	    store_read_json(store, image->id, &config, err) < 0)
+		return -err->code;
+	*variant = (struct image_variant){
+		.platform = platform_text(config),
+		.id = alloc_string(image->id),
+		.digest = alloc_string(digest),
+		.size_bytes = image->size_bytes,
+		.content_bytes = blob_bytes(store, digest) + blob_bytes(store, image->id),
+	};
+	json_array_foreach(json_object_get(manifest, "layers"), i, layer)
+		variant->content_bytes += blob_bytes(store, json_get_string(layer, "digest"));
+	return 0;
+}
+
+void image_variants_free(struct image_variant *variants, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(variants[i].platform);
+		free(variants[i].id);
+		free(variants[i].digest);
+	}
+	free(variants);
+}
+
+int image_variants(struct image_store *store, const struct image *image, struct image_variant **ret,
+		   size_t *ret_count, struct error *err)
+{
+	_cleanup_json_ json_t *index = NULL;
+	_cleanup_free_ char *reference = NULL;
+	struct image_variant *list = NULL;
+	json_t *entry = NULL, *row;
+	size_t i, count = 0;
+	int r = store_refresh(store, err);
+
+	if (r == 0)
+		r = store_lookup(store, image->reference ?: image->id, &entry, &reference, err);
+	if (r == 0)
+		r = describe(store, image->digest, array_add(list, count), err);
+	index = r == 0 ? index_of(store, entry) : NULL;
+	json_array_foreach(json_object_get(index, "manifests"), i, row) {
+		const char *digest = json_get_string(row, "digest");
+
+		if (r == 0 && !variants_is_attestation(row) && !str_equal(digest, image->digest))
+			r = describe(store, digest ?: "", array_add(list, count), err);
+	}
+	if (r < 0) {
+		image_variants_free(list, count);
+		return r;
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
 }

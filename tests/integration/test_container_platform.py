@@ -181,3 +181,21 @@ def test_prune_of_one_content(berth):
     berth.run("image", "prune", "-f")
     assert berth.run("image", "ls", "--format", "{{.Repository}}").stdout.split() == ["keep"]
     check_store(berth)
+
+
+def test_tree(machine):
+    berth = machine
+    many(berth, "many", OWN, OTHER)
+    berth.run("create", "--name", "cc", "--network", "none", "--platform", OTHER, "many", cwd="/")
+    lines = berth.run("image", "ls", "--tree").stdout.splitlines()
+    assert lines[0].split() == ["IMAGE", "ID", "DISK", "USAGE", "CONTENT", "SIZE", "EXTRA"]
+    at = next(i for i, line in enumerate(lines) if line.startswith("many:latest"))
+    head, own, other = lines[at:at + 3]
+    assert own.startswith(f"├─ {OWN} ") and other.startswith(f"└─ {OTHER} ")
+    assert head.endswith("U") and other.endswith("U") and not own.rstrip().endswith("U")
+    assert other.split()[2] == ident(berth, "many", "--platform", OTHER)[7:19]
+    busybox = next(i for i, line in enumerate(lines) if line.startswith("busybox:latest"))
+    assert lines[busybox + 1].startswith("└─ linux/")
+    only = berth.run("image", "ls", "--tree", "many").stdout
+    assert "busybox" not in only and OTHER in only
+    assert "--quiet is not possible with --tree" in fail(berth, "image", "ls", "--tree", "-q")
