@@ -149,7 +149,8 @@ static void token_answered(struct exchange *exchange)
 	struct error error = exchange->error;
 
 	if (exchange->failure != EXCHANGE_ANSWERED) {
-		error_wrap(&error, "registry %s: its token server", request->endpoint->name);
+		error_wrap(&error, "registry %s: its token server %.*s", request->endpoint->name,
+			   (int)strcspn(exchange->url, "?"), exchange->url);
 		if (exchange->failure == EXCHANGE_BROKEN)
 			registry_retry(request, &error, NULL);
 		else

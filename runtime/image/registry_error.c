@@ -83,3 +83,28 @@ int registry_explain(const struct registry_request *request, struct error *err)
 				 request->method, answer->status, colon, more);
 	}
 }
+
+/* What to do depends on what is wrong with the certificate: another authority helps only some. */
+void registry_error_untrusted(const struct registry_endpoint *endpoint, const char *said,
+			      struct error *err)
+{
+	static const struct {
+		const char *word, *hint;
+	} hints[] = {
+		{"has expired", "whoever runs the registry must renew it, unless this machine's "
+				"clock is wrong"},
+		{"not yet valid", "is this machine's clock right?"},
+		{"subject name", "it was made for another name than the one that was asked for"},
+	};
+
+	array_foreach(row, hints)
+		if (strstr(said, row->word)) {
+			error_set(err, EPROTO, "registry %s: %.160s: %s", endpoint->name, said,
+				  row->hint);
+			return;
+		}
+	error_set(err, EPROTO,
+		  "registry %s: %.120s; put the authority that signed it into "
+		  "/etc/berth/certs.d/%s/ca.crt",
+		  endpoint->name, said, endpoint->authority);
+}

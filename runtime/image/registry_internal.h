@@ -61,5 +61,8 @@ void registry_refuse(struct registry_request *request);
 int registry_explain(const struct registry_request *request, struct error *err);
 /* The registry's own words in @text, or NULL. New string. */
 char *registry_error_text(const char *text, size_t size);
+/* A certificate that is not to be trusted, with what to do about it; @said: in libcurl's words. */
+void registry_error_untrusted(const struct registry_endpoint *endpoint, const char *said,
+			      struct error *err);
 
 #endif

@@ -313,10 +313,7 @@ static void failed(struct registry_request *request)
 			  "in \"insecure-registries\" of /etc/berth/registries.json",
 			  endpoint->name);
 	else if (failure == EXCHANGE_UNTRUSTED)
-		error_set(&error, EPROTO,
-			  "registry %s: %.120s; put the authority that signed it into "
-			  "/etc/berth/certs.d/%s/ca.crt",
-			  endpoint->name, exchange->error.message, endpoint->authority);
+		registry_error_untrusted(endpoint, exchange->error.message, &error);
 	else if (failure == EXCHANGE_UNKNOWN)
 		error_set(&error, EACCES,
 			  "registry %s %s: put one that it knows, and its key, into client.cert "

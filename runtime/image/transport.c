@@ -496,6 +496,8 @@ static void describe(const struct libcurl *lib, struct exchange *exchange, CURLc
 	lib->curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &number);
 	if (code == CURLE_COULDNT_CONNECT && number)
 		error_set(&exchange->error, EHOSTUNREACH, "%s", strerror((int)number));
+	else if (exchange->failure == EXCHANGE_UNTRUSTED && exchange->said[0])
+		error_set(&exchange->error, EPROTO, "%s", exchange->said);
 	else
 		error_set(&exchange->error, errno_of(exchange->failure), "%s",
 			  lib->curl_easy_strerror(code));

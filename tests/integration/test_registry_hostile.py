@@ -65,6 +65,45 @@ def test_what_is_wrong_is_refused_and_leaves_nothing(berth, registry):
     assert not registry.here()
 
 
+TOKENS = {
+    "t-loop": "denies access to t-loop",
+    "t-down": "its token server http://127.0.0.1:9/bad-token/t-down: Connection refused",
+    "t-file": "is not a valid address",
+    "t-error": "500",
+    "t-forbidden": "denies access",
+    "t-loop-away": "answers with status 307",
+    "t-huge": "larger than",
+    "t-html": "token",
+    "t-empty": "token",
+    "t-types": "token",
+    "t-header": "token",
+    "basic-loop": "denies access to basic-loop",
+    "unknown-scheme": "Negotiate",
+    "no-scheme": "no WWW-Authenticate header",
+}
+
+
+def test_those_who_give_no_token(berth, registry):
+    """Whatever the token's server does it ends, and soon, and says which server it was."""
+    before = registry.new_files()
+    project = registry.arguments(*TOKENS)
+    result = project.run("--progress", "json", "pull", check=False, timeout=120,
+                         env={"BERTH_REGISTRIES": registry.settings})
+    assert result.returncode == 1, result.stderr
+    told = {}
+    for line in result.stderr.splitlines():
+        row = json.loads(line)
+        if row.get("status") == "Error":
+            told[row.get("id", "").split("/")[-1].removesuffix(":1")] = row["details"]
+    wrong = {name: told.get(name) for name, words in TOKENS.items()
+             if words not in told.get(name, "") or "\x1b" in told.get(name, "")}
+    assert not wrong, json.dumps(wrong, indent=1)
+    for name in TOKENS:
+        assert len(registry.requests(f"{name}/manifests")) <= 6, name
+    assert registry.new_files() == before
+    assert not registry.here()
+
+
 def test_what_breaks_is_tried_again(berth, registry):
     """Cut connections go on where they broke; 429 and 503 are waited out."""
     names = ("cut", "flaky", "patience", "whole")

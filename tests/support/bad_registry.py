@@ -149,6 +149,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/v1/search"):
             self.answer(200, json.dumps({"results": SEARCH}).encode())
             return
+        if self.path.startswith("/bad-token/"):
+            self.bad_token(self.path.split("/")[2].partition("?")[0])
+            return
         if self.path.startswith("/token"):
             # The first is good for the manifest only, as if it were soon too old.
             self.answer(200, json.dumps({"token": f"t{self.count('token')}"}).encode())
@@ -165,6 +168,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif name == "expiring" and not self.token_is_good(kind):
             self.answer(401, WWW_Authenticate=f'Bearer realm="http://{self.headers["Host"]}/token",'
                                               'service="r",scope="repository:expiring:pull"')
+        elif name.startswith("t-"):
+            # Whatever is brought: who has no use for the token asks again and again.
+            host = "127.0.0.1:9" if name == "t-down" else self.headers["Host"]
+            realm = "file:///etc/passwd" if name == "t-file" else f"http://{host}/bad-token/{name}"
+            self.answer(401, WWW_Authenticate=f'Bearer realm="{realm}",service="r"')
+        elif name == "basic-loop":
+            self.answer(401, WWW_Authenticate='Basic realm="r"')
+        elif name == "unknown-scheme":
+            self.answer(401, WWW_Authenticate='Negotiate')
+        elif name == "no-scheme":
+            self.answer(401)
         elif name == "denied":
             self.answer(403, json.dumps({"errors": [{"code": "DENIED", "message":
                                                      "no\x1b[31m such team"}]}).encode())
@@ -180,6 +194,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, image(name)[1])
         else:
             self.blob(name)
+
+    def bad_token(self, name):
+        if name == "t-error":
+            self.answer(500)
+        elif name == "t-forbidden":
+            self.answer(403, json.dumps({"details": "no\x1b[31m such user"}).encode())
+        elif name == "t-loop-away":
+            self.answer(307, Location=self.path)
+        elif name == "t-huge":
+            self.answer(200, b" " * (9 << 20))
+        else:
+            self.answer(200, {"t-html": b"<html>hotel</html>", "t-empty": b"{}",
+                              "t-types": b'{"token": 7}',
+                              "t-header": b'{"token": "a\\r\\nHost: evil"}'}.get(
+                                  name, b'{"token": "t"}'))
 
     def token_is_good(self, kind):
         token = self.headers.get("Authorization", "")
