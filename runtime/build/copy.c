@@ -192,6 +192,8 @@ static int copy_paths(struct step_room *room, struct copying *copying, struct er
 			if (r < 0)
 				break;
 			r = copy_one(room, copying, path, err);
+			/* As BuildKit: files of two sources are never one. */
+			copying_done(copying);
 			copied++;
 		}
 		copying->source_root = root;

@@ -80,9 +80,15 @@ int copying_mode(const char *chmod, mode_t mode, bool directory, mode_t *ret)
 	return symbolic_mode(chmod, mode & 07777, directory, ret);
 }
 
+static void free_link(void *kept)
+{
+	close(*(int *)kept);
+	free(kept);
+}
+
 void copying_done(struct copying *copying)
 {
-	map_done(&copying->links, free);
+	map_done(&copying->links, free_link);
 }
 
 static void copy_xattrs(int from, int to)
@@ -209,7 +215,9 @@ static void remember_link(struct copying *copying, const struct stat *st, int fi
 			 (unsigned long long)st->st_ino);
 	kept = new (int);
 	*kept = fd_dup(file);
-	free(map_set(&copying->links, key, kept));
+	kept = map_set(&copying->links, key, kept);
+	if (kept)
+		free_link(kept);
 }
 
 static int copy_file(struct copying *copying, int from, const struct stat *st, int dir,
