@@ -354,6 +354,9 @@ static void remove_one(struct oneoffs *oneoffs, struct instance *instance)
 	struct attachment *attachment = TAKE_PTR(instance->attachment);
 	struct error err = ERROR_INIT;
 
+	/* Our predecessor died as it had taken addresses, and not yet written down which. */
+	if (!attachment && instance->network_names)
+		attachment = state_attachment_unknown(oneoffs->supervisor, instance->id);
 	if (instance_remove(instance, true, &err) < 0) {
 		instance->attachment = attachment;
 		instance->auto_remove = false;

@@ -27,8 +27,7 @@ SERVICES = {
 def bring_up(berth, *services):
     project = berth.project({"compose.yaml": {"services": SERVICES, "volumes": {"data": {}}}})
     project.run("up", "-d", *services)
-    [supervisor] = project.supervisor_pids()
-    return project, supervisor
+    return project
 
 
 def records(berth, project):
@@ -77,6 +76,53 @@ def recreate(berth, project):
     project.run("up", "-d", "--force-recreate", "-t", "5", "web", "tty")
 
 
+def stop(berth, project):
+    project.run("stop", "-t", "5", "web", "tty")
+
+
+def are_stopped(berth, project):
+    """And stay so, though the policy of one is to be restarted always."""
+    states = {row["Service"]: row["State"] for row in project.ps("-a")}
+    assert states == {"base": "running", "web": "exited", "tty": "exited"}
+    assert len(sleepers(berth, project, "1000")) == 1 and not sleepers(berth, project, "2000")
+    assert {name: record["restarts"] for name, record in records(berth, project).items()} == {
+        "base": 0, "web": 0, "tty": 0}
+
+
+def start(berth, project):
+    project.run("start", "web", "tty")
+
+
+def scale(berth, project):
+    project.run("up", "-d", "--no-recreate", "--scale", "base=3")
+
+
+def are_three(berth, project):
+    assert sorted(row["Name"] for row in project.ps() if row["Service"] == "base"
+                  and row["State"] == "running") == [f"{project.name}-base-{n}" for n in (1, 2, 3)]
+    assert len(sleepers(berth, project, "1000")) == 3
+    project.run("up", "-d", "--scale", "base=1")
+    all_run_once(berth, project)
+
+
+def run_once(berth, project):
+    done = project.run("run", "--rm", "-T", "base", "sh", "-c", "echo once; exit 7", check=False)
+    assert (done.returncode, done.stdout) == (7, "once\n"), done.stderr
+
+
+def nothing_else_is_there(berth, project):
+    berth.wait_until(lambda: len(project.ps("-a")) == 3, 30, "the one-off is removed")
+    all_run_once(berth, project)
+
+
+def change(berth, project):
+    """What takes no new container."""
+    services = json.loads(json.dumps(SERVICES))
+    services["web"].update(labels={"new": "yes"}, mem_limit="64m")
+    project.write({"compose.yaml": {"services": services, "volumes": {"data": {}}}})
+    project.run("up", "-d")
+
+
 def execute(berth, project):
     done = project.run("exec", "-T", "base", "sh", "-c", "echo once; exit 7", check=False)
     # The client's own descriptors: nothing of what was printed can be lost.
@@ -109,7 +155,16 @@ SCENARIOS = {
     "exec": ([], execute, all_run_once),
     "exec-tty": ([], execute_on_terminal, all_run_once),
     "down": ([], down, all_is_gone),
+    "stop": ([], stop, are_stopped),
+    "start": ([], start, lambda berth, project: all_run_once(berth, project, 2)),
+    "scale": ([], scale, are_three),
+    "run": ([], run_once, nothing_else_is_there),
+    "in-place": ([], change, all_run_once),
 }
+# What comes before.
+PREPARED = {"start": stop}
+# Where something was left behind once: of each run.
+KNOWN = {"run": {5}}
 
 
 def points(total):
@@ -123,16 +178,19 @@ def points(total):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_at_each_point_of(berth, name):
     services, act, check = SCENARIOS[name]
-    project, supervisor = bring_up(berth, *services)
-    trace = berth.crash_point(supervisor, CALLS)
+    prepare = PREPARED.get(name, lambda *_: None)
+    project = bring_up(berth, *services)
+    prepare(berth, project)
+    trace = berth.crash_point(*project.supervisor_pids(), CALLS)
     act(berth, project)
     total = trace.close()
     check(berth, project)
     project.run("down", "-v", "-t", "0")
     assert total >= 5
-    for number in points(total):
-        project, supervisor = bring_up(berth, *services)
-        trace = berth.crash_point(supervisor, CALLS, number)
+    for number in sorted(KNOWN.get(name, set()).union(points(total))):
+        project = bring_up(berth, *services)
+        prepare(berth, project)
+        trace = berth.crash_point(*project.supervisor_pids(), CALLS, number)
         try:
             act(berth, project)
             trace.close()
