@@ -315,6 +315,7 @@ int64_t converge_timeout_usec(bool given, int seconds)
 
 static void leave(int signal)
 {
+	progress_show_cursor();
 	_exit(130);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/progress.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +46,44 @@ static enum mode choose_mode(const struct project_args *args, int fd)
 	if (!strcmp(wanted, "auto") && isatty(fd) && output_ansi(args, fd))
 		return MODE_TTY;
 	return MODE_PLAIN;
+}
+
+/* Whose cursor frames hide, or negative. */
+static int drawn_on = -1;
+
+/*
+ * With Ctrl-C a terminal throws away what it has not shown yet: the end of a frame, which shows the
+ * cursor again, as well. Nobody waits here for one that shows nothing any more.
+ */
+void progress_show_cursor(void)
+{
+	struct pollfd terminal = {.fd = drawn_on, .events = POLLOUT};
+
+	if (drawn_on >= 0 && poll(&terminal, 1, 0) == 1 && terminal.revents & POLLOUT)
+		(void)!write(drawn_on, PROGRESS_CURSOR, strlen(PROGRESS_CURSOR));
+}
+
+static void on_signal(int signal)
+{
+	progress_show_cursor();
+	raise(signal);
+}
+
+/* For those that end by it, without any handler of their own. */
+static void watch_signal(int signal)
+{
+	struct sigaction now, ours = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+	if (sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		sigaction(signal, &ours, NULL);
+}
+
+static void begin_drawing(const struct progress *progress)
+{
+	drawn_on = fileno(progress->out);
+	watch_signal(SIGINT);
+	watch_signal(SIGTERM);
+	watch_signal(SIGQUIT);
 }
 
 struct progress *progress_new(const struct project_args *args, const char *verb)
@@ -126,6 +166,8 @@ static void draw(struct progress *progress)
 	unsigned short columns, rows;
 	int64_t now = units_monotonic_usec();
 
+	if (drawn_on < 0)
+		begin_drawing(progress);
 	output_terminal_size(fileno(progress->out), &columns, &rows);
 	progress_screen_draw(&progress->screen, progress->tasks, progress->count, columns, rows,
 			     now, &frame);

@@ -42,6 +42,9 @@ bool progress_on_screen(const struct progress *progress);
 int progress_timeout(const struct progress *progress);
 void progress_tick(struct progress *progress);
 
+/* For a handler of a signal by which the program ends: a frame may have hidden it. */
+void progress_show_cursor(void);
+
 /* Other output comes between: from now on a line for each change, on a terminal as well. */
 void progress_by_lines(struct progress *progress);
 

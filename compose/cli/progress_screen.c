@@ -234,7 +234,7 @@ void progress_screen_draw(struct progress_screen *screen, const struct progress_
 		draw_task(screen, &layout, &tasks[i], now_usec, out);
 		shown++;
 	}
-	strbuf_add(out, "\033[J\033[?25h");
+	strbuf_add(out, "\033[J" PROGRESS_CURSOR);
 }
 
 void progress_screen_done(struct progress_screen *screen)

@@ -18,6 +18,8 @@
 
 #include "compose/cli/progress.h"
 
+#define PROGRESS_CURSOR "\033[?25h" /* is shown */
+
 struct progress_task {
 	char *id, *text, *details;
 	enum progress_status status;

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The progress display, as a terminal shows it."""
+import array
+import fcntl
 import re
+import termios
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
 SLOW = {**SLEEP, "healthcheck": {"test": "test -e /ready", "interval": "100ms", "retries": 600}}
@@ -109,6 +112,23 @@ def test_interrupt(berth):
     screen.feed(terminal.output)
     assert screen.cursor and "slow-1" in screen.text()
     assert project.container("after")["State"] == "created"
+
+
+def test_interrupted_amidst_a_frame(berth):
+    """With Ctrl-C a terminal forgets what it has not shown yet: here that is all after the first
+    4095 bytes, whose last frame lacks its end, and with it the cursor."""
+    def pending():
+        count = array.array("i", [0])
+        fcntl.ioctl(terminal.master, termios.FIONREAD, count)
+        return count[0]
+
+    project = project_of(berth, 1)
+    terminal, screen = project.pty("up", "-d", rows=24, columns=80), Screen(24, 80)
+    berth.wait_until(lambda: pending() >= 4095, 60, "the terminal is full")
+    terminal.write("\x03")
+    assert terminal.wait(30) == 130
+    screen.feed(terminal.output)
+    assert screen.cursor, terminal.output[-500:]
 
 
 def test_colours_and_plain_lines(berth):

@@ -152,11 +152,20 @@ def test_signals(project):
     assert run.stdout.readline() == "got\n" and run.wait(20) == 9
     run = project.popen("run", "--rm", "-T", "app", "sh", "-c", "trap '' INT; echo ready; sleep 1000")
     assert run.stdout.readline() == "ready\n"
+
+    def taken():
+        """Two that the client has not read yet would be one."""
+        try:
+            with open(f"/proc/{run.inner_pid()}/status") as file:
+                pending = re.search(r"^ShdPnd:\t(\w+)$", file.read(), re.M).group(1)
+        except (OSError, ProcessLookupError):
+            return True
+        return not int(pending, 16) & 1 << (signal.SIGINT - 1)
+
     for _ in range(3):
+        assert run.poll() is None
         run.send_signal(signal.SIGINT)
-        if run.poll() is not None:
-            break
-        project.run("ps")
+        project.sandbox.wait_until(taken, 20, "the client has read it")
     assert run.wait(20) == 137
 
 
