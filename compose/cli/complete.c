@@ -9,6 +9,7 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/complete_names.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/projects.h"
@@ -92,6 +93,13 @@ static void offer_services(const struct completing *completing, const char *suff
 	}
 }
 
+static void offer_all(const struct completing *completing, char **names)
+{
+	strv_foreach(name, names)
+		offer(completing, name, NULL);
+	strv_free(names);
+}
+
 static void offer_containers(const struct completing *completing, const char *suffix)
 {
 	_cleanup_json_ json_t *containers = NULL;
@@ -137,6 +145,26 @@ static const struct {
 	{"exit-code-from", "@services"},
 	{"scale", "@services="},
 	{"project-name", "@projects"},
+	{"restart", "no always unless-stopped on-failure"},
+};
+
+/* And of those that are names of what there is. */
+static const struct {
+	const char *flag;
+	char **(*names)(void);
+} named_values[] = {
+	{"network", complete_networks},
+	{"profile", complete_profiles},
+};
+
+/* What an operand's name in the usage line stands for. */
+static const struct {
+	const char *operand;
+	char **(*names)(void);
+} named_operands[] = {
+	{"NETWORK", complete_networks},
+	{"VOLUME", complete_volumes},
+	{"IMAGE", complete_images},
 };
 
 static void offer_value(struct completing *completing, const struct option *option)
@@ -154,6 +182,12 @@ static void offer_value(struct completing *completing, const struct option *opti
 			words = strv_split(row->words, " ");
 		strv_foreach(word, words)
 			offer(completing, word, NULL);
+		return;
+	}
+	array_foreach(row, named_values) {
+		if (strcmp(row->flag, option->name) != 0)
+			continue;
+		offer_all(completing, row->names());
 		return;
 	}
 	completing->files = true;
@@ -197,9 +231,31 @@ static void offer_value_behind(struct completing *completing, const struct optio
 	completing->prefix = "";
 }
 
+/* Of "NETWORK CONTAINER" the first is a network. */
+static bool offer_named_operand(struct completing *completing, int before)
+{
+	const char *operands = completing->command->operands;
+	const char *first = operands;
+
+	if (str_starts_with(first, "[OPTIONS] "))
+		first += strlen("[OPTIONS] ");
+	array_foreach(row, named_operands) {
+		if (!str_starts_with(first, row->operand) ||
+		    (before > 0 && !strstr(first, "...")) ||
+		    (before > 0 && completing->command->stop_at_operand))
+			continue;
+		offer_all(completing, row->names());
+		return true;
+	}
+	return false;
+}
+
 static void offer_operands(struct completing *completing, int before)
 {
 	const struct command *command = completing->command;
+
+	if (offer_named_operand(completing, before))
+		return;
 
 	if (command->stop_at_operand && before > 0)
 		completing->files = true;

@@ -56,6 +56,22 @@ def test_complete_what_there_is(berth):
     assert candidates(other, "logs", "")[0] == [f"{project.name}-alpha-1"]
 
 
+def test_complete_names(berth):
+    """Networks, volumes, images and profiles, where one is meant."""
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        "image": "busybox", "profiles": ["tools"]}}}})
+    for kind in ("network", "volume"):
+        project.run(kind, "create", f"my-{kind}")
+    for words, expect in ((["network", "rm", "my"], ["my-network"]), (["network", "connect", "my"], ["my-network"]),
+                          (["container", "run", "--network", "my"], ["my-network"]),
+                          (["volume", "inspect", "my"], ["my-volume"]), (["volume", "rm", "x", "my"], ["my-volume"]),
+                          (["image", "rm", "b"], ["busybox:latest"]), (["container", "run", "b"], ["busybox:latest"]),
+                          (["container", "run", "--restart", "a"], ["always"]), (["--profile", "t"], ["tools"])):
+        assert candidates(project, *words) == (expect, False), words
+    for kind in ("network", "volume"):
+        project.run(kind, "rm", f"my-{kind}")
+
+
 # What is typed before the tabulator, and what then stands there.
 TYPED = [
     ("berth restart b", "berth restart beta"),
