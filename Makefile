@@ -227,9 +227,10 @@ install: all
 	install -D -m 0755 $(O)/berth $(DESTDIR)$(PREFIX)/bin/berth
 	install -d $(DESTDIR)$(SHARE)/man/man1 $(DESTDIR)$(SHARE)/bash-completion/completions \
 		$(DESTDIR)$(SHARE)/zsh/site-functions $(DESTDIR)$(SHARE)/fish/vendor_completions.d
-	install -d $(DESTDIR)$(UNITS)/system $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -d $(DESTDIR)$(UNITS)/system $(DESTDIR)$(UNITS)/user $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -D -m 0644 compose/berth.catalog $(DESTDIR)$(UNITS)/catalog/berth.catalog
 	$(O)/berth systemd unit $(PREFIX)/bin/berth > $(DESTDIR)$(UNITS)/system/berth@.service
+	$(O)/berth systemd unit --user $(PREFIX)/bin/berth > $(DESTDIR)$(UNITS)/user/berth@.service
 	printf '%s\n' 'd /run/berth 0755 root root -' 'd /etc/berth 0755 root root -' \
 		> $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/berth.conf
 	$(O)/berth __manual $(DESTDIR)$(SHARE)/man/man1

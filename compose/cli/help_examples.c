@@ -227,9 +227,11 @@ const struct help_text help_examples[] = {
 	{"berth systemd disable", NULL,
 	 "berth systemd disable shop"},
 	{"berth systemd enable", NULL,
-	 "berth systemd enable   this project, from the next boot on"},
+	 "berth systemd enable                this project, from the next boot on\n"
+	 "berth systemd enable --user --now   at once, without root, of your own systemd"},
 	{"berth systemd status", NULL,
-	 "berth systemd status"},
+	 "berth systemd status\n"
+	 "berth systemd status --user shop"},
 	{"berth systemd unit", NULL,
 	 "berth systemd unit   what enable would install"},
 	{"berth top", NULL,

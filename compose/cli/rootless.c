@@ -18,6 +18,7 @@
 #include "common/rootless.h"
 #include "common/str.h"
 
+#include "compose/cli/systemd_scope.h"
 #include "compose/control/requests.h"
 
 /* As the holder has written it down. */
@@ -137,6 +138,7 @@ static _Noreturn void become_holder(int join, int report, const char *path, uid_
 	struct greeting greeting = {.pid = getpid()};
 	char go;
 
+	systemd_scope_enter_holder();
 	if (join >= 0 && setns(join, CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		error_errno(&greeting.error, "enter the namespaces of this user's berth");
 	if (join < 0 && unshare(CLONE_NEWUSER) < 0)

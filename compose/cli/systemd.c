@@ -2,6 +2,7 @@
 #include "compose/cli/systemd.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,17 +146,36 @@ static int install_parts(const char *units, const struct project *project, struc
 }
 
 /* A unit that is enabled and cannot run would only be found out at the next boot. */
-static int may_enable(struct error *err)
+static int may_change(const char *verb, struct error *err)
 {
-	if (user)
-		return error_set(err, ENOTSUP,
-				 "units of a user are not there yet: enable one of the machine, "
-				 "without --user (what `berth up -d` started goes on without a "
-				 "unit; after `loginctl enable-linger` it outlives the session)");
-	if (geteuid() != 0)
-		return error_set(err, EPERM,
-				 "enabling a unit needs root (sudo berth systemd enable)");
+	if (user && geteuid() == 0)
+		return error_set(
+			err, EPERM,
+			"--user is for units of an ordinary user, and this is root: run it as "
+			"that user, or without --user for a unit of the machine");
+	if (!user && geteuid() != 0)
+		return error_set(
+			err, EPERM,
+			"a unit of the machine is root's affair: sudo berth systemd %s; one of "
+			"your own: berth systemd %s --user",
+			verb, verb);
 	return 0;
+}
+
+/* What most would expect of a unit that is enabled is not so with a user's. */
+static void hint_at_linger(void)
+{
+	const struct passwd *entry = getpwuid(geteuid());
+	const char *name = entry ? entry->pw_name : NULL;
+	_cleanup_free_ char *path = name ? str_printf("/var/lib/systemd/linger/%s", name) : NULL;
+
+	if (!user || !path || access(path, F_OK) == 0)
+		return;
+	fprintf(stderr,
+		"note: it is started when %s logs in, and stopped when %s has logged out; to have "
+		"it "
+		"run from boot on, also with nobody logged in: sudo loginctl enable-linger %s\n",
+		name, name, name);
 }
 
 static void say_enabled(const struct unit_set *set)
@@ -174,7 +194,7 @@ static int run_enable(struct project_args *args, int argc, char **argv)
 	_cleanup_free_ char *units = systemd_files_units(user);
 	struct error err = ERROR_INIT;
 
-	if (may_enable(&err) < 0)
+	if (may_change("enable", &err) < 0)
 		return output_fail(args, &err);
 	if (systemd_files_place(args, units, user, argc ? argv[0] : NULL, &project, &err) < 0 ||
 	    systemd_files_template(units, user, &err) < 0 ||
@@ -190,6 +210,7 @@ static int run_enable(struct project_args *args, int argc, char **argv)
 	if (enable_units(units, &set, &err) < 0)
 		return output_fail(args, &err);
 	say_enabled(&set);
+	hint_at_linger();
 	return 0;
 }
 
@@ -217,7 +238,8 @@ static int run_disable(struct project_args *args, int argc, char **argv)
 	_cleanup_(set_done) struct unit_set set = {0};
 	struct error err = ERROR_INIT;
 
-	if (systemd_files_name(args, argc ? argv[0] : NULL, &name, &err) < 0)
+	if (may_change("disable", &err) < 0 ||
+	    systemd_files_name(args, argc ? argv[0] : NULL, &name, &err) < 0)
 		return output_fail(args, &err);
 	set_init(&set, name);
 	/* While it runs, its stop still needs the drop-in. */

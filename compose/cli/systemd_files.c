@@ -11,6 +11,7 @@
 #include "common/fs.h"
 #include "common/str.h"
 
+#include "compose/cli/systemd_parts.h"
 #include "compose/cli/systemd_unit.h"
 #include "compose/control/requests.h"
 
@@ -76,24 +77,32 @@ int systemd_files_write(const char *folder, const char *name, const char *text, 
 	return 0;
 }
 
-/* One that a package brought, or that somebody wrote, stays as it is. */
-static bool template_is_there(const char *own, bool user)
+/* The one that a package brought; NULL: none did. New string. */
+static char *packaged_template(bool user)
 {
 	static const char *const folders[] = {"/usr/local/lib/systemd", "/usr/lib/systemd",
 					      "/lib/systemd"};
+
+	array_foreach(folder, folders) {
+		_cleanup_free_ char *path =
+			str_printf("%s/%s/" SYSTEMD_TEMPLATE, *folder, user ? "user" : "system");
+
+		if (access(path, F_OK) == 0)
+			return TAKE_PTR(path);
+	}
+	return NULL;
+}
+
+/* One that a package brought, or that somebody wrote, stays as it is. */
+static bool template_is_there(const char *own, bool user)
+{
 	_cleanup_free_ char *path = str_printf("%s/" SYSTEMD_TEMPLATE, own), *text = NULL;
+	_cleanup_free_ char *packaged = packaged_template(user);
 	struct error ignored = ERROR_INIT;
 
 	if (fs_read(AT_FDCWD, path, TEXT_BYTES_MAX, &text, NULL, &ignored) >= 0)
 		return !str_starts_with(text, SYSTEMD_UNIT_MARK);
-	array_foreach(folder, folders) {
-		_cleanup_free_ char *packaged =
-			str_printf("%s/%s/" SYSTEMD_TEMPLATE, *folder, user ? "user" : "system");
-
-		if (access(packaged, F_OK) == 0)
-			return true;
-	}
-	return false;
+	return packaged;
 }
 
 int systemd_files_template(const char *folder, bool user, struct error *err)
@@ -127,7 +136,8 @@ static char **words_of(char *const *given, const char *variable)
 /* By flags and variables, which the unit will not have; what is in the folder it finds itself. */
 static char *dropin_text(const struct project_args *args, const struct project *project)
 {
-	const char *root = getenv("BERTH_ROOT"), *variable = getenv("COMPOSE_FILE");
+	const struct systemd_program program = systemd_program_of(NULL);
+	const char *variable = getenv("COMPOSE_FILE");
 	_cleanup_strv_ char **given = words_of(args->env_files, "COMPOSE_ENV_FILES");
 	_cleanup_strv_ char **env_files = absolute_paths(args, given);
 	_cleanup_strv_ char **profiles = words_of(args->profiles, "COMPOSE_PROFILES");
@@ -137,8 +147,8 @@ static char *dropin_text(const struct project_args *args, const struct project *
 		.env_files = env_files,
 		.profiles = profiles,
 		.project_directory = args->project_directory ? project->working_dir : NULL,
-		.root = root && root[0] ? paths_root() : NULL,
-		.runtime = getenv("BERTH_RUNTIME_DIR") ? paths_runtime() : NULL,
+		.root = program.root,
+		.runtime = program.runtime,
 	};
 
 	return systemd_unit_dropin(&place);
@@ -210,12 +220,11 @@ int systemd_files_link_template(const char *units, bool user, const char *unit, 
 				struct error *err)
 {
 	_cleanup_free_ char *own = str_printf("%s/" SYSTEMD_TEMPLATE, units);
+	_cleanup_free_ char *packaged = packaged_template(user);
 	const char *to = NULL;
 
 	if (wanted)
-		to = access(own, F_OK) == 0 ? "../" SYSTEMD_TEMPLATE
-		     : user                 ? "/usr/lib/systemd/user/" SYSTEMD_TEMPLATE
-					    : "/usr/lib/systemd/system/" SYSTEMD_TEMPLATE;
+		to = packaged && access(own, F_OK) < 0 ? packaged : "../" SYSTEMD_TEMPLATE;
 	return systemd_files_link(units, user ? "default.target" : "multi-user.target", unit, to,
 				  err);
 }

@@ -10,6 +10,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/fs.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "compose/cli/systemd_unit.h"
@@ -42,10 +43,12 @@ static void parts_done(struct parts *parts)
 struct systemd_program systemd_program_of(const char *path)
 {
 	const char *root = getenv("BERTH_ROOT"), *runtime = getenv("BERTH_RUNTIME_DIR");
+	/* Of the user's shell, perhaps, and unknown to the user's systemd. */
+	const char *data = geteuid() != 0 || rootless() ? getenv("XDG_DATA_HOME") : NULL;
 
 	return (struct systemd_program){
 		.path = path,
-		.root = root && root[0] ? paths_root() : NULL,
+		.root = (root && root[0]) || (data && data[0]) ? paths_root() : NULL,
 		.runtime = runtime && runtime[0] ? paths_runtime() : NULL,
 	};
 }

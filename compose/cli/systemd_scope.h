@@ -13,4 +13,10 @@
  */
 void systemd_scope_enter(const char *project);
 
+/*
+ * The same for the holder of an ordinary user's namespaces (rootless.h): all the user's projects
+ * are in them, so that it goes with none, and lies in none's group. It does well without.
+ */
+void systemd_scope_enter_holder(void);
+
 #endif

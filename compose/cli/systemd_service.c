@@ -45,6 +45,12 @@
 #define BARRIER_MSEC 5000
 #define EXTEND_USEC  (60 * USEC_PER_SEC)
 
+/* Of an ordinary user's manager, in whose namespaces we may be. */
+static bool is_of_user(void)
+{
+	return geteuid() != 0 || rootless();
+}
+
 /* The name in the unit's instance, whatever the file says. */
 static void take_name(struct project_args *args, const char *name)
 {
@@ -134,7 +140,7 @@ static void notify_failure(const char *verb, const struct output_failure *failur
 static void warn_of_stale_units(const struct project *project)
 {
 	static const struct log_field stale_units = {"MESSAGE_ID", MESSAGE_UNITS_STALE};
-	_cleanup_free_ char *units = systemd_files_units(geteuid() != 0);
+	_cleanup_free_ char *units = systemd_files_units(is_of_user());
 	_cleanup_free_ char *path = systemd_files_program(), *stale = NULL;
 	const struct systemd_program program = systemd_program_of(path);
 
@@ -391,7 +397,7 @@ static int run_settle(struct project_args *args, int argc, char **argv)
 
 	if (!result || !strcmp(result, "success") || !systemd_booted())
 		return 0;
-	if (systemd_bus_open(geteuid() != 0 || rootless(), &bus, &err) < 0)
+	if (systemd_bus_open(is_of_user(), &bus, &err) < 0)
 		return output_fail(args, &err);
 	unit = systemd_unit_name(argv[0]);
 	r = systemd_bus_unit_state(bus, unit, &state, &err);

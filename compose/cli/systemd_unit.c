@@ -33,6 +33,9 @@ static const char template_order[] =
 	"After=network-online.target local-fs.target remote-fs.target nss-lookup.target\n"
 	"After=nftables.service ufw.service firewalld.service docker.service\n";
 
+/* Who holds the user's namespaces goes after those who are in them. */
+static const char template_user_order[] = "After=" SYSTEMD_HOLDER_SCOPE "\n";
+
 static const char template_service[] = "\n"
 				       "[Service]\n"
 				       "Type=notify\n"
@@ -99,8 +102,7 @@ char *systemd_unit_template(const char *program, bool user)
 
 	systemd_unit_add_program(&path, program);
 	strbuf_add(&text, template_head);
-	if (!user)
-		strbuf_add(&text, template_order);
+	strbuf_add(&text, user ? template_user_order : template_order);
 	strbuf_addf(&text, template_service, path.data,
 		    user ? "default.target" : "multi-user.target");
 	return strbuf_take(&text);

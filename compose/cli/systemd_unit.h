@@ -14,6 +14,9 @@
 /* Where the project is to be: of one that is gone we tell ourselves. */
 #define SYSTEMD_FOLDER_VARIABLE "BERTH_UNIT_FOLDER"
 
+/* Where the one who holds an ordinary user's namespaces is (rootless.h), unless it is elsewhere. */
+#define SYSTEMD_HOLDER_SCOPE "berth-namespaces.scope"
+
 /* Where a project is; what is NULL is left to the defaults. */
 struct systemd_place {
 	const char *folder; /* absolute, as are the files */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
 #include "common/rootless.h"
 #include "common/sha256.h"
 #include "common/str.h"
@@ -27,13 +28,20 @@ static char *home_root(void)
 	return str_printf("%s/.local/share/berth", home && home[0] == '/' ? home : "");
 }
 
-static char *home_runtime(void)
+char *paths_user_runtime(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
 	if (runtime && runtime[0] == '/')
-		return str_printf("%s/berth", runtime);
-	return str_printf("/run/user/%u/berth", (unsigned int)rootless_uid());
+		return alloc_string(runtime);
+	return str_printf("/run/user/%u", (unsigned int)rootless_uid());
+}
+
+static char *home_runtime(void)
+{
+	_cleanup_free_ char *runtime = paths_user_runtime();
+
+	return str_printf("%s/berth", runtime);
 }
 
 /* Relative to where the first caller stands: the keeper, which changes to /, gets it absolute. */

@@ -169,6 +169,7 @@ enum run_fd {
 const char *paths_root(void);
 const char *paths_runtime(void);
 /* New strings. */
+char *paths_user_runtime(void); /* XDG_RUNTIME_DIR, and where that is when nobody says so */
 char *paths_project_runtime(const char *project); /* .../projects/NAME */
 char *paths_project_state(const char *project);
 char *paths_control_socket(const char *project);

@@ -10,8 +10,11 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/dl.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
+
+#include "compose/control/requests.h"
 
 #define SERVICE      "org.freedesktop.systemd1"
 #define OBJECT       "/org/freedesktop/systemd1"
@@ -124,15 +127,30 @@ static int open_private(const char *path, sd_bus **ret)
 
 static int open_direct(bool user, sd_bus **ret)
 {
-	_cleanup_free_ char *path = NULL;
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	_cleanup_free_ char *runtime = NULL, *path = NULL;
 
 	if (!user)
 		return geteuid() == 0 ? open_private("/run/systemd/private", ret) : -EACCES;
-	if (!runtime || runtime[0] != '/')
-		return -ENOENT;
+	runtime = paths_user_runtime();
 	path = str_printf("%s/systemd/private", runtime);
 	return open_private(path, ret);
+}
+
+static int no_manager(int code, bool user, struct error *err)
+{
+	_cleanup_free_ char *runtime = NULL;
+
+	if (!user)
+		return error_code(err, code, "connect to systemd");
+	runtime = paths_user_runtime();
+	if (code != -ENOENT && code != -ENOMEDIUM && code != -ECONNREFUSED)
+		return error_code(err, code, "connect to this user's systemd in %s", runtime);
+	return error_set(
+		err, -code,
+		"no systemd runs for this user (none answers in %s/systemd): log in as the "
+		"user, not by su or sudo, or as root: loginctl enable-linger %u, which has "
+		"it run from boot on without a login",
+		runtime, (unsigned int)rootless_uid());
 }
 
 static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *ignored)
@@ -167,8 +185,7 @@ int systemd_bus_open(bool user, struct systemd_bus **ret, struct error *err)
 		r = api.match_signal(bus->bus, &bus->removed, bus->direct ? NULL : SERVICE, OBJECT,
 				     MANAGER, "JobRemoved", on_job_removed, bus);
 	if (r < 0)
-		return error_code(err, r, "connect to systemd%s",
-				  user ? " of this user (is there a login session?)" : "");
+		return no_manager(r, user, err);
 	(void)api.set_method_call_timeout(bus->bus, CALL_USEC);
 	*ret = TAKE_PTR(bus);
 	return 0;

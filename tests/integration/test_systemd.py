@@ -125,7 +125,7 @@ def test_enable_refuses(etc):
     assert project.run("systemd", "enable", "../x", check=False).returncode != 0
     project.write({"compose.yaml": {"services": {"a": SLEEP}}})
     done = project.run("systemd", "enable", "--user", check=False)
-    assert done.returncode != 0 and "not there yet" in done.stderr
+    assert done.returncode != 0 and "run it as that user" in done.stderr
     assert not os.path.exists(os.path.join(etc.home, ".config"))
     # Without systemd there is nobody to ask.
     assert "does not run systemd" in project.run("systemd", "status", check=False).stderr

@@ -12,6 +12,7 @@ class NotifySocket:
         self.path = os.path.join(directory, "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
+        os.chmod(self.path, 0o777)
         self.lines = []
         self.more = threading.Condition()
         # Read at once: sd_notify_barrier(3) waits for that.

@@ -347,7 +347,9 @@ class Sandbox:
                 "env", "-C", cwd, *argv]
 
     def _environment_with(self, env):
-        return {**self.env, **(env or {})}
+        """None: without that variable."""
+        return {name: value for name, value in {**self.env, **(env or {})}.items()
+                if value is not None}
 
     def command(self, argv, check=True, timeout=60, cwd=None, env=None, input=None, text=True,
                 stdin=subprocess.DEVNULL):

@@ -15,8 +15,9 @@ def test_units(suite, script, tmp_path):
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)
-def test_an_ordinary_user(suite, tmp_path):
-    machine.run(suite, "rootless.sh", str(tmp_path), more="uidmap passt")
+@pytest.mark.parametrize("script", ["rootless.sh", "users.sh"])
+def test_an_ordinary_user(suite, script, tmp_path):
+    machine.run(suite, script, str(tmp_path), more="uidmap passt")
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)

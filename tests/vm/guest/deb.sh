@@ -7,6 +7,7 @@ apt_get() { quietly apt-get -q -y -o Dpkg::Use-Pty=0 "$@"; }
 check "install" apt_get install --no-install-recommends /b/old.deb
 check "there" berth version
 check "... with its template unit" test -e /usr/lib/systemd/system/berth@.service
+check "... and the one of users" test -e /usr/lib/systemd/user/berth@.service
 check "... its manual" sh -c "dpkg -L berth | grep -q man1/berth.1.gz"
 check "... its folder for projects" test -d /etc/berth
 berth image import -c 'CMD ["sh"]' /b/busybox.tar busybox:latest > /dev/null
