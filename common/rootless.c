@@ -26,6 +26,7 @@
 static struct {
 	bool asked, on;
 	uid_t uid;
+	unsigned int last_uid, last_gid; /* in there */
 	char *directory;
 } place;
 
@@ -48,6 +49,17 @@ struct worker {
 /* In the host's network; and those whose children may be in others' pid namespaces. */
 static struct worker host = WORKER, astray = WORKER, astray_on_host = WORKER;
 
+static unsigned int last_id(const char *map)
+{
+	_cleanup_fclose_ FILE *file = fopen(map, "re");
+	unsigned int inside, outside, count, last = 0;
+
+	while (file && fscanf(file, "%u %u %u", &inside, &outside, &count) == 3)
+		if (count && inside + count - 1 > last)
+			last = inside + count - 1;
+	return last;
+}
+
 /* "         0       1000          1": we are root only in there. */
 static bool is_root_for(uid_t uid)
 {
@@ -69,6 +81,9 @@ static void ask(void)
 	    value[n] != '/' || !is_root_for(uid))
 		return;
 	place.on = true;
+	/* By now, for who unpacks an image has no /proc. */
+	place.last_uid = last_id("/proc/self/uid_map");
+	place.last_gid = last_id("/proc/self/gid_map");
 	place.uid = uid;
 	place.directory = alloc_string(value + n);
 	/* It came through our exec, and is for nobody whom we execute. */
@@ -222,6 +237,11 @@ static int read_way(struct error *err)
 	return 1;
 }
 
+int rootless_has_no_way(struct error *err)
+{
+	return rootless() && read_way(err) == 1;
+}
+
 static int await_way(struct error *err)
 {
 	_cleanup_close_ int users = open_users(err), watch = inotify_init1(IN_CLOEXEC);
@@ -322,13 +342,20 @@ bool rootless_is_on_host(int pidfd)
 const char *rootless_group_range(void)
 {
 	static char range[32] = "0 2147483647";
-	_cleanup_fclose_ FILE *file = rootless() ? fopen("/proc/self/gid_map", "re") : NULL;
-	unsigned int inside, outside, count, last = 0;
 
-	while (file && fscanf(file, "%u %u %u", &inside, &outside, &count) == 3)
-		if (count && inside + count - 1 > last)
-			last = inside + count - 1;
-	if (file)
-		snprintf(range, sizeof(range), "0 %u", last);
+	if (rootless())
+		snprintf(range, sizeof(range), "0 %u", place.last_gid);
 	return range;
+}
+
+int rootless_id_error(uid_t uid, gid_t gid, const char *what, struct error *err)
+{
+	if (errno != EINVAL || !rootless())
+		return error_errno(err, "%s %u:%u", what, (unsigned int)uid, (unsigned int)gid);
+	return error_set(
+		err, EINVAL,
+		"%s %u:%u: ids of this user's containers end at %u:%u; more of them, as root: "
+		"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and then "
+		"`berth down` of what runs",
+		what, (unsigned int)uid, (unsigned int)gid, place.last_uid, place.last_gid);
 }

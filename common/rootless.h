@@ -46,6 +46,9 @@ int rootless_hold(struct error *err);
  */
 int rootless_network_enter(struct error *err);
 
+/* 1: as far as is known there is no way out, and why; else 0. */
+int rootless_has_no_way(struct error *err);
+
 /* Calls @work where the host's network is, by another thread if it must be; gives what it gave. */
 int rootless_on_host(int (*work)(void *data), void *data);
 
@@ -70,5 +73,11 @@ bool rootless_is_on_host(int pidfd);
 
 /* All groups that there are, as net.ipv4.ping_group_range takes them. */
 const char *rootless_group_range(void);
+
+/*
+ * After a failed call to change to, or give something to @uid and @gid: @what ("give it to") and
+ * its errno, and of ids that the user does not have where more come from. Allocates nothing.
+ */
+int rootless_id_error(uid_t uid, gid_t gid, const char *what, struct error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "netmgr/network.h"
@@ -64,6 +65,9 @@ static int open_place(struct build_network_place *place, struct error *err)
 	r = network_store_open(paths_root(), &place->store, err);
 	if (r < 0)
 		return r;
+	if (rootless_has_no_way(err))
+		log_warning("commands of a build do not reach the world outside: %s", err->message);
+	error_clear(err);
 	remove_leftover(place);
 	r = take_lock(place, LOCK_SH);
 	if (r < 0)

@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "runtime/image/image.h"
@@ -161,6 +162,15 @@ static int commit(struct project_args *args, const char *project, const json_t *
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	r = freeze ? set_frozen(args, project, container, true) : 0;
+	/* An ordinary user may lack the means, and what is to be committed may well stand still. */
+	if (r != 0 && rootless()) {
+		fprintf(stderr,
+			"warning: container %s: committed as it runs: what it writes just now "
+			"may be there in part\n",
+			json_get_string(container, "name"));
+		freeze = false;
+		r = 0;
+	}
 	if (r == 0) {
 		if (import(project, container, reference, ret_id, &err) < 0)
 			r = output_fail(args, &err);

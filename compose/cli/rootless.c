@@ -124,8 +124,13 @@ static void explain(struct error *err)
 			continue;
 		error_set(err, EPERM,
 			  "this machine lets no ordinary user make user namespaces; as root: "
-			  "sysctl -w %s=%s (or run berth as root)",
-			  row->knob, row->value);
+			  "sysctl -w %s=%s, and the same line in /etc/sysctl.d/berth.conf for the "
+			  "next "
+			  "boots%s (or run berth as root)",
+			  row->knob, row->value,
+			  strstr(row->knob, "apparmor") ? "; or allow it to berth alone by an "
+							  "AppArmor profile with \"userns,\""
+							: "");
 		return;
 	}
 }

@@ -9,6 +9,7 @@
  */
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -42,8 +43,10 @@
 struct holder {
 	const char *path;
 	int directory, users, signals;
-	pid_t pasta; /* while it comes up; then it is a daemon, see PASTA_PID */
-	bool way;    /* asked for, and there */
+	int routes;    /* tells of the host's routes: there may be a way now */
+	pid_t pasta;   /* while it comes up; then it is a daemon, see PASTA_PID */
+	int daemon;    /* its pidfd: the way is there */
+	bool is_asked; /* for the way */
 };
 
 static ino_t inode(const char *path)
@@ -144,14 +147,31 @@ static pid_t daemon_pid(struct holder *holder)
 	return atoi(text);
 }
 
-/* Of the holder before us: it is not our child, but its work is done all the same. */
-static bool has_pasta(struct holder *holder)
+/* Perhaps of the holder before us: it is not our child, but its work is done all the same. */
+static void find_daemon(struct holder *holder)
 {
-	_cleanup_free_ char *path = str_printf("/proc/%d/comm", daemon_pid(holder)), *name = NULL;
+	pid_t pid = daemon_pid(holder);
+	_cleanup_free_ char *path = str_printf("/proc/%d/comm", pid), *name = NULL;
+	_cleanup_close_ int pidfd = pid > 0 ? process_pidfd_open(pid) : -ESRCH;
 	struct error ignored = ERROR_INIT;
 
-	return fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
-	       str_starts_with(name, "pas");
+	if (pidfd >= 0 && fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
+	    str_starts_with(name, "pas"))
+		holder->daemon = TAKE_FD(pidfd);
+}
+
+/* A machine may get to its network late, or somewhere else. */
+static void watch_routes(struct holder *holder)
+{
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
+	};
+
+	holder->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (holder->routes >= 0 &&
+	    bind(holder->routes, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		cleanup_close_fd(&holder->routes);
 }
 
 static int prepare(struct holder *holder, bool again, struct error *err)
@@ -164,7 +184,11 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 	if (holder->directory < 0)
 		return error_errno(err, "%s", holder->path);
 	r = again ? 0 : make_namespaces(holder, err);
-	holder->way = again && has_pasta(holder);
+	if (again) {
+		find_daemon(holder);
+		holder->is_asked = holder->daemon >= 0;
+	}
+	watch_routes(holder);
 	if (r >= 0)
 		r = open_users(holder, err);
 	if (r < 0)
@@ -183,7 +207,6 @@ static void tell_way(struct holder *holder, const char *why)
 {
 	struct error ignored = ERROR_INIT;
 
-	holder->way = !*why;
 	(void)fs_replace(holder->directory, ROOTLESS_WAY, why, strlen(why), FS_ATOMIC, &ignored);
 }
 
@@ -215,7 +238,8 @@ static _Noreturn void exec_pasta(struct holder *holder)
 
 static void want_way(struct holder *holder)
 {
-	if (holder->way || holder->pasta)
+	holder->is_asked = true;
+	if (holder->daemon >= 0 || holder->pasta)
 		return;
 	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
 	holder->pasta = fork();
@@ -249,19 +273,44 @@ static void reap(struct holder *holder)
 	while (read(holder->signals, &info, sizeof(info)) > 0)
 		;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == holder->pasta) {
-			holder->pasta = 0;
-			if (status == 0)
-				tell_way(holder, "");
-			else
-				tell_failure(holder);
-		} else if (holder->way && pid == daemon_pid(holder)) {
-			/* The next who wants it has it started again. */
-			holder->way = false;
-			(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
-			want_way(holder);
+		if (pid != holder->pasta)
+			continue;
+		holder->pasta = 0;
+		if (status == 0)
+			find_daemon(holder);
+		if (status == 0)
+			tell_way(holder, "");
+		else
+			tell_failure(holder);
+	}
+}
+
+/* Somebody killed it. */
+static void lose_way(struct holder *holder)
+{
+	close(TAKE_FD(holder->daemon));
+	want_way(holder);
+}
+
+/* A default route that came up: what pasta lacked, perhaps. */
+static void read_routes(struct holder *holder)
+{
+	char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+	bool is_new = false;
+	ssize_t n;
+
+	while ((n = recv(holder->routes, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
+		size_t left = (size_t)n;
+
+		for (struct nlmsghdr *m = (struct nlmsghdr *)buffer; NLMSG_OK(m, left);
+		     m = NLMSG_NEXT(m, left)) {
+			const struct rtmsg *route = NLMSG_DATA(m);
+
+			is_new = is_new || (m->nlmsg_type == RTM_NEWROUTE && !route->rtm_dst_len);
 		}
 	}
+	if (is_new && holder->is_asked)
+		want_way(holder);
 }
 
 /* A pidfd of a process besides us and pasta that is in our user namespace; -ESRCH: nobody is. */
@@ -333,7 +382,9 @@ static void hold(struct holder *holder)
 	for (;;) {
 		struct pollfd polls[] = {{.fd = holder->signals, .events = POLLIN},
 					 {.fd = holder->users, .events = POLLIN},
-					 {.fd = other, .events = POLLIN}};
+					 {.fd = other, .events = POLLIN},
+					 {.fd = holder->daemon, .events = POLLIN},
+					 {.fd = holder->routes, .events = POLLIN}};
 		char wishes[64];
 
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
@@ -342,6 +393,10 @@ static void hold(struct holder *holder)
 			reap(holder);
 		if (polls[1].revents & POLLIN && read(holder->users, wishes, sizeof(wishes)) > 0)
 			want_way(holder);
+		if (polls[3].revents)
+			lose_way(holder);
+		if (polls[4].revents)
+			read_routes(holder);
 		if (polls[2].revents) {
 			close(TAKE_FD(other));
 			close(writer);
@@ -357,7 +412,13 @@ static void hold(struct holder *holder)
 
 int rootless_holder_main(int argc, char **argv)
 {
-	struct holder holder = {.directory = -EBADF, .users = -EBADF, .signals = -EBADF};
+	struct holder holder = {
+		.directory = -EBADF,
+		.users = -EBADF,
+		.signals = -EBADF,
+		.routes = -EBADF,
+		.daemon = -EBADF,
+	};
 	struct error err = ERROR_INIT;
 
 	if (argc < 3)

@@ -3,9 +3,15 @@
 #include <pwd.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/fd.h"
@@ -68,6 +74,49 @@ char **rootless_map_words(const char *text, const char *user, unsigned int id)
 	return NULL;
 }
 
+static bool find_program(const char *program, char path[4096])
+{
+	const char *value = getenv("PATH");
+	_cleanup_strv_ char **folders = strv_split(value ? value : "/usr/bin", ":");
+
+	strv_foreach(folder, folders) {
+		snprintf(path, 4096, "%s/%s", folder, program);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Its word for it would be that it is not permitted. */
+static void explain(const char *program, struct error *err)
+{
+	char path[4096];
+	struct statvfs fs;
+	struct stat st;
+
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		error_set(err, EPERM,
+			  "%s cannot give this user its ids: we run with no_new_privs (a "
+			  "container, or "
+			  "a unit with NoNewPrivileges=)",
+			  program);
+		return;
+	}
+	if (!find_program(program, path) || stat(path, &st) < 0 || statvfs(path, &fs) < 0)
+		return;
+	if (fs.f_flag & ST_NOSUID)
+		error_set(
+			err, EPERM,
+			"%s cannot give this user its ids: it is on a file system that is mounted "
+			"nosuid",
+			path);
+	else if (!(st.st_mode & S_ISUID) && getxattr(path, "security.capability", NULL, 0) <= 0)
+		error_set(err, EPERM,
+			  "%s cannot give this user its ids: it has lost its setuid bit; as root: "
+			  "chmod u+s %s",
+			  path, path);
+}
+
 /* 0, or what @program said. */
 static int run(const char *program, char *const words[], struct error *err)
 {
@@ -96,10 +145,11 @@ static int run(const char *program, char *const words[], struct error *err)
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	said[n > 0 ? n : 0] = 0;
-	if (status != 0)
-		return error_set(err, EPERM, "%s refuses the ids of this user: %s", program,
-				 str_trim(said));
-	return 0;
+	if (status == 0)
+		return 0;
+	error_set(err, EPERM, "%s refuses the ids of this user: %s", program, str_trim(said));
+	explain(program, err);
+	return -err->code;
 }
 
 static int map(const char *program, const char *file, const char *option, pid_t pid,

@@ -261,14 +261,15 @@ static int open_notify(struct instance *instance, const struct container_spec *s
 		       struct error *err)
 {
 	const struct namespace_spec *network = &spec->network;
+	int netns = instance->pidfd;
 
 	if (!instance->service->berth.probe.notify)
 		return 0;
-	return probe_open_notify(instance,
-				 network->source == NAMESPACE_NEW    ? instance->pidfd
-				 : network->source == NAMESPACE_JOIN ? network->fd
-								     : -EBADF,
-				 err);
+	if (network->source == NAMESPACE_JOIN)
+		netns = network->fd;
+	else if (network->source == NAMESPACE_HOST && !rootless())
+		netns = -EBADF; /* ours */
+	return probe_open_notify(instance, netns, err);
 }
 
 /* The child waits since it was cloned, or is still on its way there. */

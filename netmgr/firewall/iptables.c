@@ -12,6 +12,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/dl.h"
+#include "common/rootless.h"
 #include "common/str.h"
 
 #include "netmgr/firewall/dead.h"
@@ -390,12 +391,15 @@ static void see_table(const struct xt_library *library, const char *name, const 
 	library->free(table.handle);
 }
 
+/* Of the machine's rules, or of those in the network of an ordinary user's berth. */
 static int take_lock(struct error *err)
 {
+	_cleanup_free_ char *own =
+		rootless() ? str_printf("%s/xtables.lock", rootless_directory()) : NULL;
 	const char *path = getenv("XTABLES_LOCKFILE");
 	_cleanup_close_ int fd = -EBADF;
 
-	path = path ? path : "/run/xtables.lock";
+	path = own ? own : path ? path : "/run/xtables.lock";
 	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(err, "iptables: open %s", path);

@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
+#include "common/rootless.h"
 #include "common/rootpath.h"
 #include "common/str.h"
 
@@ -111,7 +112,7 @@ static int set_owner_and_mode(struct extract *extract, struct archive_entry *ent
 	bool made_so = extract->parent_plain && uid == 0 && gid == 0;
 
 	if (!made_so && fchown(file, uid, gid) < 0)
-		return error_errno(err, "set its owner");
+		return rootless_id_error(uid, gid, "give it to", err);
 	if ((!made_so || (mode & ~0777U)) && fchmod(file, mode) < 0)
 		return error_errno(err, "set its mode");
 	return 0;
@@ -144,14 +145,24 @@ static int make_file(struct extract *extract, struct archive_entry *entry, const
 	return futimens(file, times) < 0 ? error_errno(err, "set its time") : 0;
 }
 
+static int set_owner(struct extract *extract, struct archive_entry *entry, const char *name,
+		     struct error *err)
+{
+	uid_t uid = (uid_t)extract->lib->archive_entry_uid(entry);
+	gid_t gid = (gid_t)extract->lib->archive_entry_gid(entry);
+
+	if (fchownat(extract->parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return rootless_id_error(uid, gid, "give it to", err);
+	return 0;
+}
+
 static int make_directory(struct extract *extract, struct archive_entry *entry, const char *name,
 			  struct error *err)
 {
 	if (mkdirat(extract->parent, name, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, "make the directory");
-	if (fchownat(extract->parent, name, (uid_t)extract->lib->archive_entry_uid(entry),
-		     (gid_t)extract->lib->archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, "set its owner");
+	if (set_owner(extract, entry, name, err) < 0)
+		return -err->code;
 	/* make_room() has seen to it that this is no link. */
 	if (fchmodat(extract->parent, name, mode_of(extract, entry), 0) < 0)
 		return error_errno(err, "set its mode");
@@ -170,9 +181,8 @@ static int make_symlink(struct extract *extract, struct archive_entry *entry, co
 	/* Its target may be anything: whoever follows it does so inside the container's root. */
 	if (symlinkat(target, extract->parent, name) < 0)
 		return error_errno(err, "make the link");
-	if (fchownat(extract->parent, name, (uid_t)extract->lib->archive_entry_uid(entry),
-		     (gid_t)extract->lib->archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, "set its owner");
+	if (set_owner(extract, entry, name, err) < 0)
+		return -err->code;
 	r = set_xattrs(extract, entry, name, err);
 	if (r < 0)
 		return r;
@@ -223,9 +233,8 @@ static int make_node(struct extract *extract, struct archive_entry *entry, const
 			return 0;
 		return error_errno(err, "make the special file");
 	}
-	if (fchownat(extract->parent, name, (uid_t)lib->archive_entry_uid(entry),
-		     (gid_t)lib->archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno(err, "set its owner");
+	if (set_owner(extract, entry, name, err) < 0)
+		return -err->code;
 	if (fchmodat(extract->parent, name, mode_of(extract, entry), 0) < 0)
 		return error_errno(err, "set its mode");
 	r = set_xattrs(extract, entry, name, err);

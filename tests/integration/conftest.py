@@ -6,7 +6,8 @@
         project.run("up", "-d")
         project.wait_state("a", "running")
 
-The program under test is $BERTH (build/release/berth unless said). Afterwards every project is
+The program under test is $BERTH (build/release/berth unless said); with BERTH_TEST_USER=1 an
+ordinary user runs it, which not all tests are made for. Afterwards every project is
 taken down, and a process, mount, link, firewall rule, cgroup or file that is left is a failure.
 """
 
@@ -22,6 +23,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
 from tests.support import sandbox as sandboxes  # noqa: E402
+from tests.support import user as users  # noqa: E402
 
 
 def pytest_configure(config):
@@ -77,7 +79,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def berth(template, shared, request):
-    sandbox = sandboxes.Sandbox(template, shared)
+    kind = users.UserSandbox if os.environ.get("BERTH_TEST_USER") else sandboxes.Sandbox
+    sandbox = kind(template, shared)
     try:
         yield sandbox
         problems = sandbox.finish()

@@ -101,28 +101,6 @@ services:
     alice.nothing_left()
 
 
-def test_what_the_machine_lacks(alice):
-    """Each thing that has to be there first is named, with what to do."""
-    cwd = alice.project("services: {a: {image: busybox, ports: ['80:80']}}")
-
-    def complaint(*args, **options):
-        result = alice.run(*args, cwd=cwd, check=False, **options)
-        assert result.returncode == 1, result.stdout
-        return result.stderr
-
-    path = os.path.join(alice.berth.base, "bin")
-    os.mkdir(path)
-    assert "uidmap" in complaint("up", "-d", path=path)
-    assert "enable-linger" in complaint("up", "-d", env={"XDG_RUNTIME_DIR": "/nowhere"})
-    alice.image()
-    assert "ip_unprivileged_port_start" in complaint("up", "-d")
-    alice.run("down", "-t", "0", cwd=cwd)
-    alice.nothing_left()
-    alice.etc("subuid", "")
-    assert "usermod --add-subuids" in complaint("up", "-d")
-    alice.nothing_left()
-
-
 def test_the_outside(alice):
     """Clients are seen as who they are, and containers reach the world and its names."""
     outside = alice.berth.outside_host()
@@ -157,5 +135,42 @@ networks: {default: {enable_ipv6: true}}
     page = alice.run("exec", "-T", "web", "wget", "-qO-",
                      f"http://{outside.address}:9000/passwd", cwd=cwd)
     assert "root:" in page.stdout
+    alice.run("down", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+
+
+def test_the_way_out_comes_and_goes(alice):
+    """A machine that gets to its network later, and pasta killed, with its holder or without:
+    containers get out again with nobody doing anything."""
+    alice.image()
+    cwd = alice.project("services: {a: {image: busybox, init: true, command: sleep 1000}}")
+    alice.run("up", "-d", cwd=cwd)
+    log = os.path.join(alice.runtime_dir, "projects/stack/supervisor.log")
+    with open(log) as file:
+        assert "do not reach the world outside: pasta" in file.read()
+    outside = alice.berth.outside_host()
+    outside.popen(["busybox", "httpd", "-f", "-p", "9000", "-h", "/etc"])
+
+    def is_served():
+        page = alice.run("exec", "-T", "a", "timeout", "5", "wget", "-qO-",
+                         f"http://{outside.address}:9000/passwd", cwd=cwd, check=False)
+        return "root:" in page.stdout
+
+    def kill_pasta():
+        [pid] = alice.berth.pids_of("pasta")
+        alice.berth.kill(pid, signal.SIGKILL)
+        wait_until(lambda: alice.berth.pids_of("pasta") not in ([], [pid]), 10, "another pasta")
+
+    wait_until(is_served, 20, "there is a way out now")
+    kill_pasta()
+    wait_until(is_served, 20, "and again")
+    # The next holder has a pasta that is not its child.
+    [holder] = alice.holders()
+    alice.berth.kill(holder, signal.SIGKILL)
+    wait_until(lambda: not alice.holders(), 10, "the holder is dead")
+    assert is_served()
+    assert alice.holders()
+    kill_pasta()
+    wait_until(is_served, 20, "and again")
     alice.run("down", "-t", "0", cwd=cwd)
     alice.nothing_left()

@@ -6,7 +6,6 @@ import signal
 
 import pytest
 
-from tests.support import sandbox as sandboxes
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 APP = {**SLEEP, "environment": {"FROM": "file", "KEPT": "yes"}, "ports": ["18080:80"],
@@ -226,7 +225,7 @@ def test_what_is_shown_is_logged(project):
     # Into the same file, in the order in which it was said.
     words = " ".join(f"echo {i} >&{1 + i % 2};" for i in range(40))
     run = project.sandbox.command(
-        ["sh", "-c", f"{sandboxes.binary()} run -q -T --rm app sh -c '{words}' 2>&1"],
+        ["sh", "-c", f"{' '.join(project.sandbox.program)} run -q -T --rm app sh -c '{words}' 2>&1"],
         cwd=project.path)
     assert run.stdout.split() == [str(i) for i in range(40)]
 
@@ -234,7 +233,8 @@ def test_what_is_shown_is_logged(project):
 def test_nobody_reads_it_any_more(project):
     """The program learns of it as if it wrote there itself."""
     run = project.sandbox.command(
-        ["sh", "-c", f"{sandboxes.binary()} run -q -T --rm app yes | head -n 2"], cwd=project.path)
+        ["sh", "-c", f"{' '.join(project.sandbox.program)} run -q -T --rm app yes | head -n 2"],
+        cwd=project.path)
     assert run.stdout == "y\ny\n"
     project.sandbox.wait_until(lambda: not oneoffs(project), 10, "it ended, and is removed")
 

@@ -60,7 +60,7 @@ class Process(subprocess.Popen):
             except FileNotFoundError:
                 return False  # it ends just now
 
-        wrappers = {os.path.realpath(shutil.which(name)) for name in ("nsenter", "env")}
+        wrappers = {os.path.realpath(shutil.which(name)) for name in ("nsenter", "env", "setpriv")}
         return wait_until(child, 10, "the process inside the sandbox starts", 0.002)
 
     def _is_stopped(self):
@@ -152,6 +152,9 @@ class Project:
                 content = content.encode()
             with open(path, "wb") as file:
                 file.write(content)
+            while path != os.path.dirname(self.path):
+                self.sandbox.give(path)
+                path = os.path.dirname(path)
 
     def run(self, *args, **options):
         return self.sandbox.run(*args, cwd=self.path, **options)
@@ -272,6 +275,7 @@ class Sandbox:
         self.processes, self.projects, self.ignored = [], [], []
         self.terminals, self.last_log = [], ""
         self.outside = None
+        self.program = [binary()]
         self.base = tempfile.mkdtemp(prefix="bt-", dir=BASE)
         self.root = os.path.join(self.base, "root")
         self.runtime_dir = os.path.join(self.base, "run")
@@ -337,6 +341,9 @@ class Sandbox:
             self._remove_cgroup(path)
         shutil.rmtree(self.base, ignore_errors=True)
 
+    def give(self, path):
+        """That file or folder to whom berth runs as: root has it already."""
+
     # -- commands --
 
     def _enter(self, argv, cwd):
@@ -382,17 +389,17 @@ class Sandbox:
     def run(self, *args, **options):
         """berth ARGS, to its end. Without cwd in the only project's folder. check=False allows
         an exit code other than 0."""
-        return self.command([binary(), *args], **options)
+        return self.command([*self.program, *args], **options)
 
     def popen(self, *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
               stdin=subprocess.DEVNULL, **options):
         """berth ARGS in the background; ended with the test."""
-        return self.popen_command([binary(), *args], stdout=stdout, stderr=stderr, stdin=stdin,
+        return self.popen_command([*self.program, *args], stdout=stdout, stderr=stderr, stdin=stdin,
                                   **options)
 
     def pty(self, *args, rows=24, columns=80, **options):
         """berth ARGS on a terminal."""
-        terminal = Terminal(self, [binary(), *args], rows, columns, **options)
+        terminal = Terminal(self, [*self.program, *args], rows, columns, **options)
         self.terminals.append(terminal)
         return terminal
 
@@ -414,6 +421,7 @@ class Sandbox:
         name = name or f"t{secrets.token_hex(4)}"
         path = os.path.join(self.base, "projects", name)
         os.makedirs(path)
+        self.give(path)
         project = Project(self, name, path)
         project.write(files)
         self.projects.append(project)

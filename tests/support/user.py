@@ -81,3 +81,24 @@ class User:
                 for name in names]
         assert [path for path in left if os.path.basename(path) != "lock"] == []
         assert self.berth.leftovers() == []
+
+
+class UserSandbox(sandboxes.Sandbox):
+    """A sandbox in which `berth.run` and the like are an ordinary user's: see conftest.py."""
+
+    def __init__(self, template, shared):
+        super().__init__(template, shared)
+        self.user = User(self)
+        self.program = self.user.as_user([self.user.program])
+        os.chmod(shared, 0o755)
+        # Layers are the user's own.
+        shutil.rmtree(self.root)
+        os.mkdir(self.root)
+        for path in (self.root, self.runtime_dir, self.home):
+            self.give(path)
+        self.run("image", "import", "-c", 'CMD ["sh"]', f"{template}.tar", "busybox:latest",
+                 cwd=self.home)
+
+    def give(self, path):
+        if os.stat(path).st_uid != UID:
+            os.chown(path, UID, UID)

@@ -8,6 +8,8 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/rootless.h"
+#include "common/str.h"
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/converge/rollback.h"
@@ -76,6 +78,22 @@ int containers_look_at_start(const struct instance *instance, struct error *err)
 	return 0;
 }
 
+/* Once is enough: it is the same for all. */
+static void tell_of_way(struct converge *converge, const struct instance *instance)
+{
+	const char *mode = instance->service->network_mode;
+	_cleanup_free_ char *text = NULL;
+	struct error why = ERROR_INIT;
+
+	if (converge->told_of_way || (mode && !str_equal(mode, "bridge")) ||
+	    !rootless_has_no_way(&why))
+		return;
+	converge->told_of_way = true;
+	text = str_printf("containers do not reach the world outside: %s", why.message);
+	log_warning("%s", text);
+	converge_warn(converge, text);
+}
+
 static int begin_start(struct converge *converge, struct instance *instance, struct error *err)
 {
 	/* Started once more it is like any other: nobody waits for its output. */
@@ -86,6 +104,7 @@ static int begin_start(struct converge *converge, struct instance *instance, str
 		return error_wrap(err, "container %s", instance->name);
 	if (instance->lacks)
 		converge_warn(converge, instance->lacks);
+	tell_of_way(converge, instance);
 	return 1;
 }
 

@@ -52,6 +52,7 @@ struct converge {
 	bool tell_grace;      /* somebody watches it stop */
 	bool revive;          /* ours: see executor_revive() */
 	bool abandoned;       /* not all of it was tried */
+	bool told_of_way;     /* that there is none out of an ordinary user's networks */
 	const char **revived; /* ids */
 	struct model *model;
 	struct {

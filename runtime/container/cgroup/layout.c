@@ -95,19 +95,41 @@ static void take_mount(char *line, struct cgroup_layout *ret)
 	cleanup_close_fd(&fd);
 }
 
+/* What a user may make groups in was given to the user, by whoever did. */
+static bool may_use(int root, const char *path)
+{
+	char place[FD_PATH_MAX + 300];
+
+	snprintf(place, sizeof(place), "%s/cgroup.procs", path);
+	return faccessat(root, path, W_OK, AT_EACCESS) == 0 &&
+	       faccessat(root, place, W_OK, AT_EACCESS) == 0;
+}
+
 static bool is_delegated(int root, const char *path)
 {
 	char place[FD_PATH_MAX + 300], value[4];
 
-	/* What a user may make groups in was given to the user, by whoever did. */
-	if (rootless()) {
-		snprintf(place, sizeof(place), "%s/cgroup.procs", path);
-		return faccessat(root, path, W_OK, AT_EACCESS) == 0 &&
-		       faccessat(root, place, W_OK, AT_EACCESS) == 0;
-	}
 	snprintf(place, sizeof(place), "/proc/self/fd/%d/%s", root, path);
 	return getxattr(place, "trusted.delegate", value, sizeof(value)) == 1 ||
 	       getxattr(place, "user.delegate", value, sizeof(value)) == 1;
+}
+
+/* An ordinary user's group has no mark that says where delegation begins, unless systemd made it.
+ */
+static void find_usable(struct hierarchy *h, char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!*path || strlen(path) >= sizeof(h->prefix) - 1 || !may_use(h->fd, path))
+		return;
+	if (slash && !is_delegated(h->fd, path)) {
+		bool is_ours = !strcmp(slash + 1, "supervisor");
+
+		*slash = 0;
+		if (!may_use(h->fd, path) || !(is_ours || is_delegated(h->fd, path)))
+			*slash = '/';
+	}
+	snprintf(h->prefix, sizeof(h->prefix), "%s/", path);
 }
 
 /* Our own group, or (of a unit with DelegateSubgroup=) the one above it, if it is ours to use. */
@@ -117,6 +139,10 @@ static void find_delegated(struct hierarchy *h, char *path)
 
 	while (*path == '/')
 		path++;
+	if (rootless()) {
+		find_usable(h, path);
+		return;
+	}
 	for (int i = 0; *path && i < 2; i++) {
 		if (strlen(path) < sizeof(h->prefix) - 1 && is_delegated(h->fd, path)) {
 			snprintf(h->prefix, sizeof(h->prefix), "%s/", path);

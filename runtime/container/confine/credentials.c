@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 
 #include "common/cleanup.h"
+#include "common/rootless.h"
 
 #include "runtime/container/birth.h"
 #include "runtime/container/confine/seccomp.h"
@@ -148,12 +149,12 @@ int credentials_drop(struct newborn *self, struct error *err)
 		return r;
 	/* Raw calls: glibc's would look for other threads to tell. */
 	if (syscall(SYS_setgroups, account->group_count, account->groups) < 0)
-		return error_errno(err, "set %zu groups", account->group_count);
+		return rootless_id_error(account->uid, account->gid, "become", err);
 	if (syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0)
-		return error_errno(err, "become group %u", account->gid);
+		return rootless_id_error(account->uid, account->gid, "become", err);
 	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0)
-		return error_errno(err, "become user %u", account->uid);
+		return rootless_id_error(account->uid, account->gid, "become", err);
 	keep = final_capabilities(self);
 	if (spec->seccomp_program && !spec->no_new_privileges)
 		keep |= UINT64_C(1) << CAP_SYS_ADMIN & permitted_now();
