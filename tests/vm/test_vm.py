@@ -17,7 +17,7 @@ def test_units(suite, script, tmp_path):
 @pytest.mark.parametrize("suite", machine.SUITES)
 @pytest.mark.parametrize("script", ["rootless.sh", "users.sh"])
 def test_an_ordinary_user(suite, script, tmp_path):
-    machine.run(suite, script, str(tmp_path), more="uidmap passt")
+    machine.run(suite, script, str(tmp_path), 1150, more="uidmap passt")
 
 
 @pytest.mark.parametrize("suite", machine.SUITES)

@@ -53,6 +53,12 @@ check "session" wait_for session_is_there
 as_alice berth image import -c 'CMD ["sh"]' $home/busybox.tar busybox:latest
 check "enable --now" as_alice berth systemd enable --user --now shop
 check "is active" has $unit ActiveState active
+has $unit ActiveState active || {
+	as_alice berth systemd status --user shop
+	journalctl -q --no-pager _UID=$uid | tail -40
+	cat /proc/$(holder)/cgroup
+	exit 1
+}
 check "is enabled" has $unit UnitFileState enabled
 check "status text" wait_for has $unit StatusText "2 of 2 healthy"
 check "berth systemd status" as_alice berth systemd status --user shop
