@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -174,3 +175,43 @@ def test_the_way_out_comes_and_goes(alice):
     wait_until(is_served, 20, "and again")
     alice.run("down", "-t", "0", cwd=cwd)
     alice.nothing_left()
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_group_with_a_subgroup(alice, is_marked):
+    """As systemd makes them for a unit of the user's (DelegateSubgroup=): containers stand beside
+    the supervisor, in the group that is delegated, and can be paused. The mark is systemd's."""
+    with open("/proc/self/mountinfo") as file:
+        mounts = [line.split()[4] for line in file if " - cgroup2 " in line]
+    if not mounts:
+        pytest.skip("no control groups of version 2")
+    group = f"{mounts[0]}/berth-test-{os.getpid()}"
+    alice.image()
+    cwd = alice.project("services: {a: {image: busybox, init: true, command: sleep 1000}}")
+    os.makedirs(f"{group}/supervisor")
+    try:
+        for path in (group, f"{group}/supervisor"):
+            for name in (".", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+                os.chown(f"{path}/{name}", UID, UID)
+        if is_marked:
+            os.setxattr(group, "user.delegate", b"1")
+        alice.berth.command(
+            ["sh", "-c", f'echo $$ > {group}/supervisor/cgroup.procs; exec "$@"', "sh",
+             *alice.as_user([alice.program, "up", "-d"])], cwd=cwd, env=alice.env())
+        [pid] = alice.berth.own_pids_of("__supervisor", "stack")
+        with open(f"/proc/{pid}/cgroup") as file:
+            assert f"::/{os.path.basename(group)}/supervisor\n" in file.read()
+        for pid in alice.berth.pids_of("sleep", "1000"):
+            with open(f"/proc/{pid}/cgroup") as file:
+                assert re.search(rf"^0::/{os.path.basename(group)}/berth\.[^/]+/stack/",
+                                 file.read(), re.M)
+        alice.run("pause", cwd=cwd)
+        alice.run("unpause", cwd=cwd)
+        alice.run("down", "-t", "0", cwd=cwd)
+        alice.nothing_left()
+        assert [name for name in os.listdir(group) if os.path.isdir(f"{group}/{name}")] == \
+            ["supervisor"]
+    finally:
+        wait_until(lambda: not open(f"{group}/supervisor/cgroup.procs").read(), 10)
+        os.rmdir(f"{group}/supervisor")
+        os.rmdir(group)

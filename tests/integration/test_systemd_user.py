@@ -49,11 +49,12 @@ def test_enable(alice):
     assert os.readlink(f"{units}/sockets.target.wants/berth@shop.socket") == "../berth@shop.socket"
     template = text_of(f"{units}/berth@.service")
     for line in ("Type=notify", "Delegate=yes", "WantedBy=default.target",
-                 "WorkingDirectory=%E/berth/%i", "After=berth-namespaces.scope"):
+                 "After=berth-namespaces.scope"):
         assert f"\n{line}\n" in template
+    assert "%E/berth/%i\n" in template
     assert "network-online" not in template  # the user's systemd knows none
     dropin = text_of(f"{units}/berth@shop.service.d/project.conf")
-    assert f"WorkingDirectory={cwd}\n" in dropin and "BERTH_" not in dropin
+    assert f"WorkingDirectory=-{cwd}\n" in dropin and "BERTH_ROOT" not in dropin
     assert "BERTH_ROOT" not in text_of(f"{units}/berth-shop-job.service")
     for parent, folders, names in os.walk(os.path.join(alice.home, ".config")):
         assert {os.stat(os.path.join(parent, name)).st_uid for name in folders + names} <= {UID}
