@@ -107,7 +107,6 @@ static int import(const char *project, const json_t *container, const char *refe
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
 	_cleanup_strv_ char **config = NULL;
-	_cleanup_free_ char *comment = NULL;
 	_cleanup_close_ int root = -EBADF, dir = -EBADF;
 
 	if (images_here_open(&store, err) < 0 ||
@@ -120,11 +119,10 @@ static int import(const char *project, const json_t *container, const char *refe
 	if (dir < 0)
 		return error_errno(err, "open the container's layers");
 	config = config_of(image);
-	comment = str_printf("%s%s%s", message ? message : "", message && author ? ", " : "",
-			     author ? author : "");
 	const struct image_import_options how = {
 		.reference = reference,
-		.message = comment,
+		.message = message ?: "",
+		.author = author,
 		.changes = config,
 	};
 	return image_import(store, dir, &how, ret_id, err);

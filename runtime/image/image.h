@@ -135,7 +135,7 @@ int image_remove_unnamed(struct image_store *store, const struct image *image,
  */
 struct image_import_options {
 	const char *reference; /* name to give; NULL: none */
-	const char *message, *platform;
+	const char *message, *platform, *author;
 	char *const *changes; /* -c */
 };
 

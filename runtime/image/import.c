@@ -154,6 +154,7 @@ int image_import(struct image_store *store, int fd, const struct image_import_op
 	r = make_config(options, &config, err);
 	if (r < 0)
 		return r;
+	json_put_string(config, "author", options->author);
 	r = staging_open(store, &staging, err);
 	if (r < 0)
 		return r;
