@@ -18,7 +18,7 @@ DEMO_PACKAGES := curl ca-certificates
 TEST_PACKAGES := libcriterion-dev buildah busybox-static iproute2 iptables nftables valgrind strace \
 	python3 python3-pytest python3-pytest-xdist python3-pytest-timeout jq skopeo socat tmux procps \
 	util-linux systemd docker-registry apache2-utils openssl zsh fish git openssh-client podman zstd \
-	groff-base nginx-light redis-server postgresql bzip2 xz-utils uidmap passt
+	groff-base python3-pyte nginx-light redis-server postgresql bzip2 xz-utils uidmap passt
 
 # A folder is an archive; `below_X` is all that X may call (DESIGN.md), in link order.
 ROOMS := common volumes netmgr runtime/container runtime/image runtime/build compose/tree compose/model \

@@ -20,6 +20,7 @@
 #include "compose/control/requests.h"
 
 #define EXIT_INTERRUPTED 130
+#define FOREGROUND_MSEC  300 /* until a job that is brought to the foreground notices */
 
 DEFINE_CLEANUP(struct progress *, progress_free);
 
@@ -33,7 +34,7 @@ struct attached {
 	struct watch_session *watch;
 	int signals, keys; /* keys: stdin, or -1 */
 	unsigned int interrupts;
-	bool opened, stopping, decided, up, detached, watch_wanted;
+	bool opened, stopping, decided, up, detached, watch_wanted, background;
 	int exit_code;
 };
 
@@ -265,12 +266,28 @@ static void take_key(struct attached *attached)
 		switch_watching(attached);
 }
 
+/* `fg` of a job that ran in the background sends no signal. */
+static bool keys_are_ours(struct attached *attached)
+{
+	bool ours = attached->keys >= 0 && terminal_is_ours(attached->keys);
+
+	if (ours && attached->background)
+		terminal_regain();
+	attached->background = attached->keys >= 0 && !ours;
+	return ours;
+}
+
+static int sooner(int msec, int other_msec)
+{
+	return msec < 0 || (other_msec >= 0 && other_msec < msec) ? other_msec : msec;
+}
+
 static int timeout_of(const struct attached *attached)
 {
 	int frame = attached->work ? progress_timeout(attached->progress) : -1;
-	int next = watch_session_timeout(attached->watch);
 
-	return frame < 0 || (next >= 0 && next < frame) ? next : frame;
+	return sooner(sooner(frame, watch_session_timeout(attached->watch)),
+		      attached->background ? FOREGROUND_MSEC : -1);
 }
 
 static int step(struct attached *attached, struct error *err)
@@ -283,7 +300,8 @@ static int step(struct attached *attached, struct error *err)
 
 	polls[n] = (struct pollfd){attached->signals, POLLIN};
 	polls[n + 1] = (struct pollfd){attached->work ? client_fd(attached->work) : -1, POLLIN};
-	polls[n + 2] = (struct pollfd){attached->keys, POLLIN};
+	/* As a job in the background we would be stopped for reading what others are typed. */
+	polls[n + 2] = (struct pollfd){keys_are_ours(attached) ? attached->keys : -1, POLLIN};
 	watch_session_polls(attached->watch, &polls[n + 3]);
 	if (attached->work)
 		pull_beside_tell(attached->converge->beside, attached->work);

@@ -11,12 +11,14 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/columns.h"
 #include "compose/cli/output.h"
 #include "compose/cli/progress.h"
 #include "compose/cli/project_args.h"
 #include "compose/cli/pull_view.h"
 
 #define PULL_EVERY_USEC 1000000 /* a line of a layer's bytes */
+#define LINE_MOST       65536   /* bytes of output without an end of line */
 
 struct shown_step {
 	char *owner, *title;
@@ -74,34 +76,10 @@ static size_t find_step(struct build_view *view, const char *owner, const struct
 	return view->count - 1;
 }
 
-/* Half a line at most: what goes on beside it is to be seen as well. */
-static char *id_on_screen(const struct build_view *view, const struct shown_step *step)
-{
-	unsigned short columns, rows;
-	size_t width;
-
-	output_terminal_size(fileno(view->out), &columns, &rows);
-	width = columns / 2;
-	if (output_width(step->title) <= width || width < 8)
-		return alloc_string(step->title);
-	for (size_t n = strlen(step->title); n > 0; n--) {
-		_cleanup_free_ char *cut = NULL;
-
-		if (((unsigned char)step->title[n] & 0xc0) == 0x80)
-			continue;
-		cut = str_printf("%.*s…", (int)n, step->title);
-		if (output_width(cut) <= width)
-			return TAKE_PTR(cut);
-	}
-	return alloc_string(step->title);
-}
-
 static void draw(struct build_view *view, size_t index, enum progress_status status,
 		 const char *text, const char *details)
 {
-	_cleanup_free_ char *id = id_on_screen(view, &view->steps[index]);
-
-	progress_set(view->screen, id, status, text, details);
+	progress_set(view->screen, view->steps[index].title, status, text, details);
 }
 
 static void print_json_row(struct build_view *view, const char *id, const char *owner,
@@ -140,37 +118,33 @@ static void turn_to(struct build_view *view, size_t index)
 	view->last = index + 1;
 }
 
-/* A step's output may hold anything; the terminal gets text. */
-static char *clean_line(const char *line, size_t length)
-{
-	struct strbuf text = {0};
-
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)line[i] >= ' ' || line[i] == '\t')
-			strbuf_addc(&text, line[i]);
-	return strbuf_take(&text);
-}
-
 static void print_log_line(struct build_view *view, size_t index, const char *line, size_t length)
 {
 	struct shown_step *step = &view->steps[index];
 	double since = (double)(units_monotonic_usec() - step->started_usec) / 1e6;
+	_cleanup_strbuf_ struct strbuf text = {0};
 
+	strbuf_reserve(&text, length);
+	text.data[0] = '\0';
+	columns_add_line(&text, line, length, false);
 	if (view->json || view->screen) {
-		_cleanup_free_ char *text = clean_line(line, length);
-
 		if (view->json)
-			print_json(view, index, "Working", "Building", text);
+			print_json(view, index, "Working", "Building", text.data);
 		else
-			draw(view, index, PROGRESS_WORKING, "Running", text);
+			draw(view, index, PROGRESS_WORKING, "Running", text.data);
 		return;
 	}
 	turn_to(view, index);
-	{
-		_cleanup_free_ char *text = clean_line(line, length);
+	fprintf(view->out, "#%zu %.3f %s\n", index + 1, since, text.data);
+}
 
-		fprintf(view->out, "#%zu %.3f %s\n", index + 1, since, text);
-	}
+static void end_log(struct build_view *view, size_t index)
+{
+	struct strbuf *line = &view->steps[index].line;
+
+	if (line->length)
+		print_log_line(view, index, line->data, line->length);
+	line->length = 0;
 }
 
 static void print_log(struct build_view *view, size_t index, const char *text, size_t length)
@@ -186,15 +160,11 @@ static void print_log(struct build_view *view, size_t index, const char *text, s
 		memmove(line->data, newline + 1, line->length - n);
 		line->length -= n + 1;
 	}
-}
-
-static void end_log(struct build_view *view, size_t index)
-{
-	struct strbuf *line = &view->steps[index].line;
-
-	if (line->length)
+	/* A bar that moves within its line, and what never ends one. */
+	if (line->length && view->screen && memchr(line->data, '\r', line->length))
 		print_log_line(view, index, line->data, line->length);
-	line->length = 0;
+	if (line->length > LINE_MOST)
+		end_log(view, index);
 }
 
 static void print_end(struct build_view *view, size_t index, const struct build_event *event)

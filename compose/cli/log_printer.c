@@ -9,6 +9,8 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/columns.h"
+
 #define WRITE_SIZE ((size_t)32 << 10)
 
 static const char *const colors[] = {
@@ -56,6 +58,16 @@ static struct strbuf *lines_for(struct log_printer *printer, int fd)
 	return &printer->lines;
 }
 
+/* Several share it: none may clear it, or write over what others said. */
+static bool is_terminal(struct log_printer *printer, int fd)
+{
+	signed char *known = &printer->terminals[fd == STDERR_FILENO];
+
+	if (!*known)
+		*known = isatty(fd) ? 1 : -1;
+	return *known > 0;
+}
+
 void log_printer_print(struct log_printer *printer, const char *name, unsigned int index,
 		       const struct log_record *record)
 {
@@ -68,7 +80,14 @@ void log_printer_print(struct log_printer *printer, const char *name, unsigned i
 		strbuf_add(lines, units_format_time(record->nsec, when, sizeof(when)));
 		strbuf_addc(lines, ' ');
 	}
-	strbuf_add_n(lines, record->text, record->size);
+	if (printer->prefix && is_terminal(printer, fd)) {
+		columns_add_line(lines, record->text, record->size, true);
+		/* What it forgot to end would go on in the next prefix. */
+		if (memchr(record->text, '\033', record->size))
+			strbuf_add(lines, "\033[0m");
+	} else {
+		strbuf_add_n(lines, record->text, record->size);
+	}
 	strbuf_addc(lines, '\n');
 }
 

@@ -5,7 +5,9 @@
 /*
  * log_printer.h - lines of several containers on our stdout and stderr, each behind its
  * container's name. Only whole lines are written, in the order they were given, whichever of the
- * two streams they go to: none is ever torn by another.
+ * two streams they go to: none is ever torn by another. Behind a prefix on a terminal they keep
+ * their colours, but not what moves the cursor or clears the screen; anywhere else they are the
+ * bytes that were written.
  */
 
 #include <stdbool.h>
@@ -16,9 +18,10 @@
 
 struct log_printer {
 	bool prefix, timestamps, color;
-	size_t width;        /* of the longest name so far */
-	struct strbuf lines; /* not written yet ... */
-	int fd;              /* ... and where they go */
+	size_t width;             /* of the longest name so far */
+	struct strbuf lines;      /* not written yet ... */
+	int fd;                   /* ... and where they go */
+	signed char terminals[2]; /* stdout and stderr: 1 it is one, -1 not, 0 not asked yet */
 };
 
 /* Names only ever make the column wider. */

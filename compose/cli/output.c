@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/columns.h"
 #include "compose/cli/project_args.h"
 
 #define NO_FILE "no configuration file provided"
@@ -148,20 +149,6 @@ void output_terminal_size(int fd, unsigned short *ret_columns, unsigned short *r
 	*ret_rows = size.ws_row ? size.ws_row : 24;
 }
 
-size_t output_width(const char *text)
-{
-	size_t width = 0;
-
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		/* Continuation bytes take no room of their own. */
-		if ((*p & 0xc0) == 0x80)
-			continue;
-		/* U+1100.. in three bytes from 0xe1 (Hangul, CJK) and four bytes (emoji): wide. */
-		width += (*p >= 0xe3 && *p <= 0xed) || *p >= 0xf0 ? 2 : 1;
-	}
-	return width;
-}
-
 void table_add(struct table *table, const char *cell)
 {
 	char *copy = alloc_string(cell ? cell : "");
@@ -178,7 +165,7 @@ static size_t column_width(const struct table *table, size_t column, size_t min_
 	size_t width = 0;
 
 	for (size_t i = column; i < table->count; i += table->columns) {
-		size_t n = output_width(table->cells[i]) + 3;
+		size_t n = columns_width(table->cells[i]) + 3;
 
 		width = n > width ? n : width;
 	}
@@ -198,7 +185,7 @@ void table_print(const struct table *table, size_t min_width, FILE *out)
 		if (column == table->columns - 1)
 			fputc('\n', out);
 		else
-			fprintf(out, "%*s", (int)(widths[column] - output_width(table->cells[i])),
+			fprintf(out, "%*s", (int)(widths[column] - columns_width(table->cells[i])),
 				"");
 	}
 }

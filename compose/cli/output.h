@@ -37,8 +37,6 @@ bool output_ansi(const struct project_args *args, int fd);
 bool output_color(const struct project_args *args, int fd);
 /* Size of the terminal at @fd; 80 by 24 where it has none to tell. */
 void output_terminal_size(int fd, unsigned short *ret_columns, unsigned short *ret_rows);
-/* Columns that @text takes: code points, two for wide ones. */
-size_t output_width(const char *text);
 
 /* Cells of one table; printed as Go's tabwriter does: columns padded by three blanks. */
 struct table {
@@ -61,6 +59,10 @@ enum output_style { OUTPUT_LINES, OUTPUT_ARRAY };
  */
 int output_rows(const json_t *rows, const char *format, const char *const *columns,
 		enum output_style style, struct error *err);
+
+/* The table alone, without a format. */
+void output_table(const json_t *rows, const char *const *columns, enum output_style style,
+		  FILE *out);
 
 /* What `inspect` commands print: an indented array, or @format (NULL: none) for each of @rows. */
 int output_inspected(const json_t *rows, const char *format, struct error *err);

@@ -15,6 +15,7 @@
 #include "compose/cli/output.h"
 #include "compose/cli/progress_screen.h"
 #include "compose/cli/project_args.h"
+#include "compose/cli/terminal.h"
 
 #define FRAME_MSEC      100
 #define UNFINISHED_MOST 5
@@ -29,6 +30,7 @@ struct progress {
 	struct progress_task *tasks;
 	size_t count;
 	int64_t last_draw_usec;
+	unsigned int resumes; /* of the process, when it was drawn last */
 };
 
 static const char *const status_names[] = {"Working", "Done", "Warning", "Error"};
@@ -95,6 +97,8 @@ struct progress *progress_new(const struct project_args *args, const char *verb)
 	progress->screen.color = output_color(args, fileno(progress->out));
 	progress->screen.verb = verb;
 	progress->dry_run = args->dry_run;
+	if (progress->mode == MODE_TTY)
+		progress->resumes = terminal_resumes();
 	return progress;
 }
 
@@ -168,6 +172,10 @@ static void draw(struct progress *progress)
 
 	if (drawn_on < 0)
 		begin_drawing(progress);
+	/* Stopped by Ctrl-Z and resumed: the shell and others wrote below what was drawn. */
+	if (progress->resumes != terminal_resumes())
+		progress_screen_leave(&progress->screen);
+	progress->resumes = terminal_resumes();
 	output_terminal_size(fileno(progress->out), &columns, &rows);
 	progress_screen_draw(&progress->screen, progress->tasks, progress->count, columns, rows,
 			     now, &frame);
@@ -297,6 +305,12 @@ void progress_tick(struct progress *progress)
 	if (progress->mode != MODE_TTY || progress->frozen || !progress->count ||
 	    since < FRAME_MSEC * 1000)
 		return;
+	/* In the background the screen is another's; only the last frame is drawn there. */
+	if (!terminal_is_ours(fileno(progress->out))) {
+		progress_screen_leave(&progress->screen);
+		progress->last_draw_usec += since;
+		return;
+	}
 	progress->screen.frame++;
 	draw(progress);
 }
@@ -309,6 +323,7 @@ void progress_by_lines(struct progress *progress)
 
 void progress_freeze(struct progress *progress)
 {
+	progress->screen.still = true;
 	if (progress->mode == MODE_TTY && !progress->frozen && progress->count)
 		draw(progress);
 	progress->frozen = true;

@@ -6,12 +6,13 @@
 
 #include "common/alloc.h"
 
-#include "compose/cli/output.h"
+#include "compose/cli/columns.h"
 
 #define MARK_WIDTH  3 /* " ✔ " */
 #define ID_MIN      10
 #define ELAPSED_MAX 16
 #define PART_INDENT 2
+#define WIDE        60
 
 /* Where the columns of all lines are. */
 struct layout {
@@ -19,50 +20,6 @@ struct layout {
 	size_t id;
 	bool elapsed;
 };
-
-/* Bytes of the first code points of @text that together take at most @columns. */
-static size_t bytes_for(const char *text, size_t columns)
-{
-	size_t n = 0, width = 0;
-
-	while (text[n]) {
-		size_t length = 1;
-		char one[5] = {0};
-
-		while (length < 4 && ((unsigned char)text[n + length] & 0xc0) == 0x80)
-			length++;
-		memcpy(one, text + n, length);
-		width += output_width(one);
-		if (width > columns)
-			break;
-		n += length;
-	}
-	return n;
-}
-
-/* At most @columns of @text; returns how many. */
-static size_t add_cut(struct strbuf *out, const char *text, size_t columns)
-{
-	size_t n = bytes_for(text, columns);
-	_cleanup_free_ char *part = alloc_string_n(text, n);
-
-	strbuf_add(out, part);
-	return output_width(part);
-}
-
-/* Names differ at their ends, so of a long one the middle goes. */
-static size_t add_elided(struct strbuf *out, const char *text, size_t columns)
-{
-	size_t width = output_width(text), head, skip;
-
-	if (width <= columns || columns == 0)
-		return add_cut(out, text, columns);
-	head = columns / 3;
-	skip = bytes_for(text, width - (columns - head - 1));
-	head = add_cut(out, text, head);
-	strbuf_add(out, "…");
-	return head + 1 + add_cut(out, text + skip, columns - head - 1);
-}
 
 static void add_blanks(struct strbuf *out, size_t count)
 {
@@ -88,17 +45,19 @@ static struct layout make_layout(const struct progress_task *tasks, size_t count
 				 unsigned short columns, int64_t now_usec)
 {
 	struct layout layout = {.room = columns > 1 ? columns - 1U : 1, .elapsed = true};
-	size_t id = 0, text = 0, elapsed = 0, others;
+	size_t id = 0, text = 0, elapsed = 0, details = 0, others;
 	char buffer[ELAPSED_MAX];
 
 	for (size_t i = 0; i < count; i++) {
-		size_t n = output_width(tasks[i].id) + indent_of(&tasks[i]);
+		size_t n = columns_width(tasks[i].id) + indent_of(&tasks[i]);
 
 		id = n > id ? n : id;
-		n = output_width(tasks[i].text);
+		n = columns_width(tasks[i].text);
 		text = n > text ? n : text;
 		n = strlen(format_elapsed(&tasks[i], now_usec, buffer));
 		elapsed = n > elapsed ? n : elapsed;
+		n = columns_width(tasks[i].details);
+		details = n > details ? n : details;
 	}
 	others = MARK_WIDTH + 1 + text + 1 + elapsed;
 	if (others + ID_MIN > layout.room) {
@@ -106,6 +65,12 @@ static struct layout make_layout(const struct progress_task *tasks, size_t count
 		others -= 1 + elapsed;
 	}
 	layout.id = others + ID_MIN > layout.room ? ID_MIN : layout.room - others;
+	/* Half of a wide line is a name's; the rest it leaves to what is told beside it. */
+	if (details && columns >= WIDE && layout.id > layout.room / 2) {
+		layout.id -= details + 1 < layout.id ? details + 1 : layout.id;
+		if (layout.id < layout.room / 2)
+			layout.id = layout.room / 2;
+	}
 	layout.id = id < layout.id ? id : layout.id;
 	return layout;
 }
@@ -131,6 +96,8 @@ static const char *mark(const struct progress_screen *screen, const struct progr
 	case PROGRESS_WORKING:
 		break;
 	}
+	if (screen->still)
+		return "·";
 	return spinner[screen->frame % ARRAY_SIZE(spinner)];
 }
 
@@ -149,7 +116,7 @@ static void draw_header(struct progress_screen *screen, size_t done, size_t coun
 	size_t width;
 
 	strbuf_add(out, painted ? "\033[34m" : "");
-	width = add_cut(out, text, room);
+	width = columns_add_cut(out, text, room);
 	strbuf_add(out, painted ? "\033[0m" : "");
 	end_line(screen, width, out);
 }
@@ -175,20 +142,21 @@ static void draw_task(struct progress_screen *screen, const struct layout *layou
 		add_blanks(out, indent_of(task));
 		id -= indent_of(task);
 	}
-	id -= add_elided(out, task->id, id);
+	id -= columns_add_elided(out, task->id, id);
 	add_blanks(out, id);
 	if (width + 1 < room) {
 		strbuf_addf(out, " %s", paint(screen, task->status));
-		width += 1 + add_cut(out, task->text, room - width - 1);
+		width += 1 + columns_add_cut(out, task->text, room - width - 1);
 		strbuf_add(out, reset);
 	}
 	if (task->details[0] && width + 1 < room) {
 		strbuf_addc(out, ' ');
-		width += 1 + add_cut(out, task->details, room - width - 1);
+		width += 1 + columns_add_cut(out, task->details, room - width - 1);
 	}
 	if (layout->elapsed) {
 		add_blanks(out, left_of(room, width) + 1);
-		strbuf_add(out, elapsed);
+		if (!screen->still || task->status != PROGRESS_WORKING)
+			strbuf_add(out, elapsed);
 		width = layout->room;
 	}
 	end_line(screen, width, out);
@@ -235,6 +203,11 @@ void progress_screen_draw(struct progress_screen *screen, const struct progress_
 		shown++;
 	}
 	strbuf_add(out, "\033[J" PROGRESS_CURSOR);
+}
+
+void progress_screen_leave(struct progress_screen *screen)
+{
+	screen->line_count = 0;
 }
 
 void progress_screen_done(struct progress_screen *screen)

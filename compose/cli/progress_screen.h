@@ -31,6 +31,7 @@ struct progress_task {
 struct progress_screen {
 	const char *verb;
 	bool color;
+	bool still;         /* the last frame: nothing moves any more, whatever is unfinished */
 	unsigned int frame; /* of the spinner */
 	/* What is on the screen: the widths of the lines. */
 	size_t *widths;
@@ -41,6 +42,8 @@ struct progress_screen {
 void progress_screen_draw(struct progress_screen *screen, const struct progress_task *tasks,
 			  size_t count, unsigned short columns, unsigned short rows,
 			  int64_t now_usec, struct strbuf *out);
+/* Others wrote below it: the next frame begins anew, where the cursor is. */
+void progress_screen_leave(struct progress_screen *screen);
 void progress_screen_done(struct progress_screen *screen);
 
 #endif

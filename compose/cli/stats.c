@@ -3,21 +3,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/fd.h"
 #include "common/json.h"
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/columns.h"
 #include "compose/cli/command.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
+#include "compose/cli/terminal.h"
 #include "compose/cli/usage.h"
 
 /* The first picture soon, the others in peace. */
 #define FIRST_MSEC 250
 #define PAUSE_MSEC 1000
+#define CLEAR      "\033[H\033[2J"
 
 static bool all, no_stream, no_trunc;
 static const char *format;
@@ -134,11 +139,49 @@ static json_t *make_row(const json_t *now, const json_t *before, const json_t *c
 	return row;
 }
 
+/*
+ * @text over what was drawn before, in one piece, so that nothing flickers; no line is wider than
+ * the terminal, nor are there more of them than it has rows: it would scroll.
+ */
+static void redraw(const char *text)
+{
+	_cleanup_strbuf_ struct strbuf frame = {0};
+	unsigned short width, height;
+
+	output_terminal_size(STDOUT_FILENO, &width, &height);
+	strbuf_add(&frame, "\033[H");
+	for (unsigned short row = 1; *text && row < height; row++) {
+		const char *end = strchrnul(text, '\n');
+		_cleanup_free_ char *line = alloc_string_n(text, (size_t)(end - text));
+
+		columns_add_cut(&frame, line, width > 1 ? width - 1U : 1);
+		strbuf_add(&frame, "\033[K\n");
+		text = *end ? end + 1 : end;
+	}
+	strbuf_add(&frame, "\033[J");
+	(void)fd_write_all(STDOUT_FILENO, frame.data, frame.length);
+}
+
+static bool on_screen(void)
+{
+	return !no_stream && isatty(STDOUT_FILENO) && (!format || !strcmp(format, "table"));
+}
+
+static void print_table(const json_t *rows)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	output_table(rows, columns, OUTPUT_LINES, out);
+	fclose(out);
+	redraw(text);
+}
+
 /* One picture over the one before, where this is a terminal and a table. */
 static int print_once(const json_t *now, const json_t *before, struct error *err)
 {
 	_cleanup_json_ json_t *rows = json_array();
-	bool redraw = !no_stream && isatty(STDOUT_FILENO) && (!format || !strcmp(format, "table"));
 	json_t *container;
 	size_t i;
 	int r;
@@ -146,8 +189,10 @@ static int print_once(const json_t *now, const json_t *before, struct error *err
 	json_array_foreach(json_object_get(now, "containers"), i, container) {
 		json_array_append_new(rows, make_row(now, before, container));
 	}
-	if (redraw)
-		fputs("\033[H\033[J", stdout);
+	if (on_screen()) {
+		print_table(rows);
+		return 0;
+	}
 	r = output_rows(rows, format, columns, OUTPUT_LINES, err);
 	fflush(stdout);
 	return r;
@@ -209,16 +254,29 @@ static int fetch(const struct source *source, json_t **ret, struct error *err)
 			      : fetch_machine(source->names, ret, err);
 }
 
+/* A window of another size is filled at once. */
+static void wait_some(int window, int msec)
+{
+	struct pollfd changed = {window, POLLIN};
+	struct signalfd_siginfo info;
+
+	if (poll(&changed, 1, msec) > 0)
+		(void)!read(window, &info, sizeof(info));
+}
+
 static int show(const struct source *source, struct error *err)
 {
 	_cleanup_json_ json_t *before = NULL;
 	int r = fetch(source, &before, err);
+	_cleanup_close_ int window = on_screen() ? terminal_watch_size() : -EBADF;
 	int pause = FIRST_MSEC;
 
+	if (on_screen())
+		(void)fd_write_all(STDOUT_FILENO, CLEAR, strlen(CLEAR));
 	while (r >= 0) {
 		json_t *now = NULL;
 
-		poll(NULL, 0, pause);
+		wait_some(window, pause);
 		r = fetch(source, &now, err);
 		if (r >= 0)
 			r = print_once(now, before, err);

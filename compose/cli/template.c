@@ -119,8 +119,10 @@ static int print_template_table(const json_t *rows, const char *text, const char
 	return r;
 }
 
-static void print_table(const json_t *rows, const char *const *columns, size_t min_width)
+void output_table(const json_t *rows, const char *const *columns, enum output_style style,
+		  FILE *out)
 {
+	size_t min_width = style == OUTPUT_LINES ? 10 : 20;
 	struct table table = {0};
 	size_t i;
 	json_t *row;
@@ -136,7 +138,7 @@ static void print_table(const json_t *rows, const char *const *columns, size_t m
 			table_add(&table, text);
 		}
 	}
-	table_print(&table, min_width, stdout);
+	table_print(&table, min_width, out);
 	table_done(&table);
 }
 
@@ -147,7 +149,7 @@ int output_rows(const json_t *rows, const char *format, const char *const *colum
 	json_t *row;
 
 	if (!format || !format[0] || !strcmp(format, "table")) {
-		print_table(rows, columns, style == OUTPUT_LINES ? 10 : 20);
+		output_table(rows, columns, style, stdout);
 		return 0;
 	}
 	if (!strcmp(format, "json") && style == OUTPUT_ARRAY) {

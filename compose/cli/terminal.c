@@ -11,12 +11,13 @@
 
 #include "common/fd.h"
 
-static struct termios saved_terminal;
+static struct termios saved_terminal, our_terminal;
 static bool terminal_is_changed;
+static volatile sig_atomic_t resumes;
 
 void terminal_restore(void)
 {
-	if (terminal_is_changed)
+	if (terminal_is_changed && terminal_is_ours(STDIN_FILENO))
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_terminal);
 	terminal_is_changed = false;
 }
@@ -26,28 +27,100 @@ void terminal_leave_to_parent(void)
 	terminal_is_changed = false;
 }
 
+bool terminal_is_ours(int fd)
+{
+	pid_t foreground = tcgetpgrp(fd);
+
+	/* Not our session's terminal, or none at all: nobody could take it from us. */
+	return foreground < 0 || foreground == getpgrp();
+}
+
 static void restore_and_leave(int signal)
 {
 	terminal_restore();
 	_exit(128 + signal);
 }
 
+void terminal_regain(void)
+{
+	/* With `bg` it stays the shell's. */
+	if (terminal_is_changed && terminal_is_ours(STDIN_FILENO))
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &our_terminal);
+}
+
+/*
+ * Only what a signal handler may call (signal-safety(7)). The signal's own action is what stops us:
+ * the kernel passes over it where no shell is there that could make us go on.
+ */
+static void restore_and_stop(int signal)
+{
+	static const struct sigaction stop = {.sa_handler = SIG_DFL};
+	struct sigaction ours;
+	sigset_t set, blocked;
+	int before = errno;
+
+	if (terminal_is_changed && terminal_is_ours(STDIN_FILENO))
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_terminal);
+	sigaction(signal, &stop, &ours);
+	(void)kill(getpid(), signal);
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_UNBLOCK, &set, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	sigaction(signal, &ours, NULL);
+	terminal_regain();
+	errno = before;
+}
+
+static void resume(int signal)
+{
+	int before = errno;
+
+	resumes++;
+	terminal_regain();
+	errno = before;
+}
+
+unsigned int terminal_resumes(void)
+{
+	static const struct sigaction action = {.sa_handler = resume, .sa_flags = SA_RESTART};
+	static bool watched;
+
+	if (!watched)
+		sigaction(SIGCONT, &action, NULL);
+	watched = true;
+	return (unsigned int)resumes;
+}
+
+/* Shells without job control, and nohup, have it ignored. */
+static void stop_in_order(void)
+{
+	static const struct sigaction action = {.sa_handler = restore_and_stop,
+						.sa_flags = SA_RESTART};
+	struct sigaction before;
+
+	if (sigaction(SIGTSTP, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+		sigaction(SIGTSTP, &action, NULL);
+	(void)terminal_resumes();
+}
+
 static void change(bool raw)
 {
 	struct sigaction action = {.sa_handler = restore_and_leave};
-	struct termios changed;
 
 	if (tcgetattr(STDIN_FILENO, &saved_terminal) < 0)
 		return;
-	changed = saved_terminal;
+	our_terminal = saved_terminal;
 	if (raw)
-		cfmakeraw(&changed);
+		cfmakeraw(&our_terminal);
 	else
-		changed.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
+		our_terminal.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &changed) == 0)
-		terminal_is_changed = true;
+	stop_in_order();
+	terminal_is_changed = true;
+	if (terminal_is_ours(STDIN_FILENO) && tcsetattr(STDIN_FILENO, TCSADRAIN, &our_terminal) < 0)
+		terminal_is_changed = false;
 }
 
 void terminal_make_raw(void)

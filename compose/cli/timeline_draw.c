@@ -8,7 +8,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/output.h"
+#include "compose/cli/columns.h"
 #include "compose/cli/timeline_chart.h"
 
 #define BAR_MIN   20
@@ -42,7 +42,7 @@ static size_t label_width(const struct chart *chart)
 	size_t width = 0;
 
 	for (size_t i = 0; i < chart->count; i++) {
-		size_t own = output_width(chart->rows[i].label);
+		size_t own = columns_width(chart->rows[i].label);
 
 		width = own > width ? own : width;
 	}
@@ -52,7 +52,7 @@ static size_t label_width(const struct chart *chart)
 /* Names are ASCII; what is too long loses its end. */
 static void add_label(struct strbuf *text, const char *label, size_t width)
 {
-	size_t own = output_width(label);
+	size_t own = columns_width(label);
 
 	if (own > width) {
 		strbuf_add_n(text, label, strnlen(label, width - 1));

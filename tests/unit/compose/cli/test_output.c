@@ -9,17 +9,6 @@
 #include "compose/cli/output.h"
 #include "compose/cli/ps_rows.h"
 
-Test(output, width_in_columns)
-{
-	static const struct {
-		const char *text;
-		size_t width;
-	} cases[] = {{"", 0}, {"abc", 3}, {"é", 1}, {"…", 1}, {"日本", 4}, {"🐳", 2}, {"✔", 1}};
-
-	array_foreach(c, cases)
-		cr_expect_eq(output_width(c->text), c->width, "%s", c->text);
-}
-
 Test(output, tables_are_as_wide_as_go_makes_them)
 {
 	static const char *const cells[] = {"NAME", "IMAGE", "x-web-1-long", "nginx", "é", "b\nc"};
