@@ -120,9 +120,18 @@ static const struct attribute http_attributes[] = {
 	{"status",  NO_FIELD, NO_FIELD,  &shape_status},
 	{"headers", PROBE(http.headers), &shape_headers, MERGE_MAPPING},
 };
+static const struct attribute https_attributes[] = {
+	{"port",    PROBE(http.port),    &shape_port},
+	{"path",    PROBE(http.path),    &shape_url_path},
+	{"status",  NO_FIELD, NO_FIELD,  &shape_status},
+	{"headers", PROBE(http.headers), &shape_headers, MERGE_MAPPING},
+	{"ca",      PROBE(http.ca),      &shape_absolute},
+};
 /* clang-format on */
 static const struct schema http_schema = {"http", http_attributes, ARRAY_SIZE(http_attributes),
 					  NO_FIELD};
+static const struct schema https_schema = {"https", https_attributes, ARRAY_SIZE(https_attributes),
+					   NO_FIELD};
 
 static void http_decode(struct decoder *d, const struct node *node, const struct slot *slot)
 {
@@ -134,17 +143,30 @@ static void http_decode(struct decoder *d, const struct node *node, const struct
 		decode_problem(d, node, "needs a port");
 }
 
+static void https_decode(struct decoder *d, const struct node *node, const struct slot *slot)
+{
+	struct probe_config *probe = slot->field;
+
+	probe->http.given = probe->http.tls = true;
+	decode_object(d, node, &https_schema, probe);
+	if (node->kind == NODE_MAPPING && !node_get(node, "port"))
+		decode_problem(d, node, "needs a port");
+}
+
+/* Both are kept in the same place. */
 static void http_release(const struct slot *slot)
 {
-	release_object(&http_schema, slot->field);
+	release_object(&https_schema, slot->field);
 }
 
 static const struct shape shape_http = {http_decode, NULL, http_release, &http_schema};
+static const struct shape shape_https = {https_decode, NULL, NULL, &https_schema};
 
 /* clang-format off */
 static const struct attribute probe_attributes[] = {
 	{"tcp",    PROBE(tcp),         &shape_port},
 	{"http",   NO_FIELD, NO_FIELD, &shape_http},
+	{"https",  NO_FIELD, NO_FIELD, &shape_https},
 	{"unix",   PROBE(unix_socket), &shape_absolute},
 	{"log",    PROBE(log),         &shape_pattern},
 	{"file",   PROBE(file),        &shape_absolute},
@@ -161,7 +183,7 @@ static void probe_decode(struct decoder *d, const struct node *node, const struc
 	decode_object(d, node, &probe_schema, probe);
 	probe->given = true;
 	if (node->kind == NODE_MAPPING && node->count != 1)
-		decode_problem(d, node, "must be one of tcp, http, unix, log, file, notify");
+		decode_problem(d, node, "must be one of tcp, http, https, unix, log, file, notify");
 	else if (node_get(node, "notify") && !probe->notify)
 		decode_problem(d, node_get(node, "notify"), "can only be true");
 }

@@ -144,6 +144,8 @@ struct probe_config {
 		char *path;               /* NULL: "/" */
 		unsigned int first, last; /* status codes that are good; 0: 200 to 399 */
 		struct mapping headers;
+		bool tls; /* https; any certificate will do, unless ... */
+		char *ca; /* ... there is a file in the container with those to believe */
 	} http;
 	char *unix_socket; /* path in the container */
 	char *log;         /* extended regular expression, of one line */

@@ -15,8 +15,8 @@ static void write_title(const struct probe_config *config, char *title, size_t s
 	if (config->tcp.set)
 		snprintf(title, size, "tcp %d", (int)config->tcp.value);
 	else if (config->http.given)
-		snprintf(title, size, "http %d%s", (int)config->http.port.value,
-			 config->http.path ?: "/");
+		snprintf(title, size, "http%s %d%s", config->http.tls ? "s" : "",
+			 (int)config->http.port.value, config->http.path ?: "/");
 	else if (config->unix_socket)
 		snprintf(title, size, "unix %s", config->unix_socket);
 	else if (config->file)

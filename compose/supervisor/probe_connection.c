@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * probe_connection.c - `tcp` and `http`: a connection made in the container's network namespace.
+ * probe_connection.c - `tcp`, `http` and `https`: a connection made in the container's network
+ * namespace; what is said over one with TLS is a job's (probe_tls.c).
  *
  * To 127.0.0.1, then ::1, then the container's own addresses: whichever the program listens on.
  */
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/cleanup.h"
@@ -19,6 +22,7 @@
 #include "netmgr/network.h"
 
 #include "compose/supervisor/instance.h"
+#include "compose/supervisor/jobs.h"
 #include "compose/supervisor/probe_internal.h"
 
 #define HEAD_MAX       512
@@ -39,6 +43,8 @@ struct connection_probe {
 	char *request;
 	char head[HEAD_MAX];
 	size_t length, drained;
+	int status_fd; /* where the job that asks with TLS writes the status; negative: there is
+			  none */
 };
 
 static struct connection_probe *of(struct probe *probe)
@@ -51,6 +57,15 @@ static void hang_up(struct connection_probe *self)
 	event_source_drop(&self->io);
 	cleanup_close_fd(&self->fd);
 	self->fd = -EBADF;
+}
+
+static void stop_asking(struct connection_probe *self)
+{
+	if (self->status_fd < 0)
+		return;
+	jobs_cancel(self->probe.instance->supervisor->jobs, self);
+	cleanup_close_fd(&self->status_fd);
+	self->status_fd = -EBADF;
 }
 
 static uint16_t port_of(const struct probe_config *config)
@@ -84,6 +99,12 @@ static socklen_t candidate(const struct connection_probe *self, size_t index,
 		v4->sin_addr = endpoints[i].ipv4;
 		if (endpoints[i].has_ipv4 && n++ == index)
 			return sizeof(*v4);
+		if (!endpoints[i].has_ipv6 || n++ != index)
+			continue;
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port_of(self->probe.config));
+		v6->sin6_addr = endpoints[i].ipv6;
+		return sizeof(*v6);
 	}
 	return index ? 0 : sizeof(*v4);
 }
@@ -192,6 +213,51 @@ static void send_request(struct connection_probe *self)
 	(void)sd_event_source_set_io_events(self->io, EPOLLIN);
 }
 
+/* --- https --- */
+
+static int ask(void *data, struct error *err)
+{
+	struct connection_probe *self = data;
+
+	return probe_tls_ask(&self->probe, self->fd, self->status_fd, err);
+}
+
+static void asked(void *context, const struct error *err)
+{
+	struct connection_probe *self = context;
+	int status = 0;
+	char text[32];
+
+	if (err->code || pread(self->status_fd, &status, sizeof(status), 0) != sizeof(status))
+		status = 0;
+	cleanup_close_fd(&self->status_fd);
+	self->status_fd = -EBADF;
+	if (!status) {
+		fail(self, err->code ? err->message : "it hung up without an answer");
+		return;
+	}
+	hang_up(self);
+	snprintf(text, sizeof(text), "%d", status);
+	answer(self, is_good(self->probe.config, status) ? 0 : 1, text);
+}
+
+static void start_asking(struct connection_probe *self)
+{
+	struct jobs *jobs = self->probe.instance->supervisor->jobs;
+	struct error err = ERROR_INIT;
+
+	event_source_drop(&self->io);
+	self->status_fd = memfd_create("berth-probe", MFD_CLOEXEC);
+	if (self->status_fd < 0)
+		error_errno(&err, "ask");
+	else
+		(void)job_start_with_socket(jobs, self->fd, ask, self, asked, self, &err);
+	if (!err.code)
+		return;
+	stop_asking(self);
+	fail(self, err.message);
+}
+
 static void try_next(struct connection_probe *self);
 
 static void on_connected(struct connection_probe *self)
@@ -209,6 +275,10 @@ static void on_connected(struct connection_probe *self)
 		return;
 	}
 	self->connected = true;
+	if (self->probe.config->http.tls) {
+		start_asking(self);
+		return;
+	}
 	if (self->probe.config->http.given) {
 		send_request(self);
 		return;
@@ -266,6 +336,7 @@ static void begin(struct probe *probe)
 {
 	struct connection_probe *self = of(probe);
 
+	stop_asking(self);
 	hang_up(self);
 	self->candidate = self->length = self->drained = 0;
 	self->connected = self->answered = false;
@@ -277,6 +348,7 @@ static void give_up(struct probe *probe)
 {
 	struct connection_probe *self = of(probe);
 
+	stop_asking(self);
 	fail(self, self->connected ? "no answer" : "no connection");
 }
 
@@ -284,6 +356,7 @@ static void release(struct probe *probe)
 {
 	struct connection_probe *self = of(probe);
 
+	stop_asking(self);
 	hang_up(self);
 	free(self->request);
 	free(self);
@@ -296,6 +369,6 @@ struct probe *probe_connection_new(void)
 	struct connection_probe *self = new (struct connection_probe);
 
 	self->probe.ops = &ops;
-	self->fd = -EBADF;
+	self->fd = self->status_fd = -EBADF;
 	return &self->probe;
 }

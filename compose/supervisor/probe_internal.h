@@ -34,6 +34,18 @@ struct probe {
 void probe_answer(struct probe *probe, int exit_code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Whether process @pid (0: not known), which sent a notification, is one of the container's.
+ * What is not is logged.
+ */
+bool probe_sender_is_inside(const struct instance *instance, pid_t pid);
+
+/*
+ * In a job: asks as `https` says over @socket, which is connected and taken, and writes the status
+ * (an int) to @status_fd.
+ */
+int probe_tls_ask(struct probe *probe, int socket, int status_fd, struct error *err);
+
 struct probe *probe_connection_new(void);
 struct probe *probe_path_new(void);
 struct probe *probe_news_new(bool resumed);

@@ -154,6 +154,7 @@ int probe_open_notify(struct instance *instance, int netns_fd, struct error *err
 	size_t length = strlen(address);
 	char key[KEEPER_PORT_NAME_MAX];
 	const char *keys[] = {key};
+	const int yes = 1;
 
 	if (fd < 0)
 		return -err->code;
@@ -162,6 +163,8 @@ int probe_open_notify(struct instance *instance, int netns_fd, struct error *err
 	if (bind(fd, (const struct sockaddr *)&name,
 		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
 		return error_errno(err, "bind the socket for its notifications");
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
+		return error_errno(err, "ask who sends its notifications");
 	snprintf(key, sizeof(key), "%s:notify", instance->id);
 	(void)keeper_client_store(instance->supervisor->keeper, keys, &fd, 1);
 	cleanup_close_fd(&instance->notify_fd);
@@ -169,7 +172,32 @@ int probe_open_notify(struct instance *instance, int netns_fd, struct error *err
 	return 0;
 }
 
-/* Descriptors that come along (sd_notify_barrier(3)) are closed by not being received. */
+/* Descriptors that come along (sd_notify_barrier(3)) are closed by there being no room for them. */
+static ssize_t receive(int fd, char *message, size_t size, pid_t *ret_sender)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec part = {message, size};
+	struct msghdr header = {.msg_iov = &part,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct ucred sender;
+
+	*ret_sender = 0;
+	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&header); c;
+	     c = CMSG_NXTHDR(&header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+		*ret_sender = sender.pid;
+	}
+	return n;
+}
+
 static int on_message(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct news_probe *self = data;
@@ -177,11 +205,13 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *da
 	bool ready = false;
 
 	for (int i = 0; i < MESSAGES_PER_TURN; i++) {
-		ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
+		pid_t sender;
+		ssize_t n = receive(fd, message, sizeof(message), &sender);
 
 		if (n < 0)
 			break;
-		probe_read_message(message, (size_t)n, &ready, &self->status);
+		if (probe_sender_is_inside(self->probe.instance, sender))
+			probe_read_message(message, (size_t)n, &ready, &self->status);
 	}
 	if (ready && !self->probe.settled)
 		happened(self);

@@ -54,8 +54,9 @@ static void end(struct exchange *exchange)
 	transport->lib->curl_multi_remove_handle(transport->multi, exchange->easy);
 	transport->lib->curl_easy_cleanup(exchange->easy);
 	transport->lib->curl_slist_free_all(exchange->sent_headers);
+	transport->lib->curl_slist_free_all(exchange->connect_to);
 	exchange->easy = NULL;
-	exchange->sent_headers = NULL;
+	exchange->sent_headers = exchange->connect_to = NULL;
 	transport->active--;
 }
 
@@ -335,6 +336,30 @@ static void set_headers(const struct libcurl *lib, CURL *easy, struct exchange *
 	SET(CURLOPT_HTTPHEADER, list);
 }
 
+static curl_socket_t give_socket(void *pointer, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	const struct exchange *exchange = pointer;
+
+	return exchange->socket;
+}
+
+static int is_connected(void *pointer, curl_socket_t socket, curlsocktype purpose)
+{
+	return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+/* Its name is for the certificate and the request: nothing is looked up. */
+static void set_connection(const struct libcurl *lib, CURL *easy, struct exchange *exchange)
+{
+	if (!exchange->connected)
+		return;
+	exchange->connect_to = lib->curl_slist_append(NULL, "::127.0.0.1:");
+	SET(CURLOPT_CONNECT_TO, exchange->connect_to);
+	SET(CURLOPT_OPENSOCKETFUNCTION, give_socket);
+	SET(CURLOPT_OPENSOCKETDATA, exchange);
+	SET(CURLOPT_SOCKOPTFUNCTION, is_connected);
+}
+
 static void set_all(const struct libcurl *lib, CURL *easy, struct exchange *exchange)
 {
 	SET(CURLOPT_URL, exchange->url);
@@ -357,6 +382,7 @@ static void set_all(const struct libcurl *lib, CURL *easy, struct exchange *exch
 	SET(CURLOPT_ERRORBUFFER, exchange->said);
 	set_tls(lib, easy, exchange->tls);
 	set_proxy(lib, easy, exchange);
+	set_connection(lib, easy, exchange);
 	set_method(lib, easy, exchange);
 	set_headers(lib, easy, exchange);
 }

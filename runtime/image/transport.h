@@ -46,6 +46,8 @@ struct exchange {
 	char **headers;                  /* "Name: value" */
 	const struct transport_tls *tls; /* borrowed; may be NULL */
 	bool direct;                     /* no proxy */
+	bool connected;                  /* to be made over `socket`, which stands already; taken */
+	int socket;
 	/* What is sent: a text (owned), or so many bytes of a file (borrowed). */
 	char *body;
 	size_t body_size;
@@ -75,7 +77,7 @@ struct exchange {
 	/* transport.c's own */
 	struct transport *transport;
 	CURL *easy;
-	struct curl_slist *sent_headers;
+	struct curl_slist *sent_headers, *connect_to;
 	char said[CURL_ERROR_SIZE]; /* by libcurl, when it failed */
 };
 

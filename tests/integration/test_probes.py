@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 FAST = {"interval": "100ms", "timeout": "500ms", "retries": 2, "start_period": "20s",
@@ -80,6 +81,97 @@ def test_http(berth):
     project.exec("a", "touch", "/tmp/good")
     project.wait_state("a", "healthy")
     assert project.run("logs", "a").stdout == "", "the server was cut off in an answer"
+
+
+TLS_SERVER = SERVER.replace("http.server.HTTPServer((sys.argv[1], 8080), Handler).serve_forever()", """
+import socket, ssl
+address = sys.argv[1]
+if address == "own-ipv6":
+    [address] = [":".join(line[i:i + 4] for i in range(0, 32, 4)) for line in open("/proc/net/if_inet6")
+                 if line.split()[3] == "00" and line.split()[5] != "lo"]
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+server = Server((address, 8443), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/certs/cert.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+""")
+
+
+def tls_service(berth, https, address="0.0.0.0", before="touch /tmp/good; ", **more):
+    """A server with a certificate for shop.test, signed by itself."""
+    berth.python_image()
+    folder = os.path.join(berth.base, "certs")
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+        berth.command(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                       "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=shop.test",
+                       "-addext", "subjectAltName=DNS:shop.test", "-keyout", f"{folder}/key",
+                       "-out", f"{folder}/ca.pem"])
+        with open(f"{folder}/cert.pem", "w") as file:
+            file.write(open(f"{folder}/key").read() + open(f"{folder}/ca.pem").read())
+    return {"image": "python", "command": [
+                "sh", "-c", f"{before}exec python3 -c \"$$SCRIPT\" {address}"],
+            "environment": {"SCRIPT": TLS_SERVER}, "volumes": [f"{folder}:/certs:ro"], "init": True,
+            **probe("https", {"port": 8443, "path": "/health?deep=1", **https}, timeout="5s"), **more}
+
+
+def test_https(berth):
+    key = {"headers": {"X-Key": "k"}}
+    shop = {"headers": {"X-Key": "k", "Host": "shop.test:8443"}, "ca": "/certs/ca.pem"}
+    project, up = brought_up(berth, tls_service(
+        berth, key, before="(sleep 0.5; touch /tmp/good) & "))
+    assert up.stderr.index("a-1 Healthy") < up.stderr.index("b-1 Started")
+    assert json.loads(health_log(project))[-1]["Output"] == "https 8443/health?deep=1: 204"
+    brought_up(berth, tls_service(berth, {**shop, "status": 204}))
+
+
+def health_log(project):
+    return project.run("inspect", "--format", "{{json .State.Health.Log}}",
+                       f"{project.name}-a-1").stdout
+
+
+def test_https_that_is_not_believed(berth):
+    """Another name than the certificate's, a status, no TLS at all: each says why."""
+    good = {"headers": {"X-Key": "k", "Host": "other.test"}, "ca": "/certs/ca.pem"}
+    up = "touch /tmp/good; "
+    for service, why in (
+            (tls_service(berth, good, before=up), "SSL peer certificate"),
+            (tls_service(berth, {**good, "ca": "/none.pem"}, before=up), "ca /none.pem: No such file"),
+            (tls_service(berth, {}, before=""), "https 8443/health?deep=1: 503"),
+            (sh("exec httpd -f -p 8443", **probe("https", {"port": 8443})), "SSL connect error")):
+        project = berth.project({"compose.yaml": {"services": {"a": service}}})
+        project.run("up", "-d")
+        berth.wait_until(lambda: why in health_log(project), 20, why)
+        assert project.container("a")["Health"] == "starting"
+
+
+def test_https_that_hangs_keeps_nobody_waiting(berth):
+    """Its process goes with the time that it has; the supervisor answers meanwhile."""
+    berth.python_image()
+    hang = {"image": "python", "init": True, **probe("https", {"port": 8443}, timeout="300ms"),
+            "command": ["python3", "-c", "import socket, time; s = socket.create_server(('', 8443)); "
+                                         "time.sleep(1000)"]}
+    project = berth.project({"compose.yaml": {"services": {"a": hang}}})
+    project.run("up", "-d")
+
+    def asked():
+        started = time.monotonic()
+        log = health_log(project)
+        assert time.monotonic() - started < 5
+        return log.count("https 8443/: no answer") > 2
+
+    berth.wait_until(asked, 30, "it is asked again and again")
+    assert len(berth.pids_of("__helper-job")) <= 1
+
+
+def test_own_ipv6_address_only(berth):
+    service = {**tls_service(berth, {"headers": {"X-Key": "k"}}, address="own-ipv6"),
+               "networks": ["six"]}
+    project = berth.project({"compose.yaml": {
+        "services": {"a": service}, "networks": {"six": {"enable_ipv6": True}}}})
+    project.run("up", "-d", "--wait")
 
 
 def test_unix(berth):
@@ -186,6 +278,44 @@ def test_notify_in_anothers_network(berth):
     project = berth.project({"compose.yaml": {"services": {
         "a": notifier(berth, network_mode="service:net"), "net": SLEEP}}})
     project.run("up", "-d", "--wait")
+
+
+def test_notify_of_another_container(berth):
+    """Who shares the network can send there, and is not believed; neither is its fleeting child."""
+    shells = {"image": "python", "command": ["sleep", "1000"], "init": True}
+    berth.python_image()
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**notifier(berth), "command": ["sleep", "1000"]},
+        "hostile": {**shells, "network_mode": "service:a"},
+        "other": {**notifier(berth), "command": ["sleep", "1000"], "network_mode": "host",
+                  "pid": "host"}}}})
+    project.run("up", "-d")
+    say = ("import os, socket, sys, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+           "s.sendto(b'STATUS=' + sys.argv[1].encode() + b'\\n' + sys.argv[2].encode(),"
+           "'\\0berth/' + sys.argv[3]); time.sleep(float(sys.argv[4]))")
+    ids = {name: project.run("ps", "-q", "--no-trunc", name).stdout.strip() for name in ("a", "other")}
+
+    def send(service, to, status, ready, seconds="1"):
+        return project.popen("exec", "-T", service, "python3", "-c", say, status, ready, ids[to],
+                             seconds)
+
+    def said(name):
+        told = project.run("inspect", f"{project.name}-{name}-1", check=False).stdout
+        return told
+
+    log = os.path.join(berth.runtime_dir, "projects", project.name, "supervisor.log")
+    for seconds in ("1", "0"):
+        assert send("hostile", "a", "lies", "READY=1", seconds).wait(20) == 0
+    berth.wait_until(lambda: open(log).read().count("-a-1: a notification") == 2, 10, "both refused")
+    # Another's process, from the host's network and pid namespace.
+    outside = berth.popen_command(["python3", "-c", say, "lies", "READY=1", ids["other"], "1"], cwd="/")
+    assert outside.wait(20) == 0
+    berth.wait_until(lambda: "-other-1: a notification" in open(log).read(), 10, "refused")
+    assert {project.container(name)["Health"] for name in ("a", "other")} == {"starting"}
+    assert "lies" not in said("a") + said("other")
+    for name in ("a", "other"):
+        assert send(name, name, "honest", "READY=1").wait(20) == 0
+        project.wait_state(name, "healthy")
 
 
 def test_notify_says_what_it_is_at(berth):
