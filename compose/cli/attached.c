@@ -183,8 +183,7 @@ static void draw_start(struct attached *attached)
 {
 	if (attached->options->timeline && !attached->up && !attached->stopping)
 		(void)timeline_save(attached->args, attached->converge->name,
-				    attached->options->timeline,
-				    attached->session->options.since_nsec);
+				    attached->options->timeline, attached->converge->begun_nsec);
 }
 
 /* 1: go on, 0: the converge is through, negative: it failed. */

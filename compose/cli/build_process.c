@@ -22,6 +22,7 @@
 #include "runtime/image/pull.h"
 
 #include "compose/cli/build_network.h"
+#include "compose/cli/image_times.h"
 #include "compose/cli/images_here.h"
 #include "compose/control/requests.h"
 
@@ -180,6 +181,7 @@ static int start(struct build_job *job, struct error *err)
 	close(pair[1]);
 	job->fd = pair[0];
 	job->started = true;
+	image_times_build_begins(job->options.tags ? job->options.tags[0] : NULL);
 	job->started_nsec = units_now_nsec();
 	job->materials = json_array();
 	return job->pid < 0 ? error_errno(err, "start a build") : 0;
@@ -211,13 +213,15 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 		return;
 	}
 	if (frame->kind == FRAME_PULL) {
-		build_view_pull(view, job->name,
-				&(struct pull_event){.name = name,
-						     .layer = *text ? text : NULL,
-						     .state = (enum pull_state)frame->step,
-						     .current = frame->current,
-						     .total = frame->total,
-						     .error = &frame->error});
+		const struct pull_event event = {.name = name,
+						 .layer = *text ? text : NULL,
+						 .state = (enum pull_state)frame->step,
+						 .current = frame->current,
+						 .total = frame->total,
+						 .error = &frame->error};
+
+		image_times_pull(&event);
+		build_view_pull(view, job->name, &event);
 		return;
 	}
 	if (frame->kind >= 0) {
@@ -235,6 +239,7 @@ static void take_frame(struct build_job *job, struct build_view *view, const str
 	job->done = true;
 	job->error = frame->error;
 	job->failed = frame->error.code != 0;
+	image_times_build_ends(job->options.tags ? job->options.tags[0] : NULL, job->failed);
 	job->exit_code = frame->exit_code;
 	job->is_new = frame->is_new;
 	job->image_id = *name ? TAKE_PTR(name) : NULL;

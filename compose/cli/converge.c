@@ -13,6 +13,7 @@
 
 #include "compose/cli/config_proxies.h"
 #include "compose/cli/dry_run.h"
+#include "compose/cli/image_times.h"
 #include "compose/cli/output.h"
 #include "compose/cli/pull_run.h"
 #include "compose/control/requests.h"
@@ -110,7 +111,7 @@ json_t *converge_options(const struct plan_options *options)
 json_t *converge_arguments(const struct project *project, const struct plan_options *options,
 			   bool dry_run)
 {
-	json_t *arguments = json_object();
+	json_t *arguments = json_object(), *gathered;
 
 	json_object_set_new(arguments, "options", converge_options(options));
 	if (project) {
@@ -121,6 +122,8 @@ json_t *converge_arguments(const struct project *project, const struct plan_opti
 	}
 	if (dry_run)
 		json_put_bool(arguments, "dry_run", true);
+	else if (options->goal == PLAN_UP && (gathered = image_times_json()))
+		json_object_set_new(arguments, "gathered", gathered);
 	if (project_args.parallel > 0)
 		json_put_int(arguments, "parallel", project_args.parallel);
 	return arguments;

@@ -35,6 +35,7 @@ struct converge {
 	struct due_images due;      /* in a dry run: what options.images are; up_options_done() */
 	struct ports_auto *ports;   /* chosen once more where one is taken; NULL: fixed */
 	const char *verb;           /* heading of the progress */
+	int64_t begun_nsec;         /* when the command began: what it pulled and built counts */
 	int64_t wait_timeout_usec;  /* --wait-timeout; 0: no limit */
 	bool may_pull_beside;       /* missing images may still come while others start ... */
 	struct pull_beside *beside; /* ... and these do; taken; NULL: none */

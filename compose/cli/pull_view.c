@@ -6,6 +6,8 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
+#include "compose/cli/image_times.h"
+
 struct words {
 	enum progress_status status;
 	const char *text;
@@ -30,6 +32,7 @@ void pull_view_event(void *data, const struct pull_event *event)
 	const struct words *words = &pull_words[event->state];
 	_cleanup_free_ char *id = str_printf("Image %s", event->name), *text = NULL;
 
+	image_times_pull(event);
 	if (!event->layer) {
 		progress_set(view->progress, id, words->status, words->text,
 			     event->state == PULL_IMAGE_FAILED ? event->error->message : "");

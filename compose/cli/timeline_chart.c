@@ -30,11 +30,12 @@ struct reading {
 };
 
 static const char *const phase_names[PHASES] = {
-	[PHASE_WAITING] = "waiting",   [PHASE_PULLING] = "pulling",
-	[PHASE_CREATING] = "creating", [PHASE_STARTING] = "starting",
-	[PHASE_PROBING] = "probing",   [PHASE_COMPLETING] = "completing",
-	[PHASE_STOPPING] = "stopping", [PHASE_CHANGING] = "changing",
-	[PHASE_RUNNING] = "running",   [PHASE_FAILED] = "failed",
+	[PHASE_WAITING] = "waiting",       [PHASE_PULLING] = "pulling",
+	[PHASE_BUILDING] = "building",     [PHASE_CREATING] = "creating",
+	[PHASE_STARTING] = "starting",     [PHASE_PROBING] = "probing",
+	[PHASE_COMPLETING] = "completing", [PHASE_STOPPING] = "stopping",
+	[PHASE_CHANGING] = "changing",     [PHASE_RUNNING] = "running",
+	[PHASE_FAILED] = "failed",
 };
 
 const char *phase_name(enum phase phase)
@@ -49,6 +50,8 @@ static enum phase phase_of(const struct step *step)
 		enum phase phase;
 	} phases[] = {
 		{"await_image", NULL, PHASE_PULLING},
+		{"pull_image", NULL, PHASE_PULLING},
+		{"build_image", NULL, PHASE_BUILDING},
 		{"create_container", NULL, PHASE_CREATING},
 		{"create_network", NULL, PHASE_CREATING},
 		{"create_volume", NULL, PHASE_CREATING},
@@ -178,7 +181,7 @@ static void add_waiting(struct reading *reading, struct chart_row *row, const st
 		if (end > begin) {
 			if (begin > from)
 				add_span(row, PHASE_WAITING, from, begin);
-			add_span(row, PHASE_PULLING, begin, end)->critical = image->critical;
+			add_span(row, phase_of(image), begin, end)->shared = true;
 			from = end;
 		}
 	}

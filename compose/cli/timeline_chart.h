@@ -6,10 +6,10 @@
  * timeline_chart.h - the last start (compose/control/timeline.h) as rows of spans, and these as
  * text, SVG or JSON. Touches nothing but its arguments.
  *
- * A row is a container, or a network, a volume or the like that was made for them; rows are in the
- * order in which their first operation began. The critical path leads from the operation that ended
- * last back over the prerequisite that each waited for last: only what is on it made the start
- * take as long as it did.
+ * A row is a container, or a network, a volume or an image that was made or fetched for them; rows
+ * are in the order in which their first operation began. The critical path leads from the operation
+ * that ended last back over the prerequisite that each waited for last: only what is on it made the
+ * start take as long as it did.
  */
 
 #include <jansson.h>
@@ -22,6 +22,7 @@
 enum phase {
 	PHASE_WAITING, /* for `what` */
 	PHASE_PULLING,
+	PHASE_BUILDING,
 	PHASE_CREATING,
 	PHASE_STARTING,
 	PHASE_PROBING,    /* until healthy */
@@ -37,7 +38,8 @@ struct chart_span {
 	enum phase phase;
 	int64_t begin_usec, end_usec; /* since the start began */
 	bool critical;
-	char *what; /* waiting: for what it waited last; may be NULL */
+	bool shared; /* an image is fetched or built, which has a row of its own */
+	char *what;  /* waiting: for what it waited last; may be NULL */
 };
 
 struct chart_row {

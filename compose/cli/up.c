@@ -186,18 +186,18 @@ static int run_attached(struct project_args *args, struct project *project,
 
 static int run_detached(struct project_args *args, struct converge *converge)
 {
-	int64_t since_nsec = units_now_nsec();
 	int r = converge_run(args, converge);
 
 	if (timeline && !args->dry_run &&
-	    timeline_save(args, converge->name, timeline, since_nsec) != 0)
+	    timeline_save(args, converge->name, timeline, converge->begun_nsec) != 0)
 		return r ?: 1;
 	return r;
 }
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	struct converge converge = {.verb = "up", .may_pull_beside = true};
+	struct converge converge = {
+		.verb = "up", .may_pull_beside = true, .begun_nsec = units_now_nsec()};
 	struct project *project = NULL;
 	struct error err = ERROR_INIT;
 	int r;

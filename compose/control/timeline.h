@@ -12,6 +12,10 @@
  *                  last: index of the prerequisite that ended last, absent without any,
  *                  image: index of the operation that its image came with, if it waited for one}]}
  *
+ * What the command pulled and built before it asked for the start (`gathered` of its request:
+ * [{operation: "pull_image"|"build_image", name, begun, ended: usec of CLOCK_MONOTONIC, failed}])
+ * stands before all else, and `time` is when the first of that began.
+ *
  * Prerequisites stand before what waits for them. What was skipped has no `begun`.
  */
 

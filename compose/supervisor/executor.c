@@ -354,6 +354,7 @@ int executor_converge(struct executor *executor, const json_t *request, const ch
 		converge->parsed.options.image_count = 0;
 	if (r == 0)
 		r = coming_init(converge, request, err);
+	converge->gathered = json_incref(json_object_get(request, "gathered"));
 	if (r < 0) {
 		converge_free(converge);
 		return r;

@@ -4,6 +4,8 @@ import json
 import pathlib
 from xml.etree import ElementTree
 
+from tests.support import registries
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 SLOW = {**SLEEP, "command": ["sh", "-c", "sleep 0.5; touch /tmp/ready; sleep 1000"],
         "healthcheck": {"test": ["CMD", "test", "-e", "/tmp/ready"], "interval": "100ms",
@@ -83,6 +85,40 @@ def test_every_start_is_told_and_nothing_else(berth):
     failed = project.run("up", "-d", "--force-recreate", "-t", "0", "--timeline", "no/where.svg",
                          check=False)
     assert failed.returncode == 1 and "no/where.svg" in failed.stderr
+
+
+def test_pulls_and_builds(berth):
+    """What had to come first is part of it, and on the path where it was what took the time."""
+    host = registries.serve(berth)
+    for name in ("one", "two"):
+        berth.run("image", "tag", "busybox", f"{host}/{name}:1", cwd="/")
+        berth.run("image", "push", f"{host}/{name}:1", cwd="/")
+        berth.run("image", "rm", f"{host}/{name}:1", cwd="/")
+    project = berth.project({
+        "Dockerfile": "FROM busybox\nRUN sleep 1\n",
+        "compose.yaml": {"services": {
+            "one": {**SLEEP, "image": f"{host}/one:1"},
+            "built": {**SLEEP, "image": "made", "build": "."}}}})
+    project.run("up", "-d", "--timeline", "start.svg")
+    told = chart(project)
+    rows = {row["name"].removeprefix(f"{project.name}-"): row for row in told["rows"]}
+    pull, build = rows[f"{host}/one:1"]["spans"][0], rows["made"]["spans"][-1]
+    assert pull["phase"] == "pulling" and pull["begin_ms"] == 0 and pull["end_ms"] > 0
+    assert build["phase"] == "building" and build["end_ms"] - build["begin_ms"] > 1000
+    assert rows["made"]["critical"] and told["duration_ms"] > 1000
+    assert [s["phase"] for s in rows["one-1"]["spans"]][0] == "pulling"
+    assert "building" in [s["phase"] for s in rows["built-1"]["spans"]]
+    steps = [(step["name"], step["phase"]) for step in told["critical_path"]]
+    assert ("made", "building") in steps and steps.index(("made", "building")) < len(steps) - 1
+    assert "made" in texts((folder(project) / "start.svg").read_text())
+    text = project.run("timeline").stdout
+    assert "building" in text and all(len(line) <= 80 for line in text.splitlines())
+    # Alone it is pulled beside the start, from before that began.
+    alone = berth.project({"compose.yaml": {"services": {"two": {**SLEEP, "image": f"{host}/two:1"},
+                                                         "here": SLEEP}}})
+    alone.run("up", "-d")
+    told = chart(alone)
+    assert "pulling" in [span["phase"] for row in told["rows"] for span in row["spans"]]
 
 
 def test_attached(berth):

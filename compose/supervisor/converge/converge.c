@@ -45,6 +45,7 @@ void converge_free(struct converge *converge)
 	json_decref(converge->request);
 	json_decref(converge->options_json);
 	coming_done(converge);
+	json_decref(converge->gathered);
 	free(converge->runs);
 	free(converge->revived);
 	free(converge);

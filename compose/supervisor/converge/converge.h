@@ -45,6 +45,7 @@ struct converge {
 	json_t *request; /* until it is begun */
 	json_t *options_json;
 	json_t *coming; /* converge/coming.h: images by name, with what was told of each; or NULL */
+	json_t *gathered; /* control/timeline.h: what its client pulled and built before; or NULL */
 	struct parsed_options parsed;
 	bool dry_run, begun;
 	int64_t begun_usec;   /* monotonic */
