@@ -28,6 +28,12 @@ int watch_tree_init(struct watch_tree *tree, const struct watch_tree_ops *ops, v
 {
 	*tree = (struct watch_tree){.ops = ops, .data = data};
 	tree->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (tree->fd < 0 && errno == EMFILE)
+		return error_set(
+			err, EMFILE,
+			"watch: the kernel allows this user no more that watch, or us no more "
+			"open files; raise the sysctl fs.inotify.max_user_instances, or "
+			"`ulimit -n`");
 	return tree->fd < 0 ? error_errno(err, "inotify") : 0;
 }
 

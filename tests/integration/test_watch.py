@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.sandbox import wait_until
+from tests.support.sandbox import binary as sandbox_binary, wait_until
 
 APP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
 
@@ -268,3 +268,212 @@ def test_beside_the_logs(berth):
     assert inside(project, "/app/a") == "2\n"
     terminal.write("\x03")
     assert terminal.wait(60) == 130
+
+
+def in_all(project, path, content, count):
+    for number in range(1, count + 1):
+        wait_until(lambda: project.run("exec", "-T", "--index", str(number), "app", "cat", path,
+                                       check=False).stdout == content, 60, f"{path} in {number}")
+
+
+def listing(project, path):
+    return set(project.exec("app", "find", path, "!", "-type", "d").stdout.split())
+
+
+def test_how_editors_save(berth, watching):
+    """Each its own dance of renames: at the end there is the new text, and nothing besides."""
+    project = berth.project({
+        "compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app",
+                               "ignore": ["*~", "*.swp", "*.tmp", "4913", "*___jb_*"]}),
+        "src/a": "0\n"})
+    source = os.path.join(project.path, "src")
+    file, backup = os.path.join(source, "a"), os.path.join(source, "a~")
+    project.run("up", "-d")
+    watching(project, "--no-up")
+
+    def write(path, text):
+        with open(path, "w") as out:
+            out.write(text)
+
+    def vim(text):
+        """'backupcopy' no: a test file, the old one renamed, a new one, the old one removed."""
+        write(os.path.join(source, "4913"), "")
+        os.unlink(os.path.join(source, "4913"))
+        os.rename(file, backup)
+        write(file, text)
+        os.unlink(backup)
+
+    def jetbrains(text):
+        """Safe write: all in a temporary file, the old one aside, the new one in its place."""
+        write(f"{file}___jb_tmp___", text)
+        os.rename(file, f"{file}___jb_old___")
+        os.rename(f"{file}___jb_tmp___", file)
+        os.unlink(f"{file}___jb_old___")
+
+    def code(text):
+        """In place: shortened, and written anew."""
+        with open(file, "r+") as out:
+            out.truncate(0)
+            out.flush()
+            out.write(text)
+
+    def atomic(text):
+        write(f"{file}.tmp", text)
+        os.replace(f"{file}.tmp", file)
+
+    for number, save in enumerate((vim, jetbrains, code, atomic, vim, code)):
+        save(f"{save.__name__} {number}\n")
+        becomes(project, "/app/a", f"{save.__name__} {number}\n")
+        assert listing(project, "/app") == {"/app/a"}
+
+
+def test_branches_are_switched(berth, watching):
+    """git checkout: hundreds of files at once removed, made, moved, and turned into folders."""
+    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync",
+                                                    "target": "/app", "initial_sync": True})})
+    source = os.path.join(project.path, "src")
+    os.mkdir(source)
+
+    def git(*args):
+        berth.command(["git", "-c", "user.name=x", "-c", "user.email=x@x", "-c",
+                       "safe.directory=*", *args], cwd=source)
+
+    def tree(names, text):
+        for name in names:
+            path = os.path.join(source, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(f"{text} {name}\n")
+
+    def wanted():
+        return {os.path.join("/app", os.path.relpath(os.path.join(parent, name), source))
+                for parent, folders, names in os.walk(source) if not (".git" in folders and folders.remove(".git"))
+                for name in names}
+
+    git("init", "-q", "-b", "one")
+    tree([f"d{i % 20}/f{i}" for i in range(300)] + ["kind", "both/x"], "one")
+    os.symlink("f0", os.path.join(source, "d0/link"))
+    git("add", "-A"), git("commit", "-qm", "one"), git("checkout", "-qb", "two")
+    git("mv", "d1", "moved"), git("rm", "-q", "kind", "both/x")
+    for i in range(5, 15):
+        git("rm", "-qr", f"d{i}")
+    tree([f"new/deep/er/f{i}" for i in range(200)] + ["kind/inside", "both"], "two")
+    git("add", "-A"), git("commit", "-qm", "two")
+    watching(project)
+    for branch in ("one", "two", "one"):
+        git("checkout", "-q", branch)
+        wait_until(lambda: listing(project, "/app") == wanted(), 60,
+                   f"{listing(project, '/app') ^ wanted()}")
+        kind = "/app/kind" if branch == "one" else "/app/kind/inside"
+        becomes(project, kind, f"{branch} {kind.removeprefix('/app/')}\n")
+    assert project.exec("app", "readlink", "/app/d0/link").stdout == "f0\n"
+
+
+def test_folders_come_and_go(berth, watching):
+    """In and out of the tree, of another kind, of another mode; and what is ignored is not seen."""
+    project = berth.project({
+        "compose.yaml": stack({"path": "./src", "action": "sync", "target": "/app",
+                               "ignore": ["node_modules/"]}),
+        "src/a/b/c": "c\n", "src/x": "x\n", "outside/new/deep/file": "new\n"})
+    path = project.path
+    project.run("up", "-d")
+    watching(project, "--no-up")
+    os.rename(f"{path}/outside/new", f"{path}/src/new")
+    becomes(project, "/app/new/deep/file", "new\n")
+    with open(f"{path}/src/new/deep/later", "w") as file:
+        file.write("later\n")
+    becomes(project, "/app/new/deep/later", "later\n")
+    os.rename(f"{path}/src/new", f"{path}/src/renamed")
+    becomes(project, "/app/renamed/deep/file", "new\n")
+    assert inside(project, "/app/new/deep/file") is None
+    os.rename(f"{path}/src/renamed", f"{path}/outside/new")
+    becomes(project, "/app/renamed/deep/file", None)
+    # What went on living outside is nobody's business any more.
+    with open(f"{path}/outside/new/deep/file", "w") as file:
+        file.write("outside\n")
+    os.unlink(f"{path}/src/x")
+    os.mkdir(f"{path}/src/x")
+    with open(f"{path}/src/x/in", "w") as file:
+        file.write("in\n")
+    becomes(project, "/app/x/in", "in\n")
+    os.unlink(f"{path}/src/x/in")
+    os.rmdir(f"{path}/src/x")
+    with open(f"{path}/src/x", "w") as file:
+        file.write("again\n")
+    becomes(project, "/app/x", "again\n")
+    os.chmod(f"{path}/src/x", 0o751)
+    wait_until(lambda: project.exec("app", "stat", "-c", "%a", "/app/x").stdout == "751\n", 20, "mode")
+    for i in range(300):
+        os.makedirs(f"{path}/src/node_modules/p{i}/lib")
+        open(f"{path}/src/node_modules/p{i}/lib/index.js", "w").close()
+    with open(f"{path}/src/last", "w") as file:
+        file.write("last\n")
+    becomes(project, "/app/last", "last\n")
+    assert project.exec("app", "test", "-e", "/app/node_modules", check=False).returncode == 1
+    assert inside(project, "/app/renamed/deep/file") is None
+
+
+def test_where_containers_change_meanwhile(berth, watching):
+    """Replicas, volumes, restarts, new containers: each change reaches whoever runs then."""
+    project = berth.project({
+        "compose.yaml": {**stack({"path": "./src", "action": "sync", "target": "/app"},
+                                 {"path": "./data", "action": "sync", "target": "/data"},
+                                 app={**APP, "scale": 2, "volumes": ["kept:/data"]}), "volumes": {"kept": {}}},
+        "src/a": "0\n", "data/d": "0\n"})
+    path = project.path
+
+    def save(name, text):
+        with open(f"{path}/{name}", "w") as file:
+            file.write(text)
+
+    project.run("up", "-d")
+    watch = watching(project, "--no-up")
+    save("src/a", "1\n"), save("data/d", "1\n")
+    in_all(project, "/app/a", "1\n", 2)
+    in_all(project, "/data/d", "1\n", 2)
+    project.run("restart", "app")
+    save("src/a", "2\n")
+    in_all(project, "/app/a", "2\n", 2)
+    project.run("scale", "app=3")
+    save("src/a", "3\n")
+    in_all(project, "/app/a", "3\n", 3)
+    project.run("up", "-d", "--force-recreate", "--scale", "app=1")
+    save("src/a", "4\n")
+    in_all(project, "/app/a", "4\n", 1)
+    # Nothing runs: that is no failure.
+    project.run("stop")
+    save("src/a", "5\n"), save("data/d", "5\n")
+    project.run("start")
+    save("src/a", "6\n")
+    in_all(project, "/app/a", "6\n", 1)
+    assert "rror" not in watch.end()
+
+
+def test_a_build_that_is_mended(berth, watching):
+    project = berth.project({
+        "compose.yaml": stack({"path": "./src", "action": "rebuild"},
+                              app={**APP, "image": "app-image", "build": "."}),
+        "Dockerfile": "FROM busybox\nCOPY src /src\nRUN sh /src/step\n", "src/step": "true\n"})
+    watch = watching(project)
+    before = project.container("app")["ID"]
+    with open(f"{project.path}/src/step", "w") as file:
+        file.write("false\n")
+    watch.until("Failed to rebuild")
+    assert project.container("app")["ID"] == before
+    with open(f"{project.path}/src/step", "w") as file:
+        file.write("echo mended > /mended\n")
+    becomes(project, "/mended", "mended\n")
+    assert project.container("app")["ID"] != before
+
+
+def test_limits_of_the_kernel(berth):
+    """Each names the sysctl that raises it."""
+    project = berth.project({"compose.yaml": stack({"path": "./src", "action": "sync",
+                                                    "target": "/app"}), "src/a": ""})
+    project.run("up", "-d")
+    for call, code, sysctl in (("inotify_init1", "EMFILE", "fs.inotify.max_user_instances"),
+                               ("inotify_add_watch", "ENOSPC", "fs.inotify.max_user_watches")):
+        refused = berth.command(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                                 f"inject={call}:error={code}", sandbox_binary(), "watch", "--no-up"],
+                                cwd=project.path, check=False)
+        assert refused.returncode == 1 and sysctl in refused.stderr, refused.stderr
