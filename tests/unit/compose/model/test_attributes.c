@@ -95,8 +95,9 @@ static const struct {
 			     "cpuset_mems"},
 	{"services.x-berth.schedule", "calendar overlap persistent"},
 	{"services.x-berth.socket", "listen name"},
-	{"services.x-berth.probe", "tcp http unix log file notify"},
+	{"services.x-berth.probe", "tcp http https unix log file notify"},
 	{"services.x-berth.probe.http", "port path status headers"},
+	{"services.x-berth.probe.https", "port path status headers ca"},
 	{"services.x-berth.on_unhealthy", "action budget window"},
 	{"models", "name model context_size runtime_flags"},
 	{"networks", "name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 "
