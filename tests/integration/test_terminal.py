@@ -129,7 +129,7 @@ def test_ctrl_z_without_a_shell(berth):
     screen.terminal.write("\x1a")
     screen.terminal.write("d")
     assert screen.wait() == 0 and screen.is_cooked
-    assert project.container("a")["State"] == "running"
+    project.wait_state("a", "running")
 
 
 ODD = r"""printf 'plain\n\033[1;31mred on\nnext\n10%%\r20%%\r30%%\n'; printf 'nul\000byte\n'
