@@ -51,6 +51,15 @@ static bool is_of_user(void)
 	return geteuid() != 0 || rootless();
 }
 
+/* A journal that is behind finds our last words when we are gone, and cannot tell whose they are.
+ */
+static void name_unit_in_journal(const char *name)
+{
+	_cleanup_free_ char *unit = systemd_unit_name(name);
+
+	log_set_field(is_of_user() ? "OBJECT_SYSTEMD_USER_UNIT" : "OBJECT_SYSTEMD_UNIT", unit);
+}
+
 /* The name in the unit's instance, whatever the file says. */
 static void take_name(struct project_args *args, const char *name)
 {
@@ -58,6 +67,7 @@ static void take_name(struct project_args *args, const char *name)
 
 	(void)setenv("COMPOSE_PROJECT_NAME", name, 1);
 	log_set_field("BERTH_PROJECT", name);
+	name_unit_in_journal(name);
 	if (!args->project_directory && directory && directory[0])
 		args->project_directory = directory;
 	if (!strcmp(args->progress, "auto"))
@@ -114,7 +124,8 @@ static char *blamed(const struct output_failure *failure)
 	return alloc_string_n(at, strcspn(at, "\": \n"));
 }
 
-/* One message, by which service and reason are found. */
+/* One message, by which service and reason are found. @rest follows the reason, before the lines of
+ * the file that it may show. */
 static void log_failure(const char *name, const char *id, const char *verb,
 			const struct output_failure *failure, const char *rest)
 {
@@ -124,8 +135,11 @@ static void log_failure(const char *name, const char *id, const char *verb,
 		{"BERTH_SERVICE", service},
 	};
 
-	log_entry(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "project %s: %s failed: %s%s", name,
-		  verb, reason_of(failure), rest);
+	const char *reason = reason_of(failure);
+	int first = (int)strcspn(reason, "\n");
+
+	log_entry(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "project %s: %s failed: %.*s%s%s",
+		  name, verb, first, reason, rest, reason + first);
 }
 
 /* Its first line; nothing is said after it. */
@@ -158,8 +172,7 @@ static void warn_of_stale_units(const struct project *project)
  */
 static int check_folder(const char *name, struct error *err)
 {
-	_cleanup_free_ char *usual =
-		systemd_files_default_folder(name, geteuid() != 0 || rootless());
+	_cleanup_free_ char *usual = systemd_files_default_folder(name, is_of_user());
 	const char *folder = getenv(SYSTEMD_FOLDER_VARIABLE);
 	char here[4] = "";
 

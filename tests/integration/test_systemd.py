@@ -499,6 +499,11 @@ def test_why_it_failed_is_one_message(berth, systemd, journal, case):
                            PRIORITY="3", **({"BERTH_SERVICE": blamed} if blamed else {}))
     assert message["MESSAGE"].startswith(f"project {project.name}: start failed: ")
     assert reason in message["MESSAGE"]
+    assert "(what had started is stopped)" in message["MESSAGE"].splitlines()[0]
+    # The starter has ended, so the journal could not ask whose it was; the unit's name is there.
+    of_unit = berth.command(["journalctl", "-q", "--no-pager", "-o", "cat", "-u",
+                             f"berth@{project.name}"]).stdout
+    assert reason in of_unit
     status = [line for line in systemd.lines if line.startswith("STATUS=")][-1]
     assert status.startswith("STATUS=start failed: ") and reason in status
     if case == "port":
