@@ -38,7 +38,9 @@ systemctl set-property --runtime $unit CPUQuota=
 wait $!
 systemctl set-property --runtime $unit TasksMax=25
 check "TasksMax= is felt" sh -c "berth -p shop exec -T hog sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do sleep 5 & done' 2>&1 | grep -qi fork"
-check "... and counted" test "$(number pids.events max)" -ge 1
+# Until Linux 6.10 in the group of who forked, since then in the one whose limit it is.
+refused() { find "$(group)" -name pids.events -exec cat {} + | awk '{ n += $2 } END { print n }'; }
+check "... and counted" test "$(refused)" -ge 1
 systemctl set-property --runtime $unit TasksMax=infinity
 check "stop" systemctl stop $unit
 check "disable" berth systemd disable shop
