@@ -31,6 +31,7 @@
 #include "common/process.h"
 #include "common/rootless.h"
 #include "common/str.h"
+#include "common/units.h"
 
 #include "netmgr/usermode.h"
 
@@ -40,13 +41,19 @@
 #define PASTA_PID "pasta.pid"
 #define PASTA_LOG "pasta.log"
 
+/* So many that lived no longer: another one would not either. */
+#define SHORT_LIVES_MOST 5
+#define SHORT_LIFE_USEC  ((int64_t)USEC_PER_SEC)
+
 struct holder {
 	const char *path;
 	int directory, users, signals;
-	int routes;    /* tells of the host's routes: there may be a way now */
-	pid_t pasta;   /* while it comes up; then it is a daemon, see PASTA_PID */
-	int daemon;    /* its pidfd: the way is there */
-	bool is_asked; /* for the way */
+	int routes;         /* tells of the host's routes: there may be a way now */
+	pid_t pasta;        /* while it comes up; then it is a daemon, see PASTA_PID */
+	int daemon;         /* its pidfd: the way is there */
+	bool is_asked;      /* for the way */
+	int64_t begun_usec; /* monotonic: when pasta was last started */
+	int short_lives;    /* of pasta, one after the other */
 };
 
 static ino_t inode(const char *path)
@@ -242,6 +249,7 @@ static void want_way(struct holder *holder)
 	if (holder->daemon >= 0 || holder->pasta)
 		return;
 	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
+	holder->begun_usec = units_monotonic_usec();
 	holder->pasta = fork();
 	if (holder->pasta == 0)
 		exec_pasta(holder);
@@ -285,11 +293,19 @@ static void reap(struct holder *holder)
 	}
 }
 
-/* Somebody killed it. */
+/* Somebody killed it; or it cannot live here: the next network or route may try once more. */
 static void lose_way(struct holder *holder)
 {
+	int64_t life_usec = units_monotonic_usec() - holder->begun_usec;
+
 	close(TAKE_FD(holder->daemon));
-	want_way(holder);
+	holder->short_lives = life_usec < SHORT_LIFE_USEC ? holder->short_lives + 1 : 0;
+	if (holder->short_lives < SHORT_LIVES_MOST) {
+		want_way(holder);
+		return;
+	}
+	holder->short_lives = 0;
+	tell_way(holder, "pasta ends as soon as it is up");
 }
 
 /* A default route that came up: what pasta lacked, perhaps. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """berth as an ordinary user: the same as with root, and nothing of it is left afterwards."""
 
+import contextlib
 import json
 import os
 import re
@@ -173,6 +174,30 @@ def test_the_way_out_comes_and_goes(alice):
     assert alice.holders()
     kill_pasta()
     wait_until(is_served, 20, "and again")
+    alice.run("down", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+
+
+def test_a_way_out_that_cannot_live(alice):
+    """A pasta that dies as soon as it is up is not started for ever; the next network's is."""
+    alice.image()
+    cwd = alice.project("services: {a: {image: busybox, init: true, command: sleep 1000}}")
+    alice.berth.outside_host()
+    alice.run("up", "-d", cwd=cwd)
+    way = os.path.join(alice.runtime_dir, "rootless/way")
+
+    def is_given_up():
+        with contextlib.suppress(FileNotFoundError), open(way) as file:
+            said = file.read()
+            for pid in [] if said else alice.berth.pids_of("pasta"):  # only when it is up
+                alice.berth.kill(pid, signal.SIGKILL)
+            return "ends as soon as it is up" in said
+
+    wait_until(is_given_up, 20, "nobody starts it any more")
+    assert not alice.berth.pids_of("pasta")
+    alice.run("down", "-t", "0", cwd=cwd)
+    alice.run("up", "-d", cwd=cwd)
+    wait_until(lambda: alice.berth.pids_of("pasta"), 10, "it is tried once more")
     alice.run("down", "-t", "0", cwd=cwd)
     alice.nothing_left()
 
