@@ -49,6 +49,12 @@ int command_main(int argc, char **argv);
 /* The same behind the program's name, for `docker compose` with that word in front. */
 int command_main_of_projects(int argc, char **argv);
 
+/*
+ * From now on messages say @typed where a path begins with @path: "docker run" for
+ * "berth container run". Both borrowed.
+ */
+void commands_called(const char *path, const char *typed);
+
 /* Reads the words behind @path ("berth image rm") and runs it. Exit code. */
 int commands_run(const struct command *command, const char *path, int argc, char **argv);
 

@@ -162,27 +162,46 @@ static void list_commands(const struct command *const *list)
 			printf("  %-*s   %s\n", (int)width, (*list)->name, (*list)->summary);
 }
 
+static const char *called_path = "", *called_typed = "";
+
+void commands_called(const char *path, const char *typed)
+{
+	called_path = path;
+	called_typed = typed;
+}
+
+/* As the user has typed it; new string. */
+static char *typed(const char *path)
+{
+	size_t length = strlen(called_path);
+	bool begins = !strncmp(path, called_path, length) && (!path[length] || path[length] == ' ');
+
+	return begins ? str_printf("%s%s", called_typed, path + length) : alloc_string(path);
+}
+
 static void help_root(void)
 {
-	puts("Usage:  berth [OPTIONS] COMMAND\n\n"
-	     "Run Compose projects without a daemon\n\n"
+	_cleanup_free_ char *name = typed("berth");
+
+	printf("Usage:  %s [OPTIONS] COMMAND\n\n", name);
+	puts("Run Compose projects without a daemon\n\n"
 	     "Options:");
 	flags_help(project_options, stdout);
 	puts("\nCommands:");
 	list_commands(commands);
-	puts("\nRun 'berth COMMAND --help' for more information on a command.");
+	printf("\nRun '%s COMMAND --help' for more information on a command.\n", name);
 }
 
 void command_help(const struct command *command, const char *path)
 {
 	const struct help_text *text = help_text_of(path);
-	_cleanup_free_ char *form = NULL;
+	_cleanup_free_ char *form = NULL, *name = typed(path);
 
 	if (!command) {
 		help_root();
 		return;
 	}
-	printf("Usage:  %s %s\n\n%s\n", path, command->operands, command->summary);
+	printf("Usage:  %s %s\n\n%s\n", name, command->operands, command->summary);
 	if (text && text->description)
 		printf("\n%s\n", text->description);
 	form = short_form_help(command);
@@ -206,21 +225,24 @@ void command_help(const struct command *command, const char *path)
 	if (command->children) {
 		puts("\nCommands:");
 		list_commands(command->children);
-		printf("\nRun '%s COMMAND --help' for more information on a command.\n", path);
+		printf("\nRun '%s COMMAND --help' for more information on a command.\n", name);
 	}
 }
 
 static int fail_usage(const struct command *command, const char *path, const struct error *err)
 {
+	_cleanup_free_ char *name = typed(path);
+
 	output_fail(&project_args, err);
 	if (command)
-		fprintf(stderr, "\nUsage:  %s %s\n", path, command->operands);
-	fprintf(stderr, "\nRun '%s --help' for more information\n", path);
+		fprintf(stderr, "\nUsage:  %s %s\n", name, command->operands);
+	fprintf(stderr, "\nRun '%s --help' for more information\n", name);
 	return 1;
 }
 
 static int unknown_command(const struct command *const *list, const char *name, const char *path)
 {
+	_cleanup_free_ char *parent = typed(path);
 	const char *names[64], *meant;
 	struct error err = ERROR_INIT;
 	size_t n = 0;
@@ -228,28 +250,29 @@ static int unknown_command(const struct command *const *list, const char *name, 
 	for (; *list && n < ARRAY_SIZE(names); list++)
 		names[n++] = (*list)->name;
 	meant = str_suggest(name, names, n);
-	error_set(&err, EINVAL, "unknown command \"%s\" for \"%s\"", name, path);
+	error_set(&err, EINVAL, "unknown command \"%s\" for \"%s\"", name, parent);
 	output_fail(&project_args, &err);
 	if (meant)
 		fprintf(stderr, "\nDid you mean this?\n\t%s\n", meant);
-	fprintf(stderr, "\nRun '%s --help' for usage.\n", path);
+	fprintf(stderr, "\nRun '%s --help' for usage.\n", parent);
 	return 1;
 }
 
 static int check_operands(const struct command *command, const char *path, int n, struct error *err)
 {
 	int min = command->min_operands, max = command->max_operands;
+	_cleanup_free_ char *name = typed(path);
 
 	if (n < min && min == max)
-		return error_set(err, EINVAL, "\"%s\" requires %d argument%s.", path, min,
+		return error_set(err, EINVAL, "\"%s\" requires %d argument%s.", name, min,
 				 min == 1 ? "" : "s");
 	if (n < min)
-		return error_set(err, EINVAL, "\"%s\" requires at least %d argument%s.", path, min,
+		return error_set(err, EINVAL, "\"%s\" requires at least %d argument%s.", name, min,
 				 min == 1 ? "" : "s");
 	if (max == 0 && n > 0)
-		return error_set(err, EINVAL, "\"%s\" accepts no arguments.", path);
+		return error_set(err, EINVAL, "\"%s\" accepts no arguments.", name);
 	if (max > 0 && n > max)
-		return error_set(err, EINVAL, "\"%s\" requires at most %d argument%s.", path, max,
+		return error_set(err, EINVAL, "\"%s\" requires at most %d argument%s.", name, max,
 				 max == 1 ? "" : "s");
 	return 0;
 }
@@ -365,6 +388,8 @@ int command_main(int argc, char **argv)
 		return 1;
 	if (geteuid() != 0)
 		program_argv = strv_dup(argv);
+	if (docker_name_of_compose())
+		commands_called("berth", "docker-compose");
 	return docker_name() ? docker_name_main(argc - 1, argv + 1)
 			     : command_main_of_projects(argc - 1, argv + 1);
 }

@@ -9,6 +9,7 @@
 
 #include "compose/cli/container_flags.h"
 #include "compose/cli/container_flags_given.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/env_words.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/mount_words.h"
@@ -157,6 +158,7 @@ static json_t *value_of(enum how how, const void *value)
 
 static void put_rows(json_t *service)
 {
+	container_given.platform = docker_platform(container_given.platform);
 	array_foreach(row, rows) {
 		json_t *value = value_of(row->how, row->value), *object = service;
 		const char *dot = strchr(row->path, '.'), *key = row->path;

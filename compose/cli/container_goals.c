@@ -14,6 +14,7 @@
 #include "compose/cli/container_start.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
+#include "compose/cli/refusal.h"
 #include "compose/cli/target.h"
 #include "compose/control/requests.h"
 
@@ -81,24 +82,6 @@ static int run_restart(struct project_args *args, int argc, char **argv)
 	return converge(args, argv, PLAN_RESTART);
 }
 
-/* What docker refuses, since it would change nothing; true: @err says so. */
-static bool is_refused(enum plan_goal goal, const char *name, const json_t *container,
-		       struct error *err)
-{
-	bool runs = container_is_running(container);
-	bool paused = str_equal(json_get_string(container, "state"), "paused");
-
-	if (goal == PLAN_KILL && !runs)
-		error_set(err, ESRCH, "cannot kill container: %s: container is not running", name);
-	else if (goal == PLAN_PAUSE && paused)
-		error_set(err, EALREADY, "container %s is already paused", name);
-	else if (goal == PLAN_PAUSE && !runs)
-		error_set(err, ESRCH, "container %s is not running", name);
-	else if (goal == PLAN_UNPAUSE && !paused)
-		error_set(err, EALREADY, "container %s is not paused", name);
-	return err->code != 0;
-}
-
 /* Each for itself: one that is refused keeps the others from nothing. */
 static int converge_each(struct project_args *args, char **argv, enum plan_goal goal)
 {
@@ -110,7 +93,7 @@ static int converge_each(struct project_args *args, char **argv, enum plan_goal 
 		struct error err = ERROR_INIT;
 
 		if (machine_find(name, &container, &err) < 0 ||
-		    is_refused(goal, name, container, &err))
+		    refusal_of(goal, name, container, &err))
 			exit_code = output_fail(args, &err);
 		else if (converge(args, one, goal) != 0)
 			exit_code = 1;

@@ -13,6 +13,7 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/container_filter.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
@@ -125,6 +126,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	_cleanup_json_ json_t *containers = NULL;
 	struct error err = ERROR_INIT;
 
+	format = docker_config_format(format, "psFormat");
 	if (latest)
 		last = 1;
 	if (container_filter_check(filters, &err) < 0 ||

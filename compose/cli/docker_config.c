@@ -34,3 +34,21 @@ char *docker_config_get(const char *key)
 	text = json_get_string(config, key);
 	return text && *text ? str_printf("%s", text) : NULL;
 }
+
+const char *docker_config_format(const char *format, const char *key)
+{
+	static char *kept;
+
+	if (format && *format)
+		return format;
+	free(kept);
+	kept = docker_config_get(key);
+	return kept;
+}
+
+const char *docker_platform(const char *given)
+{
+	const char *platform = given ?: getenv("DOCKER_DEFAULT_PLATFORM");
+
+	return platform && *platform ? platform : NULL;
+}

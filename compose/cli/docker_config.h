@@ -3,8 +3,8 @@
 #define COMPOSE_CLI_DOCKER_CONFIG_H
 
 /*
- * docker_config.h - the user's own settings: docker's config.json ($DOCKER_CONFIG, or ~/.docker).
- * Its credentials are runtime/image/auth.h's.
+ * docker_config.h - the user's own settings: docker's config.json ($DOCKER_CONFIG, or ~/.docker)
+ * and variables. Its credentials are runtime/image/auth.h's.
  */
 
 /* Where the file would be; new string. */
@@ -12,5 +12,14 @@ char *docker_config_path(void);
 
 /* The text that stands there as @key; new string. NULL: none, or there is no such file. */
 char *docker_config_get(const char *key);
+
+/*
+ * --format of a listing: @format as it was given, or else what the file has as @key ("psFormat").
+ * Lives until the next call; NULL: the table.
+ */
+const char *docker_config_format(const char *format, const char *key);
+
+/* $DOCKER_DEFAULT_PLATFORM where none was given; NULL: this machine's. */
+const char *docker_platform(const char *given);
 
 #endif

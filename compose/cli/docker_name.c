@@ -39,6 +39,11 @@ bool docker_name(void)
 	return !strcmp(program_invocation_short_name, "docker");
 }
 
+bool docker_name_of_compose(void)
+{
+	return !strcmp(program_invocation_short_name, "docker-compose");
+}
+
 static void help(void)
 {
 	puts("Usage:  docker [OPTIONS] COMMAND\n\n"
@@ -88,6 +93,7 @@ static int run_word(int argc, char **argv)
 {
 	const char *path = short_form_called_docker(argv[0]);
 	_cleanup_free_ char *full = path ? str_printf("berth %s", path) : NULL;
+	_cleanup_free_ char *typed = str_printf("docker %s", argv[0]);
 	struct error err = ERROR_INIT;
 
 	if (!strcmp(argv[0], "version"))
@@ -96,6 +102,7 @@ static int run_word(int argc, char **argv)
 		error_set(&err, EINVAL, "docker: unknown command: docker %s", argv[0]);
 		return fail(&err);
 	}
+	commands_called(full, typed);
 	return commands_run(short_form_command(path), full, argc - 1, argv + 1);
 }
 
@@ -119,8 +126,10 @@ int docker_name_main(int argc, char **argv)
 		(void)setenv("DOCKER_CONFIG", config, 1);
 	if (check_place(&err) < 0)
 		return output_fail(&project_args, &err);
-	if (!strcmp(argv[0], "compose"))
+	if (!strcmp(argv[0], "compose")) {
+		commands_called("berth", "docker compose");
 		return command_main_of_projects(n, argv);
+	}
 	if (strcmp(argv[0], "help") != 0)
 		return run_word(n, argv);
 	/* `docker help run`, `docker help image rm`. */

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 
 bool docker_name(void);
+/* docker-compose, the name of Compose when it was a program of its own. */
+bool docker_name_of_compose(void);
 
 /* As command_main(), of the words behind the program's name. */
 int docker_name_main(int argc, char **argv);

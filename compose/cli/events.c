@@ -113,9 +113,13 @@ static int watch_for_socket(const char *project)
 }
 
 /* Scripts listen before they start the project. 1: --until has passed before there was one. */
-static int subscribe(const char *project, const json_t *arguments, int64_t until_nsec,
+static int subscribe(const char *project, int64_t since_nsec, int64_t until_nsec,
 		     struct client **ret, struct error *err)
 {
+	_cleanup_json_ json_t *arguments = json_object();
+
+	if (since_nsec)
+		json_put_int(arguments, "since", since_nsec);
 	for (;;) {
 		_cleanup_close_ int watch = watch_for_socket(project);
 		struct pollfd change = {watch, POLLIN};
@@ -143,14 +147,38 @@ static bool more_may_come(const struct client *client, int64_t until_nsec)
 	return poll(&readable, 1, left_msec < ARRIVAL_MSEC ? ARRIVAL_MSEC : left_msec) != 0;
 }
 
+/*
+ * Until --until, 0 or 1; -EPIPE: nobody is there any more who would tell. *since_nsec becomes what
+ * has not been told yet.
+ */
+static int follow(struct client *client, char *const *services, int64_t until_nsec,
+		  int64_t *since_nsec, struct error *err)
+{
+	client_stay(client);
+	for (;;) {
+		_cleanup_json_ json_t *event = NULL;
+		int64_t time;
+		int r;
+
+		if (!more_may_come(client, until_nsec))
+			return 0;
+		r = client_next(client, &event, NULL, NULL, err);
+		if (r <= 0)
+			return r;
+		time = json_get_int(event, "time", 0);
+		if (until_nsec && time > until_nsec)
+			return 0;
+		print_event(event, services);
+		*since_nsec = time ? time + 1 : *since_nsec;
+	}
+}
+
 static int run(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_target_ struct target target = {0};
-	_cleanup_json_ json_t *arguments = json_object();
 	int64_t since_nsec = 0, until_nsec = 0, now = units_now_nsec();
 	struct error err = ERROR_INIT;
-	int r;
 
 	if ((since && units_parse_time(since, now, &since_nsec) < 0) ||
 	    (until && units_parse_time(until, now, &until_nsec) < 0)) {
@@ -160,23 +188,18 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (target_open(args, argv, &target, &err) < 0)
 		return output_fail(args, &err);
 	converge_exit_on_signals();
-	if (since_nsec)
-		json_put_int(arguments, "since", since_nsec);
-	r = subscribe(target.name, arguments, until_nsec, &client, &err);
-	if (r == 1)
-		return 0;
-	while (r >= 0) {
-		_cleanup_json_ json_t *event = NULL;
+	for (;;) {
+		int r = subscribe(target.name, since_nsec, until_nsec, &client, &err);
 
-		if (!more_may_come(client, until_nsec))
-			return 0;
-		r = client_next(client, &event, NULL, NULL, &err);
-		if (r == 0 || (until_nsec && r > 0 && json_get_int(event, "time", 0) > until_nsec))
-			return 0;
-		if (r > 0)
-			print_event(event, argv);
+		if (r == 0)
+			r = follow(client, argv, until_nsec, &since_nsec, &err);
+		if (r != -EPIPE)
+			return r < 0 ? output_fail(args, &err) : 0;
+		/* Its supervisor has gone: maybe the whole project, maybe to come again. */
+		error_clear(&err);
+		client_free(TAKE_PTR(client));
+		since_nsec = since_nsec ?: now;
 	}
-	return output_fail(args, &err);
 }
 
 const struct command command_events = {

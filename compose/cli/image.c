@@ -13,6 +13,7 @@
 #include "runtime/image/variants.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/image_filter.h"
 #include "compose/cli/image_rows.h"
 #include "compose/cli/image_tree.h"
@@ -73,7 +74,7 @@ static int import(struct project_args *args, int argc, char **argv)
 	const struct image_import_options options = {
 		.reference = argc > 1 ? argv[1] : NULL,
 		.message = import_message,
-		.platform = import_platform,
+		.platform = docker_platform(import_platform),
 		.changes = import_changes,
 	};
 
@@ -297,6 +298,7 @@ static int list(struct project_args *args, int argc, char **argv)
 			puts(json_get_string(row, "ID"));
 		return 0;
 	}
+	list_format = docker_config_format(list_format, "imagesFormat");
 	if (output_rows(rows, list_format, list_digests ? digest_columns : list_columns,
 			OUTPUT_LINES, &err) < 0)
 		return output_fail(args, &err);

@@ -19,6 +19,7 @@
 #include "compose/cli/build_output.h"
 #include "compose/cli/build_process.h"
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
 #include "compose/model/project.h"
@@ -323,6 +324,10 @@ static const struct build_job *failed_job(const struct building *b)
 /* "--platform a,b" and "--platform a --platform b"; each once. */
 static void split_platforms(struct building *b)
 {
+	const char *usual = docker_platform(NULL);
+
+	if (!platforms && usual)
+		strv_append(&platforms, usual);
 	strv_foreach(row, platforms) {
 		_cleanup_strv_ char **words = strv_split(row, ", ");
 

@@ -13,6 +13,7 @@
 #include "runtime/image/tags.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/images_here.h"
 #include "compose/cli/output.h"
 #include "compose/cli/project_args.h"
@@ -63,7 +64,7 @@ static int pull_names(struct project_args *args, char *const *names)
 		services[i].image = names[i];
 		set.items[i] = (struct pull_item){.service = &services[i],
 						  .image = names[i],
-						  .platform = pull_platform,
+						  .platform = docker_platform(pull_platform),
 						  .policy = PULL_ALWAYS};
 	}
 	r = pull_run(args, &set, "pull", pull_quiet, false);

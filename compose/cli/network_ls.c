@@ -13,6 +13,7 @@
 #include "netmgr/network.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/list_filter.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
@@ -140,6 +141,7 @@ static int run(struct project_args *args, int argc, char **argv)
 			puts(json_get_string(row, "ID"));
 		return 0;
 	}
+	format = docker_config_format(format, "networksFormat");
 	if (output_rows(rows, format, columns, OUTPUT_LINES, &err) < 0)
 		return output_fail(args, &err);
 	return 0;

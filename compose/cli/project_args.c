@@ -231,6 +231,7 @@ static int profiles_with(struct project_args *args, const struct load_options *o
 
 	everything.profiles = all;
 	everything.warn = ignore_warning;
+	everything.default_platform = false;
 	r = load(args, &everything, &project, err);
 	if (r < 0)
 		return r;
@@ -264,6 +265,7 @@ static int load_services(struct project_args *args, char *const *services, bool 
 	 */
 	project_args_load_options(args, &options);
 	options.unset_sources = !starts;
+	options.default_platform = true;
 	r = load(args, &options, &project, err);
 	if (r < 0)
 		return r;

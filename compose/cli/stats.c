@@ -14,6 +14,7 @@
 
 #include "compose/cli/columns.h"
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/output.h"
 #include "compose/cli/terminal.h"
@@ -297,6 +298,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	if (target_open(args, argv, &target, &err) < 0)
 		return output_fail(args, &err);
 	converge_exit_on_signals();
+	format = docker_config_format(format, "statsFormat");
 	return show(&(struct source){&target, argv}, &err) < 0 ? output_fail(args, &err) : 0;
 }
 
@@ -305,6 +307,7 @@ static int run_container(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 
 	converge_exit_on_signals();
+	format = docker_config_format(format, "statsFormat");
 	return show(&(struct source){NULL, argv}, &err) < 0 ? output_fail(args, &err) : 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/command.h"
-#include "compose/cli/target.h"
+#include "compose/cli/refusal.h"
 
 static int run(struct project_args *args, int argc, char **argv)
 {
@@ -9,7 +9,7 @@ static int run(struct project_args *args, int argc, char **argv)
 		.options = {.goal = PLAN_UNPAUSE, .timeout_usec = -1},
 	};
 
-	return target_converge(args, argv, &converge);
+	return refusal_or_converge(args, argv, &converge);
 }
 
 const struct command command_unpause = {

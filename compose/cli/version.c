@@ -40,7 +40,7 @@ static const struct version compose = {
 
 static int run(struct project_args *args, int argc, char **argv)
 {
-	bool called = !strcmp(program_invocation_short_name, "docker-compose") || docker_name();
+	bool called = docker_name_of_compose() || docker_name();
 	const struct version *version = called ? &compose : &berth;
 	struct error err = ERROR_INIT;
 

@@ -14,6 +14,7 @@
 #include "common/units.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/docker_config.h"
 #include "compose/cli/inspect.h"
 #include "compose/cli/list_filter.h"
 #include "compose/cli/output.h"
@@ -231,6 +232,7 @@ static int list(struct project_args *args, int argc, char **argv)
 			puts(json_get_string(row, "Name"));
 		return 0;
 	}
+	list_format = docker_config_format(list_format, "volumesFormat");
 	if (output_rows(rows, list_format, list_columns, OUTPUT_LINES, &err) < 0)
 		return output_fail(args, &err);
 	return 0;

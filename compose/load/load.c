@@ -11,8 +11,35 @@
 
 #include "compose/load/documents.h"
 #include "compose/load/draft.h"
+#include "compose/load/loader.h"
 #include "compose/load/name.h"
 #include "compose/load/pipeline.h"
+
+/* What is built for other platforms alone cannot be started, but stopped. */
+static int take_default_platform(struct loader *l, struct error *err)
+{
+	const char *platform = loader_variable(l, "DOCKER_DEFAULT_PLATFORM");
+
+	for (size_t i = 0; platform && *platform && i < l->project->service_count; i++) {
+		struct service *service = &l->project->services[i];
+		char *const *built = service->build.platforms;
+
+		if ((service->platform && *service->platform) || service->provider.given)
+			continue;
+		if (!built || strv_contains(built, platform)) {
+			free(service->platform);
+			service->platform = alloc_string(platform);
+		} else if (!l->options->unset_sources) {
+			return error_at(
+				err,
+				loader_at(l, "services", service->name, "build", "platforms", NULL),
+				"service \"%s\": build.platforms does not have %s, which "
+				"DOCKER_DEFAULT_PLATFORM asks for",
+				service->name, platform);
+		}
+	}
+	return 0;
+}
 
 int load_project(const struct load_options *options, struct project **ret, char **ret_report,
 		 struct error *err)
@@ -20,6 +47,8 @@ int load_project(const struct load_options *options, struct project **ret, char 
 	struct loader l = {.options = options};
 	int r = pipeline_run(&l, ret_report, err);
 
+	if (r >= 0 && options->default_platform)
+		r = take_default_platform(&l, err);
 	if (r >= 0)
 		*ret = TAKE_PTR(l.project);
 	pipeline_done(&l);

@@ -24,6 +24,8 @@ struct load_options {
 	 * that start nothing.
 	 */
 	bool unset_sources;
+	/* Services that name no platform have $DOCKER_DEFAULT_PLATFORM's. */
+	bool default_platform;
 	/*
 	 * Brings a Compose file of another place here ("https://HOST/PATH.git#REF:FOLDER",
 	 * "oci://IMAGE"): its absolute path, new, with what it refers to beside it. The same

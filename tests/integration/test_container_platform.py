@@ -159,6 +159,44 @@ def test_of_compose(berth):
         failed.stderr or f"what is here is for {OWN}, {OTHER}" in failed.stderr, failed.stderr
 
 
+def test_default_platform(machine):
+    """DOCKER_DEFAULT_PLATFORM is what --platform and `platform:` are where they are not given."""
+    berth = machine
+    host = builds.registry(berth)
+    name = f"{host}/many:1"
+    many(berth, name, OWN, OTHER)
+    env = {"DOCKER_DEFAULT_PLATFORM": OTHER}
+
+    def arch(*words):
+        return berth.run("run", "--rm", "--network", "none", *words, cwd="/", env=env).stdout.strip()
+
+    assert arch(name) == OTHER[6:] and arch("--platform", OWN, name) == OWN[6:]
+    path = builds.context(berth, "FROM scratch\nARG TARGETARCH\nENV ARCH=$TARGETARCH\n")
+    berth.run("image", "build", "-q", "-t", "built", path, cwd="/", env=env)
+    assert berth.run("image", "inspect", "-f", "{{.Architecture}}", "built").stdout.strip() == OTHER[6:]
+    common = {"image": name, "network_mode": "none", "command": ["/bin/busybox", "sleep", "1000"]}
+    project = berth.project({"compose.yaml": {"services": {
+        "a": common, "b": {**common, "platform": OWN},
+        "c": {"image": "cc", "build": path, "command": [], "profiles": ["build"]},
+        "d": {"image": "dd", "build": {"context": path, "platforms": [OWN]}, "profiles": ["narrow"]}}},
+        ".env": f"DOCKER_DEFAULT_PLATFORM={OTHER}\n"})
+    berth.run("image", "push", "-q", name, cwd="/")
+    berth.run("image", "rm", name)
+    berth.run("image", "pull", "-q", name, cwd="/", env=env)
+    assert ran(berth, name) == OTHER[6:]
+    project.run("up", "-d")
+    assert [project.exec(service, "/bin/busybox", "sh", "-c", "echo $ARCH").stdout.strip()
+            for service in "ab"] == [OTHER[6:], OWN[6:]]
+    # Asked for what the files say, it is not in them.
+    assert "platform" not in json.loads(project.run("config", "--format", "json").stdout)["services"]["a"]
+    project.run("build", "c")
+    assert berth.run("image", "inspect", "-f", "{{.Architecture}}", "cc").stdout.strip() == OTHER[6:]
+    refused = project.run("build", "d", check=False)
+    assert refused.returncode == 1 and "compose.yaml:" in refused.stderr
+    assert f'build.platforms does not have {OTHER}, which DOCKER_DEFAULT_PLATFORM asks for' in refused.stderr
+    project.run("--profile", "*", "down", "-t", "0")
+
+
 def test_prune_of_one_content(berth):
     """What has no name goes alone, though the same image has a name in another manifest."""
     berth.run("image", "tag", "busybox", "keep:1")

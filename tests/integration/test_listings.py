@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Filters of the listings, as scripts write them that make what is not there."""
+import json
+import os
+
 import pytest
 
 
@@ -60,3 +63,34 @@ def test_volumes_and_projects(berth):
     assert not project.run("ls", "-q", "--filter", f"name=^{project.name[1:]}$").stdout
     berth.run("container", "rm", "box", cwd="/")
     berth.run("volume", "rm", "data", "data-two", cwd="/")
+
+
+def test_formats_of_the_users_own(berth):
+    """psFormat and others of config.json are what --format is where it is not given."""
+    folder = f"{berth.home}/settings"
+    os.mkdir(folder)
+    with open(f"{folder}/config.json", "w", encoding="utf-8") as file:
+        json.dump({"psFormat": "{{.Names}}:{{.State}}", "imagesFormat": "table {{.Tag}}\\t{{.Repository}}",
+                   "statsFormat": "{{.Name}} uses", "networksFormat": "net {{.Name}}",
+                   "volumesFormat": "vol {{.Name}}"}, file)
+    env = {"DOCKER_CONFIG": folder}
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {"image": "busybox", "command": ["sleep", "1000"], "init": True, "volumes": ["data:/data"]}},
+        "volumes": {"data": {}}}})
+    project.run("up", "-d")
+
+    def lines(*words, **options):
+        return berth.run(*words, cwd="/", env=env, **options).stdout.splitlines()
+
+    name = f"{project.name}-a-1"
+    assert lines("container", "ls") == [f"{name}:running"]
+    assert lines("container", "ls", "--format", "{{.State}}") == ["running"]
+    assert lines("container", "ls", "-q") != [f"{name}:running"]
+    assert [line.split() for line in lines("image", "ls")] == [["TAG", "REPOSITORY"], ["latest", "busybox"]]
+    assert lines("container", "stats", "--no-stream") == [f"{name} uses"]
+    assert lines("network", "ls") == [f"net {project.name}_default"]
+    assert lines("volume", "ls") == [f"vol {project.name}_data"]
+    # docker compose has a table of its own.
+    assert project.run("ps", env=env).stdout.startswith("NAME ")
+    assert project.run("images", env=env).stdout.startswith("CONTAINER ")
+    project.run("down", "-v", "-t", "0")

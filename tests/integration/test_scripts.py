@@ -183,7 +183,7 @@ def test_words_of_docker(project):
         docker help run | sed -n 1p; docker --help | grep -cE '^  (compose|run|events|volume) '
         docker pause {name}; docker unpause {name}
         """)
-    assert done.stdout.splitlines() == [name, "2", "Usage:  berth container run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+    assert done.stdout.splitlines() == [name, "2", "Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]",
                                         "4", name, name]
     for words, text in (("docker nosuch", "unknown command: docker nosuch"),
                         ("docker -H tcp://10.0.0.1:2375 ps", "this machine only"),
@@ -194,3 +194,47 @@ def test_words_of_docker(project):
         assert text in refused.stderr and refused.stdout == "", words
     script(project, "docker -H unix:///var/run/docker.sock -l debug -D ps >/dev/null")
     script(project, "berth() { docker-compose \"$@\"; }; berth compose ps -q | grep . >/dev/null")
+
+
+def test_usage_as_typed(project):
+    """Who called it docker reads docker's words, which are those to type."""
+    for words, typed in (("docker run", "docker run"), ("docker image rm", "docker image rm"),
+                         ("docker buildx build", "docker buildx build"),
+                         ("docker compose exec", "docker compose exec"), ("docker-compose exec", "docker-compose exec"),
+                         ("docker-compose up --nosuch", "docker-compose up"), ("docker rmi", "docker rmi")):
+        refused = script(project, words, 1).stderr
+        assert f"\nUsage:  {typed} [OPTIONS] " in refused, refused
+        assert f"Run '{typed} --help' for more information" in refused and "berth" not in refused
+    for words, first in (("docker compose --help", "Usage:  docker compose [OPTIONS] COMMAND"),
+                         ("docker help ps", "Usage:  docker ps [OPTIONS]"),
+                         ("docker-compose help exec", "Usage:  docker-compose exec [OPTIONS] SERVICE COMMAND [ARGS...]")):
+        assert script(project, words).stdout.splitlines()[0] == first
+
+
+def test_events_of_a_project_that_comes_again(project):
+    """Its supervisor and keeper may be killed, or gone with all of it: whoever listens hears of what is next."""
+    path = f"{project.path}/events"
+    with open(path, "w", encoding="utf-8") as file:
+        listening = project.popen("events", "--json", stdout=file)
+
+    def told(action):
+        with open(path, encoding="utf-8") as lines:
+            return sum(f'"action":"{action}"' in line for line in lines)
+
+    def wait_for(action, times):
+        project.sandbox.wait_until(lambda: told(action) >= times, 10, f"{action} for the {times}. time")
+
+    for times in range(1, 8):
+        project.run("up", "-d", "db")
+        wait_for("start", times)
+        if times == 3:
+            project.run("kill", "db")
+            wait_for("kill", 1)
+        for pid in project.keeper_pids() + project.supervisor_pids():
+            project.sandbox.kill(pid)
+        project.run("down", "-t", "0")
+        assert listening.poll() is None
+    wait_for("destroy", 7)
+    assert told("start") == 7 and told("kill") == 1
+    listening.send_signal(2)
+    assert listening.wait(10) == 130

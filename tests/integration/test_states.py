@@ -79,7 +79,7 @@ def test_the_others_are_done(berth):
 
 
 def test_services(berth):
-    """docker compose passes over what is as it should be."""
+    """docker compose passes over what is as it should be, but for what is frozen or not."""
     project = berth.project(FILE)
     project.run("up", "-d")
     project.run("--profile", "new", "create", "new")
@@ -87,8 +87,12 @@ def test_services(berth):
     project.run("pause", "held")
     check(project, [
         ("stop off", 0, "", "(?s).*"), ("start on", 0, "", "(?s).*"), ("kill off", 0, "", "no container to kill\n"),
-        ("rm -f on", 0, "", "No stopped containers\n"), ("pause held", 0, "", ""), ("unpause on", 0, "", ""),
-        ("pause off", 0, "", ""), ("top off", 0, "", ""), ("logs new", 0, "", ""),
+        ("rm -f on", 0, "", "No stopped containers\n"), ("pause held", 1, "", "container $P-held-1 is already paused\n"),
+        ("unpause on", 1, "", "container $P-on-1 is not paused\n"),
+        ("pause off", 0, "", ""), ("unpause off", 0, "", ""), ("pause new", 0, "", ""),
+        # Of several the others are done.
+        ("pause", 1, "", r"container $P-held-1 is already paused\n Container $P-on-1 Pausing\n.*Paused\n"),
+        ("unpause on", 0, "", SOME), ("top off", 0, "", ""), ("logs new", 0, "", ""),
         ("wait off", 0, r'container "[0-9a-f]{64}" exited with status code 0\n', ""),
         ("port on 81", 1, "", "no port 81/tcp for container $P-on-1: 80/tcp\n"),
         ("port off 80", 1, "", 'service "off" is not running\n'),
