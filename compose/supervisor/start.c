@@ -43,6 +43,14 @@ static char **log_option_list(const struct mapping *options)
 	return list;
 }
 
+int start_log_options(const struct service *service, struct log_options *ret, struct error *err)
+{
+	_cleanup_strv_ char **list = log_option_list(&service->logging.options);
+	int r = log_options_parse(service->logging.driver, list, ret, err);
+
+	return r < 0 ? error_wrap(err, "logging") : 0;
+}
+
 void start_attach(struct instance *instance, int fds[2])
 {
 	struct error err = ERROR_INIT;
@@ -59,8 +67,7 @@ void start_attach(struct instance *instance, int fds[2])
 int start_open_log(struct instance *instance, struct error *err)
 {
 	struct supervisor *supervisor = instance->supervisor;
-	const struct logging *logging = &instance->service->logging;
-	_cleanup_strv_ char **list = log_option_list(&logging->options), **fields = NULL;
+	_cleanup_strv_ char **fields = NULL;
 	_cleanup_close_ int dir = -EBADF;
 	struct log_options options = {0};
 	char path[96];
@@ -68,9 +75,9 @@ int start_open_log(struct instance *instance, struct error *err)
 
 	log_pump_free(instance->log);
 	instance->log = NULL;
-	r = log_options_parse(logging->driver, list, &options, err);
+	r = start_log_options(instance->service, &options, err);
 	if (r < 0)
-		return error_wrap(err, "logging");
+		return r;
 	snprintf(path, sizeof(path), "%s/logs", instance->id);
 	dir = fs_mkdir_open(supervisor->containers_dir, path, 0710, err);
 	if (dir < 0)

@@ -48,6 +48,9 @@ void start_done(struct instance *instance);
 
 /* Copies of its stdout and stderr from now on, for a client; takes both. */
 void start_attach(struct instance *instance, int fds[2]);
+/* Of its `logging`. */
+struct log_options;
+int start_log_options(const struct service *service, struct log_options *ret, struct error *err);
 /* The pump for the container's log, with no stream yet. */
 int start_open_log(struct instance *instance, struct error *err);
 

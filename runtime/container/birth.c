@@ -289,7 +289,7 @@ _Noreturn void birth_run(const struct birth_plan *plan)
 	self = (struct newborn){
 		.spec = plan->spec,
 		.plan = plan,
-		.exit_status = 125,
+		.exit_status = plan->exec ? 126 : 125,
 		.root_fd = -EBADF,
 		.proc_fd = -EBADF,
 		.sys_fd = -EBADF,

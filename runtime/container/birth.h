@@ -58,7 +58,8 @@ struct account {
 struct newborn {
 	const struct container_spec *spec;
 	const struct birth_plan *plan;
-	int exit_status; /* of a failure: 125, or as the failing step says */
+	int exit_status; /* of a failure: Docker's 125, of an exec 126, or as the failing step says
+			  */
 
 	int root_fd; /* the root, as a mount */
 	bool own_mount_namespace;

@@ -23,8 +23,8 @@ static const char *cwd_of(const struct newborn *self)
 }
 
 /*
- * As root, who makes it when it is missing. Magic links are not followed: a cwd of
- * /proc/self/fd/N would lead out of the root (CVE-2024-21626).
+ * As root, who makes it when it is missing, but not for an exec. Magic links are not followed: a
+ * cwd of /proc/self/fd/N would lead out of the root (CVE-2024-21626).
  */
 int program_cwd(struct newborn *self, struct error *err)
 {
@@ -37,7 +37,9 @@ int program_cwd(struct newborn *self, struct error *err)
 	fd = rootpath_open_raw(self->root_fd, cwd, O_PATH | O_DIRECTORY, 0);
 	if (fd == -EACCES)
 		return 0;
-	if (fd == -ENOENT)
+	if (fd == -ENOENT && self->plan->exec)
+		self->exit_status = 127;
+	else if (fd == -ENOENT)
 		fd = rootpath_make_target(self->root_fd, cwd, 1, err);
 	if (fd < 0)
 		return error_code(err, fd, "working directory %s", cwd);

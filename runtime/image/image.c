@@ -241,8 +241,13 @@ int image_open_layers(struct image_store *store, const struct image *image, int 
 		fds[i] =
 			openat(store->layers, chain, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fds[i] < 0) {
-			int r = error_errno(err, "image %s: its layer %s",
-					    image->reference ? image->reference : image->id, chain);
+			const char *name = image->reference ? image->reference : image->id;
+			int r = errno == ENOENT
+					? error_set(err, ENOENT,
+						    "image %s: layers/%s is missing: pull "
+						    "or load the image again",
+						    name, chain)
+					: error_errno(err, "image %s: its layer %s", name, chain);
 
 			close_all(fds, i);
 			return r;

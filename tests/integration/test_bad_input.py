@@ -31,10 +31,14 @@ FILES = {
     "bad-port": (f"services:\n  a:\n    {SLEEP}    ports: ['80:99999']\n", "compose.yaml:5", ""),
     "mode-and-networks": (f"services:\n  a:\n    {SLEEP}    network_mode: host\n"
                           "    networks: [default]\n", "", "network_mode"),
-    "deep": ("services: " + "[" * 5000 + "]" * 5000 + "\n", "compose.yaml:1", ""),
+    "deep": ("services: " + "[" * 5000 + "]" * 5000 + "\n", "compose.yaml:1", "nested deeper than 100 levels"),
     "bomb": ("x-a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
         f"x-{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n"
-        for n in range(12)) + "services: {}\n", "", ""),
+        for n in range(12)) + "services: {}\n", "compose.yaml:", "excessive aliasing"),
+    "alias-of-itself": (f"services:\n  a: &a\n    {SLEEP}    labels: [*a]\n", "compose.yaml:5",
+                        "anchor 'a' value contains itself"),
+    "no-such-mode": (f"services:\n  a:\n    {SLEEP}    network_mode: brdige\n    ipc: weird\n",
+                     "compose.yaml:5:5", "services.a.ipc must be host, private, shareable, service:NAME or"),
     "empty": ("{}\n", "", "empty compose file"),
 }
 
@@ -99,3 +103,38 @@ def test_an_image_that_cannot_be_one_names_its_service(berth):
     assert failed.returncode == 1
     assert failed.stderr.startswith("service web: image 'Busybox': invalid reference format")
     assert project.ps() == []
+
+
+REFUSED = {
+    "secret": ({"secrets": ["s"]}, "secret s: '{}/nope.txt': No such file or directory"),
+    "config": ({"configs": ["s"]}, "config s: '{}/nope.txt': No such file or directory"),
+    "bind": ({"volumes": [{"type": "bind", "source": "./nope", "target": "/x", "bind": {
+        "create_host_path": False}}]}, "bind source path does not exist: {}/nope"),
+    "tmpfs": ({"tmpfs": ["/t:sise=1m"]}, "tmpfs /t: tmpfs option 'sise=1m': there is none of this name"),
+    "capability": ({"cap_add": ["NO_SUCH"]}, "cap_add: there is no capability 'NO_SUCH'"),
+    "directory": ({"working_dir": "there"}, "working directory 'there': must be an absolute path"),
+    "driver": ({"logging": {"driver": "nosuch"}}, "logging: logging driver 'nosuch' is not one that berth has"),
+    "option": ({"logging": {"options": {"max-size": "1zz"}}},
+               "logging: logging option max-size: '1zz' is not a size such as"),
+}
+
+
+def test_what_cannot_be_made_leaves_what_runs(berth):
+    """Neither is the container that is to be replaced stopped, nor are others made first."""
+    first = {"services": {"a": {"image": "busybox", "command": ["sleep", "1000"], "init": True}}}
+    project = berth.project({"compose.yaml": first})
+    project.run("up", "-d")
+    before = project.ps()
+    for name, (words, text) in REFUSED.items():
+        project.write({"compose.yaml": {
+            "services": {"a": {**first["services"]["a"], **words}, "b": first["services"]["a"]},
+            "secrets": {"s": {"file": "./nope.txt"}}, "configs": {"s": {"file": "./nope.txt"}}}})
+        for command in (["up", "-d"], ["up", "-d", "--dry-run"], ["run", "--rm", "a", "true"]):
+            failed = project.run(*command, check=False)
+            assert failed.returncode in (1, 125), name
+            assert f"service a: {text.format(project.path)}" in failed.stderr
+        assert [(row["ID"], row["State"]) for row in project.ps()] == [
+            (row["ID"], "running") for row in before], name
+    project.write({"compose.yaml": first})
+    project.run("up", "-d")
+    assert project.ps()[0]["ID"] == before[0]["ID"]

@@ -2,6 +2,8 @@
 """exec: codes, streams, terminals, users; and that it outlives the supervisor."""
 import signal
 
+import pytest
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
 
@@ -39,6 +41,21 @@ def test_options(berth):
     berth.wait_until(lambda: project.exec("a", "cat", "/tmp/d", check=False).stdout)
     assert "CapEff:\t0000003fffffffff" <= project.run(
         "exec", "-T", "--privileged", "a", "grep", "CapEff", "/proc/self/status").stdout
+
+
+@pytest.mark.parametrize("words, code, text", (
+    (("-u", "nobody-here", "a", "true"), 126, "unable to find user nobody-here"),
+    (("-u", "0:none-here", "a", "true"), 126, "unable to find group none-here"),
+    (("-w", "/not/there", "a", "pwd"), 127, "working directory /not/there: No such file or directory"),
+    (("-w", "there", "a", "pwd"), 126, "must be an absolute path"),
+    (("a", "no-such-program"), 127, "executable file not found in $PATH"),
+    (("a", "/etc/passwd"), 126, "permission denied")))
+def test_what_cannot_be_executed(berth, words, code, text):
+    project = up(berth)
+    failed = project.run("exec", "-T", *words, check=False)
+    assert (failed.returncode, failed.stdout) == (code, "")
+    assert text in failed.stderr
+    assert project.exec("a", "test", "-e", "/not", check=False).returncode == 1
 
 
 def test_index(berth):

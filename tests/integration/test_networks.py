@@ -282,6 +282,43 @@ def test_forwarding_to_the_hosts_resolver(berth):
         assert "10.99.0.1" in found
 
 
+RESOLVER_OF_MANY = """
+import socket, struct
+def answer(q, n, flags):
+    end = q.index(b"\\0", 12) + 5
+    return (q[:2] + flags + b"\\0\\1" + struct.pack("!H", n) + b"\\0\\0\\0\\0" + q[12:end]
+            + b"".join(b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4\\x0a\\x63\\0" + bytes([i]) for i in range(n)))
+t = socket.create_server(("127.0.0.53", 53))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.53", 53))
+while True:
+    q, a = u.recvfrom(512)
+    u.sendto(answer(q, 0, b"\\x83\\x80"), a)  # truncated: ask by TCP
+    if q[q.index(b"\\0", 12) + 1:][:2] == b"\\0\\1":
+        c, _ = t.accept()
+        q = c.recv(512)[2:]
+        all = answer(q, 200, b"\\x81\\x80")
+        c.sendall(struct.pack("!H", len(all)) + all)
+"""
+
+
+def test_answers_too_long_for_a_packet(berth):
+    """Whoever asks again by TCP, as a resolver does, has all of it."""
+    with open(f"{berth.base}/resolv", "w", encoding="utf-8") as file:
+        file.write("nameserver 127.0.0.53\n")
+    berth.command(["mount", "--bind", f"{berth.base}/resolv", "/etc/resolv.conf"])
+    berth.ignore_leftover("mount: /etc/resolv.conf")
+    with open(f"{berth.base}/dns.py", "w", encoding="utf-8") as file:
+        file.write(RESOLVER_OF_MANY)
+    berth.popen_command(["python3", f"{berth.base}/dns.py"])
+    berth.wait_until(lambda: "3500007F:0035" in open(f"/proc/{berth.pid}/net/udp").read(), 10)
+    berth.python_image()
+    project = up(berth, {"a": {"image": "python", "command": ["sleep", "1000"], "init": True}})
+    found = project.exec("a", "python3", "-c", "import socket; print(len(socket.getaddrinfo("
+                         "'many.example', 80, socket.AF_INET, socket.SOCK_STREAM)))")
+    assert found.stdout == "200\n"
+
+
 ASK_BY_TCP = """
 import socket, struct
 s = socket.create_connection(("127.0.0.11", 53), 5)

@@ -81,6 +81,17 @@ def test_privileged(berth):
     assert "sysfs /sys sysfs rw" in project.exec("a", "cat", "/proc/mounts").stdout
 
 
+@pytest.mark.parametrize("command", (
+    ["unshare", "-U", "true"], ["mount", "-t", "tmpfs", "x", "/mnt"], ["chroot", "/", "unshare", "-m", "true"]))
+def test_seccomp_and_capabilities_refuse(berth, command):
+    """To what the service starts and to an exec alike."""
+    project = up(berth, command=["sh", "-c", f"{' '.join(command)}; echo $$?; exec sleep 1000"])
+    berth.wait_until(lambda: project.run("logs", "--no-log-prefix", "a").stdout in ("1\n", "255\n"))
+    refused = project.exec("a", *command, check=False)
+    assert refused.returncode in (1, 255)
+    assert "not permitted" in refused.stderr or "permission denied" in refused.stderr
+
+
 def test_security_options(berth):
     project = up(berth, security_opt=["no-new-privileges:true", "seccomp:unconfined"])
     assert status(project, "NoNewPrivs") == "1"
@@ -94,6 +105,11 @@ def test_sysctls_ulimits_shm(berth):
     limits = project.exec("a", "cat", "/proc/1/limits").stdout
     assert any(line.split()[3:5] == ["512", "1024"] for line in limits.splitlines()
                if line.startswith("Max open files"))
+    assert any(line.split()[2:4] == ["777", "777"] for line in limits.splitlines()
+               if line.startswith("Max processes"))
+    inside = project.exec("a", "cat", "/proc/self/limits").stdout
+    assert inside == limits  # an exec has those of its container
+    assert project.exec("a", "cat", "/proc/sys/net/ipv4/ip_forward").stdout == "1\n"
     mounts = project.exec("a", "cat", "/proc/mounts").stdout
     assert "size=8192k" in [line for line in mounts.splitlines() if "/dev/shm" in line][0]
 

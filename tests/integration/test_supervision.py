@@ -47,14 +47,35 @@ def test_on_failure_with_a_maximum(berth):
     berth.wait_until(lambda: len(log_lines(project)) == 3, 5)
 
 
+def test_back_off_and_its_reset(berth):
+    """It doubles, and begins anew after a run that was long enough; so does the count of attempts."""
+    script = "echo >>/n; test $$(wc -l </n) != 4 || sleep 1.2; exit 3"
+    policy = {"condition": "any", "window": "1s"}
+    project = berth.project({"compose.yaml": {"services": {
+        "a": sh(script, deploy={"restart_policy": {**policy, "max_attempts": 4}}),
+        "b": sh("exit 3", deploy={"restart_policy": {"condition": "on-failure", "delay": "50ms",
+                                                     "max_attempts": 2}})}}})
+    project.run("up", "-d")
+
+    def delays(service):
+        with open(f"{project.runtime_dir}/supervisor.log", encoding="utf-8") as file:
+            return [line.split()[-1] for line in file if f"-{service}-1: exited (3), restarting" in line]
+
+    project.wait_state("b", "exited")
+    project.wait_state("a", "exited", 20)
+    assert delays("a") == ["100ms", "200ms", "400ms", "100ms", "200ms", "400ms", "800ms"]
+    assert delays("b") == ["50ms", "50ms"]
+
+
 def test_on_failure_leaves_success_alone(berth):
     project = one(berth, sh("echo run; exit 0", restart="on-failure"))
     project.wait_state("a", "exited")
     assert log_lines(project) == ["run"]
 
 
-def test_a_manual_stop_is_remembered(berth):
-    project = one(berth, {**SLEEP, "restart": "unless-stopped"})
+@pytest.mark.parametrize("policy", ("unless-stopped", "always"))
+def test_a_manual_stop_is_remembered(berth, policy):
+    project = one(berth, {**SLEEP, "restart": policy})
     project.run("stop", "-t", "0")
     [supervisor] = project.supervisor_pids()
     berth.kill(supervisor)
@@ -155,6 +176,10 @@ def test_dead_health_command(berth):
     project = one(berth, {**SLEEP, "healthcheck": {"test": ["CMD", "no-such-program"],
                                                    "interval": "100ms", "retries": 1}})
     project.wait_state("a", "unhealthy")
+    [row] = json.loads(project.run("container", "inspect", f"{project.name}-a-1").stdout)
+    first = row["State"]["Health"]["Log"][0]
+    assert first["ExitCode"] == 127
+    assert 'exec: "no-such-program": executable file not found in $PATH' in first["Output"]
 
 
 def freezer_of(pid):

@@ -246,6 +246,27 @@ def test_image_that_vanishes(berth):
     assert project.container("a")["State"] == "running"
 
 
+def test_layers_that_vanish(berth):
+    """Where berth did not remove them: said, with what to do, and all goes on when they are back."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {**SLEEP, "restart": "always"}, "b": sh("sleep 0.1; exit 1", restart="always")}}})
+    archive = os.path.join(berth.home, "saved.tar")
+    berth.run("image", "save", "-o", archive, "busybox")
+    project.run("up", "-d")
+    log = f"{project.runtime_dir}/supervisor.log"
+    berth.command(["sh", "-c", f"mkdir {berth.base}/gone; mv {berth.root}/layers/* {berth.base}/gone"])
+    berth.wait_until(lambda: "is missing: pull or load the image again" in open(log).read())
+    kill_supervisor(berth, project)
+    assert project.exec("a", "echo", "on").stdout == "on\n"
+    project.run("stop", "-t", "0", "b")
+    failed = project.run("start", "b", check=False)
+    assert failed.returncode == 1
+    assert "is missing: pull or load the image again" in failed.stderr
+    assert [row["State"] for row in project.ps() if row["Service"] == "a"] == ["running"]
+    berth.run("image", "load", "-i", archive)
+    project.run("start", "b")
+
+
 def test_a_hanging_probe_does_not_outlive_its_supervisor(berth):
     project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "healthcheck": {
         "test": ["CMD", "sleep", "3000"], "timeout": "1h", "interval": "1h"}}}}})

@@ -57,6 +57,22 @@ def test_propagation(berth, propagation, seen):
     berth.command(["umount", "-R", here])
 
 
+def test_propagation_out_of_it(berth):
+    """What a container mounts below a shared bind shows on the host, and goes again."""
+    project = berth.project({"here/sub/of_host": "x", "compose.yaml": {"services": {"a": {
+        **SLEEP, "privileged": True, "volumes": [{"type": "bind", "source": "./here", "target": "/there",
+                                                  "bind": {"propagation": "rshared"}}]}}}})
+    here = f"{project.path}/here"
+    berth.command(["sh", "-ec", f"mount --bind {here} {here}; mount --make-shared {here}"])
+    project.run("up", "-d")
+    project.exec("a", "mount", "-t", "tmpfs", "tmpfs", "/there/sub")
+    assert berth.command(["ls", f"{here}/sub"]).stdout == ""
+    project.exec("a", "umount", "/there/sub")
+    assert berth.command(["ls", f"{here}/sub"]).stdout == "of_host\n"
+    project.run("down", "-t", "0")
+    berth.command(["umount", "-R", here])
+
+
 def test_missing_bind_source(berth):
     project = berth.project({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [{
         "type": "bind", "source": "./nowhere", "target": "/x",
@@ -103,6 +119,10 @@ def test_secrets_and_configs(berth):
                          "/run/secrets/plain").stdout
     assert shown == "400 1000:1000\n440 0:0\n444 0:0\n"
     assert project.exec("a", "cat", "/inline").stdout == "a nice text"
+    mounts = project.exec("a", "cat", "/proc/mounts").stdout.splitlines()
+    assert {line.split()[1] for line in mounts if line.startswith("tmpfs") and ",size=8k" in line} == {
+        "/run/secrets/plain", "/run/secrets/token", "/etc/app.conf", "/inline"}
+    assert all(line.split()[3].startswith("ro,nosuid,nodev,noexec") for line in mounts if ",size=8k" in line)
 
 
 def test_anonymous_volumes_are_carried_over_and_go_with_down_v(berth):
@@ -123,6 +143,21 @@ def test_subpath(berth):
         "volumes": {"volv": {}}}})
     project.run("up", "-d", "-t", "0")
     assert project.exec("a", "cat", "/x/file").stdout == "deep\n"
+
+
+@pytest.mark.parametrize("subpath, said", (
+    ("nope", "there is no such file or directory in it"), ("../..", "'..' must not be in it"),
+    ("/etc", "it must be relative"), ("out", None)))
+def test_subpath_that_leads_nowhere(berth, subpath, said):
+    """Also by what a container made in the volume."""
+    project = up(berth, {"volumes": ["volv:/v"]}, volumes={"volv": {}})
+    project.exec("a", "ln", "-s", "/etc", "/v/out")
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "volumes": [{
+        "type": "volume", "source": "volv", "target": "/x", "volume": {"subpath": subpath}}]}},
+        "volumes": {"volv": {}}}})
+    failed = project.run("up", "-d", "-t", "0", check=False)
+    assert failed.returncode == 1
+    assert f"volume {project.name}_volv: subpath '{subpath}': {said or ''}" in failed.stderr
 
 
 def test_volume_options(berth):

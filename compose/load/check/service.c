@@ -48,6 +48,38 @@ static void check_network_mode(struct loader *l, const struct service *service)
 			       service->name);
 }
 
+/* Whose namespace it is in: a word that is none would give it one of its own, and say nothing. */
+static void check_modes(struct loader *l, const struct service *service)
+{
+	const struct {
+		const char *key, *value, *own, *own_too;
+	} rows[] = {
+		{"network_mode", service->network_mode, "none", "bridge"},
+		{"pid", service->pid, "private", NULL},
+		{"ipc", service->ipc, "private", "shareable"},
+		{"uts", service->uts, "private", NULL},
+	};
+
+	array_foreach(row, rows) {
+		const char *value = row->value;
+		bool network = row == rows;
+
+		if (!value || !*value || is_broken(l, service, row->key) ||
+		    str_equal(value, "host") || str_equal(value, row->own) ||
+		    str_equal(value, row->own_too) || str_starts_with(value, "service:") ||
+		    str_starts_with(value, "container:") ||
+		    (str_equal(row->key, "ipc") && str_equal(value, "none")))
+			continue;
+		loader_problem(l, check_at_service(l, service, row->key),
+			       "services.%s.%s must be host, %s%s%s, service:NAME or "
+			       "container:NAME, not \"%s\"%s",
+			       service->name, row->key, row->own, row->own_too ? ", " : "",
+			       row->own_too ?: "", value,
+			       network ? ": to join a network by its name, list it in `networks`"
+				       : "");
+	}
+}
+
 /* Two mounts of the same place: volumes are unique already, tmpfs stands beside them. */
 static void check_targets(struct loader *l, const struct service *service)
 {
@@ -243,6 +275,7 @@ void check_service(struct loader *l, const struct service *service)
 	check_image(l, service);
 	check_platforms(l, service);
 	check_network_mode(l, service);
+	check_modes(l, service);
 	check_targets(l, service);
 	check_scale(l, service);
 	check_limits(l, service);

@@ -15,6 +15,7 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/ports.h"
 #include "compose/supervisor/sockets.h"
+#include "compose/supervisor/translate/translate.h"
 
 static void send_plan(struct converge *converge)
 {
@@ -91,6 +92,29 @@ static int hold_sockets_of(struct converge *converge, const struct operation *op
 	    !converge->parsed.options.no_start)
 		service = project_service(converge->model->project, operation->service);
 	return service ? sockets_hold(converge->supervisor->sockets, service, err) : 0;
+}
+
+/* What cannot be made is an error before what runs is stopped for it. */
+static int check_services(const struct converge *converge, struct error *err)
+{
+	const struct service *last = NULL;
+
+	for (size_t i = 0; i < converge->plan->count; i++) {
+		const struct operation *operation = &converge->plan->operations[i];
+		const struct model *model =
+			operation->oneoff ? converge->oneoff.model : converge->model;
+		const struct service *service = NULL;
+		bool made = operation->kind == OP_CREATE_CONTAINER;
+
+		if (model && (made || operation->kind == OP_UPDATE_CONTAINER))
+			service = project_service(model->project, operation->service);
+		if (!service || service == last)
+			continue;
+		if (translate_check(model->project, service, made, err) < 0)
+			return -err->code;
+		last = service;
+	}
+	return 0;
 }
 
 /* A port that is taken is an error before anything happens. */
@@ -191,6 +215,9 @@ int planning_begin(struct converge *converge, struct error *err)
 	if (converge->parsed.options.oneoff && begin_oneoff(converge, err) < 0)
 		return -err->code;
 	r = make_plan(converge, err);
+	if (r < 0)
+		return r;
+	r = check_services(converge, err);
 	if (r < 0)
 		return r;
 	if (converge->plan->warnings)

@@ -25,6 +25,39 @@ static int numeric_id(const char *text, const char *what, unsigned int *ret, str
 	return *end ? error_set(err, EINVAL, "%s '%s' is not a number", what, text) : 0;
 }
 
+/* Where its content comes from and whose it is; *@ret_store is for @content to borrow from. */
+static int describe_file(const struct file_reference *reference, const struct file_object *object,
+			 const char *kinds, char **ret_store, struct file_content *content,
+			 struct error *err)
+{
+	if (!object)
+		return error_set(err, ENOENT, "there is no such object");
+	if (object->berth.credential) {
+		if (translate_credential(object->berth.credential, ret_store, err) < 0)
+			return -err->code;
+		content->source_path = *ret_store;
+	} else if (object->external || object->driver) {
+		*ret_store = str_printf("%s/%s/%s", paths_root(), kinds, object->name);
+		if (access(*ret_store, R_OK) < 0)
+			return error_errno(err, "is external, so it is to be in %s", *ret_store);
+		content->source_path = *ret_store;
+	} else if (object->content) {
+		content->data = object->content;
+		content->size = strlen(object->content);
+	} else if (object->file) {
+		content->source_path = object->file;
+	} else {
+		return error_set(err, ENOENT, "the variable %s is not set",
+				 object->environment ?: "it comes from");
+	}
+	if (numeric_id(reference->uid, "uid", &content->uid, err) < 0 ||
+	    numeric_id(reference->gid, "gid", &content->gid, err) < 0)
+		return -err->code;
+	content->mode = reference->mode.set ? (mode_t)reference->mode.value : 0;
+	return 0;
+}
+
+/* Into @translation; NULL: only looks whether it could be. */
 static int add_file(struct translation *translation, const struct file_reference *reference,
 		    const struct file_object *object, const char *kinds, const char *folder,
 		    struct error *err)
@@ -34,30 +67,13 @@ static int add_file(struct translation *translation, const struct file_reference
 	int fd;
 	_cleanup_free_ char *store = NULL;
 
-	if (!object)
-		return error_set(err, ENOENT, "there is no such object");
-	if (object->berth.credential) {
-		if (translate_credential(object->berth.credential, &store, err) < 0)
-			return -err->code;
-		content.source_path = store;
-	} else if (object->external || object->driver) {
-		store = str_printf("%s/%s/%s", paths_root(), kinds, object->name);
-		if (access(store, R_OK) < 0)
-			return error_errno(err, "is external, so it is to be in %s", store);
-		content.source_path = store;
-	} else if (object->content) {
-		content.data = object->content;
-		content.size = strlen(object->content);
-	} else if (object->file) {
-		content.source_path = object->file;
-	} else {
-		return error_set(err, ENOENT, "the variable %s is not set",
-				 object->environment ?: "it comes from");
-	}
-	if (numeric_id(reference->uid, "uid", &content.uid, err) < 0 ||
-	    numeric_id(reference->gid, "gid", &content.gid, err) < 0)
+	if (describe_file(reference, object, kinds, &store, &content, err) < 0)
 		return -err->code;
-	content.mode = reference->mode.set ? (mode_t)reference->mode.value : 0;
+	if (!translation) {
+		if (content.source_path && access(content.source_path, R_OK) < 0)
+			return error_errno(err, "'%s'", content.source_path);
+		return 0;
+	}
 	fd = mount_file(&content, err);
 	if (fd < 0)
 		return fd;
@@ -68,23 +84,33 @@ static int add_file(struct translation *translation, const struct file_reference
 	return 0;
 }
 
-int translate_files(struct translation *translation, struct error *err)
+static int add_files(struct translation *translation, const struct project *project,
+		     const struct service *service, struct error *err)
 {
-	const struct service *service = translation->service;
-
 	for (size_t i = 0; i < service->secret_count; i++) {
 		const struct file_reference *row = &service->secrets[i];
 
-		if (add_file(translation, row, project_secret(translation->project, row->source),
-			     "secrets", "/run/secrets", err) < 0)
+		if (add_file(translation, row, project_secret(project, row->source), "secrets",
+			     "/run/secrets", err) < 0)
 			return error_wrap(err, "secret %s", row->source);
 	}
 	for (size_t i = 0; i < service->config_count; i++) {
 		const struct file_reference *row = &service->configs[i];
 
-		if (add_file(translation, row, project_config(translation->project, row->source),
-			     "configs", "", err) < 0)
+		if (add_file(translation, row, project_config(project, row->source), "configs", "",
+			     err) < 0)
 			return error_wrap(err, "config %s", row->source);
 	}
 	return 0;
+}
+
+int translate_files(struct translation *translation, struct error *err)
+{
+	return add_files(translation, translation->project, translation->service, err);
+}
+
+int translate_check_files(const struct project *project, const struct service *service,
+			  struct error *err)
+{
+	return add_files(NULL, project, service, err);
 }

@@ -41,5 +41,8 @@ int volumes_from_visit(struct supervisor *supervisor, const char *text, shared_m
 
 /* Secrets and configs. */
 int translate_files(struct translation *translation, struct error *err);
+/* Whether they are where they are to come from. */
+int translate_check_files(const struct project *project, const struct service *service,
+			  struct error *err);
 
 #endif

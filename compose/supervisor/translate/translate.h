@@ -47,6 +47,13 @@ void translate_release_default_bridge(struct supervisor *supervisor);
 /* All of it. Networks must be there; takes leases on the first start. */
 int translate(struct instance *instance, const struct image *image, struct translation *ret,
 	      struct error *err);
+/*
+ * What can be seen to be wrong without making anything, of a service that is to have a new
+ * container (@made) or to be updated in place: asked before the one that runs makes room for it.
+ * What others may still make until its start is not looked at.
+ */
+int translate_check(const struct project *project, const struct service *service, bool made,
+		    struct error *err);
 /* Only spec.rootfs: the container's layers. */
 int translate_root(struct translation *ret, struct instance *instance, const struct image *image,
 		   struct error *err);
