@@ -26,9 +26,31 @@ static struct dns_server *dns_of(struct supervisor *supervisor, struct error *er
 }
 
 /* As Docker has it: on the default bridge nobody has a name. */
-static bool has_names(const struct endpoint *endpoint)
+bool names_are_on(const char *network)
 {
-	return !str_equal(endpoint->network, "bridge");
+	return !str_equal(network, "bridge");
+}
+
+/*
+ * What its name server is to know for this one alone, "NAME:ALIAS": they follow whoever has the
+ * name, to another address too. Of an id the name is its first 12 digits. The list is new.
+ */
+static char **links_of(const struct instance *instance)
+{
+	char **links = strv_dup(instance->service->links);
+
+	strv_foreach(link, instance->service->external_links) {
+		size_t length = strcspn(link, ":");
+		bool is_id = length > 12 && strspn(link, "0123456789abcdef") == length;
+
+		if (link[length]) {
+			_cleanup_free_ char *row =
+				str_printf("%.*s%s", is_id ? 12 : (int)length, link, link + length);
+
+			strv_append(&links, row);
+		}
+	}
+	return links;
 }
 
 /* What its name server knows of its networks. The list is new, the names are borrowed. */
@@ -45,7 +67,7 @@ static const char **networks_of(const struct instance *instance,
 	options->no_forward = count > 0;
 	for (size_t i = 0; i < count; i++) {
 		options->no_forward &= endpoints[i].internal;
-		if (has_names(&endpoints[i]))
+		if (names_are_on(endpoints[i].network))
 			networks[n++] = endpoints[i].network;
 		if (!options->gateway4.s_addr && !endpoints[i].internal)
 			options->gateway4 = endpoints[i].gateway4;
@@ -58,6 +80,7 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 {
 	struct supervisor *supervisor = instance->supervisor;
 	_cleanup_free_ const char **networks = NULL;
+	_cleanup_strv_ char **links = links_of(instance);
 	struct dns_listener_options options = {.container_id = instance->id};
 
 	if (!dns_of(supervisor, err)) {
@@ -66,7 +89,7 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 		return -err->code;
 	}
 	networks = networks_of(instance, &options);
-	options.links = (const char *const *)instance->service->links;
+	options.links = (const char *const *)links;
 	options.upstreams = (const char *const *)instance->service->dns;
 	dns_listener_free(instance->dns);
 	instance->dns = NULL;
@@ -75,7 +98,8 @@ int names_listen(struct instance *instance, int udp_fd, int tcp_fd, struct error
 
 void names_networks_changed(struct instance *instance)
 {
-	struct dns_listener_options options = {0};
+	_cleanup_strv_ char **links = links_of(instance);
+	struct dns_listener_options options = {.links = (const char *const *)links};
 	_cleanup_free_ const char **networks = networks_of(instance, &options);
 
 	if (instance->dns)
@@ -151,7 +175,7 @@ void names_announce(struct instance *instance)
 		return;
 	endpoints = attachment_endpoints(instance->attachment, &count);
 	for (size_t i = 0; i < count; i++) {
-		if (has_names(&endpoints[i]))
+		if (names_are_on(endpoints[i].network))
 			announce_on(instance, &endpoints[i]);
 	}
 }

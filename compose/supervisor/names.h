@@ -11,6 +11,8 @@
 
 #include "compose/supervisor/instance.h"
 
+/* Whether containers have names on this network at all. */
+bool names_are_on(const char *network);
 /* Whether an entry of external_links is on a network of this one, and runs. */
 bool names_link_reaches(const struct instance *instance, const char *link);
 

@@ -87,7 +87,7 @@ static void add_own_addresses(struct strbuf *text, const struct instance *instan
 
 /* The address that both can reach it by: on a network that they share. */
 static bool shared_address(const struct instance *instance, const json_t *attachment, char *ret,
-			   size_t size)
+			   size_t size, const char **ret_network)
 {
 	const struct endpoint *own;
 	size_t count = 0, i;
@@ -104,26 +104,31 @@ static bool shared_address(const struct instance *instance, const json_t *attach
 			if (!str_equal(own[k].network, json_get_string(theirs, "network")))
 				continue;
 			snprintf(ret, size, "%s", address);
+			*ret_network = own[k].network;
 			return true;
 		}
 	}
 	return false;
 }
 
-/* CONTAINER[:ALIAS] of another project. */
+/*
+ * CONTAINER[:ALIAS] of another project: a line where no name server tells it. One that runs and has
+ * come to its first network has none.
+ */
 static int add_external_link(struct strbuf *text, const struct instance *instance, const char *link,
 			     struct error *err)
 {
 	size_t length = strcspn(link, ":");
 	_cleanup_free_ char *name = alloc_string_n(link, length);
-	const char *alias = link[length] ? link + length + 1 : name;
+	const char *alias = link[length] ? link + length + 1 : name, *network = NULL;
 	struct neighbour other;
 	char address[INET6_ADDRSTRLEN];
 	int r = neighbour_find(name, &other, err);
 
-	if (r == 0 && !shared_address(instance, other.attachment, address, sizeof(address)))
+	if (r == 0 &&
+	    !shared_address(instance, other.attachment, address, sizeof(address), &network))
 		r = error_set(err, ENETUNREACH, "container %s is on no network of this one", name);
-	if (r == 0)
+	if (r == 0 && (!names_are_on(network) || (instance->pidfd >= 0 && !instance->dns)))
 		strbuf_addf(text, "%s\t%s%s%s\n", address, alias, str_equal(alias, name) ? "" : " ",
 			    str_equal(alias, name) ? "" : name);
 	neighbour_done(&other);

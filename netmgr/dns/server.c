@@ -364,6 +364,8 @@ void dns_listener_networks(struct dns_listener *listener,
 	listener->networks = strv_dup((char *const *)options->networks);
 	if (!listener->networks)
 		listener->networks = new_array(char *, 1);
+	strv_free(listener->links);
+	listener->links = strv_dup((char *const *)options->links);
 	listener->gateway4 = options->gateway4;
 	listener->no_forward = options->no_forward;
 }
@@ -378,7 +380,6 @@ int dns_server_listen(struct dns_server *server, int udp_fd, int tcp_fd,
 	listener->server = server;
 	listener->udp_fd = udp_fd;
 	listener->tcp_fd = tcp_fd;
-	listener->links = strv_dup((char *const *)options->links);
 	dns_listener_networks(listener, options);
 	r = parse_upstreams(listener, options->upstreams, err);
 	if (!r) {

@@ -59,7 +59,7 @@ struct dns_listener_options {
 int dns_server_listen(struct dns_server *server, int udp_fd, int tcp_fd,
 		      const struct dns_listener_options *options, struct dns_listener **ret,
 		      struct error *err);
-/* @options: networks, gateway4 and no_forward as they are from now on. */
+/* @options: networks, links, gateway4 and no_forward as they are from now on. */
 void dns_listener_networks(struct dns_listener *listener,
 			   const struct dns_listener_options *options);
 void dns_listener_free(struct dns_listener *listener);

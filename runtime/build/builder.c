@@ -56,8 +56,13 @@ static int read_dockerfile(struct build *build, struct error *err)
 		r = fs_read(build->context.dir < 0 ? AT_FDCWD : build->context.dir, name,
 			    DOCKERFILE_LIMIT, &text, &size, err);
 	}
+	if (r == -ENOENT && *name == '/')
+		return error_set(err, ENOENT, "there is no Dockerfile %s", name);
 	if (r == -ENOENT)
 		return error_set(err, ENOENT, "there is no %s in %s", name, build->context.path);
+	if (r == -EISDIR)
+		return error_set(err, EISDIR, "%s is a folder, a Dockerfile is needed: -f FILE",
+				 name);
 	if (r < 0)
 		return error_wrap(err, "read the Dockerfile");
 	return dockerfile_parse(name, text, size, &build->dockerfile, &build->result->report, err);
@@ -93,8 +98,22 @@ static int lint(struct build *build, struct error *err)
 			 count == 1 ? "finding" : "findings");
 }
 
+/* Rather than when all is built. */
+static int check_tags(const struct build_options *options, struct error *err)
+{
+	strv_foreach(tag, options->tags) {
+		_cleanup_free_ char *reference = NULL;
+
+		if (reference_parse(tag, &reference, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 static int prepare(struct build *build, struct error *err)
 {
+	if (check_tags(build->options, err) < 0)
+		return -err->code;
 	if (open_folders(build, err) < 0 || transfer_new(build, &build->transfer, err) < 0 ||
 	    contexts_open(build, err) < 0 || read_dockerfile(build, err) < 0 ||
 	    scope_init(build, err) < 0)

@@ -71,6 +71,13 @@ static char *hint_of_network(const struct step *step)
 			    "working? RUN --network=host tells");
 }
 
+static char *hint_of_full(const struct build *build)
+{
+	return str_printf("the disk below %s is full: \"berth builder prune\" and \"berth image "
+			  "prune\" make room",
+			  build->with->root);
+}
+
 static bool has(const char *log, const char *const *words)
 {
 	for (; *words; words++)
@@ -104,9 +111,7 @@ char *hint_of_exit(const struct build *build, const struct step *step, int code)
 		return alloc_string("the package lists are not there or are old: apt-get update "
 				    "belongs into the same RUN");
 	if (has(log, full))
-		return str_printf("the disk below %s is full: \"berth builder prune\" and \"berth "
-				  "image prune\" make room",
-				  build->with->root);
+		return hint_of_full(build);
 	if (has(log, denied) && *step->user && strcmp(step->user, "root") &&
 	    strcmp(step->user, "0"))
 		return str_printf(
@@ -116,7 +121,7 @@ char *hint_of_exit(const struct build *build, const struct step *step, int code)
 	return NULL;
 }
 
-/* A command that did not even begin: @code is execve()'s. */
+/* A command that did not even begin: @code is execve()'s. Or a step that found no space. */
 char *hint_of_birth(const struct build *build, const struct step *step, int code)
 {
 	const json_t *image = step->stage->image;
@@ -124,6 +129,8 @@ char *hint_of_birth(const struct build *build, const struct step *step, int code
 	_cleanup_json_ json_t *here = json_object();
 	struct error ignored = ERROR_INIT;
 
+	if (code == ENOSPC)
+		return hint_of_full(build);
 	(void)platform_describe(NULL, here, &ignored);
 	if (code == ENOEXEC || (code == ENOENT && !platform_rank(here, image)))
 		return str_printf("%s is for %s: its programs run here only with a handler of "

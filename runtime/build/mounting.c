@@ -381,7 +381,10 @@ static int add_secret(struct mounting *m, const struct run_mount *mount, struct 
 	if (!secret && !mount->required)
 		return 0;
 	if (!secret)
-		return error_set(err, ENOENT, "secret %s is required and not given", mount->id);
+		return error_set(err, EINVAL,
+				 "secret %s is required and not given: --secret id=%s,src=FILE, or "
+				 "build.secrets",
+				 mount->id, mount->id);
 	if (secret->path) {
 		r = fs_read(AT_FDCWD, secret->path, SECRET_MAX, &data, &size, err);
 		if (r < 0)
@@ -413,7 +416,7 @@ static int add_ssh(struct mounting *m, const struct run_mount *mount, struct err
 	if (!socket && !mount->required)
 		return 0;
 	if (!socket)
-		return error_set(err, ENOENT, "ssh agent %s is required and not given (--ssh)",
+		return error_set(err, EINVAL, "ssh agent %s is required and not given (--ssh)",
 				 mount->id);
 	agent = open(socket, O_PATH | O_CLOEXEC);
 	if (agent < 0)
@@ -470,8 +473,11 @@ int mounting_make(struct step_room *room, struct mount_spec **ret, size_t *ret_c
 	for (size_t i = 0; i < room->step->mount_count; i++) {
 		const struct run_mount *mount = &room->step->mounts[i];
 
-		if (rows[mount->kind](&m, mount, err) < 0)
+		/* Not what execve() says of a program that is not there: see hint_of_birth(). */
+		if (rows[mount->kind](&m, mount, err) < 0) {
+			err->code = err->code == ENOSPC ? ENOSPC : EINVAL;
 			return -err->code;
+		}
 	}
 	*ret = m.mounts;
 	*ret_count = m.count;

@@ -182,7 +182,7 @@ static int step_failed(struct build *build, struct step *step, struct error *err
 		error_wrap(err, "%.*s", width < 120 ? (int)width : 120, step->text);
 	}
 	build_wrap_at(build, step->instruction, err);
-	if (step->op == STEP_RUN)
+	if (step->op == STEP_RUN || code == ENOSPC)
 		add_hint(build, step, code);
 	return -err->code;
 }

@@ -213,6 +213,20 @@ static void source_from_image(const struct base_image *image, const char *name, 
 	ret->name = str_printf("image %s", name);
 }
 
+/* Only stages above can be meant; who names one below has no image of that name either. */
+static void add_later_stage(const struct build *build, const struct build_stage *stage,
+			    const char *name, struct error *err)
+{
+	int index = dockerfile_find_stage(build->dockerfile, name, build->stage_count);
+	_cleanup_free_ char *why = alloc_string(err->message);
+
+	if (index > (int)stage->index)
+		error_set(err, err->code,
+			  "%s (the stage %s comes later in the Dockerfile: only those above can be "
+			  "taken from)",
+			  why, name);
+}
+
 int stages_find_source(struct build *build, struct build_stage *stage, const char *name,
 		       struct source *ret, struct error *err)
 {
@@ -245,6 +259,7 @@ int stages_find_source(struct build *build, struct build_stage *stage, const cha
 		const char *names[256], *meant;
 		size_t n = 0;
 
+		add_later_stage(build, stage, name, err);
 		for (size_t i = 0; i < stage->index && n < ARRAY_SIZE(names); i++)
 			if (build->stages[i].stage->name)
 				names[n++] = build->stages[i].stage->name;
@@ -349,8 +364,10 @@ static int find_base(struct build *build, struct build_stage *stage, struct erro
 		return 0;
 	}
 	if (stages_image(build, reference ?: stage->base_name,
-			 stage->platform ?: build->options->platform, &image, err) < 0)
+			 stage->platform ?: build->options->platform, &image, err) < 0) {
+		add_later_stage(build, stage, stage->base_name, err);
 		return -err->code;
+	}
 	adopt_image(stage, image);
 	return 0;
 }

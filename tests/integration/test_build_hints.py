@@ -43,6 +43,34 @@ def test_hints(berth, text, expected):
         assert words in failed.stderr, failed.stderr
 
 
+@pytest.mark.parametrize("text, expected", [
+    ("FROM busybox AS a\nCOPY --from=b /x /y\nFROM a AS b\n", "Dockerfile:2:1: --from=b: image b: "),
+    ("FROM b AS a\nRUN true\nFROM a AS b\n", "Dockerfile:1:1: image b: "),
+])
+def test_a_stage_that_comes_later(berth, text, expected):
+    failed = build(berth, context(berth, text), check=False)
+    assert failed.returncode == 1 and expected in failed.stderr
+    assert "the stage b comes later in the Dockerfile: only those above can be taken from" in failed.stderr
+
+
+def test_what_was_given_is_looked_at_first(berth):
+    """Names, files and secrets that cannot be right: said of themselves, and before a step runs."""
+    path = context(berth, "FROM busybox\nRUN --mount=type=secret,id=s,required=true true\n")
+    failed = build(berth, path, name="X Y", check=False)
+    assert failed.returncode == 1 and failed.stderr == \
+        "image 'X Y': invalid reference format: repository name must be lowercase\n"
+    failed = build(berth, path, check=False)
+    assert "Dockerfile:2:1: secret s is required and not given: --secret id=s,src=FILE" in failed.stderr
+    assert failed.returncode == 1 and "hint" not in failed.stderr
+    failed = build(berth, path, "-f", f"{path}/nosuch", check=False)
+    assert (failed.returncode, failed.stderr) == (1, f"there is no Dockerfile {path}/nosuch\n")
+    os.mkdir(f"{path}/folder")
+    failed = build(berth, path, "-f", f"{path}/folder", check=False)
+    assert (failed.returncode, failed.stderr) == (
+        1, f"{path}/folder is a folder, a Dockerfile is needed: -f FILE\n")
+    assert berth.run("image", "ls", "--format", "{{.Repository}}").stdout == "busybox\n"
+
+
 def test_no_hint_where_nothing_is_known(berth):
     failed = build(berth, context(berth, "FROM busybox\nRUN exit 3\n"), check=False)
     assert "exit code 3" in failed.stderr and "hint:" not in failed.stderr

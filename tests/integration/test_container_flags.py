@@ -115,10 +115,11 @@ def test_names_and_hosts(machine):
             machine, "--net", "front", "busybox", "nslookup", "-type=a", name))
     lines = run(machine, "--network", "front", "--link", "first:other", "--add-host",
                 "far:10.1.2.3", "--dns", "192.0.2.53", "--dns-search", "example.org",
-                "--dns-option", "timeout:1", "--dns-opt", "attempts:1", "busybox", "cat",
-                "/etc/hosts", "/etc/resolv.conf")
+                "--dns-option", "timeout:1", "--dns-opt", "attempts:1", "busybox", "sh", "-c",
+                "cat /etc/hosts /etc/resolv.conf; ping -4 -c1 other")
     text = "\n".join(lines)
-    assert re.search(r"10\.79\.0\.9\s+other first", text) and re.search(r"10\.1\.2\.3\s+far", text)
+    assert "PING other (10.79.0.9)" in text and "1 packets received" in text
+    assert re.search(r"10\.1\.2\.3\s+far", text)
     assert "search example.org" in text and "timeout:1" in text and "attempts:1" in text
     # As docker's long form of the flag has it.
     long = start(machine, "long", "--network", "name=front,alias=l1,alias=l2,ip=10.79.0.10,"

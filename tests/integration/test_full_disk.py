@@ -156,6 +156,37 @@ def test_commit_and_load(berth, tmp_path):
     project.run("down", "-t", "0", env=env)
 
 
+@pytest.mark.parametrize("step, told", [
+    ("RUN dd if=/dev/urandom of=/x bs=1M count=20", "the command failed with exit code 1"),
+    ("RUN dd if=/dev/urandom of=/x bs=1M count=20 2>/dev/null; exit 0", "make a layer: "),
+    ("COPY big /", "'big': copy its content: No space left on device"),
+])
+def test_build(berth, tmp_path, step, told):
+    """What was stored of a step that found no space goes, and the next build finds all of it again."""
+    small = SmallDisk(berth, "small", "16m")
+    env = {"BERTH_ROOT": small.path}
+    busybox, path = str(tmp_path / "busybox.tar"), tmp_path / "context"
+    path.mkdir()
+    (path / "big").write_bytes(os.urandom(20 << 20))
+    berth.run("image", "save", "-o", busybox, "busybox")
+    berth.run("image", "load", "-q", "-i", busybox, env=env)
+
+    def used():
+        return int(berth.command(["du", "-sk", small.path]).stdout.split()[0])
+
+    before, listed = used(), berth.run("system", "df", env=env).stdout
+    (path / "Dockerfile").write_text(f"FROM busybox\n{step}\n")
+    failed = berth.run("image", "build", "--network", "none", "-t", "x", str(path), env=env, check=False)
+    assert failed.returncode == 1 and told in failed.stderr, failed.stderr
+    assert "Dockerfile:2:1: " in failed.stderr
+    assert f'hint: the disk below {small.path} is full: "berth builder prune"' in \
+        failed.stderr or "make a layer" in told
+    assert berth.run("system", "df", env=env).stdout == listed
+    berth.wait_until(lambda: used() < before + 256, 10, "what was begun is gone")
+    (path / "Dockerfile").write_text("FROM busybox\nRUN echo there > /x\n")
+    berth.run("image", "build", "--network", "none", "-t", "x", str(path), env=env)
+
+
 def read(path):
     with open(path, errors="replace") as file:
         return file.read()
