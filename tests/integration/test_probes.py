@@ -137,7 +137,7 @@ def test_https_that_is_not_believed(berth):
     good = {"headers": {"X-Key": "k", "Host": "other.test"}, "ca": "/certs/ca.pem"}
     up = "touch /tmp/good; "
     for service, why in (
-            (tls_service(berth, good, before=up), "SSL peer certificate"),
+            (tls_service(berth, good, before=up), "subject name matches"),
             (tls_service(berth, {**good, "ca": "/none.pem"}, before=up), "ca /none.pem: No such file"),
             (tls_service(berth, {}, before=""), "https 8443/health?deep=1: 503"),
             (sh("exec httpd -f -p 8443", **probe("https", {"port": 8443})), "SSL connect error")):
