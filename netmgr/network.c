@@ -345,6 +345,9 @@ int network_mend_rules(struct network_store *store, const char *const *names, si
 	return r;
 }
 
+/* Abandoned: whatever leases it has. From the kernel: its record stays. */
+enum removal { REMOVE_UNUSED, REMOVE_ABANDONED, REMOVE_FROM_KERNEL };
+
 /* The network, if nothing keeps it. With @abandoned leases do not. */
 static int load_unused(struct network_store *store, const char *name, bool abandoned,
 		       struct network **ret, struct error *err)
@@ -361,6 +364,37 @@ static int load_unused(struct network_store *store, const char *name, bool aband
 	*ret = NULL;
 	return error_set(err, EBUSY, "network %s: %zu container%s attached to it", name, active,
 			 active == 1 ? " is" : "s are");
+}
+
+/* Leases outlive a stop, links do not. Only bridges have rules, and nothing below them. */
+static int load_idle(struct network_store *store, const char *name, struct network **ret,
+		     struct error *err)
+{
+	_cleanup_strv_ char **interfaces = NULL;
+	struct network *network;
+	int r = store_load(store, name, &network, err);
+
+	if (r < 0)
+		return r;
+	if (network->driver != &driver_bridge)
+		r = error_set(err, EBUSY, "network %s: no bridge", name);
+	else
+		r = network->driver->interfaces(network, store->route_fd, &interfaces, err);
+	if (r == 0 && strv_length(interfaces) > 1)
+		r = error_set(err, EBUSY, "network %s: containers run in it", name);
+	if (r == 0)
+		*ret = network;
+	else
+		network_free(network);
+	return r;
+}
+
+static int load_for_removal(struct network_store *store, const char *name, enum removal removal,
+			    struct network **ret, struct error *err)
+{
+	if (removal == REMOVE_FROM_KERNEL)
+		return load_idle(store, name, ret, err);
+	return load_unused(store, name, removal == REMOVE_ABANDONED, ret, err);
 }
 
 static int remove_interfaces(struct network *const *networks, size_t count, int fd,
@@ -395,7 +429,7 @@ static void remove_from_kernel(struct network **networks, size_t count, int fd,
 }
 
 static void remove_all(struct network_store *store, const char *const *names, size_t count,
-		       bool abandoned, struct error *errors)
+		       enum removal removal, struct error *errors)
 {
 	struct error failure = ERROR_INIT, rules = ERROR_INIT;
 	_cleanup_close_ int lock = network_store_lock(store, &failure);
@@ -404,13 +438,13 @@ static void remove_all(struct network_store *store, const char *const *names, si
 	for (size_t i = 0; i < count; i++) {
 		errors[i] = failure;
 		if (lock >= 0)
-			(void)load_unused(store, names[i], abandoned, &networks[i], &errors[i]);
+			(void)load_for_removal(store, names[i], removal, &networks[i], &errors[i]);
 	}
 	if (lock >= 0)
 		(void)commit_rules(networks, count, RULES_REMOVED, &rules);
 	remove_from_kernel(networks, count, store->route_fd, errors);
 	/* The record goes last: what stays in the kernel is found again by it. */
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && removal != REMOVE_FROM_KERNEL; i++)
 		if (networks[i] && !errors[i].code && store_remove(store, names[i], &errors[i]) < 0)
 			error_wrap(&errors[i], "network %s", names[i]);
 	for (size_t i = 0; i < count; i++)
@@ -422,12 +456,18 @@ static void remove_all(struct network_store *store, const char *const *names, si
 void network_remove_many(struct network_store *store, const char *const *names, size_t count,
 			 struct error *errors)
 {
-	remove_all(store, names, count, false, errors);
+	remove_all(store, names, count, REMOVE_UNUSED, errors);
+}
+
+void network_put_away_many(struct network_store *store, const char *const *names, size_t count,
+			   struct error *errors)
+{
+	remove_all(store, names, count, REMOVE_FROM_KERNEL, errors);
 }
 
 int network_remove_abandoned(struct network_store *store, const char *name, struct error *err)
 {
-	remove_all(store, &name, 1, true, err);
+	remove_all(store, &name, 1, REMOVE_ABANDONED, err);
 	return -err->code;
 }
 

@@ -80,6 +80,12 @@ int network_remove(struct network_store *store, const char *name, struct error *
  */
 void network_remove_many(struct network_store *store, const char *const *names, size_t count,
 			 struct error *errors);
+/*
+ * Bridges and rules of those in which no container runs are gone as after a reboot, the records
+ * stay: network_ensure() makes them again. -EBUSY: one does, or it is no bridge.
+ */
+void network_put_away_many(struct network_store *store, const char *const *names, size_t count,
+			   struct error *errors);
 /* One whose containers are known to be gone, whatever leases they left. -ENOENT. */
 int network_remove_abandoned(struct network_store *store, const char *name, struct error *err);
 

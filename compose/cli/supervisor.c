@@ -10,12 +10,16 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "netmgr/network.h"
+
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/converge.h"
 #include "compose/cli/output.h"
 #include "compose/cli/projects.h"
 #include "compose/control/requests.h"
+
+DEFINE_CLEANUP(struct network_store *, network_store_close);
 
 static bool has_supervisor(const char *name)
 {
@@ -180,6 +184,30 @@ static int stop_one(struct project_args *args, const char *name, struct error *e
 	return client_call(name, CLIENT_START_FOR_STATE, REQUEST_SHUTDOWN, NULL, NULL, err);
 }
 
+/* With nobody left to need them, bridges and rules go as well; what starts again makes them. */
+static int put_networks_away(struct error *err)
+{
+	_cleanup_(cleanup_network_store_close) struct network_store *store = NULL;
+	struct network_info **infos = NULL;
+	struct error failed = ERROR_INIT;
+	size_t count = 0;
+
+	if (network_store_open(paths_root(), &store, err) < 0 ||
+	    network_list(store, &infos, &count, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = infos[i]->name;
+
+		error_clear(&failed);
+		network_put_away_many(store, &name, 1, &failed);
+		if (failed.code && failed.code != EBUSY && failed.code != ENOENT)
+			output_warn("%s", failed.message);
+		network_info_free(infos[i]);
+	}
+	free(infos);
+	return 0;
+}
+
 static int stop(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_strv_ char **names = NULL;
@@ -194,6 +222,8 @@ static int stop(struct project_args *args, int argc, char **argv)
 		if (stop_one(args, name, &failed) < 0)
 			exit_code = fail_project(args, name, &failed);
 	}
+	if (exit_code == 0 && stop_containers && argc == 0 && put_networks_away(&err) < 0)
+		return output_fail(args, &err);
 	return exit_code;
 }
 

@@ -83,6 +83,25 @@ def test_stopping_supervisors(berth):
     assert [row["State"] for row in project.ps()] == ["running"]
 
 
+def test_stopping_all_leaves_nothing_in_the_kernel(berth):
+    """As before a package is removed; what was stopped can be started again."""
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "networks": ["one", "two"]}, "b": {**SLEEP, "networks": ["two"]}},
+        "networks": {"one": {}, "two": {}}}})
+    project.run("up", "-d")
+    berth.run("supervisor", "stop", "--containers", project.name)
+    assert "br-" in berth.command(["ip", "-br", "link"]).stdout
+    project.run("start")
+    berth.run("supervisor", "stop", "--containers")
+    berth.wait_until(lambda: project.supervisor_pids() == [])
+    assert "br-" not in berth.command(["ip", "-br", "link"]).stdout
+    assert "berth" not in berth.command(["nft", "list", "ruleset"]).stdout
+    project.run("start")
+    assert [row["State"] for row in project.ps()] == ["running", "running"]
+    project.exec("a", "ping", "-c", "1", "-W", "5", "b")
+    assert "table inet berth" in berth.command(["nft", "list", "ruleset"]).stdout
+
+
 def test_unknown_requests_and_rubbish(berth):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
     project.run("up", "-d")

@@ -124,7 +124,7 @@ class Disk:
             tar.add(self.share, ".")
         open(console, "w").close()
         process = subprocess.Popen([
-            "qemu-system-x86_64", *self._accelerator(), "-machine", "q35,usb=off", "-smp", "2",
+            "qemu-system-x86_64", *self._accelerator(), "-machine", "q35,usb=off", "-smp", "1",
             "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot",
             "-drive", f"if=none,id=root,file={self.disk},format=qcow2,cache=unsafe",
             "-device", "virtio-blk-pci,drive=root",

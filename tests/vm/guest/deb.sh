@@ -42,7 +42,8 @@ check "remove" apt_get remove berth
 check "... no container runs" test -z "$(running shop)$(running loose)"
 check "... no keeper" test -z "$(pgrep -f '__keeper|__supervisor')"
 check "... no unit" sh -c "! systemctl is-active -q berth@shop"
-check "... no link" test -z "$(ip -br link | grep veth)"
+check "... no link" test -z "$(ip -br link | grep -E 'veth|br-')"
+check "... no rule" test -z "$(nft list ruleset | grep -i berth)"
 check "... no mount" test -z "$(grep berth /proc/self/mountinfo)"
 check "... the volume is kept" test -d /var/lib/berth/volumes/shop_data
 check "... what was configured, too" test -e /etc/berth/shop/compose.yaml
@@ -53,5 +54,9 @@ check "... no container runs" test -z "$(running shop)"
 check "... no unit is enabled" test -z "$(find /etc/systemd /run/systemd -name 'berth*')"
 check "... the data is kept" test -d /var/lib/berth/volumes/shop_data
 check "... no rule" test -z "$(nft list ruleset | grep -i berth)"
-check "... no control group" test -z "$(find /sys/fs/cgroup -name '*berth*')"
+groups() { find /sys/fs/cgroup -name '*berth*'; }
+no_group() { test -z "$(groups)"; }
+check "... no control group" wait_for no_group
+groups
+systemctl list-units --all --no-legend --plain 'berth*' '*-berth*'
 check "... no file of the package" test -z "$(find /usr /lib/systemd /etc -name '*berth*' ! -path '/etc/berth*')"
