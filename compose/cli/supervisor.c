@@ -167,7 +167,8 @@ static bool stop_containers;
 
 static const struct option stop_options[] = {
 	{"containers", 'c', OPTION_FLAG, &stop_containers, NULL,
-	 "Stop the containers that run first; without it they are an error"},
+	 "Stop what runs first (else it is an error); without PROJECT bridges and firewall "
+	 "rules go, too"},
 	{NULL},
 };
 
