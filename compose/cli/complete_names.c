@@ -86,13 +86,15 @@ char **complete_profiles(void)
 {
 	static char *all[] = {(char *)"*", NULL};
 	_cleanup_(cleanup_project_free) struct project *project = NULL;
-	struct project_args args = project_args;
+	struct project_args args;
 	struct error ignored = ERROR_INIT;
 	char **names = NULL;
 
+	if (project_args_finish(&project_args, &ignored) < 0)
+		return NULL;
+	args = project_args;
 	args.profiles = all;
-	if (project_args_finish(&args, &ignored) < 0 ||
-	    project_args_load(&args, NULL, &project, &ignored) < 0)
+	if (project_args_load(&args, NULL, &project, &ignored) < 0)
 		return NULL;
 	for (size_t i = 0; i < project->service_count; i++)
 		strv_foreach(profile, project->services[i].profiles)
