@@ -18,10 +18,12 @@
 #include "netmgr/proxy_internal.h"
 #include "netmgr/usermode.h"
 
-#define BACKLOG           4096 /* the kernel has its own idea of the most */
-#define CONNECTIONS_MAX   4096
-#define ACCEPTS_PER_TURN  16
-#define MOVES_PER_TURN    8
+#define BACKLOG          4096 /* the kernel has its own idea of the most */
+#define CONNECTIONS_MAX  4096
+#define ACCEPTS_PER_TURN 16
+#define MOVES_PER_TURN   8
+/* More than a socket keeps. */
+#define MOVES_AT_THE_END  256
 #define PIPE_SIZE         (64 * 1024)
 #define SPARE_PIPES       8
 #define ACCEPT_PAUSE_USEC (1 * USEC_PER_SEC)
@@ -46,6 +48,7 @@ struct connection {
 	sd_event_source *sources[2];
 	struct flow flows[2]; /* from the client, from the container */
 	bool connected;
+	bool told[2]; /* all that the other one had said before it broke off */
 };
 
 struct proxy_tcp {
@@ -108,7 +111,7 @@ static void connection_free(struct connection *connection, bool reset)
 		event_source_drop(&connection->sources[i]);
 		if (connection->fds[i] < 0)
 			continue;
-		if (reset)
+		if (reset && !connection->told[i])
 			(void)setsockopt(connection->fds[i], SOL_SOCKET, SO_LINGER, &linger,
 					 sizeof(linger));
 		close(connection->fds[i]);
@@ -183,6 +186,32 @@ static int flow_move(struct proxy_tcp *tcp, struct flow *flow)
 	return 0;
 }
 
+/* True: all of what was still to be read is written. */
+static bool flow_finish(struct proxy_tcp *tcp, struct flow *flow)
+{
+	bool any = false;
+
+	for (int i = 0; i < MOVES_AT_THE_END; i++) {
+		ssize_t in = flow_fill(tcp, flow), out = flow_empty(flow);
+
+		any = any || out > 0;
+		if (out < 0 || (in <= 0 && out == 0))
+			return any && out == 0 && !flow->filled;
+	}
+	return false;
+}
+
+/*
+ * One side broke off: what it had said before is the other's still, as it is without us (a server
+ * that answers and closes before it has read all), and a reset would overtake it.
+ */
+static void connection_break(struct connection *connection)
+{
+	for (int i = 0; i < 2 && connection->connected; i++)
+		connection->told[!i] = flow_finish(connection->tcp, &connection->flows[i]);
+	connection_free(connection, true);
+}
+
 /* A socket is read while its flow has room, and awaited while the other way's bytes wait for it. */
 static void update_events(struct connection *connection)
 {
@@ -228,7 +257,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 	for (int i = 0; i < 2 && r >= 0; i++)
 		r = flow_move(connection->tcp, &connection->flows[i]);
 	if (r < 0)
-		connection_free(connection, true);
+		connection_break(connection);
 	else if (connection->flows[0].closed && connection->flows[1].closed)
 		connection_free(connection, false);
 	else

@@ -86,6 +86,24 @@ def test_ipv6_from_end_to_end(berth, firewall):
         assert ask(lambda argv: other.exec("s", *argv), protocol, theirs, port, 0.5) == "nobody"
 
 
+def test_an_answer_that_comes_before_the_end_of_the_question(berth, firewall):
+    """A server that answers and closes with bytes unread resets the connection: after its answer."""
+    project = up(berth, {"s": python("""
+import select, socket
+server = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+print("ready", flush=True)
+while True:
+    client, _ = server.accept()
+    select.select([client], [], [])
+    client.sendall(b"too large 80")
+    client.close()
+""", ports=["8080:80"])}, firewall)
+    for host in ("127.0.0.1", "::1"):
+        for _ in range(10):
+            assert ask(berth.command, "tcp", host, 8080) == "too large 80", host
+    assert project.ps()
+
+
 @pytest.mark.parametrize("address", ("127.0.0.1", "::1", "198.51.100.1"))
 def test_a_range_of_udp_on_one_address(berth, address):
     outside = berth.outside_host()
