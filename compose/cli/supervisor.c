@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `berth supervisor`: the processes behind the projects, and giving them a new program. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,9 @@ static int stop_one(struct project_args *args, const char *name, struct error *e
 	return client_call(name, CLIENT_START_FOR_STATE, REQUEST_SHUTDOWN, NULL, NULL, err);
 }
 
+#define LINKS_GONE_TRIES 40
+#define LINKS_GONE_MSEC  50
+
 /* With nobody left to need them, bridges and rules go as well; what starts again makes them. */
 static int put_networks_away(struct error *err)
 {
@@ -199,8 +203,14 @@ static int put_networks_away(struct error *err)
 	for (size_t i = 0; i < count; i++) {
 		const char *name = infos[i]->name;
 
-		error_clear(&failed);
-		network_put_away_many(store, &name, 1, &failed);
+		/* The kernel takes the links of those that ended away when it has time. */
+		for (int tries = 0; tries < LINKS_GONE_TRIES; tries++) {
+			error_clear(&failed);
+			network_put_away_many(store, &name, 1, &failed);
+			if (failed.code != EBUSY)
+				break;
+			(void)poll(NULL, 0, LINKS_GONE_MSEC);
+		}
 		if (failed.code && failed.code != EBUSY && failed.code != ENOENT)
 			output_warn("%s", failed.message);
 		network_info_free(infos[i]);

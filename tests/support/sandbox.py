@@ -637,6 +637,9 @@ class Sandbox:
         names = {project.name for project in self.projects} | self._recorded_projects()
         for name in sorted(names):
             try:
+                if name.startswith("container."):  # of a `run --rm`, on its way out
+                    wait_until(lambda: name not in self._recorded_projects(), 10, f"{name} goes")
+                    continue
                 result = self.run("-p", name, "down", "-v", "-t", "0", "--remove-orphans",
                                   cwd=self.home, check=False, timeout=30)
             except AssertionError as error:
