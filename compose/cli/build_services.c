@@ -320,16 +320,6 @@ void build_services_select(struct project *project, char *const *services,
 		select_service(project, project->services[i].name, options, selected);
 }
 
-static bool is_here(struct image_store *store, const char *name)
-{
-	struct error ignored = ERROR_INIT;
-	struct image *image = NULL;
-	bool here = image_find(store, name, &image, &ignored) >= 0;
-
-	image_free(image);
-	return here;
-}
-
 int build_services_due(struct project *project, char *const *services,
 		       const struct build_services_options *options, struct build_due **ret,
 		       size_t *ret_count, struct error *err)
@@ -347,7 +337,7 @@ int build_services_due(struct project *project, char *const *services,
 	build_services_select(project, services, options, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
-		bool here = service->build.given && is_here(store, service->image);
+		bool here = service->build.given && images_here_has(store, service->image);
 
 		if (service->build.given &&
 		    (!options->missing_only || !here || str_equal(service->pull_policy, "build")))

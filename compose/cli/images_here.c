@@ -70,7 +70,7 @@ static bool is_coming(const struct converge *converge, const char *name)
 	       (pull_beside_has(converge->beside, name) || due_images_has(&converge->due, name));
 }
 
-static bool is_here(struct image_store *store, const char *name)
+bool images_here_has(struct image_store *store, const char *name)
 {
 	struct error ignored = ERROR_INIT;
 	struct image *image = NULL;
@@ -98,7 +98,7 @@ static int check_image(struct check *check, const struct service *service, const
 	image_free(image);
 	if (r != -ENOENT)
 		return r;
-	report(check, service, name, is_here(check->store, name) ? err->message : NULL);
+	report(check, service, name, images_here_has(check->store, name) ? err->message : NULL);
 	error_clear(err);
 	return 0;
 }

@@ -36,5 +36,7 @@ void images_here_free_facts(struct fact_image *facts, size_t count);
 
 /* The store below paths_root(). */
 int images_here_open(struct image_store **ret, struct error *err);
+/* For whichever platform; one that cannot be read is not. */
+bool images_here_has(struct image_store *store, const char *name);
 
 #endif
