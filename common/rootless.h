@@ -7,10 +7,10 @@
  * to the host's network from there.
  *
  * Such a client goes on in a user and a mount namespace that all berth processes of its user share
- * (compose/cli/rootless.h), where it is uid 0. The bridges of its projects stand in a network
- * namespace beside. Who works with them enters that (rootless_network_enter()), and as nobody comes
- * back from there to a network namespace that belongs to the host, leaves a thread behind: what
- * has to be done in the host's network (binding a published port, a container in
+ * (compose/cli/rootless/rootless.h), where it is uid 0. The bridges of its projects stand in a
+ * network namespace beside. Who works with them enters that (rootless_network_enter()), and as
+ * nobody comes back from there to a network namespace that belongs to the host, leaves a thread
+ * behind: what has to be done in the host's network (binding a published port, a container in
  * `network_mode: host`) is done by that thread.
  */
 

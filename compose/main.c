@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compose/cli/command.h"
-#include "compose/cli/rootless.h"
+#include "compose/cli/rootless/rootless.h"
 #include "compose/control/requests.h"
 
 int main(int argc, char **argv)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "compose/cli/flags.h"
+#include "compose/cli/args/flags.h"
 
 struct project_args;
 

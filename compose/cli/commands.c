@@ -5,13 +5,13 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
+#include "compose/cli/args/project_args.h"
+#include "compose/cli/args/short_forms.h"
 #include "compose/cli/command.h"
-#include "compose/cli/docker_name.h"
-#include "compose/cli/help_texts.h"
-#include "compose/cli/output.h"
-#include "compose/cli/project_args.h"
-#include "compose/cli/rootless.h"
-#include "compose/cli/short_forms.h"
+#include "compose/cli/help/docker_name.h"
+#include "compose/cli/help/help_texts.h"
+#include "compose/cli/rootless/rootless.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 /* One a line, so that two that are added side by side do not meet. */

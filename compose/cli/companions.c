@@ -12,10 +12,10 @@
 #include "common/map.h"
 #include "common/str.h"
 
-#include "compose/cli/docker_config.h"
-#include "compose/cli/output.h"
 #include "compose/cli/plugin.h"
 #include "compose/cli/provider.h"
+#include "compose/cli/registry/docker_config.h"
+#include "compose/cli/view/output.h"
 
 #define SOCKET          "/var/run/docker.sock"
 #define CREDENTIALS     "/run/secrets/docker"

@@ -11,11 +11,11 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/config_proxies.h"
-#include "compose/cli/dry_run.h"
-#include "compose/cli/image_times.h"
-#include "compose/cli/output.h"
-#include "compose/cli/pull_run.h"
+#include "compose/cli/args/dry_run.h"
+#include "compose/cli/image/image_times.h"
+#include "compose/cli/registry/config_proxies.h"
+#include "compose/cli/registry/pull_run.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 #define PARTING_MSEC 5000

@@ -10,12 +10,12 @@
 
 #include "common/error.h"
 
+#include "compose/cli/args/project_args.h"
 #include "compose/cli/client.h"
-#include "compose/cli/due_images.h"
 #include "compose/cli/ports_auto.h"
-#include "compose/cli/progress.h"
-#include "compose/cli/project_args.h"
-#include "compose/cli/pull_beside.h"
+#include "compose/cli/registry/due_images.h"
+#include "compose/cli/registry/pull_beside.h"
+#include "compose/cli/view/progress.h"
 #include "compose/plan/plan.h"
 
 /* The OPTIONS of compose/control/requests.h; new reference. */

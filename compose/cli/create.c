@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/args/project_args.h"
 #include "compose/cli/command.h"
-#include "compose/cli/project_args.h"
 #include "compose/cli/up_options.h"
 
 static const struct option options[] = {

@@ -7,13 +7,13 @@
 #include "common/map.h"
 #include "common/str.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
 #include "compose/cli/companions.h"
-#include "compose/cli/images_here.h"
-#include "compose/cli/output.h"
 #include "compose/cli/ports_auto.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/target.h"
+#include "compose/cli/registry/images_here.h"
+#include "compose/cli/view/output.h"
 
 static bool remove_orphans, volumes, timeout_given;
 static const char *rmi;

@@ -10,10 +10,10 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 /* Events of the past come at once, but not in no time. */

@@ -10,9 +10,9 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/args/project_args.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
-#include "compose/cli/project_args.h"
+#include "compose/cli/view/output.h"
 
 static const char *format;
 

@@ -9,10 +9,10 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
 #include "compose/cli/ps_rows.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 static bool is_job(const json_t *container)

@@ -21,7 +21,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/systemd_scope.h"
+#include "compose/cli/systemd/systemd_scope.h"
 #include "compose/control/requests.h"
 
 #define SOCKET_NAME   "control.sock"

@@ -5,9 +5,9 @@
 #include "common/json.h"
 #include "common/process.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 
 static const char *signal_name = "SIGKILL";
 static bool remove_orphans;

@@ -10,12 +10,12 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/list_filter.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/output.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/list_filter.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 static bool all, quiet;

@@ -11,8 +11,8 @@
 
 #include "compose/cli/client.h"
 #include "compose/cli/converge.h"
-#include "compose/cli/output.h"
 #include "compose/cli/projects.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 #define LABELS "com.docker.compose."

@@ -10,11 +10,11 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/args/dry_run.h"
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
-#include "compose/cli/dry_run.h"
-#include "compose/cli/output.h"
 #include "compose/cli/up_options.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 #define EXIT_CHANGES 2

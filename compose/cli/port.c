@@ -7,10 +7,10 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 
 static const char *protocol = "tcp";
 static int container_index;

@@ -16,8 +16,8 @@
 
 #include "netmgr/publish.h"
 
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/args/target.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 #define MEMORY_MAX         (1 << 20)

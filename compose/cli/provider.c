@@ -11,9 +11,9 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/output.h"
+#include "compose/cli/args/project_args.h"
 #include "compose/cli/plugin.h"
-#include "compose/cli/project_args.h"
+#include "compose/cli/view/output.h"
 
 #define METADATA_MAX (1 << 20)
 

@@ -7,10 +7,10 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
 #include "compose/cli/ps_rows.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 
 static bool all, no_trunc, quiet, services_only, orphans = true;
 static char **statuses;

@@ -6,7 +6,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/output.h"
+#include "compose/cli/view/output.h"
 
 bool refusal_of(enum plan_goal goal, const char *name, const json_t *container, struct error *err)
 {

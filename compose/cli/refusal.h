@@ -6,7 +6,7 @@
  * refusal.h - what docker's engine refuses to do with a container, since it would change nothing.
  */
 
-#include "compose/cli/target.h"
+#include "compose/cli/args/target.h"
 
 /* True: @err says why; @container is a CONTAINER (requests.h), @name what it is called there. */
 bool refusal_of(enum plan_goal goal, const char *name, const json_t *container, struct error *err);

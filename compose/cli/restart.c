@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/target.h"
 
 static int timeout;
 static bool timeout_given;

@@ -5,8 +5,8 @@
 #include "common/str.h"
 
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
 #include "compose/cli/up_options.h"
+#include "compose/cli/view/output.h"
 
 static bool no_deps;
 

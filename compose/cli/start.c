@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "common/units.h"
 
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 
 static bool wait;
 static int wait_timeout;

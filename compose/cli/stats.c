@@ -12,13 +12,13 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/columns.h"
 #include "compose/cli/command.h"
-#include "compose/cli/docker_config.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/output.h"
-#include "compose/cli/terminal.h"
+#include "compose/cli/registry/docker_config.h"
 #include "compose/cli/usage.h"
+#include "compose/cli/view/columns.h"
+#include "compose/cli/view/output.h"
+#include "compose/cli/view/terminal.h"
 
 /* The first picture soon, the others in peace. */
 #define FIRST_MSEC 250

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
 #include "compose/cli/companions.h"
-#include "compose/cli/output.h"
-#include "compose/cli/target.h"
+#include "compose/cli/view/output.h"
 
 static int timeout;
 static bool timeout_given;

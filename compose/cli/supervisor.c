@@ -16,8 +16,8 @@
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/converge.h"
-#include "compose/cli/output.h"
 #include "compose/cli/projects.h"
+#include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct network_store *, network_store_close);

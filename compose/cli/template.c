@@ -8,8 +8,8 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/go_template.h"
-#include "compose/cli/output.h"
+#include "compose/cli/view/go_template.h"
+#include "compose/cli/view/output.h"
 
 DEFINE_CLEANUP(struct template *, template_free);
 

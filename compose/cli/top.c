@@ -16,9 +16,9 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/output.h"
 #include "compose/cli/top_ps.h"
 #include "compose/cli/usage.h"
+#include "compose/cli/view/output.h"
 
 #define PROC_MAX (1 << 20)
 

@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-#include "compose/cli/output.h"
+#include "compose/cli/view/output.h"
 
 /*
  * The heading of @said, what ps printed, and the lines whose PID is among @pids. @ret is to be

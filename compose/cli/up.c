@@ -6,12 +6,12 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/attached.h"
 #include "compose/cli/command.h"
-#include "compose/cli/output.h"
-#include "compose/cli/timeline.h"
+#include "compose/cli/run/attached.h"
+#include "compose/cli/timeline/timeline.h"
 #include "compose/cli/up_options.h"
-#include "compose/cli/watch_rules.h"
+#include "compose/cli/view/output.h"
+#include "compose/cli/watch/watch_rules.h"
 
 static bool detach, wait, no_deps, no_start, always_recreate_deps, renew_anon_volumes;
 static bool abort_on_exit, abort_on_failure, attach_dependencies;

@@ -8,13 +8,13 @@
 #include "common/alloc.h"
 #include "common/str.h"
 
-#include "compose/cli/build_services.h"
+#include "compose/cli/build/build_services.h"
 #include "compose/cli/companions.h"
-#include "compose/cli/images_here.h"
-#include "compose/cli/output.h"
-#include "compose/cli/pull_run.h"
-#include "compose/cli/pull_services.h"
-#include "compose/cli/remote_confirm.h"
+#include "compose/cli/registry/images_here.h"
+#include "compose/cli/registry/pull_run.h"
+#include "compose/cli/registry/pull_services.h"
+#include "compose/cli/remote/remote_confirm.h"
+#include "compose/cli/view/output.h"
 
 #define REPLICAS_MAX 100000
 

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "compose/cli/target.h"
+#include "compose/cli/args/target.h"
 
 /*
  * The reply of `usage` (compose/control/requests.h) with the containers of @services only, sorted

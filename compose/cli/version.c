@@ -5,10 +5,10 @@
 
 #include "common/cleanup.h"
 
+#include "compose/cli/args/project_args.h"
 #include "compose/cli/command.h"
-#include "compose/cli/docker_name.h"
-#include "compose/cli/output.h"
-#include "compose/cli/project_args.h"
+#include "compose/cli/help/docker_name.h"
+#include "compose/cli/view/output.h"
 
 static const char *format = "";
 static bool only_number;

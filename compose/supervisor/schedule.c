@@ -34,7 +34,7 @@ static bool has_schedule(const struct instance *instance)
 	return instance->service->berth.schedule.calendar && !instance->oneoff;
 }
 
-/* A timer of systemd's begins its runs: the unit says so (compose/cli/systemd_parts.h). */
+/* A timer of systemd's begins its runs: the unit says so (compose/cli/systemd/systemd_parts.h). */
 static bool is_systemds(const struct instance *instance)
 {
 	static char **services;

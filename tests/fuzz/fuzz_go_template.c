@@ -6,7 +6,7 @@
 #include "common/alloc.h"
 #include "common/json.h"
 
-#include "compose/cli/go_template.h"
+#include "compose/cli/view/go_template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compose/cli/journal_lines.h"
+#include "compose/cli/logs/journal_lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

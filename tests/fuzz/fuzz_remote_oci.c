@@ -13,7 +13,7 @@
 
 #include "runtime/image/registry.h"
 
-#include "compose/cli/remote_files.h"
+#include "compose/cli/remote/remote_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -22,8 +22,8 @@
 #include "tests/support/scratch.h"
 
 /* The reader lives in another room, and what matters is that the two agree. */
-#include "compose/cli/log_files.c"
-#include "compose/cli/log_reader.c"
+#include "compose/cli/logs/log_files.c"
+#include "compose/cli/logs/log_reader.c"
 
 struct world {
 	sd_event *event;

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * rootless_holder.c - the process that keeps a user's namespaces while anybody is in them, and
+ * pasta, the way out of the network of the bridges, once somebody asked for it.
+ *
+ * It is in the host's network itself, as pasta must be. It ends when nobody has the FIFO open for
+ * writing and no other process is in its user namespace: containers, whose keepers were killed,
+ * have no FIFO.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "common/alloc.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/process.h"
+#include "common/rootless.h"
+#include "common/str.h"
+#include "common/units.h"
+
+#include "netmgr/usermode.h"
+
+#include "compose/cli/rootless/rootless.h"
+
+#define REPORT_FD 3
+#define PASTA_PID "pasta.pid"
+#define PASTA_LOG "pasta.log"
+
+/* So many that lived no longer: another one would not either. */
+#define SHORT_LIVES_MOST 5
+#define SHORT_LIFE_USEC  ((int64_t)USEC_PER_SEC)
+
+struct holder {
+	const char *path;
+	int directory, users, signals;
+	int routes;         /* tells of the host's routes: there may be a way now */
+	pid_t pasta;        /* while it comes up; then it is a daemon, see PASTA_PID */
+	int daemon;         /* its pidfd: the way is there */
+	bool is_asked;      /* for the way */
+	int64_t begun_usec; /* monotonic: when pasta was last started */
+	int short_lives;    /* of pasta, one after the other */
+};
+
+static ino_t inode(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+static void loopback_up(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0)
+		close(fd);
+}
+
+/* A kernel may lack what it takes: then containers see the bridge's address. */
+static void prepare_clients(struct holder *holder)
+{
+	struct error err = ERROR_INIT;
+
+	if (usermode_prepare(&err) >= 0)
+		(void)fs_replace(holder->directory, ROOTLESS_CLIENTS, "", 0, FS_ATOMIC, &err);
+}
+
+/* A process of its own makes the network namespace: the mount is what it then lives by. */
+static int mount_network(struct holder *holder, struct error *err)
+{
+	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+	int fd = openat(holder->directory, ROOTLESS_NETNS, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	int status = 0;
+	pid_t child;
+
+	if (fd < 0)
+		return error_errno(err, "%s", netns);
+	close(fd);
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWNET) < 0 ||
+		    mount("/proc/self/ns/net", netns, NULL, MS_BIND, NULL) < 0)
+			_exit(errno);
+		loopback_up();
+		prepare_clients(holder);
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (child < 0 || status)
+		return error_code(err, child < 0 ? errno : WEXITSTATUS(status),
+				  "mount a network namespace");
+	return 0;
+}
+
+static int make_namespaces(struct holder *holder, struct error *err)
+{
+	/* What the host mounts later is seen in here, and nothing of ours out there. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_errno(err, "mount namespace");
+	/* Of a holder that was killed, with all who were in there: pasta goes when it goes. */
+	(void)unlinkat(holder->directory, ROOTLESS_NETNS, 0);
+	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
+	(void)unlinkat(holder->directory, ROOTLESS_CLIENTS, 0);
+	return mount_network(holder, err);
+}
+
+static int write_record(struct holder *holder, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t start = 0;
+
+	(void)process_start_time(getpid(), &start);
+	text = str_printf("%d %llu %llu %llu\n", getpid(), (unsigned long long)start,
+			  (unsigned long long)inode("/proc/self/ns/user"),
+			  (unsigned long long)inode("/proc/self/ns/mnt"));
+	return fs_replace(holder->directory, "holder", text, strlen(text), FS_ATOMIC, err);
+}
+
+static int open_users(struct holder *holder, struct error *err)
+{
+	if (mkfifoat(holder->directory, ROOTLESS_USERS, 0600) < 0 && errno != EEXIST)
+		return error_errno(err, "%s/" ROOTLESS_USERS, holder->path);
+	holder->users =
+		openat(holder->directory, ROOTLESS_USERS, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (holder->users < 0)
+		return error_errno(err, "%s/" ROOTLESS_USERS, holder->path);
+	return 0;
+}
+
+static pid_t daemon_pid(struct holder *holder)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(holder->directory, PASTA_PID, 32, &text, NULL, &ignored) < 0)
+		return 0;
+	return atoi(text);
+}
+
+/* Perhaps of the holder before us: it is not our child, but its work is done all the same. */
+static void find_daemon(struct holder *holder)
+{
+	pid_t pid = daemon_pid(holder);
+	_cleanup_free_ char *path = str_printf("/proc/%d/comm", pid), *name = NULL;
+	_cleanup_close_ int pidfd = pid > 0 ? process_pidfd_open(pid) : -ESRCH;
+	struct error ignored = ERROR_INIT;
+
+	if (pidfd >= 0 && fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
+	    str_starts_with(name, "pas"))
+		holder->daemon = TAKE_FD(pidfd);
+}
+
+/* A machine may get to its network late, or somewhere else. */
+static void watch_routes(struct holder *holder)
+{
+	const struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
+	};
+
+	holder->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (holder->routes >= 0 &&
+	    bind(holder->routes, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		cleanup_close_fd(&holder->routes);
+}
+
+static int prepare(struct holder *holder, bool again, struct error *err)
+{
+	sigset_t signals;
+	int r;
+
+	umask(077);
+	holder->directory = open(holder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (holder->directory < 0)
+		return error_errno(err, "%s", holder->path);
+	r = again ? 0 : make_namespaces(holder, err);
+	if (again) {
+		find_daemon(holder);
+		holder->is_asked = holder->daemon >= 0;
+	}
+	watch_routes(holder);
+	if (r >= 0)
+		r = open_users(holder, err);
+	if (r < 0)
+		return r;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	holder->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	/* pasta becomes a daemon: it is our child still. */
+	if (holder->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return error_errno(err, "watch signals");
+	return write_record(holder, err);
+}
+
+static void tell_way(struct holder *holder, const char *why)
+{
+	struct error ignored = ERROR_INIT;
+
+	(void)fs_replace(holder->directory, ROOTLESS_WAY, why, strlen(why), FS_ATOMIC, &ignored);
+}
+
+/*
+ * No ports: those are sockets of the supervisors'. No way to the host's own loopback, which the
+ * gateway's address would be: who publishes on 127.0.0.1 does not mean containers.
+ */
+static _Noreturn void exec_pasta(struct holder *holder)
+{
+	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+	_cleanup_free_ char *pid = str_printf("%s/" PASTA_PID, holder->path);
+	char *argv[] = {"pasta",   "--config-net", "--quiet", "--no-map-gw", "-t",   "none", "-u",
+			"none",    "-T",           "none",    "-U",          "none", "-P",   pid,
+			"--netns", netns,          NULL};
+	int log = openat(holder->directory, PASTA_LOG, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (log >= 0)
+		(void)dup2(log, STDERR_FILENO);
+	execvp(argv[0], argv);
+	if (errno == ENOENT)
+		dprintf(STDERR_FILENO, "pasta is missing: install the package passt\n");
+	else
+		dprintf(STDERR_FILENO, "pasta: %s\n", strerror(errno));
+	_exit(127);
+}
+
+static void want_way(struct holder *holder)
+{
+	holder->is_asked = true;
+	if (holder->daemon >= 0 || holder->pasta)
+		return;
+	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
+	holder->begun_usec = units_monotonic_usec();
+	holder->pasta = fork();
+	if (holder->pasta == 0)
+		exec_pasta(holder);
+	if (holder->pasta < 0)
+		tell_way(holder, "pasta cannot be started");
+}
+
+/* The last line that it wrote. */
+static void tell_failure(struct holder *holder)
+{
+	_cleanup_free_ char *log = NULL, *why = NULL;
+	struct error ignored = ERROR_INIT;
+	char *line;
+
+	if (fs_read(holder->directory, PASTA_LOG, 65536, &log, NULL, &ignored) < 0)
+		log = alloc_string("");
+	line = strrchr(str_trim(log), '\n');
+	line = line ? line + 1 : log;
+	why = str_starts_with(line, "pasta") ? alloc_string(line) : str_printf("pasta: %s", line);
+	tell_way(holder, why);
+}
+
+static void reap(struct holder *holder)
+{
+	struct signalfd_siginfo info;
+	pid_t pid;
+	int status;
+
+	while (read(holder->signals, &info, sizeof(info)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != holder->pasta)
+			continue;
+		holder->pasta = 0;
+		if (status == 0)
+			find_daemon(holder);
+		if (status == 0)
+			tell_way(holder, "");
+		else
+			tell_failure(holder);
+	}
+}
+
+/* Somebody killed it; or it cannot live here: the next network or route may try once more. */
+static void lose_way(struct holder *holder)
+{
+	int64_t life_usec = units_monotonic_usec() - holder->begun_usec;
+
+	close(TAKE_FD(holder->daemon));
+	holder->short_lives = life_usec < SHORT_LIFE_USEC ? holder->short_lives + 1 : 0;
+	if (holder->short_lives < SHORT_LIVES_MOST) {
+		want_way(holder);
+		return;
+	}
+	holder->short_lives = 0;
+	tell_way(holder, "pasta ends as soon as it is up");
+}
+
+/* A default route that came up: what pasta lacked, perhaps. */
+static void read_routes(struct holder *holder)
+{
+	char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+	bool is_new = false;
+	ssize_t n;
+
+	while ((n = recv(holder->routes, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
+		size_t left = (size_t)n;
+
+		for (struct nlmsghdr *m = (struct nlmsghdr *)buffer; NLMSG_OK(m, left);
+		     m = NLMSG_NEXT(m, left)) {
+			const struct rtmsg *route = NLMSG_DATA(m);
+
+			is_new = is_new || (m->nlmsg_type == RTM_NEWROUTE && !route->rtm_dst_len);
+		}
+	}
+	if (is_new && holder->is_asked)
+		want_way(holder);
+}
+
+/* A pidfd of a process besides us and pasta that is in our user namespace; -ESRCH: nobody is. */
+static int find_other(struct holder *holder)
+{
+	_cleanup_dir_ DIR *dir = opendir("/proc");
+	ino_t ours = inode("/proc/self/ns/user");
+	pid_t pasta = daemon_pid(holder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_free_ char *path = str_printf("/proc/%s/ns/user", entry->d_name);
+		pid_t pid = atoi(entry->d_name);
+		int fd;
+
+		if (pid <= 0 || pid == getpid() || pid == pasta || inode(path) != ours)
+			continue;
+		fd = process_pidfd_open(pid);
+		if (fd >= 0)
+			return fd;
+	}
+	return -ESRCH;
+}
+
+static bool has_users(struct holder *holder)
+{
+	struct pollfd users = {.fd = holder->users};
+
+	return poll(&users, 1, 0) <= 0 || !(users.revents & POLLHUP);
+}
+
+/* With the lock, so that nobody is just coming in. False: somebody did. */
+static bool leave(struct holder *holder)
+{
+	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+	static const char *const names[] = {"holder",     ROOTLESS_USERS,   ROOTLESS_NETNS,
+					    ROOTLESS_WAY, ROOTLESS_CLIENTS, PASTA_PID,
+					    PASTA_LOG};
+	struct error ignored = ERROR_INIT;
+	int lock = fs_lock(holder->directory, "lock", &ignored);
+	pid_t pasta;
+
+	if (lock < 0 || has_users(holder)) {
+		cleanup_close_fd(&lock);
+		return false;
+	}
+	pasta = holder->pasta ?: daemon_pid(holder);
+	if (pasta > 0)
+		kill(pasta, SIGKILL);
+	(void)umount2(netns, MNT_DETACH);
+	array_foreach(name, names)
+		(void)unlinkat(holder->directory, *name, 0);
+	return true;
+}
+
+static int open_writer(struct holder *holder)
+{
+	return openat(holder->directory, ROOTLESS_USERS, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static void hold(struct holder *holder)
+{
+	/* While we wait for another one to end, we are a writer: a hang-up would be told on and on.
+	 */
+	int other = -EBADF, writer = open_writer(holder);
+
+	/* Who made us has the lock still: if that one died meanwhile, nobody will come. */
+	cleanup_close_fd(&writer);
+	for (;;) {
+		struct pollfd polls[] = {{.fd = holder->signals, .events = POLLIN},
+					 {.fd = holder->users, .events = POLLIN},
+					 {.fd = other, .events = POLLIN},
+					 {.fd = holder->daemon, .events = POLLIN},
+					 {.fd = holder->routes, .events = POLLIN}};
+		char wishes[64];
+
+		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
+			continue;
+		if (polls[0].revents)
+			reap(holder);
+		if (polls[1].revents & POLLIN && read(holder->users, wishes, sizeof(wishes)) > 0)
+			want_way(holder);
+		if (polls[3].revents)
+			lose_way(holder);
+		if (polls[4].revents)
+			read_routes(holder);
+		if (polls[2].revents) {
+			close(TAKE_FD(other));
+			close(writer);
+		} else if (polls[1].revents == POLLHUP) {
+			other = find_other(holder);
+			if (other >= 0)
+				writer = open_writer(holder);
+			else if (leave(holder))
+				return;
+		}
+	}
+}
+
+int rootless_holder_main(int argc, char **argv)
+{
+	struct holder holder = {
+		.directory = -EBADF,
+		.users = -EBADF,
+		.signals = -EBADF,
+		.routes = -EBADF,
+		.daemon = -EBADF,
+	};
+	struct error err = ERROR_INIT;
+
+	if (argc < 3)
+		return 1;
+	holder.path = argv[2];
+	(void)fd_set_cloexec(REPORT_FD, true);
+	(void)prepare(&holder, argc > 3, &err);
+	(void)fd_write_all(REPORT_FD, &err, sizeof(err));
+	if (err.code)
+		return 1;
+	close(REPORT_FD);
+	hold(&holder);
+	return 0;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/systemd/systemd_cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/fs.h"
+#include "common/rootless.h"
+#include "common/str.h"
+
+#define MOUNT          "/sys/fs/cgroup"
+#define DEPTH_MAX      16
+#define TEXT_BYTES_MAX (1 << 20)
+
+/* Our group's directory, of the unified hierarchy mounted as systemd does; NULL: there is none. */
+static char *own_group(void)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+	char *line;
+
+	if (fs_read(AT_FDCWD, "/proc/self/cgroup", TEXT_BYTES_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
+	for (char *at = text; (line = strsep(&at, "\n"));)
+		if (str_starts_with(line, "0::/"))
+			return str_printf(MOUNT "%s", line + 3);
+	return NULL;
+}
+
+static bool is_delegated(const char *path)
+{
+	char value[4];
+
+	if (rootless() && access(path, W_OK) < 0)
+		return false;
+	return getxattr(path, "trusted.delegate", value, sizeof(value)) == 1 ||
+	       getxattr(path, "user.delegate", value, sizeof(value)) == 1;
+}
+
+/* Cuts @path to the delegated group that it is, or is in. */
+static bool find_delegated(char *path)
+{
+	for (int i = 0; i < 2 && strlen(path) > strlen(MOUNT); i++) {
+		if (is_delegated(path))
+			return true;
+		*strrchr(path, '/') = 0;
+	}
+	return false;
+}
+
+bool systemd_cgroup_delegated(void)
+{
+	_cleanup_free_ char *path = own_group();
+
+	return path && find_delegated(path);
+}
+
+/* One write may name several, but fails as a whole. */
+static void take_controllers(int group)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+	char *word;
+
+	if (fs_read(group, "cgroup.subtree_control", TEXT_BYTES_MAX, &text, NULL, &ignored) < 0)
+		return;
+	for (char *at = text; (word = strsep(&at, " \n"));) {
+		_cleanup_free_ char *request = str_printf("-%s", word);
+
+		if (*word)
+			(void)fs_write_knob(group, "cgroup.subtree_control", request);
+	}
+}
+
+/* From the bottom up: no group may have what the one above it does not give. */
+static void open_up(int group, int depth)
+{
+	_cleanup_strv_ char **names = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (depth < DEPTH_MAX && fs_list(group, ".", &names, &ignored) >= 0) {
+		strv_foreach(name, names) {
+			int child = openat(group, name,
+					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+			if (child < 0)
+				continue;
+			open_up(child, depth + 1);
+			close(child);
+		}
+	}
+	take_controllers(group);
+}
+
+int systemd_cgroup_open_up(struct error *err)
+{
+	_cleanup_free_ char *path = own_group();
+	_cleanup_close_ int group = -EBADF;
+
+	if (!path || !find_delegated(path))
+		return 0;
+	group = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (group < 0)
+		return error_errno(err, "open %s", path);
+	open_up(group, 0);
+	return 0;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compose/cli/systemd/systemd_files.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fs.h"
+#include "common/str.h"
+
+#include "compose/cli/systemd/systemd_parts.h"
+#include "compose/cli/systemd/systemd_unit.h"
+#include "compose/control/requests.h"
+
+#define DROPIN         "project.conf"
+#define TEXT_BYTES_MAX (1 << 20)
+
+static char *user_config(void)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (config && config[0] == '/')
+		return alloc_string(config);
+	return str_printf("%s/.config", home && home[0] == '/' ? home : "");
+}
+
+char *systemd_files_units(bool user)
+{
+	_cleanup_free_ char *config = user ? user_config() : NULL;
+
+	return user ? str_printf("%s/systemd/user", config) : alloc_string("/etc/systemd/system");
+}
+
+char *systemd_files_default_folder(const char *project, bool user)
+{
+	_cleanup_free_ char *config = user ? user_config() : alloc_string("/etc");
+
+	return str_printf("%s/berth/%s", config, project);
+}
+
+static bool has_compose_file(const char *folder)
+{
+	static const char *const names[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
+					    "docker-compose.yaml"};
+
+	array_foreach(name, names) {
+		_cleanup_free_ char *path = str_printf("%s/%s", folder, *name);
+
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *systemd_files_program(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return alloc_string("/usr/bin/berth");
+	path[n] = 0;
+	return alloc_string(path);
+}
+
+int systemd_files_write(const char *folder, const char *name, const char *text, struct error *err)
+{
+	_cleanup_close_ int dir = fs_mkdir_path(folder, 0755, err);
+
+	if (dir < 0)
+		return dir;
+	if (fs_replace(dir, name, text, strlen(text), FS_DURABLE, err) < 0)
+		return error_wrap(err, "%s/%s", folder, name);
+	return 0;
+}
+
+/* The one that a package brought; NULL: none did. New string. */
+static char *packaged_template(bool user)
+{
+	static const char *const folders[] = {"/usr/local/lib/systemd", "/usr/lib/systemd",
+					      "/lib/systemd"};
+
+	array_foreach(folder, folders) {
+		_cleanup_free_ char *path =
+			str_printf("%s/%s/" SYSTEMD_TEMPLATE, *folder, user ? "user" : "system");
+
+		if (access(path, F_OK) == 0)
+			return TAKE_PTR(path);
+	}
+	return NULL;
+}
+
+/* One that a package brought, or that somebody wrote, stays as it is. */
+static bool template_is_there(const char *own, bool user)
+{
+	_cleanup_free_ char *path = str_printf("%s/" SYSTEMD_TEMPLATE, own), *text = NULL;
+	_cleanup_free_ char *packaged = packaged_template(user);
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(AT_FDCWD, path, TEXT_BYTES_MAX, &text, NULL, &ignored) >= 0)
+		return !str_starts_with(text, SYSTEMD_UNIT_MARK);
+	return packaged;
+}
+
+int systemd_files_template(const char *folder, bool user, struct error *err)
+{
+	_cleanup_free_ char *program = systemd_files_program(), *text = NULL;
+
+	if (template_is_there(folder, user))
+		return 0;
+	text = systemd_unit_template(program, user);
+	return systemd_files_write(folder, SYSTEMD_TEMPLATE, text, err);
+}
+
+static char **absolute_paths(const struct project_args *args, char *const *paths)
+{
+	char **list = NULL;
+
+	strv_foreach(path, paths) {
+		strv_take(&list, path[0] == '/' ? alloc_string(path)
+						: str_printf("%s/%s", args->working_dir, path));
+	}
+	return list;
+}
+
+static char **words_of(char *const *given, const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return given ? strv_dup(given) : strv_split(value ? value : "", ",");
+}
+
+/* By flags and variables, which the unit will not have; what is in the folder it finds itself. */
+static char *dropin_text(const struct project_args *args, const struct project *project)
+{
+	const struct systemd_program program = systemd_program_of(NULL);
+	const char *variable = getenv("COMPOSE_FILE");
+	_cleanup_strv_ char **given = words_of(args->env_files, "COMPOSE_ENV_FILES");
+	_cleanup_strv_ char **env_files = absolute_paths(args, given);
+	_cleanup_strv_ char **profiles = words_of(args->profiles, "COMPOSE_PROFILES");
+	const struct systemd_place place = {
+		.folder = project->working_dir,
+		.files = args->files || (variable && variable[0]) ? project->config_files : NULL,
+		.env_files = env_files,
+		.profiles = profiles,
+		.project_directory = args->project_directory ? project->working_dir : NULL,
+		.root = program.root,
+		.runtime = program.runtime,
+	};
+
+	return systemd_unit_dropin(&place);
+}
+
+static int write_dropin(struct project_args *args, const char *units, const char *wanted,
+			struct project **ret, struct error *err)
+{
+	struct project *project;
+	_cleanup_free_ char *folder = NULL, *unit = NULL, *text = NULL;
+	int r;
+
+	/* The same name that the unit will say. */
+	if (wanted)
+		args->project_name = wanted;
+	r = project_args_load(args, NULL, ret, err);
+	if (r < 0)
+		return r;
+	project = *ret;
+	if (args->files && strv_contains(args->files, "-"))
+		return error_set(err, EINVAL,
+				 "a unit cannot read its compose file from standard input");
+	unit = systemd_unit_name(project->name);
+	folder = str_printf("%s/%s.d", units, unit);
+	text = dropin_text(args, project);
+	return systemd_files_write(folder, DROPIN, text, err);
+}
+
+int systemd_files_place(struct project_args *args, const char *units, bool user, const char *wanted,
+			struct project **ret, struct error *err)
+{
+	_cleanup_free_ char *folder = wanted ? systemd_files_default_folder(wanted, user) : NULL,
+			    *dropin = NULL;
+	int r;
+
+	if (wanted && project_args_check_name(wanted, err) < 0)
+		return -err->code;
+	if (!wanted || args->files || args->project_directory || !has_compose_file(folder))
+		return write_dropin(args, units, wanted, ret, err);
+	dropin = str_printf("%s/berth@%s.service.d/" DROPIN, units, wanted);
+	if (unlink(dropin) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return error_errno(err, "remove %s", dropin);
+	/* As the unit will find it, whatever folder this is. */
+	args->project_name = wanted;
+	args->project_directory = folder;
+	(void)unsetenv("COMPOSE_FILE");
+	r = project_args_load(args, NULL, ret, err);
+	args->project_directory = NULL;
+	return r;
+}
+
+int systemd_files_link(const char *units, const char *target, const char *unit, const char *to,
+		       struct error *err)
+{
+	_cleanup_free_ char *folder = str_printf("%s/%s.wants", units, target);
+	_cleanup_free_ char *path = str_printf("%s/%s", folder, unit);
+	_cleanup_close_ int dir = to ? fs_mkdir_path(folder, 0755, err) : -EBADF;
+
+	if (to && dir < 0)
+		return dir;
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return error_errno(err, "remove %s", path);
+	if (to && symlink(to, path) < 0)
+		return error_errno(err, "enable %s", path);
+	return 0;
+}
+
+int systemd_files_link_template(const char *units, bool user, const char *unit, bool wanted,
+				struct error *err)
+{
+	_cleanup_free_ char *own = str_printf("%s/" SYSTEMD_TEMPLATE, units);
+	_cleanup_free_ char *packaged = packaged_template(user);
+	const char *to = NULL;
+
+	if (wanted)
+		to = packaged && access(own, F_OK) < 0 ? packaged : "../" SYSTEMD_TEMPLATE;
+	return systemd_files_link(units, user ? "default.target" : "multi-user.target", unit, to,
+				  err);
+}
+
+int systemd_files_remove_place(const char *units, const char *project, struct error *err)
+{
+	_cleanup_free_ char *unit = systemd_unit_name(project);
+	_cleanup_free_ char *folder = str_printf("%s/%s.d", units, unit);
+	_cleanup_free_ char *dropin = str_printf("%s/" DROPIN, folder);
+
+	if (unlink(dropin) < 0 && errno != ENOENT)
+		return error_errno(err, "remove %s", dropin);
+	(void)rmdir(folder);
+	return 0;
+}
+
+int systemd_files_name(struct project_args *args, const char *given, char **ret_name,
+		       struct error *err)
+{
+	struct load_options options;
+
+	if (given) {
+		*ret_name = alloc_string(given);
+		return project_args_check_name(given, err);
+	}
+	project_args_load_options(args, &options);
+	return load_project_name(&options, ret_name, err);
+}
