@@ -10,9 +10,9 @@
 #include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
 #include "compose/cli/companions.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/ports_auto.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/view/output.h"
 
 static bool remove_orphans, volumes, timeout_given;
@@ -66,7 +66,7 @@ static int remove_images(struct project_args *args, const struct project *projec
 
 	if (!project || strcmp(rmi, "all") != 0 || args->dry_run)
 		return 0;
-	if (images_here_open(&store, &err) < 0)
+	if (store_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	progress = progress_new(args, "down");
 	for (size_t i = 0; i < project->service_count; i++) {

@@ -10,6 +10,7 @@
 
 #include "compose/cli/build/build_services.h"
 #include "compose/cli/companions.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/registry/images_here.h"
 #include "compose/cli/registry/pull_run.h"
 #include "compose/cli/registry/pull_services.h"
@@ -146,7 +147,7 @@ static bool builds_something(const struct project *project)
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	struct error ignored = ERROR_INIT;
 
-	if (up_options.no_build || images_here_open(&store, &ignored) < 0)
+	if (up_options.no_build || store_here_open(&store, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];

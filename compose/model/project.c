@@ -5,6 +5,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/str.h"
 
 #include "compose/model/shapes.h"
 #include "compose/tree/json_node.h"
@@ -31,6 +32,30 @@ struct service *project_service(const struct project *project, const char *name)
 {
 	return objects_find(project->services, project->service_count, sizeof(struct service),
 			    offsetof(struct service, name), name);
+}
+
+static void select_service(const struct project *project, const char *name, bool no_deps,
+			   struct map *selected)
+{
+	struct service *service = project_service(project, name);
+
+	if (!service || map_get(selected, name))
+		return;
+	map_set(selected, name, service);
+	for (size_t i = 0; !no_deps && i < service->dependency_count; i++)
+		select_service(project, service->depends_on[i].service, false, selected);
+}
+
+void project_select(const struct project *project, char *const *names, bool no_deps,
+		    struct map *selected)
+{
+	if (names && names[0]) {
+		strv_foreach(name, names)
+			select_service(project, name, no_deps, selected);
+		return;
+	}
+	for (size_t i = 0; i < project->service_count; i++)
+		map_set(selected, project->services[i].name, &project->services[i]);
 }
 
 struct network *project_network(const struct project *project, const char *key)

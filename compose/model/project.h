@@ -18,6 +18,7 @@
 
 #include "common/error.h"
 #include "common/listen.h"
+#include "common/map.h"
 
 enum tristate { TRI_UNSET = 0, TRI_FALSE, TRI_TRUE };
 
@@ -558,6 +559,12 @@ struct project *project_new(void);
 void project_free(struct project *project);
 
 struct service *project_service(const struct project *project, const char *name);
+/*
+ * The services of @names (NULL or empty: all), by name, with what they depend on unless
+ * @no_deps; a name that the project does not have selects nothing. @selected borrows them.
+ */
+void project_select(const struct project *project, char *const *names, bool no_deps,
+		    struct map *selected);
 struct network *project_network(const struct project *project, const char *key);
 struct volume *project_volume(const struct project *project, const char *key);
 struct file_object *project_secret(const struct project *project, const char *key);

@@ -22,7 +22,7 @@
 #include "compose/cli/bridge/bridge_model.h"
 #include "compose/cli/command.h"
 #include "compose/cli/image/image_rows.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/view/output.h"
 #include "compose/model/emit.h"
 
@@ -215,7 +215,7 @@ static int list_rows(json_t *rows, struct error *err)
 	struct image **images = NULL;
 	size_t count = 0;
 
-	if (images_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
+	if (store_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < count; i++) {
 		if (str_equal(json_get_string(images[i]->labels, LABEL), LABEL_VALUE))

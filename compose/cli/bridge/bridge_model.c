@@ -11,7 +11,7 @@
 #include "common/str.h"
 
 #include "compose/cli/build/build_services.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/view/output.h"
 
 #define CONTENT_MAX (16 << 20)
@@ -82,7 +82,7 @@ int bridge_model(struct project *project, json_t **ret, struct error *err)
 	_cleanup_json_ json_t *json = NULL;
 
 	build_services_name(project);
-	if (images_here_open(&store, err) < 0)
+	if (store_here_open(&store, err) < 0)
 		return -err->code;
 	json = project_to_json(project, false);
 	for (size_t i = 0; i < project->service_count; i++) {

@@ -16,8 +16,9 @@
 #include "runtime/image/platform.h"
 #include "runtime/image/variants.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/view/output.h"
+#include "compose/model/project.h"
 
 #define BUILD_TYPE "https://mobyproject.org/buildkit@v1"
 
@@ -171,7 +172,7 @@ int build_attest_join(const struct build_attest *attest, struct build_job *jobs,
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_free_ struct image_part *parts = new_array(struct image_part, count);
 	char digest[DIGEST_SIZE];
-	int r = images_here_open(&store, err);
+	int r = store_here_open(&store, err);
 
 	for (size_t i = 0; i < count; i++) {
 		parts[i].id = jobs[i].image_id;

@@ -18,8 +18,8 @@
 
 #include "runtime/image/image.h"
 
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/registry/push_run.h"
 #include "compose/cli/view/output.h"
 
@@ -209,7 +209,7 @@ static int archive(const struct build_output_to *to, const struct build_job *job
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 
-	if (images_here_open(&store, err) < 0)
+	if (store_here_open(&store, err) < 0)
 		return -err->code;
 	return image_save_as(store, job->image_id, job->options.tags,
 			     to->kind == BUILD_TO_OCI ? IMAGE_SAVE_OCI : IMAGE_SAVE_DOCKER, to->fd,
@@ -224,7 +224,7 @@ int build_output_forget(const struct build_output_to *to, const struct build_job
 
 	if (!build_output_is_archive(to) || !job->is_new)
 		return 0;
-	if (images_here_open(&store, err) < 0)
+	if (store_here_open(&store, err) < 0)
 		return -err->code;
 	return image_remove(store, job->image_id, false, &projects_image_users, &removed, err);
 }
@@ -264,7 +264,7 @@ int build_output_metadata(const struct build_job *job, const char *index, const 
 	_cleanup_free_ char *text = NULL;
 
 	if (job->image_id) {
-		if (images_here_open(&store, err) < 0 ||
+		if (store_here_open(&store, err) < 0 ||
 		    image_find(store, job->image_id, &image, err) < 0)
 			return -err->code;
 		strv_foreach(tag, job->options.tags) {

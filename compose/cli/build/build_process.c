@@ -23,7 +23,7 @@
 
 #include "compose/cli/build/build_network.h"
 #include "compose/cli/image/image_times.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
 #define JOBS_AT_ONCE 8
@@ -113,7 +113,7 @@ static int pull_base(void *data, const char *reference, const char *platform, bo
 	struct image_store *store = NULL;
 	struct pull *pull = NULL;
 	struct pull_image *image;
-	int r = images_here_open(&store, err);
+	int r = store_here_open(&store, err);
 
 	if (r == 0)
 		r = pull_new(store, send_pull, data, &pull, err);
@@ -144,7 +144,7 @@ static _Noreturn void build_child(const struct build_job *job, int out)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "berth-builder");
 	(void)sigprocmask(SIG_SETMASK, &waiting_mask, NULL);
-	r = images_here_open(&with.store, &frame.error);
+	r = store_here_open(&with.store, &frame.error);
 	if (r == 0)
 		r = build_run(&with, &job->options, &result, &frame.error);
 	build_network_free(network);

@@ -18,7 +18,7 @@
 
 #include "compose/cli/args/project_args.h"
 #include "compose/cli/build/build_attest.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/view/output.h"
 
 /* What is built of one service: jobs in a row, the one whose image runs here first. */
@@ -331,13 +331,13 @@ int build_services_due(struct project *project, char *const *services,
 	*ret = NULL;
 	*ret_count = 0;
 	if (r == 0)
-		r = images_here_open(&store, err);
+		r = store_here_open(&store, err);
 	if (r < 0)
 		return r;
 	build_services_select(project, services, options, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
-		bool here = service->build.given && images_here_has(store, service->image);
+		bool here = service->build.given && store_here_has(store, service->image);
 
 		if (service->build.given &&
 		    (!options->missing_only || !here || str_equal(service->pull_policy, "build")))

@@ -16,8 +16,8 @@
 #include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
 #include "compose/cli/container/container_root.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/view/output.h"
 #include "compose/cli/view/progress.h"
 
@@ -109,7 +109,7 @@ static int import(const char *project, const json_t *container, const char *refe
 	_cleanup_strv_ char **config = NULL;
 	_cleanup_close_ int root = -EBADF, dir = -EBADF;
 
-	if (images_here_open(&store, err) < 0 ||
+	if (store_here_open(&store, err) < 0 ||
 	    image_find(store, json_get_string(container, "image_id"), &image, err) < 0)
 		return -err->code;
 	root = container_root_layers(project, json_get_string(container, "id"), err);

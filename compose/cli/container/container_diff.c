@@ -20,8 +20,8 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/container/container_record.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/machine.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/view/output.h"
 
 #define DEPTH_MAX 256
@@ -157,7 +157,7 @@ static int compare(const struct container_record *record, struct walk *walk, str
 	if (!record->image)
 		return error_set(err, ENOENT, "its image %s is no longer here",
 				 json_get_string(record->container, "image_id"));
-	if (images_here_open(&store, err) < 0 ||
+	if (store_here_open(&store, err) < 0 ||
 	    image_open_layers(store, record->image, &walk->layers, &walk->layer_count, err) < 0)
 		return -err->code;
 	return visit(walk, upper, "", 0, err);

@@ -13,10 +13,10 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/container/container_filter.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/ps_rows.h"
 #include "compose/cli/registry/docker_config.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/system/prune.h"
 #include "compose/cli/view/output.h"
 
@@ -63,7 +63,7 @@ static void put_size(json_t *row, const json_t *container)
 	struct error gone = ERROR_INIT;
 	char own[32], whole[32];
 
-	if (images_here_open(&store, &gone) >= 0)
+	if (store_here_open(&store, &gone) >= 0)
 		(void)image_find(store, json_get_string(container, "image_id") ?: "", &image,
 				 &gone);
 	units_format_size(written, own, sizeof(own));

@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
 #define RECORD_MAX  (1 << 20)
@@ -45,7 +45,7 @@ int container_record_read(const json_t *container, struct container_record *ret,
 	ret->folder = str_printf("%s/containers/%s", state, json_get_string(container, "id") ?: "");
 	if (read_files(state, ret, err) < 0)
 		return error_wrap(err, "container %s", name);
-	if (images_here_open(&store, &gone) >= 0)
+	if (store_here_open(&store, &gone) >= 0)
 		(void)image_find(store, json_get_string(container, "image_id") ?: "", &ret->image,
 				 &gone);
 	return 0;

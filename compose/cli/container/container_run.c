@@ -24,9 +24,9 @@
 #include "compose/cli/command.h"
 #include "compose/cli/container/container_flags.h"
 #include "compose/cli/container/container_names.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/registry/config_proxies.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/run/exec_session.h"
 #include "compose/cli/run/run_session.h"
 #include "compose/cli/up_options.h"
@@ -144,7 +144,7 @@ static char **exposed_ports(const char *reference)
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
 	struct error ignored = ERROR_INIT;
 
-	if (!container_flags.publish_all || images_here_open(&store, &ignored) < 0 ||
+	if (!container_flags.publish_all || store_here_open(&store, &ignored) < 0 ||
 	    image_find(store, reference, &image, &ignored) < 0)
 		return NULL;
 	return strv_dup(image->exposed_ports);

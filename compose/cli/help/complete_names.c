@@ -11,7 +11,7 @@
 #include "volumes/volume.h"
 
 #include "compose/cli/args/project_args.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -65,7 +65,7 @@ char **complete_images(void)
 	char **names = NULL;
 	size_t count = 0;
 
-	if (images_here_open(&store, &ignored) < 0 ||
+	if (store_here_open(&store, &ignored) < 0 ||
 	    image_list(store, &images, &count, &ignored) < 0)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {

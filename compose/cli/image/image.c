@@ -17,10 +17,10 @@
 #include "compose/cli/image/image_filter.h"
 #include "compose/cli/image/image_rows.h"
 #include "compose/cli/image/image_tree.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/inspect/inspect.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/registry/docker_config.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/view/output.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -79,7 +79,7 @@ static int import(struct project_args *args, int argc, char **argv)
 	};
 
 	fd = open_input(argv[0], &err);
-	if (fd < 0 || images_here_open(&store, &err) < 0 ||
+	if (fd < 0 || store_here_open(&store, &err) < 0 ||
 	    image_import(store, fd, &options, &id, &err) < 0)
 		return output_fail(args, &err);
 	read_rest(fd);
@@ -119,7 +119,7 @@ static int load(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 
 	fd = open_input(load_input, &err);
-	if (fd < 0 || images_here_open(&store, &err) < 0 ||
+	if (fd < 0 || store_here_open(&store, &err) < 0 ||
 	    image_load(store, fd, load_platform, &loaded, &err) < 0)
 		return output_fail(args, &err);
 	read_rest(fd);
@@ -180,7 +180,7 @@ static int save(struct project_args *args, int argc, char **argv)
 		error_set(&err, EINVAL, "unsupported --format value \"%s\"", save_format);
 		return output_fail(args, &err);
 	}
-	if (images_here_open(&store, &err) < 0)
+	if (store_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	/* A name that is not there must not cost the file that was there before. */
 	for (int i = 0; i < argc; i++) {
@@ -276,7 +276,7 @@ static int list(struct project_args *args, int argc, char **argv)
 	size_t i, count = 0;
 	json_t *row;
 
-	if (check_tree(&err) < 0 || images_here_open(&store, &err) < 0 ||
+	if (check_tree(&err) < 0 || store_here_open(&store, &err) < 0 ||
 	    image_filter_parse(list_filters, store, &filter, &err) < 0 ||
 	    image_list(store, &images, &count, &err) < 0)
 		return output_fail(args, &err);
@@ -350,7 +350,7 @@ static int rm(struct project_args *args, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int exit_code = 0;
 
-	if (images_here_open(&store, &err) < 0)
+	if (store_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	for (int i = 0; i < argc; i++) {
 		_cleanup_strv_ char **removed = NULL;
@@ -383,7 +383,7 @@ static int tag(struct project_args *args, int argc, char **argv)
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	struct error err = ERROR_INIT;
 
-	if (images_here_open(&store, &err) < 0 || image_tag(store, argv[0], argv[1], &err) < 0)
+	if (store_here_open(&store, &err) < 0 || image_tag(store, argv[0], argv[1], &err) < 0)
 		return output_fail(args, &err);
 	return 0;
 }
@@ -414,7 +414,7 @@ int inspect_image(const char *name, json_t **ret, struct error *err)
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	_cleanup_(cleanup_image_free) struct image *image = NULL;
 
-	if (images_here_open(&store, err) < 0 ||
+	if (store_here_open(&store, err) < 0 ||
 	    image_find_platform(store, name, inspect_platform, &image, err) < 0)
 		return -err->code;
 	return image_inspect(store, image, ret, err);

@@ -10,7 +10,7 @@
 
 #include "runtime/image/pull.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct image *, image_free);
@@ -82,7 +82,7 @@ int image_digests_pin(json_t *project, struct error *err)
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	json_t *services = json_object_get(project, "services"), *service;
 	const char *name;
-	int r = images_here_open(&store, err);
+	int r = store_here_open(&store, err);
 
 	json_object_foreach(services, name, service) {
 		if (r < 0)

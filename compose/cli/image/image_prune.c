@@ -13,8 +13,8 @@
 #include "runtime/image/variants.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/system/prune.h"
 #include "compose/cli/view/output.h"
 
@@ -101,7 +101,7 @@ int prune_images(const struct prune_filter *filter, bool all, uint64_t *bytes, s
 	uint64_t before;
 	bool heading = false;
 
-	if (images_here_open(&store, err) < 0 ||
+	if (store_here_open(&store, err) < 0 ||
 	    projects_image_users.list(NULL, &users, &user_count, err) < 0)
 		return -err->code;
 	if (image_list(store, &images, &count, err) < 0) {
@@ -260,7 +260,7 @@ static int history(struct project_args *args, int argc, char **argv)
 	json_t *row;
 	size_t i;
 
-	if (images_here_open(&store, &err) < 0 ||
+	if (store_here_open(&store, &err) < 0 ||
 	    image_find_platform(store, argv[0], history_platform, &image, &err) < 0 ||
 	    image_read_config(store, image, &config, &err) < 0)
 		return output_fail(args, &err);

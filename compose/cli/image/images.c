@@ -10,7 +10,7 @@
 
 #include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/view/output.h"
 
 static bool quiet;
@@ -112,7 +112,7 @@ static int run(struct project_args *args, int argc, char **argv)
 
 	if (target_open(args, argv, &target, &err) < 0 ||
 	    target_containers(&target, true, argv, &containers, &err) < 0 ||
-	    images_here_open(&store, &err) < 0)
+	    store_here_open(&store, &err) < 0)
 		return output_fail(args, &err);
 	rows = make_rows(store, containers);
 	if (quiet) {

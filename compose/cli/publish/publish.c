@@ -11,9 +11,9 @@
 #include "compose/cli/args/project_args.h"
 #include "compose/cli/command.h"
 #include "compose/cli/image/image_digests.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/publish/publish_artifact.h"
 #include "compose/cli/publish/publish_checks.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/registry/pull_run.h"
 #include "compose/cli/registry/push_run.h"
 #include "compose/cli/view/output.h"
@@ -212,7 +212,7 @@ static int publish(struct publishing *publishing, struct error *err)
 
 	if (resolve_digests && add_digests(publishing, err) < 0)
 		return -err->code;
-	if (images_here_open(&publishing->store, err) < 0 ||
+	if (store_here_open(&publishing->store, err) < 0 ||
 	    push_new(publishing->store, NULL, NULL, &publishing->push, err) < 0)
 		return -err->code;
 	publishing->signals = pull_run_signals(err);

@@ -14,8 +14,8 @@
 
 #include "compose/cli/args/project_args.h"
 #include "compose/cli/command.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/registry/docker_config.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/registry/pull_run.h"
 #include "compose/cli/registry/push_run.h"
 #include "compose/cli/view/output.h"
@@ -106,8 +106,8 @@ static int names_here(const char *repository, char ***ret, struct error *err)
 	struct image **images = NULL;
 	size_t count = 0;
 
-	if (reference_parse(repository, &normalized, err) < 0 ||
-	    images_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
+	if (reference_parse(repository, &normalized, err) < 0 || store_here_open(&store, err) < 0 ||
+	    image_list(store, &images, &count, err) < 0)
 		return -err->code;
 	*strrchr(normalized, ':') = '\0';
 	for (size_t i = 0; i < count; i++) {

@@ -8,38 +8,10 @@
 #include "common/str.h"
 
 #include "compose/cli/converge.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
-
-int images_here_open(struct image_store **ret, struct error *err)
-{
-	return image_store_open(paths_root(), ret, err);
-}
-
-static void select_service(const struct project *project, const char *name, bool no_deps,
-			   struct map *selected)
-{
-	struct service *service = project_service(project, name);
-
-	if (!service || map_get(selected, name))
-		return;
-	map_set(selected, name, service);
-	for (size_t i = 0; !no_deps && i < service->dependency_count; i++)
-		select_service(project, service->depends_on[i].service, false, selected);
-}
-
-void images_here_select(const struct project *project, char *const *services, bool no_deps,
-			struct map *selected)
-{
-	if (services && services[0]) {
-		strv_foreach(name, services)
-			select_service(project, name, no_deps, selected);
-		return;
-	}
-	for (size_t i = 0; i < project->service_count; i++)
-		map_set(selected, project->services[i].name, &project->services[i]);
-}
 
 struct check {
 	const struct project_args *args;
@@ -70,16 +42,6 @@ static bool is_coming(const struct converge *converge, const char *name)
 	       (pull_beside_has(converge->beside, name) || due_images_has(&converge->due, name));
 }
 
-bool images_here_has(struct image_store *store, const char *name)
-{
-	struct error ignored = ERROR_INIT;
-	struct image *image = NULL;
-	bool here = image_find(store, name, &image, &ignored) >= 0;
-
-	image_free(image);
-	return here;
-}
-
 static int check_image(struct check *check, const struct service *service, const char *name,
 		       struct error *err)
 {
@@ -98,7 +60,7 @@ static int check_image(struct check *check, const struct service *service, const
 	image_free(image);
 	if (r != -ENOENT)
 		return r;
-	report(check, service, name, images_here_has(check->store, name) ? err->message : NULL);
+	report(check, service, name, store_here_has(check->store, name) ? err->message : NULL);
 	error_clear(err);
 	return 0;
 }
@@ -136,11 +98,11 @@ int images_here_check(const struct project_args *args, const struct project *pro
 	int r;
 
 	*ret_report = NULL;
-	r = images_here_open(&store, err);
+	r = store_here_open(&store, err);
 	if (r < 0)
 		return r;
 	check.store = store;
-	images_here_select(project, services, no_deps, &selected);
+	project_select(project, services, no_deps, &selected);
 	map_foreach(entry, &selected)
 		if (r >= 0)
 			r = check_service(&check, entry->value, err);
@@ -157,7 +119,7 @@ int images_here_facts(const struct project *project, struct fact_image **ret, si
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	struct fact_image *facts = new_array(struct fact_image, project->service_count + 1);
-	int r = images_here_open(&store, err);
+	int r = store_here_open(&store, err);
 
 	if (r < 0) {
 		free(facts);

@@ -6,8 +6,6 @@
  * images_here.h - whether what a project wants to run is in the image store.
  */
 
-#include "common/map.h"
-
 #include "runtime/image/image.h"
 
 #include "compose/cli/args/project_args.h"
@@ -25,18 +23,9 @@ int images_here_check(const struct project_args *args, const struct project *pro
 		      char *const *services, bool no_deps, const struct converge *converge,
 		      char **ret_report, struct error *err);
 
-/* The services that are meant, by name, with what they depend on unless @no_deps. */
-void images_here_select(const struct project *project, char *const *services, bool no_deps,
-			struct map *selected);
-
 /* What the planner wants to know of each service's image. */
 int images_here_facts(const struct project *project, struct fact_image **ret, size_t *ret_count,
 		      struct error *err);
 void images_here_free_facts(struct fact_image *facts, size_t count);
-
-/* The store below paths_root(). */
-int images_here_open(struct image_store **ret, struct error *err);
-/* For whichever platform; one that cannot be read is not. */
-bool images_here_has(struct image_store *store, const char *name);
 
 #endif

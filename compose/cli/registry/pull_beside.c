@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/registry/pull_run.h"
 #include "compose/cli/registry/pull_view.h"
 #include "compose/cli/view/output.h"
@@ -65,7 +65,7 @@ static bool any_coming(const struct pull_beside *beside)
 
 static int open_pull(struct pull_beside *beside, const struct pull_services *set, struct error *err)
 {
-	if (images_here_open(&beside->store, err) < 0 ||
+	if (store_here_open(&beside->store, err) < 0 ||
 	    pull_new(beside->store, on_event, beside, &beside->pull, err) < 0)
 		return -err->code;
 	pull_run_add(beside->pull, set, &beside->view);

@@ -9,7 +9,7 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/registry/pull_view.h"
 #include "compose/cli/view/output.h"
 #include "compose/cli/view/progress.h"
@@ -119,7 +119,7 @@ static int run(struct project_args *args, struct pull_services *set, struct prog
 	struct pollfd wait = {.events = POLLIN};
 	bool interrupted = false;
 
-	if (images_here_open(&store, err) < 0 ||
+	if (store_here_open(&store, err) < 0 ||
 	    pull_new(store, pull_view_event, &view, &pull, err) < 0)
 		return -err->code;
 	wait.fd = pull_run_signals(err);

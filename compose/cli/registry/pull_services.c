@@ -10,7 +10,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 DEFINE_CLEANUP(struct image *, image_free);
@@ -207,11 +207,11 @@ int pull_services_select(const struct project *project, const struct pull_servic
 {
 	_cleanup_(cleanup_image_store_close) struct image_store *store = NULL;
 	struct map selected = {0}, seen = {0};
-	int r = images_here_open(&store, err);
+	int r = store_here_open(&store, err);
 
 	if (r < 0)
 		return r;
-	images_here_select(project, options->services, options->no_deps, &selected);
+	project_select(project, options->services, options->no_deps, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 		_cleanup_free_ char *key = NULL;

@@ -12,7 +12,7 @@
 
 #include "runtime/image/push.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/registry/pull_run.h"
 #include "compose/cli/view/output.h"
 #include "compose/cli/view/progress.h"
@@ -29,7 +29,7 @@ void push_run_gather(const struct project *project, char *const *services, bool 
 {
 	struct map selected = {0};
 
-	images_here_select(project, services, !include_deps, &selected);
+	project_select(project, services, !include_deps, &selected);
 	map_foreach(entry, &selected) {
 		const struct service *service = entry->value;
 
@@ -133,7 +133,7 @@ static int run(struct project_args *args, struct progress *progress, char *const
 	struct pollfd wait = {.events = POLLIN};
 	bool interrupted = false;
 
-	if (images_here_open(&store, err) < 0 || push_new(store, show, &view, &push, err) < 0)
+	if (store_here_open(&store, err) < 0 || push_new(store, show, &view, &push, err) < 0)
 		return -err->code;
 	wait.fd = pull_run_signals(err);
 	if (wait.fd < 0)

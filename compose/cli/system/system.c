@@ -14,8 +14,8 @@
 #include "volumes/volume.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/system/prune.h"
 #include "compose/cli/view/output.h"
 #include "compose/cli/view/tree_size.h"
@@ -87,7 +87,7 @@ static int measure_images(const json_t *records, struct kind *kind, struct error
 	struct map seen = {0};
 	size_t count = 0;
 
-	if (images_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
+	if (store_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < count; i++) {
 		_cleanup_free_ char *repository = NULL, *tag = NULL;

@@ -15,8 +15,8 @@
 #include "common/units.h"
 
 #include "compose/cli/command.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
@@ -60,7 +60,7 @@ static int put_images(json_t *info, struct error *err)
 	size_t count = 0;
 	int64_t distinct = 0;
 
-	if (images_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
+	if (store_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < count; i++) {
 		distinct += !map_get(&seen, images[i]->id);

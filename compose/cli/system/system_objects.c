@@ -14,7 +14,7 @@
 #include "runtime/image/image.h"
 #include "volumes/volume.h"
 
-#include "compose/cli/registry/images_here.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
@@ -80,7 +80,7 @@ static int look_at_images(json_t *all, struct error *err)
 	struct image **images = NULL;
 	size_t count = 0;
 
-	if (images_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
+	if (store_here_open(&store, err) < 0 || image_list(store, &images, &count, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < count; i++) {
 		add_image(all, images[i]);

@@ -16,8 +16,8 @@
 #include "compose/cli/args/env_words.h"
 #include "compose/cli/args/target.h"
 #include "compose/cli/build/build_services.h"
+#include "compose/cli/image/store_here.h"
 #include "compose/cli/projects.h"
-#include "compose/cli/registry/images_here.h"
 #include "compose/cli/run/exec_session.h"
 #include "compose/cli/view/output.h"
 #include "compose/cli/watch/watch_sync.h"
@@ -192,7 +192,7 @@ static char **image_ids(const struct project *project, char *const *services)
 	struct error ignored = ERROR_INIT;
 	char **ids = NULL;
 
-	if (images_here_open(&store, &ignored) < 0)
+	if (store_here_open(&store, &ignored) < 0)
 		return NULL;
 	strv_foreach(name, services) {
 		const struct service *service = project_service(project, name);
@@ -214,7 +214,7 @@ static void prune(const struct watch_batch *batch, char *const *services, char *
 	struct image_store *store = NULL;
 	struct error ignored = ERROR_INIT;
 
-	if (images_here_open(&store, &ignored) < 0)
+	if (store_here_open(&store, &ignored) < 0)
 		return;
 	/* Not by force: an image that has another name, or a container, stays. */
 	strv_foreach(id, before) {
