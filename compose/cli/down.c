@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include "compose/cli/args/target.h"
+#include "compose/cli/build/build_network.h"
 #include "compose/cli/command.h"
 #include "compose/cli/companions.h"
 #include "compose/cli/image/store_here.h"
@@ -103,6 +104,8 @@ static int run(struct project_args *args, int argc, char **argv)
 		remove_orphans || project_args_switch("COMPOSE_REMOVE_ORPHANS");
 	converge.options.timeout_usec = converge_timeout_usec(timeout_given, timeout);
 	r = converge_run(args, &converge);
+	if (r == 0 && !args->dry_run)
+		build_network_sweep();
 	if (r == 0 && target.project && !args->dry_run &&
 	    companions_down(target.project, argv, &err) < 0)
 		return output_fail(args, &err);

@@ -339,6 +339,25 @@ def test_kill_at_any_moment(berth):
     assert not left_behind(berth), f"seed {seed}"
 
 
+@pytest.mark.parametrize("command", ["build", "builder prune -f", "system prune -f", "down"])
+def test_the_network_of_a_killed_build(berth, command):
+    """Whatever comes next takes its bridge and rules away."""
+    project = berth.project({"Dockerfile": "FROM busybox\nRUN touch /x; sleep 1234\n",
+                             "compose.yaml": {"services": {"a": {"image": "busybox"}}}})
+    process = berth.popen("image", "build", "-t", "x", project.path)
+    wait_until(lambda: berth.pids_of("sleep", "1234"), 30, "it runs its step")
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    wait_until(lambda: not berth.pids_of("sleep"), 30, "the step ends with the build")
+    assert any(line.startswith("link: br-") for line in berth.leftovers())
+    if command == "build":
+        project.write({"Dockerfile": "FROM busybox\nENV a=b\n"})
+        build(berth, project.path)
+    else:
+        project.run(*command.split())
+    assert not berth.leftovers()
+
+
 def test_stages_built_anew(berth):
     """What follows is made anew where it finds other content, and is from the cache elsewhere."""
     path = context(berth, """\

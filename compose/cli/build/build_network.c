@@ -51,18 +51,24 @@ static void remove_leftover(struct build_network_place *place)
 		log_debug("build: %s", ignored.message);
 }
 
+static int open_store(struct build_network_place *place, struct error *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/build/network.lock", paths_root());
+
+	place->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (place->lock < 0)
+		return error_errno(err, "%s", path);
+	return network_store_open(paths_root(), &place->store, err);
+}
+
 static int open_place(struct build_network_place *place, struct error *err)
 {
 	static const struct network_options options = {.driver = "bridge"};
-	_cleanup_free_ char *path = str_printf("%s/build/network.lock", paths_root());
 	int r;
 
 	if (place->store)
 		return 0;
-	place->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (place->lock < 0)
-		return error_errno(err, "%s", path);
-	r = network_store_open(paths_root(), &place->store, err);
+	r = open_store(place, err);
 	if (r < 0)
 		return r;
 	if (rootless_has_no_way(err))
@@ -71,7 +77,7 @@ static int open_place(struct build_network_place *place, struct error *err)
 	remove_leftover(place);
 	r = take_lock(place, LOCK_SH);
 	if (r < 0)
-		return error_code(err, r, "%s", path);
+		return error_code(err, r, "lock the network of builds");
 	r = network_create(place->store, NETWORK_NAME, &options, err);
 	if (r < 0 && r != -EEXIST)
 		return r;
@@ -131,11 +137,22 @@ const struct build_network *build_network_of(struct build_network_place *place)
 
 void build_network_free(struct build_network_place *place)
 {
+	_cleanup_free_ char *record = str_printf("%s/networks/" NETWORK_NAME, paths_root());
+	struct error ignored = ERROR_INIT;
+
 	if (!place)
 		return;
+	/* Also one that needed none, by those that were killed before it. */
+	if (!place->store && access(record, F_OK) == 0)
+		(void)open_store(place, &ignored);
 	if (place->store)
 		remove_leftover(place);
 	network_store_close(place->store);
 	cleanup_close_fd(&place->lock);
 	free(place);
+}
+
+void build_network_sweep(void)
+{
+	build_network_free(build_network_new());
 }

@@ -4,7 +4,8 @@
 
 /*
  * build_network.h - the network of RUN steps: a bridge like a project's default one, shared by the
- * builds that run, made by the first step that wants it and gone with the last build.
+ * builds that run, made by the first step that wants it and gone with the last build. Should that
+ * be killed, it is gone with the next build, `down` or prune.
  */
 
 #include "runtime/build/builder.h"
@@ -15,5 +16,8 @@ struct build_network_place;
 struct build_network_place *build_network_new(void);
 const struct build_network *build_network_of(struct build_network_place *place);
 void build_network_free(struct build_network_place *place);
+
+/* Removes what killed builds left, if none runs. */
+void build_network_sweep(void);
 
 #endif

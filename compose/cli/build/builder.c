@@ -13,6 +13,7 @@
 #include "runtime/build/cache.h"
 
 #include "compose/cli/args/project_args.h"
+#include "compose/cli/build/build_network.h"
 #include "compose/cli/command.h"
 #include "compose/cli/system/prune.h"
 #include "compose/cli/view/output.h"
@@ -85,6 +86,7 @@ static int run_prune(struct project_args *args, int argc, char **argv)
 	    !prune_confirmed("builder prune", all ? "This will remove all build cache."
 						  : "This will remove all dangling build cache."))
 		return 1;
+	build_network_sweep();
 	if (cache_prune(paths_root(), &options, &bytes, &entries, &err) < 0)
 		return output_fail(args, &err);
 	printf("Deleted %zu entries\nTotal reclaimed space: %s\n", entries,

@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "compose/cli/build/build_network.h"
 #include "compose/cli/command.h"
 #include "compose/cli/inspect/inspect.h"
 #include "compose/cli/projects.h"
@@ -242,6 +243,7 @@ int prune_networks(const struct prune_filter *filter, struct error *err)
 	size_t count = 0;
 	bool heading = false;
 
+	build_network_sweep();
 	if (projects_records(&records, err) < 0 || open_store(&store, err) < 0 ||
 	    network_list(store, &infos, &count, err) < 0)
 		return -err->code;
