@@ -142,3 +142,14 @@ void json_put_bool(json_t *object, const char *key, bool value)
 {
 	json_object_set_new(object, key, json_boolean(value));
 }
+
+json_t *json_object_at(json_t *object, const char *key)
+{
+	json_t *there = json_object_get(object, key);
+
+	if (!json_is_object(there)) {
+		there = json_object();
+		json_object_set_new(object, key, there);
+	}
+	return there;
+}

@@ -28,6 +28,8 @@ bool json_get_bool(const json_t *object, const char *key, bool otherwise);
 char **json_get_strv(const json_t *object, const char *key); /* new; NULL if absent or empty */
 json_t *json_from_strv(char *const *list);                   /* new array */
 json_t *json_from_pairs(char *const *list); /* "KEY=VALUE", "KEY" with "": new object */
+/* The object at @key, made where there is none or another value; borrowed. */
+json_t *json_object_at(json_t *object, const char *key);
 /* Sets a string, or nothing when @value is NULL. */
 void json_put_string(json_t *object, const char *key, const char *value);
 void json_put_int(json_t *object, const char *key, int64_t value);

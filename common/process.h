@@ -24,6 +24,11 @@ int process_adopt(pid_t pid, uint64_t start_ticks);
 /* The kernel's boot id as 36 characters; constant until the next boot. */
 const char *process_boot_id(void);
 
+/*
+ * Holds @signals back and gives a signalfd of them (nonblocking, the caller's), or -errno.
+ */
+int process_signals_fd(const int *signals, size_t count);
+
 /* Number or name ("SIGTERM", "term", "RTMIN+3") to a signal, or -EINVAL. */
 int process_signal_from_name(const char *name);
 const char *process_signal_name(int signal); /* "SIGTERM"; a static text */

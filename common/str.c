@@ -30,17 +30,24 @@ bool str_ends_with(const char *s, const char *suffix)
 	return length >= tail && memcmp(s + length - tail, suffix, tail) == 0;
 }
 
+char *str_vprintf(const char *format, va_list args)
+{
+	char *text = NULL;
+	int length = vasprintf(&text, format, args);
+
+	/* vasprintf fails for want of memory only: ask for it again and end there. */
+	return length < 0 ? alloc(SIZE_MAX) : text;
+}
+
 char *str_printf(const char *format, ...)
 {
 	va_list args;
-	char *text = NULL;
-	int length;
+	char *text;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = str_vprintf(format, args);
 	va_end(args);
-	/* vasprintf fails for want of memory only: ask for it again and end there. */
-	return length < 0 ? alloc(SIZE_MAX) : text;
+	return text;
 }
 
 char *str_trim(char *s)

@@ -16,6 +16,7 @@
 bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool str_starts_with(const char *s, const char *prefix);
 bool str_ends_with(const char *s, const char *suffix);
+char *str_vprintf(const char *format, va_list args);
 char *str_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *str_trim(char *s); /* in place: leading and trailing white space */
 

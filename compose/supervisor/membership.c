@@ -30,17 +30,6 @@ static struct instance *find(struct supervisor *supervisor, const json_t *reques
 	return instance;
 }
 
-static json_t *member(json_t *object, const char *key)
-{
-	json_t *value = json_object_get(object, key);
-
-	if (!json_is_object(value)) {
-		value = json_object();
-		json_object_set_new(object, key, value);
-	}
-	return value;
-}
-
 static bool has_default_bridge(const struct instance *instance)
 {
 	return str_equal(instance->service->network_mode, "bridge");
@@ -103,7 +92,7 @@ static json_t *wish_of(const json_t *request)
 
 static json_t *service_in(json_t *project, const struct instance *instance)
 {
-	return member(member(project, "services"), instance->service_name);
+	return json_object_at(json_object_at(project, "services"), instance->service_name);
 }
 
 static bool has_link(const json_t *links, const json_t *link)
@@ -150,8 +139,8 @@ static json_t *with_network(const struct instance *instance, const json_t *reque
 {
 	json_t *project = project_to_json(instance->model->project, true);
 
-	*ret_key = key_of(member(project, "networks"), network);
-	json_object_set_new(member(service_in(project, instance), "networks"), *ret_key,
+	*ret_key = key_of(json_object_at(project, "networks"), network);
+	json_object_set_new(json_object_at(service_in(project, instance), "networks"), *ret_key,
 			    wish_of(request));
 	add_links(service_in(project, instance), request);
 	return project;
@@ -164,7 +153,7 @@ static json_t *without_network(const struct instance *instance, const char *netw
 	json_t *service = service_in(project, instance);
 
 	if (row)
-		json_object_del(member(service, "networks"), row->name);
+		json_object_del(json_object_at(service, "networks"), row->name);
 	else
 		json_object_del(service, "network_mode");
 	if (!json_object_size(json_object_get(service, "networks")))

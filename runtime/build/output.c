@@ -21,7 +21,6 @@
 #include "runtime/build/build.h"
 #include "runtime/image/layer.h"
 
-#define COPY_SIZE        (256 << 10)
 #define CANCEL_POLL_MSEC 100
 
 static int write_folder(int tree, int to, struct error *err)
@@ -35,40 +34,6 @@ static int write_folder(int tree, int to, struct error *err)
 	int r = copying_path(&copying, "", "/", true, err);
 
 	copying_done(&copying);
-	return r;
-}
-
-static int copy(int from, int to, struct error *err)
-{
-	_cleanup_free_ char *buffer = alloc(COPY_SIZE);
-	ssize_t n;
-
-	while ((n = read(from, buffer, COPY_SIZE)) > 0) {
-		int r = fd_write_all(to, buffer, (size_t)n);
-
-		if (r < 0)
-			return error_code(err, r, "write the archive");
-	}
-	return n < 0 ? error_errno(err, "read the archive") : 0;
-}
-
-static int write_tar(int tree, const char *prefix, int to, struct error *err)
-{
-	_cleanup_close_ int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct error packing = ERROR_INIT;
-	struct layer_pack pack;
-	int r;
-
-	if (dir < 0)
-		return error_errno(err, "open the stage's files");
-	if (layer_pack_start(&pack, dir, prefix, err) < 0)
-		return -err->code;
-	r = copy(pack.fd, to, err);
-	/* What kept the packer from going on says more than its early end. */
-	if (layer_pack_end(&pack, &packing) < 0 && r >= 0) {
-		*err = packing;
-		r = -err->code;
-	}
 	return r;
 }
 
@@ -87,8 +52,8 @@ static _Noreturn void output_child(struct build *build, struct step *step, int r
 	if (tree >= 0)
 		(void)(options->output == BUILD_OUTPUT_FOLDER
 			       ? write_folder(tree, options->output_fd, &report.err)
-			       : write_tar(tree, options->output_prefix, options->output_fd,
-					   &report.err));
+			       : layer_pack_write(tree, options->output_prefix, options->output_fd,
+						  &report.err));
 	step_process_finish(&report, result_fd);
 }
 

@@ -169,12 +169,23 @@ static int make_directory(struct extract *extract, struct archive_entry *entry, 
 	return set_xattrs(extract, entry, name, err);
 }
 
+static int finish(struct extract *extract, struct archive_entry *entry, const char *name,
+		  struct error *err)
+{
+	struct timespec times[2];
+	int r = set_xattrs(extract, entry, name, err);
+
+	if (r < 0)
+		return r;
+	times_of(extract, entry, times);
+	(void)utimensat(extract->parent, name, times, AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
 static int make_symlink(struct extract *extract, struct archive_entry *entry, const char *name,
 			struct error *err)
 {
 	const char *target = extract->lib->archive_entry_symlink(entry);
-	struct timespec times[2];
-	int r;
 
 	if (!target || !*target || strlen(target) >= PATH_MAX)
 		return error_set(err, EBADMSG, "a symbolic link to nothing");
@@ -183,12 +194,7 @@ static int make_symlink(struct extract *extract, struct archive_entry *entry, co
 		return error_errno(err, "make the link");
 	if (set_owner(extract, entry, name, err) < 0)
 		return -err->code;
-	r = set_xattrs(extract, entry, name, err);
-	if (r < 0)
-		return r;
-	times_of(extract, entry, times);
-	(void)utimensat(extract->parent, name, times, AT_SYMLINK_NOFOLLOW);
-	return 0;
+	return finish(extract, entry, name, err);
 }
 
 static int make_hardlink(struct extract *extract, const char *target, const char *name,
@@ -220,9 +226,7 @@ static int make_node(struct extract *extract, struct archive_entry *entry, const
 {
 	const struct libarchive *lib = extract->lib;
 	mode_t type = lib->archive_entry_filetype(entry);
-	struct timespec times[2];
 	dev_t device = 0;
-	int r;
 
 	if (type != AE_IFIFO)
 		device = makedev(lib->archive_entry_rdevmajor(entry),
@@ -237,12 +241,7 @@ static int make_node(struct extract *extract, struct archive_entry *entry, const
 		return -err->code;
 	if (fchmodat(extract->parent, name, mode_of(extract, entry), 0) < 0)
 		return error_errno(err, "set its mode");
-	r = set_xattrs(extract, entry, name, err);
-	if (r < 0)
-		return r;
-	times_of(extract, entry, times);
-	(void)utimensat(extract->parent, name, times, AT_SYMLINK_NOFOLLOW);
-	return 0;
+	return finish(extract, entry, name, err);
 }
 
 int entry_make(struct extract *extract, struct archive_entry *entry, const char *name,

@@ -70,6 +70,8 @@ struct layer_pack {
 int layer_pack_start(struct layer_pack *ret, int dir, const char *prefix, struct error *err);
 /* Waits for it; the error is what kept it from writing all. */
 int layer_pack_end(struct layer_pack *pack, struct error *err);
+/* The same from beginning to end, of the tree @root, into @out. */
+int layer_pack_write(int root, const char *prefix, int out, struct error *err);
 
 /*
  * An overlay's upper directory, unmounted, becomes a layer: what only that mount needed is taken

@@ -461,3 +461,37 @@ int layer_pack_end(struct layer_pack *pack, struct error *err)
 	*err = failure;
 	return -err->code;
 }
+
+static int copy(int from, int to, struct error *err)
+{
+	_cleanup_free_ char *buffer = alloc(COPY_SIZE);
+	ssize_t n;
+
+	while ((n = read(from, buffer, COPY_SIZE)) > 0) {
+		int r = fd_write_all(to, buffer, (size_t)n);
+
+		if (r < 0)
+			return error_code(err, r, "write the archive");
+	}
+	return n < 0 ? error_errno(err, "read the archive") : 0;
+}
+
+int layer_pack_write(int root, const char *prefix, int out, struct error *err)
+{
+	_cleanup_close_ int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error packing = ERROR_INIT;
+	struct layer_pack pack;
+	int r;
+
+	if (dir < 0)
+		return error_errno(err, "open the tree");
+	if (layer_pack_start(&pack, dir, prefix, err) < 0)
+		return -err->code;
+	r = copy(pack.fd, out, err);
+	/* What kept the packer from going on says more than its early end. */
+	if (layer_pack_end(&pack, &packing) < 0 && r >= 0) {
+		*err = packing;
+		r = -err->code;
+	}
+	return r;
+}

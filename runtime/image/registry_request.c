@@ -38,14 +38,11 @@ struct registry_request *registry_request_new(struct registry *registry, const c
 
 void registry_request_header(struct registry_request *request, const char *format, ...)
 {
-	char *text = NULL;
 	va_list list;
 
 	va_start(list, format);
-	if (vasprintf(&text, format, list) < 0)
-		abort();
+	strv_take(&request->headers, str_vprintf(format, list));
 	va_end(list);
-	strv_take(&request->headers, text);
 }
 
 void registry_request_free(struct registry_request *request)

@@ -35,14 +35,11 @@ struct exchange *exchange_new(const char *method, const char *url)
 
 void exchange_header(struct exchange *exchange, const char *format, ...)
 {
-	char *text = NULL;
 	va_list list;
 
 	va_start(list, format);
-	if (vasprintf(&text, format, list) < 0)
-		abort();
+	strv_take(&exchange->headers, str_vprintf(format, list));
 	va_end(list);
-	strv_take(&exchange->headers, text);
 }
 
 static void end(struct exchange *exchange)

@@ -10,17 +10,6 @@
 
 enum how { WORD_TEXT, WORD_NUMBER, WORD_LIST, WORD_PAIRS };
 
-static json_t *member(json_t *object, const char *key)
-{
-	json_t *there = json_object_get(object, key);
-
-	if (!there) {
-		there = json_object();
-		json_object_set_new(object, key, there);
-	}
-	return there;
-}
-
 /* A number where it is one; what is none is for the decoder to complain of. */
 static json_t *number_of(const char *text)
 {
@@ -62,7 +51,7 @@ static void put_endpoint_value(json_t *row, const char *attribute, enum how how,
 		_cleanup_free_ char *key =
 			alloc_string_n(value, equals ? (size_t)(equals - value) : strlen(value));
 
-		json_put_string(member(row, attribute), key, equals ? equals + 1 : "");
+		json_put_string(json_object_at(row, attribute), key, equals ? equals + 1 : "");
 	} else {
 		json_object_set_new(row, attribute,
 				    how == WORD_NUMBER ? number_of(value) : json_string(value));
@@ -152,9 +141,9 @@ int network_words_put(json_t *project, json_t *service, const struct network_wor
 		if (is_mode(name))
 			return error_set(err, EINVAL, "--network %s goes with no other network",
 					 name);
-		json_object_set_new(member(project, "networks"), name,
+		json_object_set_new(json_object_at(project, "networks"), name,
 				    json_pack("{s:s, s:b}", "name", name, "external", 1));
-		json_object_set(member(service, "networks"), name, row);
+		json_object_set(json_object_at(service, "networks"), name, row);
 	}
 	return 0;
 }

@@ -23,13 +23,6 @@ static const struct option options[] = {
 	{NULL},
 };
 
-static json_t *member(json_t *object, const char *key)
-{
-	if (!json_object_get(object, key))
-		json_object_set_new(object, key, json_object());
-	return json_object_get(object, key);
-}
-
 /* Takes @key of the project's @section along; two projects may not mean different things by it. */
 static int bring(json_t *file, const json_t *project, const char *section, const char *key,
 		 struct error *err)
@@ -39,13 +32,13 @@ static int bring(json_t *file, const json_t *project, const char *section, const
 
 	if (!meant)
 		return 0;
-	there = json_object_get(member(file, section), key);
+	there = json_object_get(json_object_at(file, section), key);
 	if (there && !json_equal(there, meant))
 		return error_set(err, EEXIST,
 				 "%s.%s is not the same for all of these containers: make a file "
 				 "for each project",
 				 section, key);
-	json_object_set(member(file, section), key, (json_t *)meant);
+	json_object_set(json_object_at(file, section), key, (json_t *)meant);
 	return 0;
 }
 
@@ -74,7 +67,7 @@ static int add_service(json_t *file, const struct container_record *record, stru
 {
 	static const char *const sections[] = {"networks", "volumes", "secrets", "configs"};
 	_cleanup_json_ json_t *project = project_to_json(record->project, false);
-	json_t *services = member(file, "services"), *there, *service;
+	json_t *services = json_object_at(file, "services"), *there, *service;
 	const char *key = record->service->name;
 
 	service = json_object_get(json_object_get(project, "services"), key);

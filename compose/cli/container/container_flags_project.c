@@ -94,17 +94,6 @@ static const struct {
 	{&container_flags.tty, PUT_BOOL, "tty"},
 };
 
-static json_t *member(json_t *object, const char *key)
-{
-	json_t *there = json_object_get(object, key);
-
-	if (!there) {
-		there = json_object();
-		json_object_set_new(object, key, there);
-	}
-	return there;
-}
-
 /* PATH:VALUE as [{path, @key}] */
 static json_t *devices_of(char *const *words, const char *key)
 {
@@ -169,7 +158,7 @@ static void put_rows(json_t *service)
 			_cleanup_free_ char *outer =
 				alloc_string_n(row->path, (size_t)(dot - row->path));
 
-			object = member(service, outer);
+			object = json_object_at(service, outer);
 			key = dot + 1;
 		}
 		json_object_set_new(object, key, value);
@@ -216,7 +205,7 @@ static void put_command(json_t *service, char *const *argv)
 	if (argv[1])
 		json_object_set_new(service, "command", json_from_strv(argv + 1));
 	if (container_given.health_cmd)
-		json_object_set_new(member(service, "healthcheck"), "test",
+		json_object_set_new(json_object_at(service, "healthcheck"), "test",
 				    json_pack("[s, s]", "CMD-SHELL", container_given.health_cmd));
 	if (container_given.stop_timeout) {
 		_cleanup_free_ char *time = str_printf("%ss", container_given.stop_timeout);
@@ -241,7 +230,7 @@ static void put_ulimits(json_t *service)
 		limit = json_object();
 		json_object_set_new(limit, "soft", number_of(soft ? soft : ""));
 		json_object_set_new(limit, "hard", number_of(hard ? hard : soft ? soft : ""));
-		json_object_set_new(member(service, "ulimits"), name, limit);
+		json_object_set_new(json_object_at(service, "ulimits"), name, limit);
 	}
 }
 
@@ -314,7 +303,7 @@ int container_flags_project(const char *name, char *const *argv, char *const *ex
 {
 	_cleanup_json_ json_t *json = json_object();
 	_cleanup_free_ char *project_name = single_project_new(name), *here = getcwd(NULL, 0);
-	json_t *service = member(member(json, "services"), name);
+	json_t *service = json_object_at(json_object_at(json, "services"), name);
 	struct project *project = NULL;
 
 	if (container_flags_check(err) < 0)

@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -20,14 +21,9 @@
 
 static int watch_signals(void)
 {
-	static const int passed_on[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
-	sigemptyset(&set);
-	array_foreach(number, passed_on)
-		sigaddset(&set, *number);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 static void pass_on(int signals, const json_t *container)

@@ -17,8 +17,6 @@
 #include "compose/cli/machine.h"
 #include "compose/cli/view/output.h"
 
-#define COPY_SIZE (256 << 10)
-
 static int container_index;
 static const char *output;
 
@@ -27,40 +25,6 @@ static const struct option options[] = {
 	{"output", 'o', OPTION_STRING, &output, "string", "Write to this file, not to stdout"},
 	{NULL},
 };
-
-static int copy(int from, int to, struct error *err)
-{
-	_cleanup_free_ char *buffer = alloc(COPY_SIZE);
-	ssize_t n;
-
-	while ((n = read(from, buffer, COPY_SIZE)) > 0) {
-		int r = fd_write_all(to, buffer, (size_t)n);
-
-		if (r < 0)
-			return error_code(err, r, "write the archive");
-	}
-	return n < 0 ? error_errno(err, "read the archive") : 0;
-}
-
-static int write_archive(int root, int out, struct error *err)
-{
-	_cleanup_close_ int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct error packing = ERROR_INIT;
-	struct layer_pack pack;
-	int r;
-
-	if (dir < 0)
-		return error_errno(err, "open the container's root");
-	if (layer_pack_start(&pack, dir, NULL, err) < 0)
-		return -err->code;
-	r = copy(pack.fd, out, err);
-	/* What kept the packer from going on says more than its early end. */
-	if (layer_pack_end(&pack, &packing) < 0 && r >= 0) {
-		*err = packing;
-		r = -err->code;
-	}
-	return r;
-}
 
 /* Under a name of its own until it is whole. */
 static int export_to_file(int root, struct error *err)
@@ -71,7 +35,7 @@ static int export_to_file(int root, struct error *err)
 
 	if (out < 0)
 		return error_errno(err, "%s", output);
-	r = write_archive(root, out, err);
+	r = layer_pack_write(root, NULL, out, err);
 	if (r >= 0 && rename(temporary, output) < 0)
 		r = error_errno(err, "%s", output);
 	if (r < 0)
@@ -86,7 +50,8 @@ static int export(const char *project, const json_t *container, struct error *er
 
 	if (root < 0)
 		return root;
-	return output ? export_to_file(root, err) : write_archive(root, STDOUT_FILENO, err);
+	return output ? export_to_file(root, err)
+		      : layer_pack_write(root, NULL, STDOUT_FILENO, err);
 }
 
 static int check_output(struct error *err)

@@ -15,6 +15,7 @@
 
 #include "compose/cli/command.h"
 #include "compose/cli/inspect/inspect.h"
+#include "compose/cli/objects/volume_rows.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/registry/docker_config.h"
 #include "compose/cli/system/prune.h"
@@ -156,26 +157,6 @@ static const struct option list_options[] = {
 	{NULL},
 };
 
-static const char *const list_columns[] = {"DRIVER", "Driver", "VOLUME NAME", "Name", NULL};
-
-static json_t *list_row(const struct volume_info *info)
-{
-	_cleanup_free_ char *labels = output_labels(info->labels);
-	json_t *row = json_object();
-
-	json_put_string(row, "Availability", "N/A");
-	json_put_string(row, "Driver", info->driver ?: "local");
-	json_put_string(row, "Group", "N/A");
-	json_put_string(row, "Labels", labels);
-	json_put_string(row, "Links", "N/A");
-	json_put_string(row, "Mountpoint", info->mountpoint);
-	json_put_string(row, "Name", info->name);
-	json_put_string(row, "Scope", "local");
-	json_put_string(row, "Size", "N/A");
-	json_put_string(row, "Status", "N/A");
-	return row;
-}
-
 struct listed {
 	const struct volume_info *info;
 	const json_t *records; /* of all containers */
@@ -223,7 +204,7 @@ static int list(struct project_args *args, int argc, char **argv)
 		struct listed listed = {infos[i], records};
 
 		if (list_filter_passes(list_filters, known, &listed, infos[i]->labels))
-			json_array_append_new(rows, list_row(infos[i]));
+			json_array_append_new(rows, volume_row(infos[i]));
 		volume_info_free(infos[i]);
 	}
 	free(infos);
@@ -233,7 +214,7 @@ static int list(struct project_args *args, int argc, char **argv)
 		return 0;
 	}
 	list_format = docker_config_format(list_format, "volumesFormat");
-	if (output_rows(rows, list_format, list_columns, OUTPUT_LINES, &err) < 0)
+	if (output_rows(rows, list_format, volume_columns, OUTPUT_LINES, &err) < 0)
 		return output_fail(args, &err);
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
+#include "compose/cli/objects/volume_rows.h"
 #include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
@@ -28,31 +29,6 @@ static const struct option options[] = {
 	{"quiet", 'q', OPTION_FLAG, &quiet, NULL, "Names only"},
 	{NULL},
 };
-
-static const char *const columns[] = {"DRIVER", "Driver", "VOLUME NAME", "Name", NULL};
-
-static json_t *make_row(const struct volume_info *info)
-{
-	_cleanup_strbuf_ struct strbuf labels = {0};
-	json_t *row = json_object(), *value;
-	const char *key;
-
-	json_object_foreach((json_t *)info->labels, key, value) {
-		strbuf_addf(&labels, "%s%s=%s", labels.length ? "," : "", key,
-			    json_string_value(value) ?: "");
-	}
-	json_put_string(row, "Availability", "N/A");
-	json_put_string(row, "Driver", info->driver ?: "local");
-	json_put_string(row, "Group", "N/A");
-	json_put_string(row, "Labels", labels.data ? labels.data : "");
-	json_put_string(row, "Links", "N/A");
-	json_put_string(row, "Mountpoint", info->mountpoint);
-	json_put_string(row, "Name", info->name);
-	json_put_string(row, "Scope", "local");
-	json_put_string(row, "Size", "N/A");
-	json_put_string(row, "Status", "N/A");
-	return row;
-}
 
 /* Whether one of the services mounts it. */
 static bool is_used(const struct target *target, char *const *services, const char *key)
@@ -85,7 +61,7 @@ static json_t *list(const struct target *target, char *const *services, struct e
 
 		if (str_equal(json_get_string(infos[i]->labels, LABEL_PROJECT), target->name) &&
 		    is_used(target, services, key))
-			json_array_append_new(rows, make_row(infos[i]));
+			json_array_append_new(rows, volume_row(infos[i]));
 		volume_info_free(infos[i]);
 	}
 	free(infos);
@@ -111,8 +87,9 @@ static int run(struct project_args *args, int argc, char **argv)
 		}
 		return 0;
 	}
-	return output_rows(rows, format, columns, OUTPUT_LINES, &err) < 0 ? output_fail(args, &err)
-									  : 0;
+	return output_rows(rows, format, volume_columns, OUTPUT_LINES, &err) < 0
+		       ? output_fail(args, &err)
+		       : 0;
 }
 
 const struct command command_volumes = {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/cli/image/store_here.h"
@@ -20,16 +21,10 @@ DEFINE_CLEANUP(struct pull *, pull_free);
 
 int pull_run_signals(struct error *err)
 {
-	sigset_t signals;
-	int fd;
+	static const int signals[] = {SIGINT, SIGTERM};
+	int fd = process_signals_fd(signals, ARRAY_SIZE(signals));
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return error_errno(err, "signals");
-	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? error_errno(err, "signals") : fd;
+	return fd < 0 ? error_code(err, fd, "signals") : fd;
 }
 
 void pull_run_signals_end(int fd)

@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/fd.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/cli/args/detach_keys.h"
@@ -195,15 +196,9 @@ static void copy(struct attaching *attaching)
 
 static int watch_signals(void)
 {
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 /* 1: it still runs (its supervisor was killed, or we were too slow for it); 0: its exit code. */

@@ -10,6 +10,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -40,13 +41,9 @@ struct attached {
 
 static int watch_signals(void)
 {
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 static void print_attaching(const struct log_session *session)

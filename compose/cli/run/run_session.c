@@ -8,6 +8,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/cli/args/detach_keys.h"
@@ -47,14 +48,9 @@ static json_t *make_request(const struct running *running)
 
 static int watch_signals(void)
 {
-	static const int forwarded[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
-	sigemptyset(&set);
-	array_foreach(number, forwarded)
-		sigaddset(&set, *number);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 /* The program gets what was meant for it. Before there is one, we are the one to end. */

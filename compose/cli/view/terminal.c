@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/alloc.h"
+#include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/process.h"
 
 static struct termios saved_terminal, our_terminal;
 static bool terminal_is_changed;
@@ -143,12 +145,9 @@ void terminal_copy_size(int master)
 
 int terminal_watch_size(void)
 {
-	sigset_t set;
+	static const int signals[] = {SIGWINCH};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 ssize_t terminal_copy_some(int from, int to)

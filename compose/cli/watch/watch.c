@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/cli/command.h"
@@ -26,13 +26,9 @@ static const struct option options[] = {
 
 static int watch_signals(void)
 {
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return process_signals_fd(signals, ARRAY_SIZE(signals));
 }
 
 static int loop(struct watch_session *session, int signals, struct error *err)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 #include "runtime/container/cgroup/internal.h"
 
@@ -33,23 +34,11 @@ int group_write(int hierarchy, const char *group, const char *file, const char *
 ssize_t group_read(int hierarchy, const char *group, const char *file, char *buffer, size_t size)
 {
 	_cleanup_close_ int fd = open_file(hierarchy, group, file, O_RDONLY);
-	size_t used = 0;
+	ssize_t used = fd < 0 ? fd : fd_read_full(fd, buffer, size - 1);
 
-	if (fd < 0)
-		return fd;
-	while (used < size - 1) {
-		ssize_t n = read(fd, buffer + used, size - 1 - used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	buffer[used] = 0;
-	return (ssize_t)used;
+	if (used >= 0)
+		buffer[used] = 0;
+	return used;
 }
 
 int64_t group_read_int(int hierarchy, const char *group, const char *file, int64_t otherwise)
