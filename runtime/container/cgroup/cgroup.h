@@ -93,7 +93,7 @@ int cgroup_join(const struct cgroup *cgroup);
 size_t cgroup_join_fds(const struct cgroup *cgroup, int *fds, size_t room);
 /*
  * Where the group is, as bytes for another process on this machine: its handle is good for
- * cgroup_clone_fd(), cgroup_join() and cgroup_join_fds().
+ * cgroup_clone_fd(), cgroup_clone_fd_of(), cgroup_join() and cgroup_join_fds().
  */
 struct strbuf;
 void cgroup_pack(const struct cgroup *cgroup, struct strbuf *buffer);

@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/process.h"
+#include "common/str.h"
 
 #include "runtime/container/cgroup/internal.h"
 
@@ -227,6 +228,59 @@ static int run_bpf(void *unused)
 Test(cgroup, devices_by_bpf, .timeout = 60)
 {
 	in_box(run_bpf);
+}
+
+/* As another process has it, of a container whose init made groups in the container's. */
+static int run_packed(void *unused)
+{
+	struct cgroup *cgroup = NULL, *packed = NULL;
+	struct error err = ERROR_INIT;
+	struct strbuf bytes = {0};
+	_cleanup_free_ char *below = NULL, *path = NULL;
+	struct stat wanted, found;
+	pid_t child;
+
+	CHECK(cgroup_create(base, "packed", &(struct resources_spec){0}, &cgroup, &err) == 0, "%s",
+	      err.message);
+	if (!cgroup)
+		return 1;
+	cgroup_pack(cgroup, &bytes);
+	CHECK(cgroup_unpack(bytes.data, bytes.length, &packed, &err) == 0, "%s", err.message);
+	for (size_t size = 0; size < bytes.length; size++) {
+		struct cgroup *part = NULL;
+
+		CHECK(cgroup_unpack(bytes.data, size, &part, &err) == -EBADMSG, "%zu bytes", size);
+	}
+	child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	if (packed && cgroup->v2) {
+		_cleanup_close_ int fd = -EBADF;
+		char pid[16];
+
+		below = str_printf("%s/init.scope", cgroup->v2);
+		snprintf(pid, sizeof(pid), "%d", child);
+		CHECK(group_make(cgroup->layout->v2.fd, below) >= 0, "make %s", below);
+		CHECK(group_write(cgroup->layout->v2.fd, below, "cgroup.procs", pid) >= 0, "enter");
+		fd = cgroup_clone_fd_of(packed, child);
+		CHECK(fd >= 0 && fstat(fd, &found) == 0 &&
+			      fstatat(cgroup->layout->v2.fd, below, &wanted, 0) == 0 &&
+			      found.st_ino == wanted.st_ino,
+		      "not the group of the init");
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(cgroup_remove(cgroup, &err) == 0, "%s", err.message);
+	cgroup_free(packed);
+	cgroup_free(cgroup);
+	strbuf_done(&bytes);
+	return failures;
+}
+
+Test(cgroup, packed, .timeout = 60)
+{
+	in_box(run_packed);
 }
 
 Test(cgroup, names)
