@@ -366,7 +366,10 @@ static int load_unused(struct network_store *store, const char *name, bool aband
 			 active == 1 ? " is" : "s are");
 }
 
-/* Leases outlive a stop, links do not. Only bridges have rules, and nothing below them. */
+/*
+ * Leases outlive a stop, links do not; those of a macvlan or ipvlan are not seen from here, so that
+ * of them only the caller knows.
+ */
 static int load_idle(struct network_store *store, const char *name, struct network **ret,
 		     struct error *err)
 {
@@ -376,10 +379,7 @@ static int load_idle(struct network_store *store, const char *name, struct netwo
 
 	if (r < 0)
 		return r;
-	if (network->driver != &driver_bridge)
-		r = error_set(err, EBUSY, "network %s: no bridge", name);
-	else
-		r = network->driver->interfaces(network, store->route_fd, &interfaces, err);
+	r = network->driver->interfaces(network, store->route_fd, &interfaces, err);
 	if (r == 0 && strv_length(interfaces) > 1)
 		r = error_set(err, EBUSY, "network %s: containers run in it", name);
 	if (r == 0)

@@ -81,8 +81,9 @@ int network_remove(struct network_store *store, const char *name, struct error *
 void network_remove_many(struct network_store *store, const char *const *names, size_t count,
 			 struct error *errors);
 /*
- * Bridges and rules of those in which no container runs are gone as after a reboot, the records
- * stay: network_ensure() makes them again. -EBUSY: one does, or it is no bridge.
+ * Bridges, parents that were made for a macvlan or ipvlan, and rules of those in which no container
+ * runs are gone as after a reboot, the records stay: network_ensure() makes them again. -EBUSY: one
+ * does, which of a bridge is looked at, and of the others is the caller's to know.
  */
 void network_put_away_many(struct network_store *store, const char *const *names, size_t count,
 			   struct error *errors);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The request `reexec`: the supervisor makes room for the program that lies at its path now."""
 import json
+import re
 import socket
 import struct
 
@@ -86,19 +87,22 @@ def test_stopping_supervisors(berth):
 def test_stopping_all_leaves_nothing_in_the_kernel(berth):
     """As before a package is removed; what was stopped can be started again."""
     project = berth.project({"compose.yaml": {
-        "services": {"a": {**SLEEP, "networks": ["one", "two"]}, "b": {**SLEEP, "networks": ["two"]}},
-        "networks": {"one": {}, "two": {}}}})
+        "services": {"a": {**SLEEP, "networks": ["one", "two"]}, "b": {**SLEEP, "networks": ["two"]},
+                     "c": {**SLEEP, "networks": ["three"]}, "d": {**SLEEP, "networks": ["three"]}},
+        "networks": {"one": {}, "two": {}, "three": {"driver": "macvlan"}}}})
     project.run("up", "-d")
     berth.run("supervisor", "stop", "--containers", project.name)
     assert "br-" in berth.command(["ip", "-br", "link"]).stdout
     project.run("start")
     berth.run("supervisor", "stop", "--containers")
     berth.wait_until(lambda: project.supervisor_pids() == [])
-    assert "br-" not in berth.command(["ip", "-br", "link"]).stdout
+    links = berth.command(["ip", "-br", "link"]).stdout
+    assert not re.search(r"^(br|dm|dp)-", links, re.M), links
     assert "berth" not in berth.command(["nft", "list", "ruleset"]).stdout
     project.run("start")
-    assert [row["State"] for row in project.ps()] == ["running", "running"]
+    assert [row["State"] for row in project.ps()] == ["running"] * 4
     project.exec("a", "ping", "-c", "1", "-W", "5", "b")
+    project.exec("c", "ping", "-c", "1", "-W", "5", "d")
     assert "table inet berth" in berth.command(["nft", "list", "ruleset"]).stdout
 
 
