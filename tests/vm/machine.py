@@ -84,6 +84,8 @@ def packages(folder):
         control = re.sub(r"^(Version: .*)", r"\1+later", file.read(), flags=re.M)
     with open(f"{tree}/DEBIAN/control", "w") as file:
         file.write(control)
+    with open(f"{tree}/usr/lib/systemd/system/berth@.service", "a") as file:
+        file.write("# Another one.\n")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, f"{folder}/new.deb"], check=True,
                    stdout=subprocess.DEVNULL)
 
