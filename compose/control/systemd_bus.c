@@ -47,6 +47,8 @@ static struct {
 	typeof(sd_bus_get_property_trivial) *get_property_trivial;
 	typeof(sd_bus_match_signal) *match_signal;
 	typeof(sd_bus_message_append) *message_append;
+	typeof(sd_bus_message_at_end) *message_at_end;
+	typeof(sd_bus_message_enter_container) *message_enter_container;
 	typeof(sd_bus_message_new_method_call) *message_new_method_call;
 	typeof(sd_bus_message_read) *message_read;
 	typeof(sd_bus_message_unref) *message_unref;
@@ -76,6 +78,8 @@ static int load(struct error *err)
 		DL_SYMBOL(api.get_property_trivial, sd_bus_get_property_trivial),
 		DL_SYMBOL(api.match_signal, sd_bus_match_signal),
 		DL_SYMBOL(api.message_append, sd_bus_message_append),
+		DL_SYMBOL(api.message_at_end, sd_bus_message_at_end),
+		DL_SYMBOL(api.message_enter_container, sd_bus_message_enter_container),
 		DL_SYMBOL(api.message_new_method_call, sd_bus_message_new_method_call),
 		DL_SYMBOL(api.message_read, sd_bus_message_read),
 		DL_SYMBOL(api.message_unref, sd_bus_message_unref),
@@ -361,6 +365,21 @@ int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 	return 0;
 }
 
+int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, struct error *err)
+{
+	_cleanup_(unref_message) sd_bus_message *reply = NULL;
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "ListUnitsByPatterns", &failure,
+				&reply, "asas", 4, "active", "reloading", "activating",
+				"deactivating", 1, pattern);
+
+	if (r >= 0)
+		r = api.message_enter_container(reply, 'a', "(ssssssouso)");
+	if (r >= 0)
+		r = api.message_at_end(reply, 0);
+	return r < 0 ? bus_error(err, r, &failure, "list its units") : !r;
+}
+
 int systemd_bus_version(struct systemd_bus *bus, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -392,6 +411,23 @@ static int scope_message(struct systemd_bus *bus, const char *scope, const char 
 	return r;
 }
 
+/* One that has no subgroup takes its processes itself; one that has, only there (cgroups(7)). */
+static int attach(struct systemd_bus *bus, const char *scope, pid_t pid, struct error *err)
+{
+	static const char *const subgroups[] = {"/supervisor", ""};
+	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	int r = 0;
+
+	array_foreach(subgroup, subgroups) {
+		api.error_free(&failure);
+		r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit",
+				    &failure, NULL, "ssau", scope, *subgroup, 1, (uint32_t)pid);
+		if (r >= 0)
+			return 0;
+	}
+	return bus_error(err, r, &failure, scope);
+}
+
 int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *slice,
 		      const char *description, pid_t pid, struct error *err)
 {
@@ -406,9 +442,7 @@ int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *sl
 		r = api.call(bus->bus, call, SCOPE_USEC, &failure, &reply);
 	if (r < 0 && api.error_has_name(&failure, SERVICE ".UnitExists")) {
 		api.error_free(&failure);
-		r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "AttachProcessesToUnit",
-				    &failure, NULL, "ssau", scope, "/supervisor", 1, (uint32_t)pid);
-		return r < 0 ? bus_error(err, r, &failure, scope) : 0;
+		return attach(bus, scope, pid, err);
 	}
 	if (r >= 0)
 		r = api.message_read(reply, "o", &job);

@@ -43,6 +43,9 @@ struct systemd_unit_state {
 int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 			   struct systemd_unit_state *ret, struct error *err);
 
+/* 1: a unit whose name matches @pattern is active, or on the way to be so, or not to be so. */
+int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, struct error *err);
+
 /* WorkingDirectory= and Environment= of a service, whether or not it runs; both new. */
 int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret_folder,
 			   char ***ret_environment, struct error *err);
@@ -52,8 +55,8 @@ int systemd_bus_version(struct systemd_bus *bus, struct error *err);
 
 /*
  * Process @pid into a delegated scope of this name, which is made in @slice (NULL: where scopes
- * are); one that is there already (its containers outlived the keeper) takes it into its subgroup
- * "supervisor".
+ * are); one that is there already (its containers outlived the keeper) takes it, in its subgroup
+ * "supervisor" where it has one.
  */
 int systemd_bus_scope(struct systemd_bus *bus, const char *scope, const char *slice,
 		      const char *description, pid_t pid, struct error *err);

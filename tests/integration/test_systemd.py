@@ -94,6 +94,31 @@ def test_enable_a_folder(etc):
     assert etc.command(["ls", UNITS]).stdout.count(unit_name) == 0
 
 
+def test_the_template_goes_with_the_last_project(etc):
+    one, two = (etc.project({"compose.yaml": {"services": {"a": SLEEP}}}) for _ in range(2))
+    there = etc.command(["find", "/etc/systemd"]).stdout
+    one.run("systemd", "enable")
+    two.run("systemd", "enable")
+    # As on a machine whose systemd has subgroups.
+    conf = f"{UNITS}/berth@.service.d/subgroup.conf"
+    etc.command(["mkdir", "-p", os.path.dirname(conf)])
+    etc.command(["tee", conf], input="# Made by berth.\n")
+    one.run("systemd", "disable")
+    assert "WantedBy" in text_of(etc, f"{UNITS}/berth@.service")
+    # What an administrator wrote for one that is no unit any more keeps nothing but itself.
+    etc.command(["mkdir", f"{UNITS}/berth@{one.name}.service.d"])
+    etc.command(["tee", f"{UNITS}/berth@{one.name}.service.d/mem.conf"], input="[Service]\n")
+    two.run("systemd", "disable")
+    etc.command(["rm", "-r", f"{UNITS}/berth@{one.name}.service.d"])
+    assert etc.command(["find", "/etc/systemd"]).stdout == there
+    # Nor does it go while one is in use that has its place in /etc/berth, or by somebody's link.
+    one.run("systemd", "enable")
+    etc.command(["mkdir", "-p", f"{UNITS}/rescue.target.requires"])
+    etc.command(["ln", "-s", "../berth@.service", f"{UNITS}/rescue.target.requires/berth@x.service"])
+    one.run("systemd", "disable")
+    assert "WantedBy" in text_of(etc, f"{UNITS}/berth@.service")
+
+
 def test_enable_with_flags(etc):
     project = etc.project({
         "app 100%.yaml": {"services": {"a": {**SLEEP, "image": "${IMAGE}"},

@@ -65,7 +65,7 @@ static int install_subgroup(struct systemd_bus *bus, const char *units, struct e
 
 	if (version < SYSTEMD_SUBGROUP_SINCE)
 		return version < 0 ? version : 0;
-	return systemd_files_write(folder, "subgroup.conf", systemd_unit_subgroup, err);
+	return systemd_files_write(folder, SYSTEMD_SUBGROUP, systemd_unit_subgroup, err);
 }
 
 static int link_sockets(const char *units, const struct unit_set *set, struct error *err)
@@ -232,6 +232,20 @@ static int remove_parts(const char *units, const char *name, struct error *err)
 	return r == 0 ? systemd_bus_reload(bus, err) : r;
 }
 
+/* Of the last project. One that runs needs the template still, to be stopped by it. */
+static int remove_template(const char *units, struct error *err)
+{
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
+	int r = systemd_booted() ? systemd_bus_open(user, &bus, err) : 0;
+
+	if (r == 0 && bus)
+		r = systemd_bus_any_active(bus, "berth@*", err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = systemd_files_remove_template(units, err);
+	return r > 0 && bus ? systemd_bus_reload(bus, err) : r;
+}
+
 static int run_disable(struct project_args *args, int argc, char **argv)
 {
 	_cleanup_free_ char *units = systemd_files_units(user), *name = NULL;
@@ -244,7 +258,7 @@ static int run_disable(struct project_args *args, int argc, char **argv)
 	set_init(&set, name);
 	/* While it runs, its stop still needs the drop-in. */
 	if (disable_units(units, &set, &err) < 0 || remove_parts(units, name, &err) < 0 ||
-	    systemd_files_remove_place(units, name, &err) < 0)
+	    systemd_files_remove_place(units, name, &err) < 0 || remove_template(units, &err) < 0)
 		return output_fail(args, &err);
 	printf("%s disabled%s\n", set.service, now ? " and stopped" : "");
 	return 0;

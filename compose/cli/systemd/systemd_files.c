@@ -2,6 +2,7 @@
 #include "compose/cli/systemd/systemd_files.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +16,9 @@
 #include "compose/cli/systemd/systemd_unit.h"
 #include "compose/control/requests.h"
 
-#define DROPIN         "project.conf"
-#define TEXT_BYTES_MAX (1 << 20)
+#define DROPIN          "project.conf"
+#define SYSTEMD_DROPINS "berth@?*.service.d" /* of any project */
+#define TEXT_BYTES_MAX  (1 << 20)
 
 static char *user_config(void)
 {
@@ -113,6 +115,74 @@ int systemd_files_template(const char *folder, bool user, struct error *err)
 		return 0;
 	text = systemd_unit_template(program, user);
 	return systemd_files_write(folder, SYSTEMD_TEMPLATE, text, err);
+}
+
+/* Whether @folder has a file of ours of which @pattern is the name. */
+static bool has_file(int units, const char *folder, const char *pattern, bool only_ours)
+{
+	_cleanup_strv_ char **entries = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_list(units, folder, &entries, &ignored) < 0)
+		return false;
+	strv_foreach(entry, entries) {
+		_cleanup_free_ char *path = str_printf("%s/%s", folder, entry), *text = NULL;
+
+		if (fnmatch(pattern, entry, 0) != 0)
+			continue;
+		if (!only_ours)
+			return true;
+		if (fs_read(units, path, TEXT_BYTES_MAX, &text, NULL, &ignored) >= 0 &&
+		    str_starts_with(text, SYSTEMD_UNIT_MARK))
+			return true;
+	}
+	return false;
+}
+
+/* By a link of a target's, or by drop-ins of a project's. */
+static int template_is_used(int units, struct error *err)
+{
+	_cleanup_strv_ char **entries = NULL;
+
+	if (fs_list(units, ".", &entries, err) < 0)
+		return -err->code;
+	strv_foreach(entry, entries) {
+		if ((fnmatch("*.wants", entry, 0) == 0 || fnmatch("*.requires", entry, 0) == 0) &&
+		    has_file(units, entry, "berth@?*", false))
+			return 1;
+		if (fnmatch(SYSTEMD_DROPINS, entry, 0) == 0 &&
+		    has_file(units, entry, "*.conf", true))
+			return 1;
+	}
+	return 0;
+}
+
+static int remove_own(int units, const char *name, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(units, name, TEXT_BYTES_MAX, &text, NULL, &ignored) < 0 ||
+	    !str_starts_with(text, SYSTEMD_UNIT_MARK))
+		return 0;
+	return unlinkat(units, name, 0) < 0 ? error_errno(err, "remove %s", name) : 1;
+}
+
+int systemd_files_remove_template(const char *units, struct error *err)
+{
+	static const char folder[] = SYSTEMD_TEMPLATE ".d";
+	_cleanup_close_ int dir = open(units, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r, conf;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 : error_errno(err, "%s", units);
+	r = template_is_used(dir, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = remove_own(dir, SYSTEMD_TEMPLATE, err);
+	conf = r < 0 ? r : remove_own(dir, SYSTEMD_TEMPLATE ".d/" SYSTEMD_SUBGROUP, err);
+	(void)unlinkat(dir, folder, AT_REMOVEDIR);
+	return conf < 0 ? conf : r || conf;
 }
 
 static char **absolute_paths(const struct project_args *args, char *const *paths)

@@ -14,6 +14,7 @@
 #include "compose/cli/args/project_args.h"
 
 #define SYSTEMD_TEMPLATE "berth@.service"
+#define SYSTEMD_SUBGROUP "subgroup.conf" /* in the template's drop-in folder */
 
 /* Where units of the administrator (the user) stand. New string. */
 char *systemd_files_units(bool user);
@@ -23,6 +24,11 @@ char *systemd_files_program(void);
 int systemd_files_write(const char *folder, const char *name, const char *text, struct error *err);
 /* Into @folder; one that a package brought, or that somebody wrote, stays as it is. */
 int systemd_files_template(const char *folder, bool user, struct error *err);
+/*
+ * The template and what goes with it, as far as enable wrote them, unless another project is a
+ * unit by them. 1: they are gone; 0: they stay.
+ */
+int systemd_files_remove_template(const char *units, struct error *err);
 
 /* Where a project is that has no drop-in. New string. */
 char *systemd_files_default_folder(const char *project, bool user);

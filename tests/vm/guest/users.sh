@@ -121,7 +121,7 @@ check "... and starts it again" wait_for has $unit ActiveState active
 check "disable" as_alice berth systemd disable --user --now shop
 check "disable of the socket" as_alice env -C $home/here berth systemd disable --user --now
 check "is not enabled" has $unit UnitFileState disabled
-check "no file is left" test -z "$(find $home/.config/systemd ! -type d ! -name 'berth@.service' ! -name subgroup.conf)"
+check "no file is left" test -z "$(find $home/.config/systemd ! -type d)"
 left() { pgrep -u alice -f 'berth|pasta|sleep'; }
 none_left() { ! left; }
 check "no process is left" wait_for none_left
