@@ -71,6 +71,7 @@ static void receive(struct keeper *keeper)
 static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 {
 	char *const argv[] = {"berth", SUPERVISOR_COMMAND, (char *)keeper->project, NULL};
+	char starter[16];
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -81,6 +82,10 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	setrlimit(RLIMIT_NOFILE, &keeper->files);
+	if (keeper->starter) {
+		snprintf(starter, sizeof(starter), "%d", keeper->starter);
+		(void)setenv(KEEPER_STARTER, starter, 1);
+	}
 	/*
 	 * The supervisor holds the lock as well, without knowing: should the keeper be killed, the
 	 * next one waits until the ports, pipes and groups that this one has are let go of.

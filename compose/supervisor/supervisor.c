@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,6 +16,7 @@
 #include "common/fd.h"
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -82,7 +85,7 @@ static bool anything_runs(const struct supervisor *supervisor)
 
 static bool may_leave(const struct supervisor *supervisor)
 {
-	if (!supervisor->met || !server_idle(supervisor->server) ||
+	if (!supervisor->met || supervisor->starter || !server_idle(supervisor->server) ||
 	    !executor_idle(supervisor->executor))
 		return false;
 	return !supervisor->instances.count || (supervisor->shutdown && !anything_runs(supervisor));
@@ -110,6 +113,28 @@ static int on_first_client_late(sd_event_source *source, uint64_t usec, void *da
 	supervisor->met = true;
 	supervisor_maybe_end(supervisor);
 	return 0;
+}
+
+static int on_starter_ended(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct supervisor *supervisor = data;
+
+	event_source_drop(&supervisor->starter);
+	close(fd);
+	supervisor_maybe_end(supervisor);
+	return 0;
+}
+
+/* Others may come and go before it does, when there is nothing here yet. */
+static void await_starter(struct supervisor *supervisor)
+{
+	const char *pid = getenv(KEEPER_STARTER);
+	int fd = pid ? process_pidfd_open(atoi(pid)) : -ESRCH;
+
+	(void)unsetenv(KEEPER_STARTER);
+	if (fd >= 0 && sd_event_add_io(supervisor->event, &supervisor->starter, fd, EPOLLIN,
+				       on_starter_ended, supervisor) < 0)
+		close(fd);
 }
 
 /* Until everything is found again, exits are only noted. */
@@ -246,6 +271,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	    sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC, FIRST_CLIENT_USEC,
 				       0, on_first_client_late, supervisor) < 0)
 		return error_set(err, ENOMEM, "arm the event loop");
+	await_starter(supervisor);
 	executor_revive(supervisor->executor);
 	return 0;
 }

@@ -295,6 +295,26 @@ def test_ready_when_all_are_healthy(berth, systemd):
     assert project.ps() == [] and "WATCHDOG=1" not in systemd.lines
 
 
+def test_others_ask_before_the_unit_is_there(berth):
+    """Its supervisor has nothing yet, but waits for who brings the project up."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    keeper = berth.popen_command(["sh", "-c", f"sleep 1000 & BERTH_STARTER=$! exec {binary()} "
+                                              f"__keeper {project.name}"],
+                                 env={"BERTH_ROOT": berth.root,
+                                      "BERTH_RUNTIME_DIR": berth.runtime_dir})
+    berth.wait_until(lambda: project.run("supervisor", "ls", "-q").stdout)
+    rows = {project.run("supervisor", "ls", "--format", "{{.Pid}} {{.KeeperPid}}").stdout
+            for _ in range(5)}
+    assert len(rows) == 1
+    pid = keeper.inner_pid()
+    assert project.keeper_pids() == [pid]
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        [starter] = set(map(int, file.read().split())) - set(project.supervisor_pids())
+    berth.kill(starter)
+    assert keeper.wait(20) == 1
+    assert project.supervisor_pids() == []
+
+
 def test_reload(berth, systemd):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP, "b": SLEEP}}})
     process = unit(project, systemd)

@@ -82,4 +82,4 @@ check "... at once" has $unit NRestarts 0
 case $(property $unit StatusText) in *bad*"exit 1"*) echo "ok the status says which service" ;; *) echo "not ok the status says which service" ;; esac
 check "... the journal says which and why" sh -c "journalctl -u $unit | grep -q 'service \"bad\".*exit 1'"
 check "disable" berth systemd disable --now shop
-check "is not enabled" has $unit UnitFileState disabled
+check "is not enabled" sh -c "! systemctl is-enabled -q $unit"

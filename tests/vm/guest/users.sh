@@ -120,7 +120,9 @@ systemctl start user@$uid.service
 check "... and starts it again" wait_for has $unit ActiveState active
 check "disable" as_alice berth systemd disable --user --now shop
 check "disable of the socket" as_alice env -C $home/here berth systemd disable --user --now
-check "is not enabled" has $unit UnitFileState disabled
+is_enabled() { manager is-enabled -q $unit; }
+not_enabled() { ! is_enabled; }
+check "is not enabled" not_enabled
 check "no file is left" test -z "$(find $home/.config/systemd ! -type d)"
 left() { pgrep -u alice -f 'berth|pasta|sleep'; }
 none_left() { ! left; }
