@@ -145,7 +145,7 @@ enum run_fd {
  */
 /*
  * `berth __prober PROJECT` is the supervisor's child as long as there are commands to run for
- * health checks (compose/supervisor/prober.h); their socket is its fd 3.
+ * health checks (compose/supervisor/probes/prober.h); their socket is its fd 3.
  */
 /*
  * As the main process of a unit the keeper has systemd's stdio, NOTIFY_SOCKET and WATCHDOG_USEC,

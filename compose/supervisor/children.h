@@ -16,7 +16,7 @@
 
 #include "common/error.h"
 
-#include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/keeper/keeper_client.h"
 
 struct children;
 struct child;

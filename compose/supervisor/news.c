@@ -11,9 +11,9 @@
 #include "common/str.h"
 
 #include "compose/control/message_ids.h"
-#include "compose/supervisor/events.h"
-#include "compose/supervisor/health.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/probes/health.h"
+#include "compose/supervisor/requests/events.h"
 
 static struct supervisor *known;
 

@@ -11,9 +11,9 @@
 #include "common/units.h"
 
 #include "compose/supervisor/converge/converge.h"
-#include "compose/supervisor/instance.h"
-#include "compose/supervisor/keeper_client.h"
-#include "compose/supervisor/sockets.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/keeper/keeper_client.h"
+#include "compose/supervisor/network/sockets.h"
 
 #define SOON_USEC   (50 * USEC_PER_MSEC)
 #define EXTEND_USEC (60 * USEC_PER_SEC)

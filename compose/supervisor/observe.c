@@ -8,8 +8,8 @@
 #include "common/json.h"
 #include "common/str.h"
 
-#include "compose/supervisor/health.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/probes/health.h"
 
 #define LABEL "com.docker.compose."
 

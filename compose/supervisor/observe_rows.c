@@ -11,12 +11,12 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
-#include "compose/supervisor/health.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/instance/slices.h"
+#include "compose/supervisor/network/ports.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/ports.h"
+#include "compose/supervisor/probes/health.h"
 #include "compose/supervisor/schedule.h"
-#include "compose/supervisor/slices.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define LABEL "com.docker.compose."

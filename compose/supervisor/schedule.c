@@ -14,9 +14,9 @@
 #include "common/units.h"
 
 #include "compose/control/message_ids.h"
-#include "compose/supervisor/events.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/news.h"
+#include "compose/supervisor/requests/events.h"
 #include "compose/supervisor/state.h"
 
 #define LATE_SEC     60

@@ -14,12 +14,12 @@
 
 #include "compose/control/log_name.h"
 #include "compose/control/requests.h"
-#include "compose/supervisor/groups.h"
+#include "compose/supervisor/instance/groups.h"
+#include "compose/supervisor/instance/record.h"
 #include "compose/supervisor/jobs.h"
 #include "compose/supervisor/models.h"
+#include "compose/supervisor/network/ports.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/ports.h"
-#include "compose/supervisor/record.h"
 
 #define RECORD_MAX  (4 << 20)
 #define PROJECT_MAX (64 << 20)

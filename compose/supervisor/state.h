@@ -16,7 +16,7 @@
  * is a container that was never finished (or that a power cut took): it is swept with a log line.
  */
 
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/supervisor.h"
 
 /* Opens, and makes, the folders. */

@@ -3,8 +3,8 @@
 
 #include "common/str.h"
 
-#include "compose/supervisor/instance.h"
-#include "compose/supervisor/keeper_client.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/keeper/keeper_client.h"
 #include "compose/supervisor/supervisor.h"
 
 /* Apart from supervisor.c, which knows all that the askers are. */

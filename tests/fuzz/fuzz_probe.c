@@ -9,7 +9,7 @@
 #include "common/str.h"
 
 #include "compose/supervisor/logs/line_watch.h"
-#include "compose/supervisor/probe.h"
+#include "compose/supervisor/probes/probe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,10 +15,10 @@
 #include "compose/supervisor/converge/rollback.h"
 #include "compose/supervisor/converge/tasks.h"
 #include "compose/supervisor/converge/volumes.h"
-#include "compose/supervisor/handover.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/handover.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/instance/oneoff.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/oneoff.h"
 #include "compose/supervisor/state.h"
 
 int containers_create(struct converge *converge, size_t index, struct error *err)

@@ -11,9 +11,9 @@
 #include "compose/supervisor/converge/coming.h"
 #include "compose/supervisor/converge/operations.h"
 #include "compose/supervisor/converge/report.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/instance/start.h"
 #include "compose/supervisor/models.h"
-#include "compose/supervisor/start.h"
 #include "compose/supervisor/supervisor.h"
 
 struct converge *converge_new(struct supervisor *supervisor, json_t *request)

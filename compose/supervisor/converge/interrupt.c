@@ -8,7 +8,7 @@
 
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/converge/tasks.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 
 static bool another_waits(const struct converge *converge)
 {

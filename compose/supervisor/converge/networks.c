@@ -10,8 +10,8 @@
 #include "common/str.h"
 
 #include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/network/ports.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/ports.h"
 #include "compose/supervisor/state.h"
 
 int networks_create(struct converge *converge, const struct operation *operation, struct error *err)

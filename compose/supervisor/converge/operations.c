@@ -14,8 +14,8 @@
 #include "compose/supervisor/converge/report.h"
 #include "compose/supervisor/converge/volumes.h"
 #include "compose/supervisor/converge/waits.h"
-#include "compose/supervisor/instance.h"
-#include "compose/supervisor/update.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/instance/update.h"
 
 static int begin_on_container(struct converge *converge, size_t index, struct error *err)
 {

@@ -10,11 +10,11 @@
 
 #include "compose/supervisor/converge/coming.h"
 #include "compose/supervisor/converge/converge.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/models.h"
+#include "compose/supervisor/network/ports.h"
+#include "compose/supervisor/network/sockets.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/ports.h"
-#include "compose/supervisor/sockets.h"
 #include "compose/supervisor/translate/translate.h"
 
 static void send_plan(struct converge *converge)

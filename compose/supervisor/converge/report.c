@@ -6,7 +6,7 @@
 #include "common/units.h"
 
 #include "compose/supervisor/converge/converge.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 
 /* What users see at the beginning and at the end; NULL: nothing. */
 static const struct {

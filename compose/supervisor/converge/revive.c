@@ -5,7 +5,7 @@
 #include "common/log.h"
 
 #include "compose/supervisor/converge/converge.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 
 struct converge *revive_new(struct supervisor *supervisor)
 {

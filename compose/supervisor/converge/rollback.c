@@ -6,7 +6,7 @@
 #include "common/str.h"
 
 #include "compose/supervisor/converge/converge.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/models.h"
 
 void rollback_note_handover(struct converge *converge, const struct instance *from)

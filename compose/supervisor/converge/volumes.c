@@ -14,7 +14,7 @@
 #include "compose/control/requests.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/converge/tasks.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/translate/translate.h"
 

@@ -8,8 +8,8 @@
 #include "compose/model/pre_start.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/executor.h"
-#include "compose/supervisor/health.h"
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/probes/health.h"
 
 #define SETTLED_USEC (500 * (int64_t)USEC_PER_MSEC)
 /* Some await what they need by failing until it is there. */

@@ -9,8 +9,8 @@
 
 #include "volumes/mount.h"
 
+#include "compose/supervisor/instance/start.h"
 #include "compose/supervisor/logs/pump.h"
-#include "compose/supervisor/start.h"
 #include "compose/supervisor/translate/mounts.h"
 
 static int check_binds(const struct service *service, struct error *err)

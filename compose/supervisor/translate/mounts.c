@@ -16,7 +16,7 @@
 
 #include "volumes/mount.h"
 
-#include "compose/supervisor/names.h"
+#include "compose/supervisor/network/names.h"
 #include "compose/supervisor/observe.h"
 
 void translation_add_mount(struct translation *translation, int fd, const char *target,

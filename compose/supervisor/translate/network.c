@@ -7,8 +7,8 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
-#include "compose/supervisor/neighbours.h"
-#include "compose/supervisor/networks_ready.h"
+#include "compose/supervisor/network/neighbours.h"
+#include "compose/supervisor/network/networks_ready.h"
 #include "compose/supervisor/translate/translate.h"
 
 /* A container of another project: what it has while it runs. */

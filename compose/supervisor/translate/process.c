@@ -13,7 +13,7 @@
 #include "runtime/container/confine/seccomp.h"
 
 #include "compose/model/replica.h"
-#include "compose/supervisor/probe.h"
+#include "compose/supervisor/probes/probe.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define DEFAULT_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

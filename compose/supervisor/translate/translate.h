@@ -13,7 +13,7 @@
 #include "runtime/container/spec.h"
 #include "runtime/image/image.h"
 
-#include "compose/supervisor/instance.h"
+#include "compose/supervisor/instance/instance.h"
 
 struct translation {
 	struct instance *instance;

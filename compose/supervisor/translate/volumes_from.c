@@ -6,7 +6,7 @@
 #include "common/path.h"
 #include "common/str.h"
 
-#include "compose/supervisor/neighbours.h"
+#include "compose/supervisor/network/neighbours.h"
 #include "compose/supervisor/supervisor.h"
 #include "compose/supervisor/translate/mounts.h"
 
