@@ -13,6 +13,7 @@
 #define MESSAGE_HEALTHY          "4d7a2e91c0b84e3fb65f8a1d3c9e0742"
 #define MESSAGE_UNHEALTHY        "e1c83b5f72a94d06813e6b9fd0a4c75d"
 #define MESSAGE_ACTED            "90f4d6a21b7c4e58bd3a5c0e8f1726b9"
+#define MESSAGE_CHANGED          "3b9e04c7d18f4a52964e7c0ab5f2d863"
 #define MESSAGE_RESTARTING       "5ae7093dc6f14b828e4d1f7b2a6c9035"
 #define MESSAGE_RUN_BEGINS       "c3926fb80e5d47a19b07d4e8a5f1c36e"
 #define MESSAGE_RUN_LEFT_OUT     "187d0ce4a93f4b65a2c8e6f5d1b09742"

@@ -88,6 +88,11 @@ static void on_event(void *context, json_t *event)
 		tell_health(instance, action + strlen(health));
 }
 
+bool news_begun(void)
+{
+	return known;
+}
+
 void news_begin(struct supervisor *supervisor)
 {
 	if (!log_in_journal())

@@ -8,6 +8,8 @@
  * looked up in berth.catalog, a MESSAGE_ID (compose/control/message_ids.h).
  */
 
+#include <stdbool.h>
+
 #include "common/log.h"
 
 struct instance;
@@ -22,5 +24,7 @@ void news_log(const struct instance *instance, enum log_level level, const char 
  * in fields of which container any message is that begins with one's name.
  */
 void news_begin(struct supervisor *supervisor);
+/* Whether that is so. */
+bool news_begun(void);
 
 #endif

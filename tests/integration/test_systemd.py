@@ -491,7 +491,8 @@ def test_own_messages(berth, systemd, journal):
     assert journal.wait(MESSAGE_ID=ids["HEALTHY"], **about)["PRIORITY"] == "6"
     journal.wait(MESSAGE_ID=ids["EXITED"], BERTH_SERVICE="flaky", PRIORITY="4",
                  MESSAGE=f"{project.name}-flaky-1: exited (3)")
-    journal.wait(MESSAGE_ID=ids["RESTARTING"], BERTH_SERVICE="flaky")
+    journal.wait(MESSAGE_ID=ids["RESTARTING"], BERTH_SERVICE="flaky",
+                 MESSAGE=f"{project.name}-flaky-1: restarting in 100ms")
     project.exec("db", "rm", "/tmp/well")
     journal.wait(MESSAGE_ID=ids["UNHEALTHY"], PRIORITY="4", deadline=90, **about)
     berth.kill(project.supervisor_pids()[0])
@@ -511,6 +512,52 @@ def test_the_journal_says_why_it_failed(berth, systemd, journal):
                  BERTH_SERVICE="db",
                  MESSAGE=f'project {project.name}: start failed: service "db" didn\'t complete '
                          'successfully: exit 3 (what had started is stopped)')
+
+
+def messages(journal, seen):
+    """Those of the unit's processes that are not in @seen yet, with their priorities."""
+    texts = [(entry.get("PRIORITY"), entry["MESSAGE"]) for entry in journal.entries()
+             if entry.get("SYSLOG_IDENTIFIER") in ("berth", "unit")]
+    new = texts[len(seen):]
+    seen += new
+    return new
+
+
+def test_all_that_a_unit_says(berth, systemd, journal):
+    """One line for what happened, with the reason where it is not the usual; no progress."""
+    project = berth.project({"compose.yaml": {
+        "services": {"a": {**SLEEP, "stop_signal": "SIGKILL", "volumes": ["data:/data"]},
+                     "b": {**SLEEP, "stop_signal": "SIGKILL"}},
+        "volumes": {"data": {}}}})
+    name, seen = project.name, []
+    process = journal.service(binary(), "systemd", "run", name, cwd=project.path,
+                              env=systemd.env())
+    ready = systemd.wait("READY=1") + 1
+    journal.wait(MESSAGE=f"{name}-a-1: started")
+    journal.wait(MESSAGE=f"{name}-b-1: started")
+    assert sorted(messages(journal, seen)) == [
+        ("6", f"{name}-a-1: started"), ("6", f"{name}-b-1: started"),
+        ("6", f"volume {name}_data: created")]
+    project.write({"compose.yaml": {
+        "services": {"a": {**SLEEP, "environment": {"X": "${NONE}"}, "volumes": ["data:/data"]}},
+        "volumes": {"data": {}}}})
+    reload = journal.service(binary(), "systemd", "reload", name, cwd=project.path,
+                             env=systemd.env())
+    assert reload.wait(20) == 0
+    systemd.wait("READY=1", after=ready)
+    said = messages(journal, seen)
+    assert sorted(said) == [
+        ("4", 'The "NONE" variable is not set. Defaulting to a blank string.'),
+        ("6", f"{name}-a-1: environment, stop_signal changed: making it anew"),
+        ("6", f"{name}-a-1: exited (137)"), ("6", f"{name}-a-1: started"),
+        ("6", f"{name}-b-1: exited (137)"),
+        ("6", f"{name}-b-1: not in the file any more: removing it")]
+    about = journal.wait(MESSAGE_ID=known_ids()["CHANGED"], BERTH_SERVICE="b")
+    assert about["BERTH_CONTAINER"] == f"{name}-b-1" and about["BERTH_PROJECT"] == name
+    stopping = journal.service(binary(), "systemd", "stop", name, cwd=project.path,
+                               env=systemd.env(MAINPID="1"))
+    assert stopping.wait(20) == 0 and process.wait(20) == 0
+    assert messages(journal, seen) == [("6", f"{name}-a-1: exited (143)")]
 
 
 LISTENER = ("import socket, time; s = socket.create_server(('0.0.0.0', 18099)); "

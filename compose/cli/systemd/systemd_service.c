@@ -36,6 +36,7 @@
 #include "compose/cli/systemd/systemd_unit.h"
 #include "compose/cli/up_options.h"
 #include "compose/cli/view/output.h"
+#include "compose/cli/view/progress.h"
 #include "compose/control/message_ids.h"
 #include "compose/control/requests.h"
 #include "compose/control/systemd_bus.h"
@@ -71,7 +72,7 @@ static void take_name(struct project_args *args, const char *name)
 	if (!args->project_directory && directory && directory[0])
 		args->project_directory = directory;
 	if (!strcmp(args->progress, "auto"))
-		args->progress = "plain";
+		args->progress = log_in_journal() ? PROGRESS_JOURNAL : "plain";
 }
 
 /*
@@ -378,7 +379,6 @@ static int run_reload(struct project_args *args, int argc, char **argv)
  */
 static int run_stop(struct project_args *args, int argc, char **argv)
 {
-	_cleanup_target_ struct target target = {0};
 	struct converge down = {.verb = "down", .options = {.goal = PLAN_DOWN}};
 	struct error err = ERROR_INIT;
 	const char *main_process = getenv("MAINPID");
@@ -388,12 +388,10 @@ static int run_stop(struct project_args *args, int argc, char **argv)
 	if (!main_process || !main_process[0])
 		return 0;
 	take_name(args, argv[0]);
-	if (target_open(args, NULL, &target, &err) < 0)
-		return output_fail(args, &err);
 	(void)extend_timeout();
-	down.name = target.name;
-	down.project = target.project;
-	down.options.by_label = !target.project;
+	/* As it was brought up, whatever its files say meanwhile. */
+	down.name = argv[0];
+	down.options.by_label = true;
 	down.options.remove_orphans = true;
 	down.options.timeout_usec = -1;
 	return converge_run(args, &down);

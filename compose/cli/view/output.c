@@ -11,6 +11,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/str.h"
 
 #include "compose/cli/args/project_args.h"
@@ -49,6 +50,10 @@ void output_warn(const char *format, ...)
 		print_json_message("warning", message);
 		return;
 	}
+	if (log_in_journal()) {
+		log_warning("%s", message);
+		return;
+	}
 	if (isatty(STDERR_FILENO)) {
 		fprintf(stderr, "WARN[0000] %s\n", message);
 		return;
@@ -70,6 +75,10 @@ int output_fail_text(const struct project_args *args, const char *text)
 {
 	const char *end = str_ends_with(text, "\n") ? "" : "\n";
 
+	if (!args->failure && log_in_journal()) {
+		log_error("%.*s", (int)(strlen(text) - (end[0] ? 0 : 1)), text);
+		return 1;
+	}
 	if (!args->failure) {
 		fprintf(stderr, "%s%s", text, end);
 		return 1;

@@ -9,6 +9,7 @@
 
 #include "common/alloc.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -20,7 +21,7 @@
 #define FRAME_MSEC      100
 #define UNFINISHED_MOST 5
 
-enum mode { MODE_PLAIN, MODE_TTY, MODE_JSON, MODE_QUIET };
+enum mode { MODE_PLAIN, MODE_TTY, MODE_JSON, MODE_QUIET, MODE_JOURNAL };
 
 struct progress {
 	enum mode mode;
@@ -43,6 +44,8 @@ static enum mode choose_mode(const struct project_args *args, int fd)
 		return MODE_JSON;
 	if (!strcmp(wanted, "quiet") || !strcmp(wanted, "none"))
 		return MODE_QUIET;
+	if (!strcmp(wanted, PROGRESS_JOURNAL))
+		return MODE_JOURNAL;
 	if (!strcmp(wanted, "tty"))
 		return MODE_TTY;
 	if (!strcmp(wanted, "auto") && isatty(fd) && output_ansi(args, fd))
@@ -185,10 +188,25 @@ static void draw(struct progress *progress)
 	progress->last_draw_usec = now;
 }
 
+/* Errors are told by who asked for it all, with the reason; parts by what they are parts of. */
+static void tell_journal(const struct progress_task *task)
+{
+	const char *space = task->details[0] ? " " : "";
+
+	if (task->parent || task->status == PROGRESS_ERROR)
+		return;
+	if (task->status == PROGRESS_WARNING)
+		log_warning("%s: %s%s%s", task->id, task->text, space, task->details);
+	else if (str_starts_with(task->id, "Image ") && strcmp(task->text, "Skipped") != 0)
+		log_info("%s %s%s%s", task->id, task->text, space, task->details);
+}
+
 /* @news: worth a line where lines stay. */
 static void update(struct progress *progress, struct progress_task *task,
 		   enum progress_status status, const char *text, const char *details, bool news)
 {
+	bool changed = !str_equal(task->text, text) || task->status != status;
+
 	free(task->text);
 	free(task->details);
 	task->text = alloc_string(text ? text : "");
@@ -213,6 +231,10 @@ static void update(struct progress *progress, struct progress_task *task,
 			print_plain(progress, task);
 		else
 			progress_tick(progress);
+		break;
+	case MODE_JOURNAL:
+		if (changed)
+			tell_journal(task);
 		break;
 	case MODE_QUIET:
 		break;

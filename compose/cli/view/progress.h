@@ -4,7 +4,8 @@
 
 /*
  * progress.h - how the work goes on, on stderr (stdout with COMPOSE_STATUS_STDOUT=1): redrawn lines
- * on a terminal, one line a change elsewhere, JSON, or nothing (--progress).
+ * on a terminal, one line a change elsewhere, JSON, or nothing (--progress). In systemd's journal
+ * only what none of berth's own messages say: images that are fetched or built, and warnings.
  */
 
 #include <jansson.h>
@@ -14,6 +15,9 @@
 
 struct project_args;
 struct progress;
+
+/* A value of --progress for units. */
+#define PROGRESS_JOURNAL "journal"
 
 enum progress_status { PROGRESS_WORKING, PROGRESS_DONE, PROGRESS_WARNING, PROGRESS_ERROR };
 

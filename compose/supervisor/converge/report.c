@@ -3,10 +3,13 @@
 
 #include <stdio.h>
 
+#include "common/log.h"
 #include "common/units.h"
 
+#include "compose/control/message_ids.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance/instance.h"
+#include "compose/supervisor/news.h"
 
 /* What users see at the beginning and at the end; NULL: nothing. */
 static const struct {
@@ -89,12 +92,51 @@ static const char *grace_text(const struct converge *converge, const struct oper
 	return buffer;
 }
 
+/* What is done about a container that is there, but not as the project has it; NULL: nothing. */
+static const char *change_text(const struct converge *converge, const struct operation *operation)
+{
+	if (operation->oneoff || operation->standby || converge->parsed.options.goal != PLAN_UP)
+		return NULL;
+	switch (operation->kind) {
+	case OP_CREATE_CONTAINER:
+		return operation->recreate ? "making it anew" : NULL;
+	case OP_UPDATE_CONTAINER:
+		return "changing it as it runs";
+	case OP_REMOVE_CONTAINER:
+		return operation->recreate ? NULL : "removing it";
+	default:
+		return NULL;
+	}
+}
+
+/* For the journal: the reason of what its other messages only say that it happened. */
+static void log_change(const struct converge *converge, const struct operation *operation)
+{
+	static const struct log_field id = {"MESSAGE_ID", MESSAGE_CHANGED};
+	const char *text = news_begun() ? change_text(converge, operation) : NULL;
+
+	if (text)
+		log_entry(LOG_LEVEL_INFO, &id, 1, "%s: %s: %s", operation->name, operation->cause,
+			  text);
+}
+
+static void log_volume(const struct operation *operation)
+{
+	if (!news_begun())
+		return;
+	if (operation->kind == OP_CREATE_VOLUME)
+		log_info("volume %s: created", operation->name);
+	else if (operation->kind == OP_REMOVE_VOLUME)
+		log_info("volume %s: removed", operation->name);
+}
+
 void report_begin(struct converge *converge, size_t index)
 {
 	const struct operation *operation = &converge->plan->operations[index];
 	const char *text = working_text(converge, operation);
 	char grace[64];
 
+	log_change(converge, operation);
 	if (text)
 		converge_progress(converge, operation->object, "Working", text,
 				  grace_text(converge, operation, grace, sizeof(grace)));
@@ -105,6 +147,8 @@ void report_end(struct converge *converge, size_t index, const struct error *err
 	const struct operation *operation = &converge->plan->operations[index];
 	const char *text = done_text(converge, operation);
 
+	if (!err || !err->code)
+		log_volume(operation);
 	if (err && err->code)
 		converge_failed(converge, operation, err);
 	else if (text)

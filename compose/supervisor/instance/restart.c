@@ -133,8 +133,12 @@ bool restart_after_exit(struct instance *instance, int exit_code, int64_t up_use
 	if (!restart_decide(&policy, exit_code, up_usec, &instance->restart->attempts,
 			    &instance->restart->delay_usec, &delay))
 		return false;
-	news_log(instance, LOG_LEVEL_INFO, MESSAGE_RESTARTING, "exited (%d), restarting in %s",
-		 exit_code, units_format_duration(delay, duration, sizeof(duration)));
+	units_format_duration(delay, duration, sizeof(duration));
+	if (news_begun())
+		news_log(instance, LOG_LEVEL_INFO, MESSAGE_RESTARTING, "restarting in %s",
+			 duration);
+	else
+		log_info("%s: exited (%d), restarting in %s", instance->name, exit_code, duration);
 	return arm(instance, delay);
 }
 
