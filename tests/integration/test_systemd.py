@@ -134,6 +134,25 @@ def test_enable_with_flags(etc):
     assert f'Environment="BERTH_ROOT={etc.root}"\n' in dropin
 
 
+def test_enable_with_variables_of_the_shell(etc):
+    """The unit has none of them: what would be another project then is told."""
+    project = etc.project({
+        "compose.yaml": {"services": {"a": {**SLEEP, "image": "busybox:${TAG-latest}", "environment": [
+            "PASSED", "FROM_FILE"], "labels": {"file": "${FROM_FILE}", "both": "${BOTH}",
+                                               "home": "${HOME}"}, "volumes": ["~/x:/x"]}}},
+        ".env": "FROM_FILE=1\nBOTH=file\n"})
+    shell = {"TAG": "1", "PASSED": "x", "BOTH": "shell", "UNUSED": "1"}
+    done = project.run("systemd", "enable", env=shell)
+    warned = re.search(r"what this shell has in ([A-Z, ]*), and make another project", done.stderr)
+    assert set(warned[1].split(", ")) == {"TAG", "PASSED", "BOTH", "HOME"}
+    assert f"write it into {project.path}/.env" in done.stderr
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "labels": {"x": "${FROM_FILE}"}}}}})
+    assert project.run("systemd", "enable", env={**shell, "COMPOSE_FILE": "compose.yaml"}).stderr == ""
+    # What it cannot do without.
+    project.write({"compose.yaml": {"services": {"a": {**SLEEP, "labels": {"x": "${TAG:?none}"}}}}})
+    assert "what this shell has in TAG, and" in project.run("systemd", "enable", env=shell).stderr
+
+
 def test_enable_by_name(etc):
     """A project that has its place in /etc/berth needs nothing but the template."""
     etc.command(["mkdir", "-p", "/etc/berth/shop"])

@@ -15,6 +15,7 @@
 #include "common/str.h"
 
 #include "compose/cli/args/project_args.h"
+#include "compose/cli/systemd/systemd_environment.h"
 #include "compose/cli/systemd/systemd_files.h"
 #include "compose/cli/systemd/systemd_parts.h"
 #include "compose/cli/systemd/systemd_unit.h"
@@ -178,6 +179,17 @@ static void hint_at_linger(void)
 		name, name, name);
 }
 
+static void warn_of_environment(const struct project_args *args, const struct project *project)
+{
+	_cleanup_strv_ char **missing = systemd_environment_missing(args, project, user);
+	_cleanup_free_ char *names = missing ? strv_join(missing, ", ") : NULL;
+
+	if (names)
+		output_warn("the unit will not have what this shell has in %s, and make another "
+			    "project of the same files: write it into %s/.env",
+			    names, project->working_dir);
+}
+
 static void say_enabled(const struct unit_set *set)
 {
 	if (set->on_demand)
@@ -200,6 +212,7 @@ static int run_enable(struct project_args *args, int argc, char **argv)
 	    systemd_files_template(units, user, &err) < 0 ||
 	    install_parts(units, project, &err) < 0)
 		return output_fail(args, &err);
+	warn_of_environment(args, project);
 	set_init(&set, project->name);
 	set.has_sockets = systemd_parts_has_sockets(project);
 	set.on_demand = systemd_parts_on_demand(project);
