@@ -5,6 +5,7 @@ itself: tests/vm."""
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -151,6 +152,42 @@ def test_enable_with_variables_of_the_shell(etc):
     # What it cannot do without.
     project.write({"compose.yaml": {"services": {"a": {**SLEEP, "labels": {"x": "${TAG:?none}"}}}}})
     assert "what this shell has in TAG, and" in project.run("systemd", "enable", env=shell).stderr
+
+
+def test_units_of_one_name(etc):
+    """Those of another project, and what somebody wrote, are not replaced."""
+    job = {**JOB, "x-berth": {"schedule": "hourly"}}
+    one = etc.project({"compose.yaml": {"name": "a", "services": {"b-c": job, "d": job}}})
+    two = etc.project({"compose.yaml": {"name": "a-b", "services": {"c": job}}})
+    one.run("systemd", "enable")
+    before = text_of(etc, f"{UNITS}/berth-a-b-c.timer")
+    done = two.run("systemd", "enable", check=False)
+    assert done.returncode != 0
+    assert f"{UNITS}/berth-a-b-c.timer is there already, and not of project a-b" in done.stderr
+    assert text_of(etc, f"{UNITS}/berth-a-b-c.timer") == before
+    one.run("systemd", "enable")
+    etc.command(["tee", f"{UNITS}/berth-a-d.service"], input="# mine\n")
+    assert "berth-a-d.service is there" in one.run("systemd", "enable", check=False).stderr
+    assert text_of(etc, f"{UNITS}/berth-a-b-c.timer") == before
+
+
+@pytest.mark.parametrize("name", ["it's \"ä\" 100%n $HOME\\", " blank ", "ta\tb", "two\nlines"])
+def test_folders(etc, name):
+    folder = os.path.join(etc.home, name)
+    os.mkdir(folder)
+    with open(os.path.join(folder, "compose.yaml"), "w") as file:
+        file.write("name: odd\nservices: {a: {image: busybox}}\n")
+    done = etc.run("systemd", "enable", cwd=folder, check=False)
+    if any(ord(c) < 32 for c in name):
+        assert done.returncode != 0 and "no unit can name it" in done.stderr
+        assert "odd" not in etc.command(["find", UNITS]).stdout
+        return
+    assert done.returncode == 0
+    text = text_of(etc, f"{UNITS}/berth@odd.service.d/project.conf")
+    [line] = re.findall(r"^WorkingDirectory=-(.*)$", text, re.M)
+    assert os.path.samefile(line.replace("%%", "%"), folder) and line[-1] not in " \\"
+    [line] = re.findall(r"^RequiresMountsFor=(.*)$", text, re.M)
+    assert os.path.samefile(shlex.split(line)[0].replace("%%", "%"), folder)
 
 
 def test_enable_by_name(etc):

@@ -203,8 +203,35 @@ static char **words_of(char *const *given, const char *variable)
 	return given ? strv_dup(given) : strv_split(value ? value : "", ",");
 }
 
+/* Such a line would be two, or none: systemd.syntax(7). */
+static int check_word(const char *word, struct error *err)
+{
+	bool bad = word && !str_is_utf8(word, strlen(word));
+
+	for (const char *c = word; c && *c; c++)
+		bad = bad || (unsigned char)*c < ' ' || *c == 127;
+	if (!bad)
+		return 0;
+	return error_set(err, EINVAL,
+			 "\"%s\": no unit can name it, for it has a control character, or one that "
+			 "is not UTF-8",
+			 word);
+}
+
+static int check_place(const struct systemd_place *place, struct error *err)
+{
+	char *const *const lists[] = {place->files, place->env_files, place->profiles};
+	int r = check_word(place->folder, err);
+
+	array_foreach(list, lists)
+		strv_foreach(word, *list)
+			r = r < 0 ? r : check_word(word, err);
+	return r;
+}
+
 /* By flags and variables, which the unit will not have; what is in the folder it finds itself. */
-static char *dropin_text(const struct project_args *args, const struct project *project)
+static int dropin_text(const struct project_args *args, const struct project *project,
+		       char **ret_text, struct error *err)
 {
 	const struct systemd_program program = systemd_program_of(NULL);
 	const char *variable = getenv("COMPOSE_FILE");
@@ -221,7 +248,10 @@ static char *dropin_text(const struct project_args *args, const struct project *
 		.runtime = program.runtime,
 	};
 
-	return systemd_unit_dropin(&place);
+	if (check_place(&place, err) < 0)
+		return -err->code;
+	*ret_text = systemd_unit_dropin(&place);
+	return 0;
 }
 
 static int write_dropin(struct project_args *args, const char *units, const char *wanted,
@@ -243,7 +273,9 @@ static int write_dropin(struct project_args *args, const char *units, const char
 				 "a unit cannot read its compose file from standard input");
 	unit = systemd_unit_name(project->name);
 	folder = str_printf("%s/%s.d", units, unit);
-	text = dropin_text(args, project);
+	r = dropin_text(args, project, &text, err);
+	if (r < 0)
+		return r;
 	return systemd_files_write(folder, DROPIN, text, err);
 }
 

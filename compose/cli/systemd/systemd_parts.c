@@ -274,14 +274,46 @@ static int write_part(const char *units, const struct part *part, struct error *
 	return 0;
 }
 
+/* Projects "a-b" with a service "c" and "a" with "b-c" would have units of one name. */
+static int check_part(int dir, const char *units, const char *project, const char *mark,
+		      const struct part *part, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (fs_read(dir, part->name, TEXT_BYTES, &text, NULL, &ignored) < 0 ||
+	    str_starts_with(text, mark))
+		return 0;
+	return error_set(err, EEXIST,
+			 "%s/%s is there already, and not of project %s: rename the service, or "
+			 "remove the file",
+			 units, part->name, project);
+}
+
+/* Before anything is written: what another project has, or somebody wrote, stays. */
+static int check_parts(const char *units, const struct parts *parts, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf mark = {0};
+	_cleanup_close_ int dir = open(units, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	add_head(&mark, parts->project->name);
+	for (size_t i = 0; dir >= 0 && r == 0 && i < parts->count; i++)
+		r = check_part(dir, units, parts->project->name, mark.data, &parts->items[i], err);
+	return r;
+}
+
 int systemd_parts_write(const char *units, const struct project *project,
 			const struct systemd_program *program, struct error *err)
 {
 	struct parts parts = {.project = project, .program = program};
 	_cleanup_strv_ char **removed = NULL;
-	int r = systemd_parts_remove(units, project->name, &removed, err);
+	int r;
 
 	make_parts(&parts);
+	r = check_parts(units, &parts, err);
+	if (r == 0)
+		r = systemd_parts_remove(units, project->name, &removed, err);
 	for (size_t i = 0; r == 0 && i < parts.count; i++)
 		r = write_part(units, &parts.items[i], err);
 	parts_done(&parts);

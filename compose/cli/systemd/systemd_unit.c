@@ -151,6 +151,9 @@ char *systemd_unit_dropin(const struct systemd_place *place)
 	add_word(&text, NULL, place->folder);
 	strbuf_add(&text, "\n\n[Service]\nWorkingDirectory=-");
 	add_escaped(&text, place->folder, "");
+	/* Else the line would go on, or lose its blank. */
+	if (strchr("\\ \t", place->folder[strlen(place->folder) - 1]))
+		strbuf_addc(&text, '/');
 	strbuf_addc(&text, '\n');
 	systemd_unit_add_variable(&text, SYSTEMD_FOLDER_VARIABLE, place->folder);
 	add_list(&text, "COMPOSE_FILE", place->files, separator);
