@@ -125,13 +125,23 @@ static int open_users(struct error *err)
 	return fd < 0 ? error_errno(err, "%s", path) : fd;
 }
 
+static int open_network(struct error *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/" ROOTLESS_NETNS, place.directory);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? error_errno(err, "open the network of containers, %s", path) : fd;
+}
+
 int rootless_hold(struct error *err)
 {
-	static int held = -EBADF;
+	static int held = -EBADF, netns = -EBADF;
 
-	if (rootless() && held < 0)
-		held = open_users(err);
-	return rootless() && held < 0 ? held : 0;
+	if (!rootless() || held >= 0)
+		return 0;
+	netns = open_network(err);
+	held = netns < 0 ? netns : open_users(err);
+	return held < 0 ? held : 0;
 }
 
 static void *serve(void *data)
@@ -272,17 +282,14 @@ static int await_way(struct error *err)
 
 int rootless_network_enter(struct error *err)
 {
-	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int netns = -EBADF;
-
 	int r;
 
 	if (!rootless() || has_left_host())
 		return 0;
-	path = str_printf("%s/" ROOTLESS_NETNS, place.directory);
-	netns = open(path, O_RDONLY | O_CLOEXEC);
+	netns = open_network(err);
 	if (netns < 0)
-		return error_errno(err, "open the network of containers, %s", path);
+		return netns;
 	r = start_worker(&host);
 	if (r < 0)
 		return error_code(err, r, "start a thread for the host's network");

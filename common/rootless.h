@@ -36,7 +36,10 @@ const char *rootless_directory(void);
 /* The variable's value for a process to be started; NULL when not rootless(). The caller's. */
 char *rootless_variable(void);
 
-/* For a process that stays: its namespaces are kept until it ends. */
+/*
+ * For a process that stays: its namespaces are kept until it ends. It has the network of the
+ * bridges open, for who looks for that when the directory is gone.
+ */
 int rootless_hold(struct error *err);
 
 /*

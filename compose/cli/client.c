@@ -100,6 +100,11 @@ static int open_connection(const char *project, enum client_start start, struct 
 		if (fd >= 0)
 			return fd;
 	}
+	if (fd == -ENOENT) {
+		fd = keeper_find_lost(project, err);
+		if (fd >= 0 || err->code)
+			return fd;
+	}
 	if (start == CLIENT_NEVER_START || (start == CLIENT_START_FOR_STATE && !has_state(project)))
 		return error_set(err, ENOENT, "project %s: nothing is running", project);
 	if (client_check_privileges(project, err) < 0)

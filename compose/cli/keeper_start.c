@@ -22,11 +22,11 @@
 #include "common/units.h"
 
 #include "compose/cli/systemd/systemd_scope.h"
+#include "compose/control/projects.h"
 #include "compose/control/requests.h"
 
 #define SOCKET_NAME   "control.sock"
 #define LOG_NAME      "supervisor.log"
-#define LOCK_NAME     "keeper.lock"
 #define COMPLAIN_USEC (3 * (int64_t)USEC_PER_SEC)
 #define START_USEC    (30 * (int64_t)USEC_PER_SEC)
 /* Between bind() and listen() nothing tells that it is time to try again. */
@@ -65,14 +65,51 @@ static int watch_directory(const char *project)
 	return TAKE_FD(watch);
 }
 
-/* A keeper holds this lock as long as it lives; its project's folder goes before it does. */
-static bool has_keeper(const char *project)
+/* Somebody holds that lock. An fd of its file, or -ESRCH. */
+static int find_lock(const char *folder)
 {
-	_cleanup_free_ char *folder = paths_project_runtime(project);
-	_cleanup_free_ char *path = str_printf("%s/" LOCK_NAME, folder);
+	_cleanup_free_ char *path = str_printf("%s/" KEEPER_LOCK, folder);
 	_cleanup_close_ int lock = open(path, O_RDONLY | O_CLOEXEC);
 
-	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return -ESRCH;
+	return TAKE_FD(lock);
+}
+
+/* A keeper holds its locks as long as it lives; its project's folders go before it does. */
+static bool has_keeper(const char *project)
+{
+	_cleanup_free_ char *runtime = paths_project_runtime(project);
+	_cleanup_free_ char *state = paths_project_state(project);
+	_cleanup_close_ int lock = find_lock(runtime);
+
+	if (lock < 0)
+		lock = find_lock(state);
+	return lock >= 0;
+}
+
+/* A pidfd of the keeper that has the state of @project, or -ESRCH. */
+static int find_keeper(const char *project)
+{
+	_cleanup_free_ char *state = paths_project_state(project), *text = NULL;
+	_cleanup_close_ int lock = find_lock(state), dir = -EBADF;
+	struct error ignored = ERROR_INIT;
+	unsigned long long start;
+	pid_t pid;
+
+	if (lock >= 0)
+		dir = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || fs_read(dir, KEEPER_LOCK, 64, &text, NULL, &ignored) < 0 ||
+	    sscanf(text, "%d %llu", &pid, &start) != 2)
+		return -ESRCH;
+	return process_adopt(pid, start);
+}
+
+bool keeper_runs(const char *project)
+{
+	_cleanup_free_ char *socket = paths_control_socket(project);
+
+	return access(socket, F_OK) == 0 || has_keeper(project);
 }
 
 /* A supervisor whose keeper was killed can be connected to until it has followed it. */
@@ -346,6 +383,48 @@ static int spawn_and_wait(const char *project, int dir, int64_t deadline, struct
 	return pidfd;
 }
 
+/* Its names are missing for all projects, not only for the one that is asked for. */
+static void wake_the_lost(void)
+{
+	_cleanup_strv_ char **projects = NULL;
+	struct error ignored = ERROR_INIT;
+
+	(void)projects_list(&projects, &ignored);
+	strv_foreach(project, projects) {
+		_cleanup_free_ char *socket = paths_control_socket(project);
+		_cleanup_close_ int pidfd = -EBADF;
+
+		if (access(socket, F_OK) < 0)
+			pidfd = find_keeper(project);
+		if (pidfd >= 0)
+			(void)process_pidfd_signal(pidfd, SIGHUP);
+	}
+}
+
+int keeper_find_lost(const char *project, struct error *err)
+{
+	_cleanup_close_ int pidfd = find_keeper(project);
+	int fd;
+
+	if (pidfd < 0)
+		return -ENOENT;
+	wake_the_lost();
+	fd = wait_connect(project, pidfd, COMPLAIN_USEC, err);
+	if (fd == -ETIMEDOUT) {
+		_cleanup_free_ char *socket = paths_control_socket(project);
+
+		return error_set(
+			err, ETIMEDOUT,
+			"project %s: its supervisor runs, but is not reached by %s: it was "
+			"started with another BERTH_RUNTIME_DIR or XDG_RUNTIME_DIR, or hangs "
+			"(then `kill -9 %d`, its keeper: the next command takes over what runs)",
+			project, socket, process_pidfd_pid(pidfd));
+	}
+	if (fd == -ECHILD)
+		error_clear(err);
+	return fd == -ECHILD ? -ENOENT : fd;
+}
+
 /* -EAGAIN: it ended and said nothing. */
 static int start_once(const char *project, struct error *err)
 {
@@ -358,7 +437,9 @@ static int start_once(const char *project, struct error *err)
 	if (lock < 0)
 		return lock;
 	fd = keeper_connect(project);
-	if (fd >= 0)
+	if (fd == -ENOENT)
+		fd = keeper_find_lost(project, err);
+	if (fd >= 0 || err->code)
 		return fd;
 	log_before = log_size(dir);
 	pidfd = spawn_and_wait(project, dir, deadline, err);

@@ -6,6 +6,7 @@
  * keeper_start.h - a project's socket: connecting to it, and starting who serves it.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,16 @@ int keeper_wait_connect(const char *project, int64_t timeout_usec, struct error 
 
 /* The same, for the supervisor of keeper @pidfd only. */
 int keeper_await(const char *project, int pidfd, int64_t timeout_usec, struct error *err);
+
+/* Whether the project has a keeper, as far as its socket or a lock tells. */
+bool keeper_runs(const char *project);
+
+/*
+ * After -ENOENT: a keeper may run whose socket is not there, for somebody removed the runtime
+ * directory. It is told to make that anew, as are those of all other projects, and connected to.
+ * -ENOENT, without @err: there is none, or it was about to end.
+ */
+int keeper_find_lost(const char *project, struct error *err);
 
 /*
  * Becomes the project's keeper, as the main process of a unit: with our stdio, and what systemd

@@ -12,6 +12,7 @@
 
 #include "compose/cli/args/target.h"
 #include "compose/cli/command.h"
+#include "compose/cli/keeper_start.h"
 #include "compose/cli/machine.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/view/list_filter.h"
@@ -81,13 +82,6 @@ static json_t *row_from_disk(const char *name)
 	return json_pack("{s:s, s:s, s:s}", "Name", name, "Status", status, "ConfigFiles", "");
 }
 
-static bool has_socket(const char *name)
-{
-	_cleanup_free_ char *path = paths_control_socket(name);
-
-	return access(path, F_OK) == 0;
-}
-
 /* New reference, or NULL when the project is not to be shown. */
 static json_t *project_row(const char *name, struct error *err)
 {
@@ -98,7 +92,7 @@ static json_t *project_row(const char *name, struct error *err)
 	bool running = false;
 	size_t i;
 
-	if (!has_socket(name))
+	if (!keeper_runs(name))
 		return all ? row_from_disk(name) : NULL;
 	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err) < 0)
 		return NULL;

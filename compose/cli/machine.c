@@ -11,6 +11,7 @@
 
 #include "compose/cli/client.h"
 #include "compose/cli/converge.h"
+#include "compose/cli/keeper_start.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
@@ -25,13 +26,6 @@ char *single_project(const char *container)
 bool single_is(const char *project)
 {
 	return str_starts_with(project, SINGLE_PREFIX);
-}
-
-static bool has_socket(const char *project)
-{
-	_cleanup_free_ char *path = paths_control_socket(project);
-
-	return access(path, F_OK) == 0;
 }
 
 /* What a project's containers are labelled with means nothing where there is no project. */
@@ -56,7 +50,7 @@ static int add_project(const char *project, bool all, json_t *list, struct error
 	int r;
 
 	/* Without a supervisor nothing of it runs. */
-	if (!all && !has_socket(project))
+	if (!all && !keeper_runs(project))
 		return 0;
 	r = client_call(project, CLIENT_START_FOR_STATE, REQUEST_PS, arguments, &reply, err);
 	if (r == -ENOENT) {

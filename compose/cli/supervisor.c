@@ -16,18 +16,12 @@
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/converge.h"
+#include "compose/cli/keeper_start.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/view/output.h"
 #include "compose/control/requests.h"
 
 DEFINE_CLEANUP(struct network_store *, network_store_close);
-
-static bool has_supervisor(const char *name)
-{
-	_cleanup_free_ char *path = paths_control_socket(name);
-
-	return access(path, F_OK) == 0;
-}
 
 /* The projects named in @words, each of which must have a supervisor; without words all that do. */
 static int supervised(char **words, char ***ret, struct error *err)
@@ -35,7 +29,7 @@ static int supervised(char **words, char ***ret, struct error *err)
 	_cleanup_strv_ char **all = NULL, **chosen = NULL;
 
 	strv_foreach(word, words) {
-		if (!has_supervisor(word))
+		if (!keeper_runs(word))
 			return error_set(err, ENOENT,
 					 "project %s has no supervisor; see `berth supervisor ls`",
 					 word);
@@ -45,7 +39,7 @@ static int supervised(char **words, char ***ret, struct error *err)
 		if (projects_list(&all, err) < 0)
 			return -err->code;
 		strv_foreach(name, all)
-			if (has_supervisor(name))
+			if (keeper_runs(name))
 				strv_append(&chosen, name);
 	}
 	*ret = TAKE_PTR(chosen);

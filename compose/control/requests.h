@@ -144,6 +144,12 @@ enum run_fd {
  * end of the socket pair in fd 3. The client waits for control.sock to accept.
  */
 /*
+ * One keeper a project: it holds KEEPER_LOCK in the project's runtime directory, and, in case that
+ * is removed while it lives, another in its state directory, which says "PID START" of it. By
+ * SIGHUP it is told to see after its runtime directory, and makes anew what is missing.
+ */
+#define KEEPER_LOCK "keeper.lock"
+/*
  * `berth __prober PROJECT` is the supervisor's child as long as there are commands to run for
  * health checks (compose/supervisor/probes/prober.h); their socket is its fd 3.
  */

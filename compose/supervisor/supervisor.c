@@ -51,7 +51,7 @@ static void remove_runtime_files(struct supervisor *supervisor)
 {
 	static const char *const names[] = {"control.sock", "containers",     "execs",
 					    "log.journal",  "supervisor.log", "start.lock",
-					    "control.new",  "keeper.lock"};
+					    "control.new",  KEEPER_LOCK};
 	_cleanup_free_ char *parent = str_printf("%s/projects", paths_runtime());
 	struct error err = ERROR_INIT;
 
@@ -173,6 +173,31 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+static bool is_reachable(const struct supervisor *supervisor)
+{
+	_cleanup_free_ char *socket = paths_control_socket(supervisor->project);
+	struct stat ours, there;
+
+	return access(socket, F_OK) == 0 && fstat(supervisor->runtime_dir, &ours) == 0 &&
+	       stat(supervisor->runtime_path, &there) == 0 && ours.st_ino == there.st_ino &&
+	       ours.st_dev == there.st_dev;
+}
+
+/*
+ * A client does not find us: our runtime folder was removed, or the file system that it was on.
+ * Whoever starts in our place makes it anew; what only its files tell goes there before.
+ */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct supervisor *supervisor = data;
+
+	if (supervisor->ending || is_reachable(supervisor))
+		return 0;
+	log_warning("%s was removed: making it anew", supervisor->runtime_path);
+	exec_sessions_move(supervisor->execs);
+	_exit(0);
+}
+
 static int open_stores(struct supervisor *supervisor, struct error *err)
 {
 	if (image_store_open(paths_root(), &supervisor->images, err) < 0 ||
@@ -268,6 +293,7 @@ static int start(struct supervisor *supervisor, struct early_exits *exits, struc
 	if (r < 0)
 		return r;
 	if (sd_event_add_signal(supervisor->event, NULL, SIGTERM, on_signal, supervisor) < 0 ||
+	    sd_event_add_signal(supervisor->event, NULL, SIGHUP, on_hangup, supervisor) < 0 ||
 	    sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC, FIRST_CLIENT_USEC,
 				       0, on_first_client_late, supervisor) < 0)
 		return error_set(err, ENOMEM, "arm the event loop");
@@ -306,6 +332,7 @@ int supervisor_main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	raise_file_limit(&supervisor);
 	r = start(&supervisor, &exits, &err);

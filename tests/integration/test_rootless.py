@@ -85,6 +85,33 @@ def test_kills(alice):
     alice.nothing_left()
 
 
+def test_a_killed_keeper(alice):
+    """The next command takes over what runs: the same containers, their ports, logs and exits."""
+    alice.image()
+    cwd = alice.project(STACK)
+    alice.run("up", "-d", "--wait", cwd=cwd)
+    started = [state(alice, cwd, name)["ID"] for name in ("web", "client")]
+    for pid in alice.berth.own_pids_of("__keeper"):
+        alice.berth.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alice.berth.own_pids_of("__supervisor"), 10, "it follows its keeper")
+    rows = [state(alice, cwd, name) for name in ("web", "client")]
+    assert [(row["ID"], row["State"]) for row in rows] == [(i, "running") for i in started]
+    assert len(alice.berth.own_pids_of("__keeper")) == len(alice.holders()) == 1
+    wait_until(lambda: alice.berth.get("http://127.0.0.1:18080/", check=False).stdout == "hello\n",
+               10, "the port is served again")
+    assert alice.run("exec", "-T", "client", "wget", "-qO-", "http://web/",
+                     cwd=cwd).stdout == "hello\n"
+    alice.run("exec", "-T", "client", "sh", "-c", "echo 1 > /proc/1/fd/1", cwd=cwd)
+    wait_until(lambda: "1" in alice.run("logs", "--no-log-prefix", "client",
+                                        cwd=cwd).stdout.splitlines(), 10, "what it says is logged")
+    [pid] = alice.berth.pids_of("sleep", "1000")
+    alice.berth.kill(pid, signal.SIGKILL)
+    wait_until(lambda: state(alice, cwd, "client")["State"] == "exited", 10, "its end is seen")
+    assert state(alice, cwd, "client")["ExitCode"] == 137
+    alice.run("down", "-v", "-t", "0", cwd=cwd)
+    alice.nothing_left()
+
+
 def test_the_hosts_network(alice):
     """network_mode: host is the host's, also for exec and for health checks."""
     alice.image()

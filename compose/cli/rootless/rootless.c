@@ -18,6 +18,7 @@
 #include "common/rootless.h"
 #include "common/str.h"
 
+#include "compose/cli/rootless/rootless_lost.h"
 #include "compose/cli/systemd/systemd_scope.h"
 #include "compose/control/requests.h"
 
@@ -61,7 +62,7 @@ static bool read_record(int directory, struct record *ret)
 	_cleanup_free_ char *text = NULL;
 	struct error ignored = ERROR_INIT;
 
-	return fs_read(directory, "holder", 256, &text, NULL, &ignored) >= 0 &&
+	return fs_read(directory, ROOTLESS_HOLDER, 256, &text, NULL, &ignored) >= 0 &&
 	       sscanf(text, "%d %llu %llu %llu", &ret->pid, &ret->start, &ret->userns,
 		      &ret->mntns) == 4;
 }
@@ -226,18 +227,32 @@ static int start_holder(int join, const char *path, struct error *err)
 	return r;
 }
 
+/* Without a record of it, which somebody may have removed. */
+static int find_lost(const char *path)
+{
+	int pidfd = rootless_lost_process(path, KEEPER_COMMAND);
+
+	return pidfd >= 0 ? pidfd : rootless_lost_process(path, SUPERVISOR_COMMAND);
+}
+
 /* A pidfd of the holder that there is from now on. Under the lock. */
 static int find_holder(int directory, const char *path, struct error *err)
 {
 	struct record record = {0};
 	bool recorded = read_record(directory, &record);
-	int pidfd = recorded ? process_adopt(record.pid, record.start) : -ESRCH, r;
 	_cleanup_close_ int survivor = -EBADF;
+	int pidfd, r;
 
+	if (!recorded) {
+		r = rootless_lost_renew(directory, path, err);
+		if (r < 0)
+			return r;
+		recorded = r > 0 && read_record(directory, &record);
+	}
+	pidfd = recorded ? process_adopt(record.pid, record.start) : -ESRCH;
 	if (pidfd >= 0)
 		return pidfd;
-	if (recorded)
-		survivor = find_survivor(&record);
+	survivor = recorded ? find_survivor(&record) : find_lost(path);
 	r = start_holder(survivor, path, err);
 	if (r < 0)
 		return r;

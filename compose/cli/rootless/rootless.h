@@ -15,8 +15,9 @@
  *     way     see ROOTLESS_WAY
  *
  * Should the holder be killed, the next client finds the namespaces by any process that is in them
- * and makes it a new holder. The user's ids are 0 in there; those that /etc/subuid and
- * /etc/subgid give the user follow from 1 on.
+ * and makes it a new holder. Should the directory be removed, it finds the holder by its command
+ * line and environment, and has it make all of this anew (rootless_lost.h). The user's ids are 0 in
+ * there; those that /etc/subuid and /etc/subgid give the user follow from 1 on.
  */
 
 #include <sys/types.h>
@@ -30,6 +31,7 @@
 int rootless_enter(char *const argv[], struct error *err);
 
 #define ROOTLESS_COMMAND "__rootless"
+#define ROOTLESS_HOLDER  "holder"
 
 /* The holder's program: makes the namespaces but for the user's, in which it was started. */
 int rootless_holder_main(int argc, char **argv);

@@ -36,6 +36,7 @@
 #include "netmgr/usermode.h"
 
 #include "compose/cli/rootless/rootless.h"
+#include "compose/cli/rootless/rootless_lost.h"
 
 #define REPORT_FD 3
 #define PASTA_PID "pasta.pid"
@@ -48,6 +49,9 @@
 struct holder {
 	const char *path;
 	int directory, users, signals;
+	int netns;          /* of the bridges */
+	bool has_clients;   /* see ROOTLESS_CLIENTS */
+	int other, writer;  /* while we wait for another one to end, see hold() */
 	int routes;         /* tells of the host's routes: there may be a way now */
 	pid_t pasta;        /* while it comes up; then it is a daemon, see PASTA_PID */
 	int daemon;         /* its pidfd: the way is there */
@@ -72,20 +76,31 @@ static void loopback_up(void)
 		close(fd);
 }
 
+static void note_clients(struct holder *holder)
+{
+	struct error ignored = ERROR_INIT;
+
+	(void)fs_replace(holder->directory, ROOTLESS_CLIENTS, "", 0, FS_ATOMIC, &ignored);
+}
+
 /* A kernel may lack what it takes: then containers see the bridge's address. */
 static void prepare_clients(struct holder *holder)
 {
-	struct error err = ERROR_INIT;
+	struct error ignored = ERROR_INIT;
 
-	if (usermode_prepare(&err) >= 0)
-		(void)fs_replace(holder->directory, ROOTLESS_CLIENTS, "", 0, FS_ATOMIC, &err);
+	if (usermode_prepare(&ignored) >= 0)
+		note_clients(holder);
 }
 
-/* A process of its own makes the network namespace: the mount is what it then lives by. */
+/*
+ * A process of its own makes the network namespace, or enters the one that there is: the mount is
+ * what it then lives by, and cannot be made of a descriptor whose mount is gone.
+ */
 static int mount_network(struct holder *holder, struct error *err)
 {
 	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
 	int fd = openat(holder->directory, ROOTLESS_NETNS, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	bool new = holder->netns < 0;
 	int status = 0;
 	pid_t child;
 
@@ -94,11 +109,13 @@ static int mount_network(struct holder *holder, struct error *err)
 	close(fd);
 	child = fork();
 	if (child == 0) {
-		if (unshare(CLONE_NEWNET) < 0 ||
+		if ((new ? unshare(CLONE_NEWNET) : setns(holder->netns, CLONE_NEWNET)) < 0 ||
 		    mount("/proc/self/ns/net", netns, NULL, MS_BIND, NULL) < 0)
 			_exit(errno);
-		loopback_up();
-		prepare_clients(holder);
+		if (new) {
+			loopback_up();
+			prepare_clients(holder);
+		}
 		_exit(0);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -111,13 +128,38 @@ static int mount_network(struct holder *holder, struct error *err)
 
 static int make_namespaces(struct holder *holder, struct error *err)
 {
+	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+	_cleanup_close_ int pasta = -EBADF;
+
 	/* What the host mounts later is seen in here, and nothing of ours out there. */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_errno(err, "mount namespace");
-	/* Of a holder that was killed, with all who were in there: pasta goes when it goes. */
+	/* Of a holder that was killed, with all who were in there: pasta goes when it goes, mostly.
+	 */
 	(void)unlinkat(holder->directory, ROOTLESS_NETNS, 0);
+	pasta = rootless_lost_pasta(netns);
+	if (pasta >= 0)
+		(void)process_pidfd_signal(pasta, SIGKILL);
 	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
 	(void)unlinkat(holder->directory, ROOTLESS_CLIENTS, 0);
+	return mount_network(holder, err);
+}
+
+/* By its path: our directory's descriptor may be of the mount namespace that we came from. */
+static void open_network(struct holder *holder)
+{
+	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+
+	holder->netns = open(netns, O_RDONLY | O_CLOEXEC);
+}
+
+/* Of a holder before us; where its directory is gone as well, by who has it open. */
+static int find_network(struct holder *holder, struct error *err)
+{
+	open_network(holder);
+	if (holder->netns >= 0)
+		return 0;
+	holder->netns = rootless_lost_network(holder->path);
 	return mount_network(holder, err);
 }
 
@@ -130,7 +172,7 @@ static int write_record(struct holder *holder, struct error *err)
 	text = str_printf("%d %llu %llu %llu\n", getpid(), (unsigned long long)start,
 			  (unsigned long long)inode("/proc/self/ns/user"),
 			  (unsigned long long)inode("/proc/self/ns/mnt"));
-	return fs_replace(holder->directory, "holder", text, strlen(text), FS_ATOMIC, err);
+	return fs_replace(holder->directory, ROOTLESS_HOLDER, text, strlen(text), FS_ATOMIC, err);
 }
 
 static int open_users(struct holder *holder, struct error *err)
@@ -165,6 +207,30 @@ static void find_daemon(struct holder *holder)
 	if (pidfd >= 0 && fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
 	    str_starts_with(name, "pas"))
 		holder->daemon = TAKE_FD(pidfd);
+	if (holder->daemon < 0) {
+		_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
+
+		holder->daemon = rootless_lost_pasta(netns);
+	}
+}
+
+static void tell_way(struct holder *holder, const char *why)
+{
+	struct error ignored = ERROR_INIT;
+
+	(void)fs_replace(holder->directory, ROOTLESS_WAY, why, strlen(why), FS_ATOMIC, &ignored);
+}
+
+/* Where the directory is another one now. */
+static void tell_daemon(struct holder *holder)
+{
+	_cleanup_free_ char *pid = str_printf("%d\n", process_pidfd_pid(holder->daemon));
+	struct error ignored = ERROR_INIT;
+
+	if (holder->daemon < 0)
+		return;
+	(void)fs_replace(holder->directory, PASTA_PID, pid, strlen(pid), FS_ATOMIC, &ignored);
+	tell_way(holder, "");
 }
 
 /* A machine may get to its network late, or somewhere else. */
@@ -190,9 +256,13 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 	holder->directory = open(holder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (holder->directory < 0)
 		return error_errno(err, "%s", holder->path);
-	r = again ? 0 : make_namespaces(holder, err);
+	r = again ? find_network(holder, err) : make_namespaces(holder, err);
+	if (r >= 0 && holder->netns < 0)
+		open_network(holder);
+	holder->has_clients = faccessat(holder->directory, ROOTLESS_CLIENTS, F_OK, 0) == 0;
 	if (again) {
 		find_daemon(holder);
+		tell_daemon(holder);
 		holder->is_asked = holder->daemon >= 0;
 	}
 	watch_routes(holder);
@@ -202,19 +272,13 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 		return r;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	holder->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	/* pasta becomes a daemon: it is our child still. */
 	if (holder->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return error_errno(err, "watch signals");
 	return write_record(holder, err);
-}
-
-static void tell_way(struct holder *holder, const char *why)
-{
-	struct error ignored = ERROR_INIT;
-
-	(void)fs_replace(holder->directory, ROOTLESS_WAY, why, strlen(why), FS_ATOMIC, &ignored);
 }
 
 /*
@@ -272,14 +336,75 @@ static void tell_failure(struct holder *holder)
 	tell_way(holder, why);
 }
 
-static void reap(struct holder *holder)
+static int open_writer(struct holder *holder)
+{
+	return openat(holder->directory, ROOTLESS_USERS, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* Then the FIFO, once it has no writer, is hung up; before it ever had one it would not be. */
+static void expect_hangup(struct holder *holder)
+{
+	int writer = open_writer(holder);
+
+	cleanup_close_fd(&writer);
+}
+
+static void end_waiting(struct holder *holder)
+{
+	cleanup_close_fd(&holder->other);
+	cleanup_close_fd(&holder->writer);
+	holder->other = holder->writer = -EBADF;
+}
+
+static bool is_there(const struct holder *holder)
+{
+	struct stat ours, there;
+
+	return faccessat(holder->directory, ROOTLESS_HOLDER, F_OK, 0) == 0 &&
+	       fstat(holder->directory, &ours) == 0 && stat(holder->path, &there) == 0 &&
+	       ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/*
+ * Our directory was removed. All goes into the new one; who has the old FIFO is found as who has
+ * none. Where it fails, the client that told us says so.
+ */
+static void renew(struct holder *holder)
+{
+	struct error ignored = ERROR_INIT;
+	int directory =
+		is_there(holder) ? -EBADF : open(holder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return;
+	cleanup_close_fd(&holder->directory);
+	cleanup_close_fd(&holder->users);
+	end_waiting(holder);
+	holder->directory = directory;
+	if (open_users(holder, &ignored) < 0 || mount_network(holder, &ignored) < 0)
+		return;
+	expect_hangup(holder);
+	if (holder->has_clients)
+		note_clients(holder);
+	tell_daemon(holder);
+	(void)write_record(holder, &ignored);
+}
+
+static void read_signals(struct holder *holder)
 {
 	struct signalfd_siginfo info;
+
+	while (read(holder->signals, &info, sizeof(info)) > 0)
+		if (info.ssi_signo == SIGHUP)
+			renew(holder);
+}
+
+static void reap(struct holder *holder)
+{
 	pid_t pid;
 	int status;
 
-	while (read(holder->signals, &info, sizeof(info)) > 0)
-		;
+	read_signals(holder);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != holder->pasta)
 			continue;
@@ -334,7 +459,7 @@ static int find_other(struct holder *holder)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	ino_t ours = inode("/proc/self/ns/user");
-	pid_t pasta = daemon_pid(holder);
+	pid_t pasta = holder->daemon >= 0 ? process_pidfd_pid(holder->daemon) : daemon_pid(holder);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -362,17 +487,20 @@ static bool has_users(struct holder *holder)
 static bool leave(struct holder *holder)
 {
 	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
-	static const char *const names[] = {"holder",     ROOTLESS_USERS,   ROOTLESS_NETNS,
-					    ROOTLESS_WAY, ROOTLESS_CLIENTS, PASTA_PID,
+	static const char *const names[] = {ROOTLESS_HOLDER, ROOTLESS_USERS,   ROOTLESS_NETNS,
+					    ROOTLESS_WAY,    ROOTLESS_CLIENTS, PASTA_PID,
 					    PASTA_LOG};
 	struct error ignored = ERROR_INIT;
 	int lock = fs_lock(holder->directory, "lock", &ignored);
 	pid_t pasta;
 
-	if (lock < 0 || has_users(holder)) {
+	/* Nobody comes in by a directory that was removed. */
+	if ((lock < 0 && lock != -ENOENT) || has_users(holder)) {
 		cleanup_close_fd(&lock);
 		return false;
 	}
+	if (holder->daemon >= 0)
+		(void)process_pidfd_signal(holder->daemon, SIGKILL);
 	pasta = holder->pasta ?: daemon_pid(holder);
 	if (pasta > 0)
 		kill(pasta, SIGKILL);
@@ -382,31 +510,20 @@ static bool leave(struct holder *holder)
 	return true;
 }
 
-static int open_writer(struct holder *holder)
-{
-	return openat(holder->directory, ROOTLESS_USERS, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-}
-
 static void hold(struct holder *holder)
 {
-	/* While we wait for another one to end, we are a writer: a hang-up would be told on and on.
-	 */
-	int other = -EBADF, writer = open_writer(holder);
-
 	/* Who made us has the lock still: if that one died meanwhile, nobody will come. */
-	cleanup_close_fd(&writer);
+	expect_hangup(holder);
 	for (;;) {
 		struct pollfd polls[] = {{.fd = holder->signals, .events = POLLIN},
 					 {.fd = holder->users, .events = POLLIN},
-					 {.fd = other, .events = POLLIN},
+					 {.fd = holder->other, .events = POLLIN},
 					 {.fd = holder->daemon, .events = POLLIN},
 					 {.fd = holder->routes, .events = POLLIN}};
 		char wishes[64];
 
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
 			continue;
-		if (polls[0].revents)
-			reap(holder);
 		if (polls[1].revents & POLLIN && read(holder->users, wishes, sizeof(wishes)) > 0)
 			want_way(holder);
 		if (polls[3].revents)
@@ -414,15 +531,18 @@ static void hold(struct holder *holder)
 		if (polls[4].revents)
 			read_routes(holder);
 		if (polls[2].revents) {
-			close(TAKE_FD(other));
-			close(writer);
+			end_waiting(holder);
 		} else if (polls[1].revents == POLLHUP) {
-			other = find_other(holder);
-			if (other >= 0)
-				writer = open_writer(holder);
+			holder->other = find_other(holder);
+			/* We are a writer meanwhile: a hang-up would be told on and on. */
+			if (holder->other >= 0)
+				holder->writer = open_writer(holder);
 			else if (leave(holder))
 				return;
 		}
+		/* Last, for it may change all of these. */
+		if (polls[0].revents)
+			reap(holder);
 	}
 }
 
@@ -432,6 +552,9 @@ int rootless_holder_main(int argc, char **argv)
 		.directory = -EBADF,
 		.users = -EBADF,
 		.signals = -EBADF,
+		.netns = -EBADF,
+		.other = -EBADF,
+		.writer = -EBADF,
 		.routes = -EBADF,
 		.daemon = -EBADF,
 	};

@@ -24,6 +24,8 @@ struct exec_sessions *exec_sessions_new(struct supervisor *supervisor);
 void exec_sessions_load(struct exec_sessions *sessions);
 /* After the keeper was asked: who has ended without a word is given up. */
 void exec_sessions_settle(struct exec_sessions *sessions);
+/* The runtime folder is another one from now on: the records are written into that. */
+void exec_sessions_move(struct exec_sessions *sessions);
 void exec_sessions_free(struct exec_sessions *sessions);
 
 /* @fds are taken (stdin, stdout, stderr), @count may be 0. Answers @connection. */

@@ -9,6 +9,7 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/str.h"
 
 #include "compose/supervisor/children.h"
 #include "compose/supervisor/exec/exec_internal.h"
@@ -73,6 +74,22 @@ void exec_session_write(struct exec_session *session)
 	if (fs_replace(session->sessions->dir, session->id, text, strlen(text), FS_ATOMIC, &err) <
 	    0)
 		log_warning("exec %.12s: %s", session->id, err.message);
+}
+
+void exec_sessions_move(struct exec_sessions *sessions)
+{
+	_cleanup_free_ char *path = str_printf("%s/execs", sessions->supervisor->runtime_path);
+	struct error err = ERROR_INIT;
+	int dir = fs_mkdir_path(path, 0700, &err);
+
+	if (dir < 0) {
+		log_warning("%s", err.message);
+		return;
+	}
+	cleanup_close_fd(&sessions->dir);
+	sessions->dir = dir;
+	for (struct exec_session *at = sessions->first; at; at = at->next)
+		exec_session_write(at);
 }
 
 void exec_session_close_birth(struct exec_session *session)

@@ -44,8 +44,8 @@ struct keeper {
 	const char *project;
 	struct keeper_link link;
 	int signals;
-	int lock;
-	struct rlimit files; /* as we were started: for the supervisor and the containers */
+	int lock, state_lock; /* KEEPER_LOCK */
+	struct rlimit files;  /* as we were started: for the supervisor and the containers */
 	char *program;
 
 	pid_t supervisor;
@@ -72,13 +72,14 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 {
 	char *const argv[] = {"berth", SUPERVISOR_COMMAND, (char *)keeper->project, NULL};
 	char starter[16];
-	sigset_t none;
+	sigset_t hangup;
 
-	sigemptyset(&none);
+	/* That one is for later: it would be the end of one who has just begun. */
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
 	/* A supervisor without its keeper could not learn how its containers end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGHUP, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &hangup, NULL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	setrlimit(RLIMIT_NOFILE, &keeper->files);
@@ -91,6 +92,7 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 	 * next one waits until the ports, pipes and groups that this one has are let go of.
 	 */
 	if (fcntl(keeper->lock, F_DUPFD, KEEPER_FD + 1) < 0 ||
+	    (keeper->state_lock >= 0 && fcntl(keeper->state_lock, F_DUPFD, KEEPER_FD + 1) < 0) ||
 	    dup2(keeper->link.theirs, KEEPER_FD) < 0)
 		_exit(125);
 	/* The file at our path may be a newer version; ours runs when that keeps failing. */
@@ -101,11 +103,56 @@ static void __attribute__((noreturn)) supervisor_exec(struct keeper *keeper)
 	_exit(125);
 }
 
+/* Whether that is the file which has our lock. */
+static bool is_at(int dir, int lock)
+{
+	struct stat ours, there;
+
+	return fstat(lock, &ours) == 0 && fstatat(dir, KEEPER_LOCK, &there, 0) == 0 &&
+	       ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/* A log that was removed is nobody's to read. */
+static void renew_log(int dir)
+{
+	_cleanup_close_ int log = -EBADF;
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink > 0)
+		return;
+	log = openat(dir, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (log >= 0)
+		(void)(dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0);
+}
+
+/* Somebody may have removed the runtime folder: the supervisor makes its files in it anew. */
+static void renew_lock(struct keeper *keeper)
+{
+	_cleanup_free_ char *path = paths_project_runtime(keeper->project);
+	_cleanup_close_ int dir = -EBADF, lock = -EBADF;
+	struct error err = ERROR_INIT;
+
+	dir = fs_mkdir_path(path, 0700, &err);
+	if (dir >= 0 && is_at(dir, keeper->lock))
+		return;
+	if (dir >= 0)
+		lock = openat(dir, KEEPER_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0) {
+		log_error("project %s: %s is gone and cannot be made anew: %s", keeper->project,
+			  path, err.code ? err.message : strerror(errno));
+		return;
+	}
+	close(keeper->lock);
+	keeper->lock = TAKE_FD(lock);
+	renew_log(dir);
+}
+
 static void supervisor_start(struct keeper *keeper)
 {
 	pid_t pid;
 
 	receive(keeper);
+	renew_lock(keeper);
 	keeper_link_renew(&keeper->link);
 	keeper->start_at_usec = 0;
 	keeper->started_usec = units_monotonic_usec();
@@ -206,8 +253,11 @@ static bool handle_signals(struct keeper *keeper)
 	while (read(keeper->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			childless = reap_all(keeper);
-		else if (info.ssi_signo == SIGTERM && keeper->supervisor)
-			kill(keeper->supervisor, SIGTERM);
+		else if (keeper->supervisor)
+			kill(keeper->supervisor, (int)info.ssi_signo);
+		/* Somebody waits for one that could not live without what is there now, perhaps. */
+		else if (info.ssi_signo == SIGHUP && keeper->start_at_usec)
+			keeper->start_at_usec = units_monotonic_usec();
 	}
 	return childless;
 }
@@ -277,35 +327,71 @@ static void on_alarm_in_unit(int signal_number)
 	_exit(1);
 }
 
-/*
- * One keeper a project. Another one that is just ending is waited for; one that stays has what we
- * were started for. The file is removed with the project's runtime folder, so a lock on a removed
- * one is worth nothing.
- */
-static int lock_project(const char *project, bool in_unit, struct error *err)
+/* The file is removed with its folder, so a lock on a removed one is worth nothing. */
+static int lock_runtime(const char *path, struct error *err)
 {
-	_cleanup_free_ char *path = paths_project_runtime(project);
-
-	signal(SIGALRM, in_unit ? on_alarm_in_unit : on_alarm);
-	alarm(LOCK_PATIENCE_SEC);
 	for (;;) {
 		_cleanup_close_ int dir = fs_mkdir_path(path, 0700, err), lock = -EBADF;
-		struct stat ours, there;
 
 		if (dir < 0)
 			return dir;
-		lock = fs_lock(dir, "keeper.lock", err);
+		lock = fs_lock(dir, KEEPER_LOCK, err);
 		if (lock == -ENOENT) {
 			error_clear(err);
 			continue;
 		}
-		if (lock < 0)
-			return lock;
-		if (fstat(lock, &ours) == 0 && fstatat(dir, "keeper.lock", &there, 0) == 0 &&
-		    ours.st_ino == there.st_ino) {
-			alarm(0);
+		if (lock < 0 || is_at(dir, lock))
 			return TAKE_FD(lock);
+	}
+}
+
+/* -EBADF: there is no telling, and the supervisor will say why. 1: another one has it. */
+static int lock_state(const char *path, int *ret)
+{
+	struct error ignored = ERROR_INIT;
+	_cleanup_close_ int dir = fs_mkdir_path(path, 0710, &ignored), lock = -EBADF;
+	uint64_t start = 0;
+
+	if (dir >= 0)
+		lock = openat(dir, KEEPER_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock < 0)
+		return -EBADF;
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+		*ret = TAKE_FD(lock);
+		return 1;
+	}
+	(void)process_start_time(getpid(), &start);
+	if (ftruncate(lock, 0) < 0 ||
+	    dprintf(lock, "%d %llu\n", getpid(), (unsigned long long)start) < 0)
+		return -EBADF;
+	*ret = TAKE_FD(lock);
+	return 0;
+}
+
+/*
+ * One keeper a project. Another one that is just ending is waited for; one that stays has what we
+ * were started for, and what is in our way may be what it needs: it is waited for without.
+ */
+static int lock_project(struct keeper *keeper, bool in_unit, struct error *err)
+{
+	_cleanup_free_ char *runtime = paths_project_runtime(keeper->project);
+	_cleanup_free_ char *state = paths_project_state(keeper->project);
+
+	signal(SIGALRM, in_unit ? on_alarm_in_unit : on_alarm);
+	alarm(LOCK_PATIENCE_SEC);
+	for (;;) {
+		_cleanup_close_ int other = -EBADF;
+
+		keeper->lock = lock_runtime(runtime, err);
+		if (keeper->lock < 0)
+			return keeper->lock;
+		if (lock_state(state, &other) <= 0) {
+			keeper->state_lock = TAKE_FD(other);
+			alarm(0);
+			return 0;
 		}
+		close(keeper->lock);
+		(void)flock(other, LOCK_EX);
 	}
 }
 
@@ -326,12 +412,12 @@ static int prepare(struct keeper *keeper, struct error *err)
 	if (readlink("/proc/self/exe", keeper->program, 4095) < 0)
 		strcpy(keeper->program, "/proc/self/exe");
 
-	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	keeper->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (keeper->signals < 0)
@@ -370,12 +456,18 @@ static void take_sockets(struct keeper *keeper)
 
 int keeper_main(int argc, char **argv)
 {
-	static struct keeper keeper; /* reached at the end: no leak */
-	bool in_unit;
+	/* Static: reached at the end, so no leak. */
+	static struct keeper keeper = {.lock = -EBADF, .state_lock = -EBADF};
 	struct error err = ERROR_INIT;
+	sigset_t hangup;
+	bool in_unit;
 
 	if (argc < 2)
 		return 1;
+	/* Who finds the lock may send it at once. */
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(SIG_BLOCK, &hangup, NULL);
 	keeper.project = argv[argc - 1];
 	log_set_name("keeper");
 	log_set_field("BERTH_PROJECT", keeper.project);
@@ -383,8 +475,8 @@ int keeper_main(int argc, char **argv)
 	take_sockets(&keeper);
 	in_unit = keeper.starter > 0;
 	keeper_watchdog_init(&keeper.watchdog);
-	keeper.lock = lock_project(keeper.project, in_unit, &err);
-	if (keeper.lock < 0 || rootless_hold(&err) < 0 || prepare(&keeper, &err) < 0) {
+	if (lock_project(&keeper, in_unit, &err) < 0 || rootless_hold(&err) < 0 ||
+	    prepare(&keeper, &err) < 0) {
 		log_error("project %s: %s", keeper.project, err.message);
 		return 1;
 	}
