@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/client.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -213,9 +214,9 @@ static int replied_error(struct client *client, const json_t *message, struct er
 	client->exit_code = (int)json_get_int(message, "exit", 1);
 	if (code <= 0 || code > 4095)
 		code = EIO;
-	if (where && where[0])
-		return error_where(err, where, "%s", text ? text : "it failed");
-	return error_set(err, (int)code, "%s", text ? text : "the supervisor refused");
+	error_set(err, (int)code, "%s", text ? text : "the supervisor refused");
+	snprintf(err->where, sizeof(err->where), "%s", where ?: "");
+	return -err->code;
 }
 
 static void close_all(const int *fds, size_t count)

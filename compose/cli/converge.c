@@ -290,6 +290,8 @@ static int request(struct project_args *args, struct converge *converge)
 	progress_freeze(progress);
 	if (err.code == EINTR)
 		return PULL_INTERRUPTED;
+	if (converge->project)
+		project_args_place(args, &err);
 	output_fail(args, &err);
 	return client ? client_exit_code(client) : 1;
 }

@@ -7,7 +7,7 @@
  *
  * The socket is BERTH_RUNTIME_DIR/projects/NAME/control.sock. One request a connection; then
  * events, each {"event": NAME, ...}; the last message is {"reply": "done", ...} or
- * {"reply": "error", "code": errno, "where": "", "message": "...", "exit": 1}.
+ * {"reply": "error", "code": errno, "where": "", "message": "...", "exit": 1}; where: see place.h.
  *
  * Every request has "request" and "id" (32 hex, the client's). A client whose connection breaks
  * (the supervisor was killed; the keeper is starting it again) connects anew and sends the same

@@ -15,7 +15,8 @@
 #include "compose/load/trace.h"
 #include "compose/model/shapes.h"
 
-#define LINES_MAX 40
+#define LINES_MAX  40
+#define LEAST_PATH 3 /* services.web.ports */
 
 static char *source_lines(const struct traced *said)
 {
@@ -171,18 +172,42 @@ static void ignore_warning(void *data, const char *text)
 {
 }
 
-void load_where(const struct load_options *options, char *const *path, char *ret, size_t size)
+/* An item's number is the merged list's: said by several files, it may be another in each. */
+static bool is_sure(const struct trace *trace)
+{
+	size_t length = strv_length(trace->path);
+	const char *last = length ? trace->path[length - 1] : "";
+
+	return trace->count == 1 || strspn(last, "0123456789") != strlen(last);
+}
+
+static bool find_where(const struct load_options *options, char *const *path, char *ret,
+		       size_t size)
 {
 	struct load_options quiet = *options;
 	struct trace trace = {.path = strv_dup(path)};
 	struct loader l = {.options = &quiet, .trace = &trace};
 	_cleanup_free_ char *report = NULL;
 	struct error ignored = ERROR_INIT;
+	bool found;
 
 	quiet.warn = ignore_warning;
-	ret[0] = '\0';
-	if (pipeline_run(&l, &report, &ignored) >= 0 && trace.count)
+	found = pipeline_run(&l, &report, &ignored) >= 0 && trace.count && is_sure(&trace);
+	if (found)
 		position_text(&trace.said[trace.count - 1]->at, ret, size);
 	pipeline_done(&l);
 	trace_done(&trace);
+	return found;
+}
+
+void load_where(const struct load_options *options, char *const *path, char *ret, size_t size)
+{
+	_cleanup_strv_ char **part = strv_dup(path);
+	size_t length = strv_length(part);
+
+	ret[0] = '\0';
+	while (length >= LEAST_PATH && !find_where(options, part, ret, size)) {
+		free(part[--length]);
+		part[length] = NULL;
+	}
 }

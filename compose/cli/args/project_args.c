@@ -12,6 +12,7 @@
 
 #include "compose/cli/remote/remote_files.h"
 #include "compose/cli/view/output.h"
+#include "compose/control/place.h"
 #include "compose/load/explain.h"
 #include "compose/model/pre_start.h"
 
@@ -173,17 +174,35 @@ void project_args_load_options(const struct project_args *args, struct load_opti
 	};
 }
 
-void project_args_image_at(const struct project_args *args, const char *service, bool mounted,
-			   char *ret, size_t size)
+static void find_where(const struct project_args *args, char *const *path, char *ret, size_t size)
 {
 	static char *every_profile[] = {(char *)"*", NULL};
-	char *path[] = {(char *)"services", (char *)service,
-			(char *)(mounted ? "volumes" : "image"), NULL};
 	struct load_options options;
 
+	ret[0] = '\0';
+	/* Standard input cannot be read twice. */
+	if (strv_contains(args->files, "-"))
+		return;
 	project_args_load_options(args, &options);
 	options.profiles = every_profile;
 	load_where(&options, path, ret, size);
+}
+
+void project_args_image_at(const struct project_args *args, const char *service, bool mounted,
+			   char *ret, size_t size)
+{
+	char *path[] = {(char *)"services", (char *)service,
+			(char *)(mounted ? "volumes" : "image"), NULL};
+
+	find_where(args, path, ret, size);
+}
+
+void project_args_place(const struct project_args *args, struct error *err)
+{
+	_cleanup_strv_ char **keys = place_keys(err->where);
+
+	if (keys)
+		find_where(args, keys, err->where, sizeof(err->where));
 }
 
 static int load(struct project_args *args, const struct load_options *options, struct project **ret,

@@ -49,6 +49,12 @@ void project_args_image_at(const struct project_args *args, const char *service,
 			   char *ret, size_t size);
 
 /*
+ * An error of the project as these files have it, whose place (compose/control/place.h) becomes
+ * one in the files.
+ */
+void project_args_place(const struct project_args *args, struct error *err);
+
+/*
  * The whole project, for commands that cannot do without. @services (may be NULL) must be in it;
  * those hidden by a profile activate it. The caller's to free.
  */

@@ -382,6 +382,7 @@ int attached_run(struct project_args *args, struct converge *converge, struct lo
 	client_free(attached.work);
 	close(attached.signals);
 	if (r < 0 && !(attached.interrupts && err.code == EINTR)) {
+		project_args_place(args, &err);
 		output_fail(args, &err);
 		return attached.exit_code ? attached.exit_code : 1;
 	}

@@ -16,6 +16,7 @@
 
 #include "compose/cli/args/project_args.h"
 #include "compose/cli/view/columns.h"
+#include "compose/control/place.h"
 
 #define NO_FILE "no configuration file provided"
 
@@ -102,10 +103,14 @@ void output_failure_done(struct output_failure *failure)
 
 int output_fail(const struct project_args *args, const struct error *err)
 {
+	_cleanup_strv_ char **unplaced = place_keys(err->where);
 	char text[ERROR_TEXT_MAX];
 
 	fflush(stdout);
-	error_text(err, text, sizeof(text));
+	if (unplaced)
+		snprintf(text, sizeof(text), "%s", err->message);
+	else
+		error_text(err, text, sizeof(text));
 	if (json_mode() && !args->failure)
 		print_json_message("error", text);
 	else

@@ -12,6 +12,7 @@
 #include "common/str.h"
 
 #include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/converge/planning.h"
 #include "compose/supervisor/converge/rollback.h"
 #include "compose/supervisor/converge/tasks.h"
 #include "compose/supervisor/converge/volumes.h"
@@ -20,6 +21,23 @@
 #include "compose/supervisor/instance/oneoff.h"
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/state.h"
+#include "compose/supervisor/translate/check.h"
+
+/* Before what runs makes room: of an image that was not here yet the plan could not tell. */
+static int check_arrived(struct converge *converge, const struct operation *operation,
+			 struct error *err)
+{
+	struct check_room *room;
+	struct check_wish wish;
+	int r;
+
+	if (!converge->coming || !planning_wish(converge, operation, &wish))
+		return 0;
+	room = check_room_new(converge->supervisor, converge_project(converge));
+	r = check_image(room, &wish, err);
+	check_room_free(room);
+	return r;
+}
 
 int containers_create(struct converge *converge, size_t index, struct error *err)
 {
@@ -30,6 +48,8 @@ int containers_create(struct converge *converge, size_t index, struct error *err
 	struct instance *instance = NULL;
 	const struct image *image;
 
+	if (check_arrived(converge, operation, err) < 0)
+		return -err->code;
 	if (operation->replaces && !converge->parsed.options.renew_anon_volumes)
 		origin.replaces = map_get(&supervisor->instances, operation->replaces);
 	if (operation->oneoff) {

@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/str.h"
 
+#include "compose/control/place.h"
 #include "compose/supervisor/converge/coming.h"
 #include "compose/supervisor/converge/converge.h"
 #include "compose/supervisor/instance/instance.h"
@@ -15,7 +16,7 @@
 #include "compose/supervisor/network/ports.h"
 #include "compose/supervisor/network/sockets.h"
 #include "compose/supervisor/observe.h"
-#include "compose/supervisor/translate/translate.h"
+#include "compose/supervisor/translate/check.h"
 
 static void send_plan(struct converge *converge)
 {
@@ -79,7 +80,9 @@ static int reserve_ports_of(struct converge *converge, const struct operation *o
 	}
 	if (!service || !model)
 		return 0;
-	return ports_reserve(supervisor->ports, model->project, service, instance, err);
+	if (ports_reserve(supervisor->ports, model->project, service, instance, err) < 0)
+		return place_under(err, "services", service->name, "ports", NULL);
+	return 0;
 }
 
 /* What is listened at for a service is so before any container of it runs. */
@@ -94,27 +97,56 @@ static int hold_sockets_of(struct converge *converge, const struct operation *op
 	return service ? sockets_hold(converge->supervisor->sockets, service, err) : 0;
 }
 
-/* What cannot be made is an error before what runs is stopped for it. */
-static int check_services(const struct converge *converge, struct error *err)
+bool planning_wish(const struct converge *converge, const struct operation *operation,
+		   struct check_wish *ret)
 {
-	const struct service *last = NULL;
+	const struct model *model = operation->oneoff ? converge->oneoff.model : converge->model;
+
+	*ret = (struct check_wish){
+		.made = operation->kind == OP_CREATE_CONTAINER,
+		.started = !converge->parsed.options.no_start,
+		.replaces = operation->replaces,
+		.oneoff = operation->oneoff,
+	};
+	if (model && (ret->made || operation->kind == OP_UPDATE_CONTAINER))
+		ret->service = project_service(model->project, operation->service);
+	return ret->service;
+}
+
+static int check_operations(struct converge *converge, struct check_room *room, struct error *err)
+{
+	struct check_wish last = {NULL};
 
 	for (size_t i = 0; i < converge->plan->count; i++) {
 		const struct operation *operation = &converge->plan->operations[i];
-		const struct model *model =
-			operation->oneoff ? converge->oneoff.model : converge->model;
-		const struct service *service = NULL;
-		bool made = operation->kind == OP_CREATE_CONTAINER;
+		struct check_wish wish;
 
-		if (model && (made || operation->kind == OP_UPDATE_CONTAINER))
-			service = project_service(model->project, operation->service);
-		if (!service || service == last)
+		/* Replicas want the same. */
+		if (!planning_wish(converge, operation, &wish) ||
+		    (wish.service == last.service && wish.made == last.made &&
+		     wish.replaces == last.replaces))
 			continue;
-		if (translate_check(model->project, service, made, err) < 0)
+		if (check_wished(room, &wish, err) < 0)
 			return -err->code;
-		last = service;
+		last = wish;
 	}
 	return 0;
+}
+
+/* What cannot be made is an error before what runs is stopped for it. */
+static int check_services(struct converge *converge, struct error *err)
+{
+	struct check_room *room;
+	int r;
+
+	if (!converge->model && !converge->oneoff.model)
+		return 0;
+	room = check_room_new(converge->supervisor, converge_project(converge));
+	r = check_operations(converge, room, err);
+	strv_foreach(warning, check_warnings(room))
+		converge_warn(converge, warning);
+	check_room_free(room);
+	return r;
 }
 
 /* A port that is taken is an error before anything happens. */

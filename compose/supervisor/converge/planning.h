@@ -13,10 +13,15 @@
 
 #include "common/error.h"
 
+struct check_wish;
 struct converge;
+struct operation;
 
 /* Makes the plan, takes over the project where it is asked to, and gets ready to run. */
 int planning_begin(struct converge *converge, struct error *err);
+/* What an operation that makes or updates a container wants of its service; false: it is none. */
+bool planning_wish(const struct converge *converge, const struct operation *operation,
+		   struct check_wish *ret);
 /* What the operations are about to stop does not stand in the way of what they start. */
 void planning_mark_leaving(struct converge *converge, bool leaving);
 

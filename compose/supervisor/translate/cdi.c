@@ -22,6 +22,7 @@
 
 #include "volumes/mount.h"
 
+#include "compose/control/place.h"
 #include "compose/supervisor/translate/translate.h"
 
 /* The later one wins, as the specification has it. */
@@ -275,15 +276,18 @@ static int add_all(struct translation *translation, struct cdi *cdi, struct erro
 
 	for (size_t i = 0; i < service->device_count; i++)
 		if (service->devices[i].source[0] != '/' &&
-		    add_named(translation, cdi, service->devices[i].source, err) < 0)
-			return error_wrap(err, "devices");
+		    add_named(translation, cdi, service->devices[i].source, err) < 0) {
+			error_wrap(err, "devices");
+			return place_under(err, "devices", NULL);
+		}
 	for (size_t i = 0; i < service->gpu_count; i++)
 		if (add_request(translation, cdi, "gpus", &service->gpus[i], err) < 0)
-			return -err->code;
+			return place_under(err, "gpus", NULL);
 	for (size_t i = 0; i < reserved->device_count; i++)
 		if (add_request(translation, cdi, "deploy.resources.reservations.devices",
 				&reserved->devices[i], err) < 0)
-			return -err->code;
+			return place_under(err, "deploy", "resources", "reservations", "devices",
+					   NULL);
 	return 0;
 }
 

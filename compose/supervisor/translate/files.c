@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* files.c - secrets and configs: each a file of its own, mounted where the service wants it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "volumes/mount.h"
 
+#include "compose/control/place.h"
 #include "compose/control/requests.h"
 #include "compose/supervisor/translate/mounts.h"
 
@@ -84,6 +86,16 @@ static int add_file(struct translation *translation, const struct file_reference
 	return 0;
 }
 
+static int of_reference(struct error *err, const char *key, size_t index,
+			const struct file_reference *reference)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", index);
+	place_under(err, key, number, NULL);
+	return error_wrap(err, "%.*s %s", (int)strlen(key) - 1, key, reference->source);
+}
+
 static int add_files(struct translation *translation, const struct project *project,
 		     const struct service *service, struct error *err)
 {
@@ -92,14 +104,14 @@ static int add_files(struct translation *translation, const struct project *proj
 
 		if (add_file(translation, row, project_secret(project, row->source), "secrets",
 			     "/run/secrets", err) < 0)
-			return error_wrap(err, "secret %s", row->source);
+			return of_reference(err, "secrets", i, row);
 	}
 	for (size_t i = 0; i < service->config_count; i++) {
 		const struct file_reference *row = &service->configs[i];
 
 		if (add_file(translation, row, project_config(project, row->source), "configs", "",
 			     err) < 0)
-			return error_wrap(err, "config %s", row->source);
+			return of_reference(err, "configs", i, row);
 	}
 	return 0;
 }

@@ -287,5 +287,8 @@ int translate(struct instance *instance, const struct image *image, struct trans
 		r = translate_resources(ret, err);
 	if (r == 0)
 		r = translate_mounts(ret, err);
+	/* The files may be others by now: only what is planned has a place in them. */
+	if (r < 0)
+		err->where[0] = '\0';
 	return r;
 }

@@ -10,13 +10,13 @@
 #include "common/rootless.h"
 #include "common/str.h"
 
+#include "runtime/container/confine/lsm.h"
 #include "runtime/container/confine/seccomp.h"
 
 #include "compose/model/replica.h"
 #include "compose/supervisor/probes/probe.h"
 #include "compose/supervisor/translate/translate.h"
 
-#define DEFAULT_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define SECCOMP_FILE_MAX (4 << 20)
 
 void *translation_own(struct translation *translation, void *p)
@@ -111,7 +111,7 @@ static void translate_environment(struct translation *translation)
 	const struct service *service = translation->service;
 	_cleanup_free_ char *hostname = translate_hostname(translation->instance);
 
-	strv_env_set(&translation->env, "PATH", DEFAULT_PATH);
+	strv_env_set(&translation->env, "PATH", TRANSLATE_DEFAULT_PATH);
 	strv_env_set(&translation->env, "HOSTNAME", hostname);
 	if (service->tty == TRI_TRUE)
 		strv_env_set(&translation->env, "TERM", "xterm");
@@ -168,8 +168,7 @@ int translate_capabilities(const struct service *service, uint64_t *ret, struct 
 	return 0;
 }
 
-/* The value of "KEY=VALUE" or "KEY:VALUE" in security_opt; "" for KEY alone; NULL: not there. */
-static const char *security_option(const struct service *service, const char *key)
+const char *translate_security_option(const struct service *service, const char *key)
 {
 	size_t length = strlen(key);
 
@@ -202,21 +201,35 @@ static int seccomp_from_file(struct translation *translation, const char *path, 
 	return 0;
 }
 
+int translate_seccomp(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+	const char *seccomp = translate_security_option(service, "seccomp");
+	const struct sock_fprog *program = NULL;
+	int r;
+
+	if (str_equal(seccomp, "unconfined") || (!seccomp && service->privileged == TRI_TRUE))
+		return 0;
+	if (seccomp && seccomp[0] && !str_equal(seccomp, "builtin"))
+		return seccomp_from_file(translation, seccomp, err);
+	r = seccomp_default_program(translation->spec.capabilities, &program, err);
+	translation->spec.seccomp_program = program;
+	return r;
+}
+
 static int translate_confinement(struct translation *translation, struct error *err)
 {
 	const struct service *service = translation->service;
-	const char *option = security_option(service, "no-new-privileges");
-	const char *seccomp = security_option(service, "seccomp");
-	const struct sock_fprog *program = NULL;
+	const char *option = translate_security_option(service, "no-new-privileges");
 	struct container_spec *spec = &translation->spec;
-	int r;
 
 	spec->no_new_privileges = option && !str_equal(option, "false");
-	spec->apparmor_profile = security_option(service, "apparmor");
-	spec->selinux_label = security_option(service, "label");
-	if (spec->apparmor_profile && str_equal(spec->apparmor_profile, "unconfined"))
+	spec->apparmor_profile = translate_security_option(service, "apparmor");
+	spec->selinux_label = translate_security_option(service, "label");
+	/* As Docker: a machine without the one or the other has nothing to be confined by. */
+	if (str_equal(spec->apparmor_profile, "unconfined") || !lsm_has_apparmor())
 		spec->apparmor_profile = NULL;
-	if (spec->selinux_label && str_equal(spec->selinux_label, "disable"))
+	if (str_equal(spec->selinux_label, "disable") || !lsm_has_selinux())
 		spec->selinux_label = NULL;
 	if (service->privileged == TRI_TRUE) {
 		spec->all_devices = true;
@@ -224,21 +237,15 @@ static int translate_confinement(struct translation *translation, struct error *
 		spec->sys_writable = true;
 		spec->cgroup_writable = true;
 	}
-	option = security_option(service, "systempaths");
+	option = translate_security_option(service, "systempaths");
 	if (str_equal(option, "unconfined"))
 		spec->proc_unmasked = true;
 	if (translation->instance->systemd)
 		spec->cgroup_writable = spec->cgroup_unified = true;
-	option = security_option(service, "writable-cgroups");
+	option = translate_security_option(service, "writable-cgroups");
 	if (option)
 		spec->cgroup_writable = !str_equal(option, "false");
-	if (str_equal(seccomp, "unconfined") || (!seccomp && service->privileged == TRI_TRUE))
-		return 0;
-	if (seccomp && seccomp[0] && !str_equal(seccomp, "builtin"))
-		return seccomp_from_file(translation, seccomp, err);
-	r = seccomp_default_program(spec->capabilities, &program, err);
-	spec->seccomp_program = program;
-	return r;
+	return translate_seccomp(translation, err);
 }
 
 static const struct {

@@ -10,12 +10,11 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
+#include "compose/control/place.h"
 #include "compose/supervisor/translate/translate.h"
 
 #define CPU_PERIOD_USEC 100000
 #define DEVICES_MAX     4096
-/* With less no container starts; Docker has the same bound. */
-#define MEMORY_MIN_BYTES ((int64_t)6 << 20)
 
 static int translate_memory(const struct service *service, struct resources_spec *resources,
 			    struct error *err)
@@ -25,11 +24,15 @@ static int translate_memory(const struct service *service, struct resources_spec
 	else if (service->deploy.limits.memory.set)
 		resources->memory_bytes = service->deploy.limits.memory.value;
 	/* Most often a number whose unit was forgotten. */
-	if (resources->memory_bytes > 0 && resources->memory_bytes < MEMORY_MIN_BYTES)
-		return error_set(err, EINVAL,
-				 "its memory limit is %lld bytes, and the least is 6 MB: \"512m\" "
-				 "are megabytes, a number alone is bytes",
-				 (long long)resources->memory_bytes);
+	if (resources->memory_bytes > 0 && resources->memory_bytes < MEMORY_MIN_BYTES) {
+		error_set(err, EINVAL,
+			  "its memory limit is %lld bytes, and the least is 6 MB: \"512m\" are "
+			  "megabytes, a number alone is bytes",
+			  (long long)resources->memory_bytes);
+		return service->mem_limit.set
+			       ? place_under(err, "mem_limit", NULL)
+			       : place_under(err, "deploy", "resources", "limits", "memory", NULL);
+	}
 	if (service->mem_reservation.set)
 		resources->memory_reservation_bytes = service->mem_reservation.value;
 	else if (service->deploy.reservations.memory.set)
@@ -179,16 +182,37 @@ static bool rule_number(const char *text, int64_t *ret)
 /* "c 1:3 mr", "a *:* rwm": the kernel's own form (cgroup-v1/devices.rst). */
 static int add_rule_text(struct translation *translation, const char *text, struct error *err)
 {
-	char type, major_text[12], minor_text[12], access[4];
+	char type, major_text[12], minor_text[12], access[4], rest;
 	int64_t major_number, minor_number;
 
-	if (sscanf(text, "%c %11[0-9*]:%11[0-9*] %3[rwm]", &type, major_text, minor_text, access) !=
-		    4 ||
+	if (sscanf(text, "%c %11[0-9*]:%11[0-9*] %3[rwm]%c", &type, major_text, minor_text, access,
+		   &rest) != 4 ||
 	    !strchr("abc", type) || !rule_number(major_text, &major_number) ||
 	    !rule_number(minor_text, &minor_number))
 		return error_set(err, EINVAL, "device_cgroup_rules: '%s' is not like 'c 1:3 mr'",
 				 text);
 	add_rule(translation, type, major_number, minor_number, access);
+	return 0;
+}
+
+static int add_devices(struct translation *translation, struct error *err)
+{
+	const struct service *service = translation->service;
+	char number[24];
+
+	for (size_t i = 0; i < service->device_count; i++)
+		if (add_device(translation, &service->devices[i], err) < 0) {
+			snprintf(number, sizeof(number), "%zu", i);
+			return place_under(err, "devices", number, NULL);
+		}
+	return 0;
+}
+
+static int add_rules(struct translation *translation, struct error *err)
+{
+	strv_foreach(rule, translation->service->device_cgroup_rules)
+		if (add_rule_text(translation, rule, err) < 0)
+			return place_under(err, "device_cgroup_rules", NULL);
 	return 0;
 }
 
@@ -231,11 +255,12 @@ static int translate_blkio(struct translation *translation, struct error *err)
 		const struct blkio_rate *rates;
 		size_t count;
 		enum block_rate kind;
+		const char *key;
 	} rows[] = {
-		{blkio->read_bps, blkio->read_bps_count, BLOCK_READ_BPS},
-		{blkio->write_bps, blkio->write_bps_count, BLOCK_WRITE_BPS},
-		{blkio->read_iops, blkio->read_iops_count, BLOCK_READ_IOPS},
-		{blkio->write_iops, blkio->write_iops_count, BLOCK_WRITE_IOPS},
+		{blkio->read_bps, blkio->read_bps_count, BLOCK_READ_BPS, "device_read_bps"},
+		{blkio->write_bps, blkio->write_bps_count, BLOCK_WRITE_BPS, "device_write_bps"},
+		{blkio->read_iops, blkio->read_iops_count, BLOCK_READ_IOPS, "device_read_iops"},
+		{blkio->write_iops, blkio->write_iops_count, BLOCK_WRITE_IOPS, "device_write_iops"},
 	};
 
 	resources->block_weight = blkio->weight.set ? blkio->weight.value : 0;
@@ -245,12 +270,12 @@ static int translate_blkio(struct translation *translation, struct error *err)
 
 		limit->value = blkio->weight_devices[i].weight.value;
 		if (block_device(blkio->weight_devices[i].path, limit, err) < 0)
-			return -err->code;
+			return place_under(err, "blkio_config", "weight_device", NULL);
 	}
 	resources->block_weights = translation->block_weights;
 	array_foreach(row, rows)
 		if (translate_rates(translation, row->rates, row->count, row->kind, err) < 0)
-			return -err->code;
+			return place_under(err, "blkio_config", row->key, NULL);
 	return 0;
 }
 
@@ -261,8 +286,6 @@ int translate_resources(struct translation *translation, struct error *err)
 	int64_t pids = 0;
 	int r = translate_memory(service, resources, err);
 
-	if (r < 0)
-		return r;
 	translate_cpu(service, resources);
 	if (service->pids_limit.set)
 		pids = service->pids_limit.value;
@@ -270,11 +293,10 @@ int translate_resources(struct translation *translation, struct error *err)
 		pids = service->deploy.limits.pids.value;
 	resources->pids = pids > 0 ? pids : 0;
 	resources->all_devices = service->privileged == TRI_TRUE;
-	for (size_t i = 0; r == 0 && i < service->device_count; i++)
-		r = add_device(translation, &service->devices[i], err);
-	strv_foreach(rule, service->device_cgroup_rules)
-		if (r == 0)
-			r = add_rule_text(translation, rule, err);
+	if (r == 0)
+		r = add_devices(translation, err);
+	if (r == 0)
+		r = add_rules(translation, err);
 	if (r == 0)
 		r = translate_blkio(translation, err);
 	resources->device_rules = translation->device_rules;

@@ -47,13 +47,6 @@ void translate_release_default_bridge(struct supervisor *supervisor);
 /* All of it. Networks must be there; takes leases on the first start. */
 int translate(struct instance *instance, const struct image *image, struct translation *ret,
 	      struct error *err);
-/*
- * What can be seen to be wrong without making anything, of a service that is to have a new
- * container (@made) or to be updated in place: asked before the one that runs makes room for it.
- * What others may still make until its start is not looked at.
- */
-int translate_check(const struct project *project, const struct service *service, bool made,
-		    struct error *err);
 /* Only spec.rootfs: the container's layers. */
 int translate_root(struct translation *ret, struct instance *instance, const struct image *image,
 		   struct error *err);
@@ -77,7 +70,15 @@ struct device_node {
 int translation_add_node(struct translation *translation, const struct device_node *wish,
 			 struct error *err);
 
+#define MEMORY_MIN_BYTES ((int64_t)6 << 20) /* with less no container starts; as Docker */
+
 int translate_process(struct translation *translation, struct error *err);
+/* Of the first one: the program's filter of calls, by `security_opt`. */
+int translate_seccomp(struct translation *translation, struct error *err);
+/* The value of "KEY=VALUE" or "KEY:VALUE" in security_opt; "" for KEY alone; NULL: not there. */
+const char *translate_security_option(const struct service *service, const char *key);
+/* What the image's names of programs are looked up along, without one in the service. */
+#define TRANSLATE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* Of an exec: capabilities, seccomp, limits as the container has them. */
 int translate_exec_process(struct translation *translation, bool privileged, struct error *err);
 int translate_resources(struct translation *translation, struct error *err);

@@ -20,7 +20,7 @@
 #define PROC_BYTES_MAX (1 << 20)
 
 /* Plain names between slashes: no "..", nothing hidden, nothing too long. */
-static int check_name(const char *name, struct error *err)
+int cgroup_check_name(const char *name, struct error *err)
 {
 	size_t length = strlen(name);
 
@@ -53,7 +53,7 @@ static int new_handle(const char *base, const char *id, struct cgroup **ret, str
 	n = strlen(plain);
 	while (n && plain[n - 1] == '/')
 		plain[--n] = 0;
-	if (check_name(plain, err) < 0 || check_name(id, err) < 0)
+	if (cgroup_check_name(plain, err) < 0 || cgroup_check_name(id, err) < 0)
 		return -err->code;
 	cgroup = new (struct cgroup);
 	cgroup->layout = layout;

@@ -28,6 +28,8 @@ struct cgroup_stats {
 	uint64_t read_bytes, write_bytes;
 };
 
+/* Whether cgroup_create() takes it as a name, of a base or an id: -EINVAL. */
+int cgroup_check_name(const char *name, struct error *err);
 /* "berth/PROJECT" or what the user asked for by cgroup_parent. Makes ID below it with limits. */
 int cgroup_create(const char *base, const char *id, const struct resources_spec *resources,
 		  struct cgroup **ret, struct error *err);
