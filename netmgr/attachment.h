@@ -52,6 +52,8 @@ struct attachment {
 };
 
 void endpoint_done(struct endpoint *endpoint);
+/* What can be wrong with a wish beside its addresses. */
+int endpoint_check(const struct endpoint_options *wish, struct error *err);
 /* From the records only. */
 void attachment_drop_endpoint(struct attachment *attachment, size_t i);
 /* Messages for the endpoints from number @from on, and the socket to send them by. */

@@ -15,8 +15,6 @@
 #include "netmgr/netlink/link.h"
 #include "netmgr/store.h"
 
-DEFINE_CLEANUP(struct network *, network_free);
-#define _cleanup_network_ _cleanup_(cleanup_network_free)
 DEFINE_CLEANUP(struct attachment *, attachment_free);
 #define _cleanup_attachment_ _cleanup_(cleanup_attachment_free)
 
@@ -135,6 +133,15 @@ static bool bridges_redirect(void)
 		open("/proc/sys/net/bridge/bridge-nf-call-iptables", O_RDONLY | O_CLOEXEC);
 
 	return fd >= 0 && read(fd, &value, 1) == 1 && value == '1';
+}
+
+int endpoint_check(const struct endpoint_options *wish, struct error *err)
+{
+	struct endpoint_extra extra = {0};
+
+	if (wish->interface_name && check_interface(wish->interface_name, err) < 0)
+		return -err->code;
+	return add_link_locals(&extra, wish->link_local_ips, err);
 }
 
 /* A lease, and what its network says of the interface. */

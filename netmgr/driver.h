@@ -18,6 +18,8 @@ struct network_driver {
 	bool child;     /* those are children of the host's interface: no rules, no ports */
 	/* Reads driver_opts into @network; refuses what it does not know or cannot do. */
 	int (*configure)(struct network *network, struct error *err);
+	/* Whether ensure() could, as far as the host's interfaces tell. NULL: it always can. */
+	int (*check)(const struct network *network, int fd, struct error *err);
 	/* Makes what is missing in the kernel. @fd: rtnetlink, of the host. */
 	int (*ensure)(const struct network *network, int fd, struct error *err);
 	/* The interfaces of the host that go with it, of those that are there: its own last. New.

@@ -43,8 +43,16 @@ static void take_resolvers(struct ipam_taken *taken)
 	}
 }
 
-static int take_routes(struct ipam_taken *taken, int route_fd, unsigned int except,
-		       struct error *err)
+static bool is_among(unsigned int interface, const unsigned int *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == interface)
+			return true;
+	return false;
+}
+
+static int take_routes(struct ipam_taken *taken, int route_fd, const unsigned int *except,
+		       size_t except_count, struct error *err)
 {
 	_cleanup_free_ struct taken_subnet *routes = NULL;
 	size_t count;
@@ -54,21 +62,22 @@ static int take_routes(struct ipam_taken *taken, int route_fd, unsigned int exce
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++)
-		if (!except || routes[i].interface != except)
+		if (!is_among(routes[i].interface, except, except_count))
 			ipam_taken_add(taken, &routes[i].subnet);
 	return 0;
 }
 
-int ipam_taken_host(struct ipam_taken *taken, int route_fd, unsigned int except, struct error *err)
+int ipam_taken_host(struct ipam_taken *taken, int route_fd, const unsigned int *except,
+		    size_t except_count, struct error *err)
 {
 	_cleanup_close_ int host = -EBADF;
-	int r = take_routes(taken, route_fd, except, err);
+	int r = take_routes(taken, route_fd, except, except_count, err);
 
 	/* An ordinary user's bridges are not where the host's routes are. */
 	if (r >= 0 && rootless()) {
 		host = rootless_host_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 		r = host < 0 ? error_code(err, host, "ask the host for its routes")
-			     : take_routes(taken, host, 0, err);
+			     : take_routes(taken, host, NULL, 0, err);
 	}
 	if (r >= 0)
 		take_resolvers(taken);
@@ -347,6 +356,12 @@ static int choose_ip(struct ipam_leases *leases, const struct ipam_pool *pool,
 			 subnet_format(&pool->range, buffer));
 }
 
+/* Of an id, as much as tells it apart; who has none yet is known by its name. */
+static int shown_length(const char *container)
+{
+	return strlen(container) == 64 ? 12 : 64;
+}
+
 static int choose_or_check(struct ipam_leases *leases, const struct ipam_pool *pool,
 			   const char *wish, const struct endpoint_options *options,
 			   const struct ipaddr *had, struct ipaddr *ret, struct error *err)
@@ -370,8 +385,9 @@ static int choose_or_check(struct ipam_leases *leases, const struct ipam_pool *p
 	if (is_reserved(pool, ret))
 		return error_set(err, EADDRINUSE, "address %s is reserved in this network", wish);
 	if (!make_free(leases, options->container_id, ret, true))
-		return error_set(err, EADDRINUSE, "address %s is already taken by container %.12s",
-				 wish, find_holder(leases, ret)->container);
+		return error_set(err, EADDRINUSE, "address %s is already taken by container %.*s",
+				 wish, shown_length(find_holder(leases, ret)->container),
+				 find_holder(leases, ret)->container);
 	return 0;
 }
 

@@ -45,8 +45,9 @@ struct ipam_taken {
 	size_t count;
 };
 void ipam_taken_add(struct ipam_taken *taken, const struct subnet *subnet);
-/* Routes and addresses of the host (but of interface @except, 0: none) and its resolvers. */
-int ipam_taken_host(struct ipam_taken *taken, int route_fd, unsigned int except, struct error *err);
+/* Routes and addresses of the host (but of the interfaces @except) and its resolvers. */
+int ipam_taken_host(struct ipam_taken *taken, int route_fd, const unsigned int *except,
+		    size_t except_count, struct error *err);
 void ipam_taken_done(struct ipam_taken *taken);
 
 /* A row as the user wrote it, checked. -EADDRINUSE: it overlaps. */

@@ -11,14 +11,11 @@
 #include "common/str.h"
 #include "common/units.h"
 
+#include "netmgr/design.h"
 #include "netmgr/firewall/firewall.h"
 #include "netmgr/netlink/link.h"
-#include "netmgr/store.h"
 
 #define NETWORKS_MAX 4096
-
-DEFINE_CLEANUP(struct network *, network_free);
-#define _cleanup_network_ _cleanup_(cleanup_network_free)
 
 static void describe_rules(const struct network *network, struct firewall_network *ret)
 {
@@ -70,105 +67,6 @@ static int commit_rules(struct network *const *networks, size_t count, enum rule
 	return r;
 }
 
-/* Subnets of all other networks, whatever their state in the kernel. */
-static int take_networks(const struct network_store *store, struct ipam_taken *taken,
-			 struct error *err)
-{
-	_cleanup_strv_ char **names = NULL;
-
-	if (store_names(store, &names, err) < 0)
-		return -err->code;
-	strv_foreach(name, names) {
-		_cleanup_network_ struct network *other = NULL;
-		struct error broken = ERROR_INIT;
-
-		if (store_load(store, name, &other, &broken) < 0) {
-			log_warning("%s", broken.message);
-			continue;
-		}
-		if (other->pool4.present)
-			ipam_taken_add(taken, &other->pool4.subnet);
-		if (other->pool6.present)
-			ipam_taken_add(taken, &other->pool6.subnet);
-	}
-	return 0;
-}
-
-static int take_wished_pools(struct network *network, const struct network_options *options,
-			     const struct ipam_taken *taken, struct error *err)
-{
-	for (size_t i = 0; i < options->pool_count; i++) {
-		const struct network_pool *wish = &options->pools[i];
-		struct ipam_pool pool, *target;
-
-		if (!wish->subnet && !wish->ip_range && !wish->gateway)
-			continue;
-		if (ipam_pool_parse(wish, taken, &pool, err) < 0)
-			return -err->code;
-		target = pool.subnet.ip.family == AF_INET ? &network->pool4 : &network->pool6;
-		if (target->present) {
-			ipam_pool_done(&pool);
-			return error_set(err, EINVAL,
-					 "ipam: a bridge has one subnet of a family, "
-					 "'%s' is a second",
-					 wish->subnet);
-		}
-		*target = pool;
-	}
-	return 0;
-}
-
-static int choose_pools(const struct network_store *store, struct network *network,
-			const struct network_options *options, struct error *err)
-{
-	struct ipam_taken taken = {0};
-	int index = network->found_bridge ? link_index(store->route_fd, network->bridge) : 0;
-	int r;
-
-	r = take_networks(store, &taken, err);
-	if (r >= 0)
-		r = ipam_taken_host(&taken, store->route_fd, index, err);
-	if (r >= 0)
-		r = take_wished_pools(network, options, &taken, err);
-	if (r >= 0 && !network->pool4.present && !options->disable_ipv4)
-		r = ipam_pool_choose(AF_INET, network->name, &taken, &network->pool4, err);
-	if (r >= 0 && !network->pool6.present && options->enable_ipv6)
-		r = ipam_pool_choose(AF_INET6, network->name, &taken, &network->pool6, err);
-	ipam_taken_done(&taken);
-	if (r >= 0 && !network->pool4.present && !network->pool6.present)
-		r = error_set(err, EINVAL, "neither IPv4 nor IPv6 is enabled");
-	return r;
-}
-
-static int fill(const struct network_store *store, struct network *network, const char *name,
-		const struct network_options *options, struct error *err)
-{
-	network->name = alloc_string(name);
-	fs_random_hex(network->id, 32);
-	network->driver = driver_find(options->driver);
-	if (!network->driver)
-		return error_set(err, EINVAL,
-				 "there is no driver '%s'; bridge, macvlan, ipvlan, host "
-				 "and none are",
-				 options->driver);
-	network->driver_opts =
-		options->driver_opts ? json_deep_copy(options->driver_opts) : json_object();
-	network->labels = options->labels ? json_deep_copy(options->labels) : json_object();
-	network->internal = options->internal;
-	network->attachable = options->attachable;
-	network->created_nsec = units_now_nsec();
-	if (network->driver->configure(network, err) < 0)
-		return -err->code;
-	if (!network->driver->addresses) {
-		if (options->pool_count)
-			return error_set(err, EINVAL, "driver %s has no ipam",
-					 network->driver->name);
-		return 0;
-	}
-	network->found_bridge = link_index(store->route_fd, network->bridge) > 0;
-	return choose_pools(store, network, options, err);
-}
-
 int network_create(struct network_store *store, const char *name,
 		   const struct network_options *options, struct error *err)
 {
@@ -192,7 +90,7 @@ int network_create(struct network_store *store, const char *name,
 	if (strv_length(names) >= NETWORKS_MAX)
 		return error_set(err, ENOSPC, "network %s: there are %u networks already", name,
 				 NETWORKS_MAX);
-	r = fill(store, network, name, options, err);
+	r = design_network(store, name, options, NULL, network, err);
 	if (r >= 0)
 		r = store_add(store, network, err);
 	if (r < 0)

@@ -14,9 +14,6 @@
 #include "netmgr/netlink/link.h"
 #include "netmgr/store.h"
 
-DEFINE_CLEANUP(struct network *, network_free);
-#define _cleanup_network_ _cleanup_(cleanup_network_free)
-
 static int delete_links(struct network_store *store, struct attachment *const *attachments,
 			size_t count, struct error *err)
 {

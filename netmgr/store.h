@@ -10,6 +10,8 @@
 
 #include <sys/stat.h>
 
+#include "common/cleanup.h"
+
 #include "netmgr/driver.h"
 #include "netmgr/ipam.h"
 #include "netmgr/network.h"
@@ -36,6 +38,8 @@ struct network {
 };
 
 void network_free(struct network *network);
+DEFINE_CLEANUP(struct network *, network_free);
+#define _cleanup_network_ _cleanup_(cleanup_network_free)
 
 struct lease_file; /* one network's leases, remembered between calls */
 

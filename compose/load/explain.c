@@ -16,7 +16,7 @@
 #include "compose/model/shapes.h"
 
 #define LINES_MAX  40
-#define LEAST_PATH 3 /* services.web.ports */
+#define LEAST_PATH 2 /* services.web */
 
 static char *source_lines(const struct traced *said)
 {

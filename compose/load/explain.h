@@ -19,7 +19,7 @@ int load_explain(const struct load_options *options, const char *path, char **re
 
 /*
  * Where the value at @path (its keys, NULL-terminated) was said last: "compose.yaml:7:9". Where no
- * file says it, the place of what it is in, up to the attribute of a service; "" where that is not
+ * file says it, the place of what it is in, up to a service or network; "" where that is not
  * said either, or the files cannot be read. Reads the files anew: for messages of a failure.
  */
 void load_where(const struct load_options *options, char *const *path, char *ret, size_t size);

@@ -175,6 +175,17 @@ static int child_ensure(const struct network *network, int fd, struct error *err
 	return r < 0 ? error_wrap(err, "interface %s", network->bridge) : 0;
 }
 
+static int child_check(const struct network *network, int fd, struct error *err)
+{
+	struct batch unsent = {0};
+	int r = 0;
+
+	if (!is_own(network) && link_index(fd, network->bridge) <= 0)
+		r = put_vlan(network, &unsent, fd, err);
+	batch_done(&unsent);
+	return r;
+}
+
 static int child_interfaces(const struct network *network, int fd, char ***ret_names,
 			    struct error *err)
 {
@@ -189,6 +200,7 @@ const struct network_driver driver_macvlan = {
 	.addresses = true,
 	.child = true,
 	.configure = macvlan_configure,
+	.check = child_check,
 	.ensure = child_ensure,
 	.interfaces = child_interfaces,
 };
@@ -197,6 +209,7 @@ const struct network_driver driver_ipvlan = {
 	.addresses = true,
 	.child = true,
 	.configure = ipvlan_configure,
+	.check = child_check,
 	.ensure = child_ensure,
 	.interfaces = child_interfaces,
 };

@@ -123,6 +123,82 @@ def test_an_image_that_comes_meanwhile(berth):
     assert [(row["ID"], row["State"]) for row in project.ps()] == [(before, "running")]
 
 
+def subnet(text="10.77.1.0/24", **more):
+    return {"ipam": {"config": [{"subnet": text, **more}]}}
+
+
+def on_net(options, networks, **words):
+    """A service on network n, with these options there."""
+    return {**service(networks={"net": options}, **words), "networks": networks}
+
+
+def both(**words):
+    return {"services": {name: {**A, **words} for name in "ab"}, "networks": {"net": subnet()}}
+
+
+NETWORKS = {
+    "outside": (on_net({"ipv4_address": "10.9.9.9"}, {"net": subnet()}), "service a: network ",
+                "address 10.9.9.9 is not in subnet 10.77.1.0/24"),
+    "no-subnet": (on_net({"ipv4_address": "10.9.9.9"}, {"net": {}}), "address 10.9.9.9 is not in subnet 172."),
+    "gateway": (on_net({"ipv4_address": "10.77.1.1"}, {"net": subnet()}), "address 10.77.1.1 is reserved"),
+    "family": (on_net({"ipv6_address": "fd00::5"}, {"net": subnet()}), "has no subnet of that family"),
+    "two-services": (both(networks={"net": {"ipv4_address": "10.77.1.9"}}),
+                     "10.77.1.9 is already taken by container", "-a-1"),
+    "replicas": (on_net({"ipv4_address": "10.77.1.9"}, {"net": subnet()}, scale=2), "is already taken by container"),
+    "mac": (service(mac_address="zz:11"), "mac_address 'zz:11' is not one, like"),
+    "mac-group": (on_net({"mac_address": "01:00:5e:00:00:01"}, {"net": {}}), "'01:00:5e:00:00:01' is not one"),
+    "link-local": (on_net({"link_local_ips": ["10.1.1.1"]}, {"net": {}}), "link_local_ips: '10.1.1.1' is not"),
+    "interface": (on_net({"interface_name": "a/b"}, {"net": {}}), "interface_name 'a/b' cannot be"),
+    "driver": ({**FIRST, "networks": {"default": {"driver": "nosuch"}}}, "there is no driver 'nosuch'"),
+    "parent": ({**FIRST, "networks": {"default": {"driver": "macvlan", "driver_opts": {"parent": "nosuch0"}}}},
+               "its parent interface nosuch0 is not there"),
+    "option": ({**FIRST, "networks": {"default": {"driver_opts": {"com.docker.network.driver.mtu": "zz"}}}},
+               "'zz' is not from 68 to 65535"),
+    "range": ({**FIRST, "networks": {"default": subnet(ip_range="10.1.1.0/24")}}, "is not a part of subnet"),
+    "others-network": ({**FIRST, "networks": {"default": subnet("10.88.1.0/25")}}, "10.88.1.0/25 overlaps 10.88.1.0/24"),
+    "hosts-network": ({**FIRST, "networks": {"default": subnet("10.250.7.0/25")}}, "overlaps 10.250.7.0/24"),
+    "own-network": ({**service(networks=["one", "two"]), "networks": {
+        "one": subnet(), "two": subnet("10.77.0.0/16")}}, "subnet 10.77.0.0/16 overlaps 10.77.1.0/24"),
+}
+
+
+def test_the_network_that_is_there_stays(berth):
+    for line in ("link add br-mine type bridge", "addr add 10.250.7.1/24 dev br-mine", "link set br-mine up"):
+        berth.netns(["ip", *line.split()])
+    other = berth.project({"compose.yaml": {"services": {"o": A}, "networks": {"default": subnet("10.88.1.0/24")}}})
+    other.run("up", "-d")
+    project = berth.project({"compose.yaml": FIRST})
+    project.run("up", "-d")
+    networks = berth.run("network", "ls", "-q", cwd="/").stdout
+    for compose, *texts in NETWORKS.values():
+        refused(project, compose, "compose.yaml:", *texts)
+        assert berth.run("network", "ls", "-q", cwd="/").stdout == networks
+    berth.netns(["ip", "link", "delete", "br-mine"])
+
+
+def test_addresses_of_what_makes_room(berth):
+    """A static address passes to the successor, and a subnet to the network that is made anew."""
+    compose = on_net({"ipv4_address": "10.77.1.9", "mac_address": "02:42:0a:4d:01:09"}, {"net": subnet()})
+    project = berth.project({"compose.yaml": compose})
+    project.run("up", "-d")
+    for words in ({"labels": {"x": "y"}}, {"user": "nobody"}):
+        compose["services"]["a"].update(words)
+        project.write({"compose.yaml": compose})
+        project.run("up", "-d")
+        assert "10.77.1.9/24" in project.exec("a", "ip", "-4", "addr", "show", "eth0").stdout
+    for text in ("10.77.1.0/25", "10.77.0.0/16"):
+        compose["networks"]["net"] = subnet(text)
+        project.write({"compose.yaml": compose})
+        project.run("up", "-d")
+        assert f"10.77.1.9/{text[-2:]}" in project.exec("a", "ip", "-4", "addr", "show", "eth0").stdout
+    taken = {"services": {"b": {**A, "networks": {"net": {"ipv4_address": "10.77.1.9"}}}},
+             "networks": {"net": {"external": True, "name": f"{project.name}_net"}}}
+    second = berth.project({"compose.yaml": taken})
+    failed = second.run("up", "-d", check=False)
+    assert failed.returncode == 1 and "10.77.1.9 is already taken by container" in failed.stderr
+    assert second.ps() == []
+
+
 ACCEPTED = {
     "numbers": service(user="12345:999", group_add=["77"]),
     "name": service(user="nobody:daemon", group_add=["root"]),

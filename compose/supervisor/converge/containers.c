@@ -12,6 +12,7 @@
 #include "common/str.h"
 
 #include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/converge/networks.h"
 #include "compose/supervisor/converge/planning.h"
 #include "compose/supervisor/converge/rollback.h"
 #include "compose/supervisor/converge/tasks.h"
@@ -208,10 +209,20 @@ int containers_kill(struct converge *converge, const struct operation *operation
 	return signal == SIGKILL && instance_runs(instance) ? 1 : 0;
 }
 
+/* Its successor has the same wish, and starts within this very plan. */
+static bool is_wished_again(const struct converge *converge, const struct service *service)
+{
+	for (size_t i = 0; i < service->network_count; i++)
+		if (service->networks[i].ipv4_address || service->networks[i].ipv6_address)
+			return converge->parsed.options.goal == PLAN_UP;
+	return false;
+}
+
 int containers_remove(struct converge *converge, const struct operation *operation,
 		      struct instance *instance, struct error *err)
 {
 	struct attachment *attachment;
+	bool wished;
 	int r;
 
 	/* It has taken over: then it stays. */
@@ -226,6 +237,7 @@ int containers_remove(struct converge *converge, const struct operation *operati
 	attachment = TAKE_PTR(instance->attachment);
 	if (!attachment && instance->network_names)
 		attachment = state_attachment_unknown(converge->supervisor, instance->id);
+	wished = is_wished_again(converge, instance->service);
 	r = instance_remove(instance, operation->volumes, err);
 	if (r < 0) {
 		instance->attachment = attachment;
@@ -233,6 +245,9 @@ int containers_remove(struct converge *converge, const struct operation *operati
 	}
 	if (attachment)
 		*array_add(converge->released, converge->released_count) = attachment;
+	/* Others wait for the end: each deletion of links has the kernel's time. */
+	if (wished)
+		networks_release(converge);
 	return 0;
 }
 

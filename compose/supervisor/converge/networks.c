@@ -14,35 +14,24 @@
 #include "compose/supervisor/observe.h"
 #include "compose/supervisor/state.h"
 
-int networks_create(struct converge *converge, const struct operation *operation, struct error *err)
+void network_wish_init(struct network_wish *wish, const struct network *network)
 {
-	struct supervisor *supervisor = converge->supervisor;
-	const struct network *network = project_network(converge_project(converge), operation->key);
-	_cleanup_free_ struct network_pool *pools = NULL;
-	_cleanup_json_ json_t *driver_opts = NULL, *labels = NULL, *addresses = NULL;
-	struct network_options options;
-	char hash[65];
-	int r;
+	struct network_pool *pools = new_array(struct network_pool, network->ipam.config_count + 1);
 
-	if (!network)
-		return error_set(err, ENOENT, "there is no such network in the project");
-	network_hash(network, hash);
-	labels = observe_object_labels(supervisor, "network", network->key, hash, &network->labels);
-	driver_opts = observe_strings(&network->driver_opts);
-	pools = new_array(struct network_pool, network->ipam.config_count + 1);
-	addresses = json_array();
+	wish->pools = pools;
+	wish->driver_opts = observe_strings(&network->driver_opts);
+	wish->addresses = json_array();
 	for (size_t i = 0; i < network->ipam.config_count; i++) {
 		const struct ipam_config *config = &network->ipam.configs[i];
 		json_t *aux = observe_strings(&config->aux_addresses);
 
 		pools[i] = (struct network_pool){config->subnet, config->ip_range, config->gateway,
 						 aux};
-		json_array_append_new(addresses, aux ?: json_null());
+		json_array_append_new(wish->addresses, aux ?: json_null());
 	}
-	options = (struct network_options){
+	wish->options = (struct network_options){
 		.driver = network->driver,
-		.driver_opts = driver_opts,
-		.labels = labels,
+		.driver_opts = wish->driver_opts,
 		.internal = network->internal,
 		.attachable = network->attachable,
 		.enable_ipv6 = network->enable_ipv6 == TRI_TRUE,
@@ -50,7 +39,32 @@ int networks_create(struct converge *converge, const struct operation *operation
 		.pools = pools,
 		.pool_count = network->ipam.config_count,
 	};
-	r = network_create(supervisor->networks, operation->name, &options, err);
+}
+
+void network_wish_done(struct network_wish *wish)
+{
+	free(wish->pools);
+	json_decref(wish->driver_opts);
+	json_decref(wish->addresses);
+}
+
+int networks_create(struct converge *converge, const struct operation *operation, struct error *err)
+{
+	struct supervisor *supervisor = converge->supervisor;
+	const struct network *network = project_network(converge_project(converge), operation->key);
+	_cleanup_json_ json_t *labels = NULL;
+	struct network_wish wish;
+	char hash[65];
+	int r;
+
+	if (!network)
+		return error_set(err, ENOENT, "there is no such network in the project");
+	network_hash(network, hash);
+	labels = observe_object_labels(supervisor, "network", network->key, hash, &network->labels);
+	network_wish_init(&wish, network);
+	wish.options.labels = labels;
+	r = network_create(supervisor->networks, operation->name, &wish.options, err);
+	network_wish_done(&wish);
 	if (r == 0)
 		strv_append(&supervisor->networks_made, operation->name);
 	/* Made by ourselves, before a crash that came between. */

@@ -11,8 +11,22 @@
 
 #include "common/error.h"
 
+#include "netmgr/network.h"
+
+#include "compose/model/project.h"
+
 struct converge;
 struct operation;
+
+/* What a network of the project is to be made with, but for its labels. */
+struct network_wish {
+	struct network_options options;
+	struct network_pool *pools;
+	json_t *driver_opts, *addresses;
+};
+
+void network_wish_init(struct network_wish *wish, const struct network *network);
+void network_wish_done(struct network_wish *wish);
 
 int networks_create(struct converge *converge, const struct operation *operation,
 		    struct error *err);

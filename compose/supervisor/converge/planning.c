@@ -11,6 +11,7 @@
 #include "compose/control/place.h"
 #include "compose/supervisor/converge/coming.h"
 #include "compose/supervisor/converge/converge.h"
+#include "compose/supervisor/converge/networks_foresee.h"
 #include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/models.h"
 #include "compose/supervisor/network/ports.h"
@@ -250,6 +251,8 @@ int planning_begin(struct converge *converge, struct error *err)
 	if (r < 0)
 		return r;
 	r = check_services(converge, err);
+	if (r == 0)
+		r = networks_foresee(converge, err);
 	if (r < 0)
 		return r;
 	if (converge->plan->warnings)

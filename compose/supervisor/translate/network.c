@@ -130,23 +130,30 @@ static const char *own_mac(const struct service *service, const struct service_n
 	return service->mac_address;
 }
 
-static void fill_endpoint(const struct instance *instance, const struct service_network *row,
-			  struct endpoint_options *ret)
+void translate_endpoint_row(const struct project *project, const struct service *service,
+			    const struct service_network *row, const char *container,
+			    struct endpoint_options *ret)
 {
-	const struct network *network = project_network(instance->model->project, row->name);
+	const struct network *network = project_network(project, row->name);
 
 	*ret = (struct endpoint_options){
 		.network = network ? network->name : row->name,
-		.container_id = instance->id,
+		.container_id = container,
 		.ipv4_address = row->ipv4_address,
 		.ipv6_address = row->ipv6_address,
-		.mac_address = own_mac(instance->service, row),
+		.mac_address = own_mac(service, row),
 		.link_local_ips = (const char *const *)row->link_local_ips,
 		.interface_name =
 			row->interface_name ?: mapping_get(&row->driver_opts, ENDPOINT "ifname"),
 		.priority = row->priority.set ? (int)row->priority.value : 0,
 		.gw_priority = row->gw_priority.set ? (int)row->gw_priority.value : 0,
 	};
+}
+
+static void fill_endpoint(const struct instance *instance, const struct service_network *row,
+			  struct endpoint_options *ret)
+{
+	translate_endpoint_row(instance->model->project, instance->service, row, instance->id, ret);
 }
 
 int translate_endpoint(struct instance *instance, const char *key, struct endpoint_options *ret,

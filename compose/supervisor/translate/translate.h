@@ -95,6 +95,10 @@ int translate_network(struct translation *translation, struct error *err);
 struct endpoint_options;
 int translate_endpoint(struct instance *instance, const char *key, struct endpoint_options *ret,
 		       struct error *err);
+/* Of one that is not there yet, under a name for it: what it borrows is the project's. */
+void translate_endpoint_row(const struct project *project, const struct service *service,
+			    const struct service_network *row, const char *container,
+			    struct endpoint_options *ret);
 int translate_namespaces(struct translation *translation, struct error *err);
 /*
  * Whether its first process will be systemd, into instance->systemd: an init by name whose image
