@@ -206,3 +206,16 @@ int process_signals_fd(const int *signals, size_t count)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
+
+bool process_is_outdated(void)
+{
+	static const char mark[] = " (deleted)"; /* proc_pid_exe(5) */
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	size_t length = n > 0 ? (size_t)n : 0, suffix = sizeof(mark) - 1;
+
+	if (length <= suffix || memcmp(path + length - suffix, mark, suffix) != 0)
+		return false;
+	path[length - suffix] = 0;
+	return access(path, X_OK) == 0;
+}

@@ -29,6 +29,9 @@ const char *process_boot_id(void);
  */
 int process_signals_fd(const int *signals, size_t count);
 
+/* Whether another file lies at the path of our program by now: a newer version, mostly. */
+bool process_is_outdated(void);
+
 /* Number or name ("SIGTERM", "term", "RTMIN+3") to a signal, or -EINVAL. */
 int process_signal_from_name(const char *name);
 const char *process_signal_name(int signal); /* "SIGTERM"; a static text */

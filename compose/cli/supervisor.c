@@ -68,7 +68,8 @@ static const struct option ls_options[] = {
 };
 
 static const char *const ls_columns[] = {
-	"NAME", "Name", "VERSION", "Version", "SUPERVISOR", "Pid", "KEEPER", "KeeperPid", NULL,
+	"NAME",       "Name", "VERSION", "Version",   "PROGRAM", "Program",
+	"SUPERVISOR", "Pid",  "KEEPER",  "KeeperPid", NULL,
 };
 
 static json_t *ls_row(const char *name, struct error *err)
@@ -77,8 +78,9 @@ static json_t *ls_row(const char *name, struct error *err)
 
 	if (client_call(name, CLIENT_START_FOR_STATE, REQUEST_PING, NULL, &reply, err) < 0)
 		return NULL;
-	return json_pack("{s:s, s:s, s:I, s:I}", "Name", name, "Version",
-			 json_get_string(reply, "version") ?: "", "Pid",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I}", "Name", name, "Version",
+			 json_get_string(reply, "version") ?: "", "Program",
+			 json_get_bool(reply, "outdated", false) ? "replaced" : "current", "Pid",
 			 json_get_int(reply, "pid", 0), "KeeperPid",
 			 json_get_int(reply, "keeper_pid", 0));
 }
@@ -111,7 +113,8 @@ static const struct command command_ls = {
 	.name = "ls",
 	.aliases = "list",
 	.operands = "[OPTIONS]",
-	.summary = "List the supervisors that run, with their programs' versions",
+	.summary = "List the supervisors that run, with their programs' versions, and whether "
+		   "those were replaced",
 	.options = ls_options,
 	.run = ls,
 };

@@ -14,7 +14,7 @@
  * request with the same id: everything here converges or is remembered by its id, so that twice
  * is once.
  *
- *   ping       -> done {version, pid, keeper_pid}
+ *   ping       -> done {version, pid, keeper_pid, outdated: bool (process_is_outdated())}
  *   converge   {options: OPTIONS (below), project: canonical internal form or absent,
  *               dry_run: bool, interrupt: bool, coming: [images that the client is fetching],
  *               parallel: at most so many operations at a time}

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The request `reexec`: the supervisor makes room for the program that lies at its path now."""
 import json
+import os
 import re
+import shutil
 import socket
 import struct
+
+import pytest
+
+from tests.support.user import User
 
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
@@ -68,6 +74,39 @@ def test_the_command(berth):
     failed = one.run("supervisor", "reexec", "nobody", check=False)
     assert failed.returncode == 1 and "project nobody has no supervisor" in failed.stderr
     assert set(one.run("supervisor", "ls", "-q").stdout.split()) >= {one.name, two.name}
+
+
+@pytest.mark.parametrize("is_user", [False, True])
+def test_an_upgrade(berth, is_user):
+    """What runs goes on with the old program, and that is said, until it is told to take the new
+    one."""
+    if is_user:
+        alice = User(berth)
+        alice.image()
+        program, run = alice.program, alice.run
+        cwd = alice.project("services: {a: {image: busybox, init: true, command: sleep 1000}}")
+    else:
+        program, run = shutil.copy(berth.program[0], f"{berth.base}/berth"), berth.run
+        cwd = berth.project({"compose.yaml": {"services": {"a": SLEEP}}}).path
+        berth.program = [program]
+
+    def listed():
+        return run("supervisor", "ls", "--format", "{{.Program}}", cwd=cwd).stdout
+
+    said = run("up", "-d", cwd=cwd)
+    assert "upgraded" not in said.stderr and listed() == "current\n"
+    before = run("ps", "-q", cwd=cwd).stdout
+    shutil.copy2(program, f"{program}.new")
+    os.rename(f"{program}.new", program)
+    assert listed() == "replaced\n"
+    said = run("up", "-d", cwd=cwd)
+    assert "`berth supervisor reexec`" in said.stderr
+    run("supervisor", "reexec", cwd=cwd)
+    assert listed() == "current\n"
+    assert "upgraded" not in run("up", "-d", cwd=cwd).stderr
+    assert run("ps", "-q", cwd=cwd).stdout == before
+    run("down", "-t", "0", cwd=cwd)
+    berth.wait_until(lambda: not berth.own_pids_of("__keeper"), 10)
 
 
 def test_stopping_supervisors(berth):

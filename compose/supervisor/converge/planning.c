@@ -6,6 +6,7 @@
 #include "common/alloc.h"
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "compose/control/place.h"
@@ -234,6 +235,21 @@ static int begin_oneoff(struct converge *converge, struct error *err)
 	return model_accept_oneoff(supervisor, project, &converge->oneoff.model, err);
 }
 
+/* Told by what is done with the project from then on; reexec takes it out of the way. */
+static void warn_of_age(struct converge *converge)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (converge->revive || converge->parsed.options.goal == PLAN_DOWN ||
+	    !process_is_outdated())
+		return;
+	text = str_printf("berth was upgraded, and the supervisor of project %s runs the program "
+			  "from before: `berth supervisor reexec` has it go on with the new one, "
+			  "and stops no container",
+			  converge->supervisor->project);
+	converge_warn(converge, text);
+}
+
 int planning_begin(struct converge *converge, struct error *err)
 {
 	const json_t *project = json_object_get(converge->request, "project");
@@ -258,6 +274,7 @@ int planning_begin(struct converge *converge, struct error *err)
 	if (converge->plan->warnings)
 		strv_foreach(warning, converge->plan->warnings)
 			converge_warn(converge, warning);
+	warn_of_age(converge);
 	if (converge->dry_run) {
 		send_plan(converge);
 		converge->waiting = 0;

@@ -144,6 +144,7 @@ static void handle_ping(struct connection *connection, const json_t *request, in
 	json_put_string(reply, "version", BERTH_VERSION);
 	json_put_int(reply, "pid", getpid());
 	json_put_int(reply, "keeper_pid", getppid());
+	json_put_bool(reply, "outdated", process_is_outdated());
 	connection_done(connection, reply, NULL, 0);
 }
 
