@@ -9,6 +9,7 @@
 #include "common/alloc.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/str.h"
 
 #include "netmgr/attachment.h"
@@ -461,6 +462,60 @@ int attachment_connect(struct network_store *store, struct attachment *attachmen
 		attachment_drop_endpoint(attachment, from);
 	}
 	return r;
+}
+
+static bool is_lost(const struct network_store *store, const struct attachment *attachment,
+		    size_t i)
+{
+	return !attachment->extras[i].kind &&
+	       link_index(store->route_fd, attachment->endpoints[i].host_interface) < 0;
+}
+
+/* Connected as for the first time: its lease, and with that its addresses, are found by its id. */
+static int reconnect_one(struct network_store *store, struct attachment *attachment, size_t i,
+			 int netns_fd, struct error *err)
+{
+	const struct endpoint *endpoint = &attachment->endpoints[i];
+	_cleanup_free_ char *network = alloc_string(endpoint->network);
+	_cleanup_free_ char *interface = alloc_string(endpoint->interface_name);
+	const uint8_t *m = endpoint->mac;
+	_cleanup_free_ char *mac =
+		str_printf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	const struct endpoint_options wish = {
+		.network = network,
+		.container_id = attachment->container,
+		.interface_name = interface,
+		.mac_address = mac,
+		.gw_priority = attachment->extras[i].gw_priority,
+	};
+
+	attachment_drop_endpoint(attachment, i);
+	return attachment_connect(store, attachment, netns_fd, &wish, err);
+}
+
+int attachment_reconnect(struct network_store *store, struct attachment *attachment, int pidfd,
+			 struct error *err)
+{
+	_cleanup_free_ char *path = str_printf("/proc/%d/ns/net", process_pidfd_pid(pidfd));
+	_cleanup_close_ int netns = -EBADF;
+	size_t left = attachment->count, i = 0;
+	bool lost = false;
+
+	while (left-- > 0) {
+		if (!is_lost(store, attachment, i)) {
+			i++;
+			continue;
+		}
+		if (netns < 0)
+			netns = open(path, O_RDONLY | O_CLOEXEC);
+		if (netns < 0)
+			return error_errno(err, "open the container's network namespace");
+		/* It comes back as the last one. */
+		if (reconnect_one(store, attachment, i, netns, err) < 0)
+			return -err->code;
+		lost = true;
+	}
+	return lost;
 }
 
 /* The default route may have gone with the interface: another network gives it now. */

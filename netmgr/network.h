@@ -127,6 +127,14 @@ int attachment_prepare(struct network_store *store, const struct endpoint_option
 int attachment_hook(const void *data, int *ret_fds, size_t *ret_count, struct error *err);
 
 /*
+ * The links of a running container once more, with the same addresses, where they are gone: an
+ * ordinary user's bridges and their ends of the links end with the last process that has their
+ * network. @pidfd: of its process. 1: so it was; 0: they are there.
+ */
+int attachment_reconnect(struct network_store *store, struct attachment *attachment, int pidfd,
+			 struct error *err);
+
+/*
  * DNS sockets once more, for a running container of which nobody has them any more; @netns_fd: its
  * namespace, or the pidfd of a process in it. 1: in @ret_fds (udp, tcp), the caller's; 0: it has no
  * name server.

@@ -14,6 +14,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/process.h"
+#include "common/rootless.h"
 #include "common/str.h"
 #include "common/units.h"
 
@@ -238,6 +239,23 @@ static bool new_name_server(struct instance *instance)
 	return r > 0;
 }
 
+/* Theirs may have ended with everybody who had it. */
+static void renew_links(struct instance *instance)
+{
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (!rootless() || instance->birth.report_fd >= 0 || instance->error || instance->pidfd < 0)
+		return;
+	r = attachment_reconnect(instance->supervisor->networks, instance->attachment,
+				 instance->pidfd, &err);
+	if (r < 0)
+		log_error("%s: its networks are gone, and cannot be made anew: %s", instance->name,
+			  err.message);
+	else if (r > 0)
+		state_note(instance);
+}
+
 static void new_notify(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
@@ -261,6 +279,7 @@ static void resume_names(struct instance *instance)
 		if (!networks_ready(instance->supervisor, endpoints[i].network, &err))
 			log_warning("%s: %s", instance->name, err.message);
 	error_clear(&err);
+	renew_links(instance);
 	if (udp < 0 || tcp < 0) {
 		cleanup_close_fd(&udp);
 		cleanup_close_fd(&tcp);

@@ -85,14 +85,17 @@ def test_kills(alice):
     alice.nothing_left()
 
 
-def test_a_killed_keeper(alice):
+@pytest.mark.parametrize("killed", [["__keeper"], ["__keeper", "__rootless"]], ids="+".join)
+def test_a_killed_keeper(alice, killed):
     """The next command takes over what runs: the same containers, their ports, logs and exits."""
     alice.image()
     cwd = alice.project(STACK)
     alice.run("up", "-d", "--wait", cwd=cwd)
     started = [state(alice, cwd, name)["ID"] for name in ("web", "client")]
-    for pid in alice.berth.own_pids_of("__keeper"):
-        alice.berth.kill(pid, signal.SIGKILL)
+    for command in killed:
+        for pid in alice.berth.own_pids_of(command):
+            alice.berth.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alice.berth.own_pids_of(command), 10, "it is dead")
     wait_until(lambda: not alice.berth.own_pids_of("__supervisor"), 10, "it follows its keeper")
     rows = [state(alice, cwd, name) for name in ("web", "client")]
     assert [(row["ID"], row["State"]) for row in rows] == [(i, "running") for i in started]

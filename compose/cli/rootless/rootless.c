@@ -75,8 +75,14 @@ static unsigned long long namespace_of(const char *pid, const char *kind)
 	return stat(path, &st) < 0 ? 0 : st.st_ino;
 }
 
+static bool is_in(const char *pid, const struct record *record, bool mounts)
+{
+	return namespace_of(pid, "user") == record->userns &&
+	       (!mounts || namespace_of(pid, "mnt") == record->mntns);
+}
+
 /* A pidfd of any process that is in those namespaces, or -ESRCH. */
-static int find_survivor(const struct record *record)
+static int find_survivor(const struct record *record, bool mounts)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	const struct dirent *entry;
@@ -85,16 +91,21 @@ static int find_survivor(const struct record *record)
 		int fd;
 
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    namespace_of(entry->d_name, "user") != record->userns ||
-		    namespace_of(entry->d_name, "mnt") != record->mntns)
+		    !is_in(entry->d_name, record, mounts))
 			continue;
 		fd = process_pidfd_open(atoi(entry->d_name));
-		if (fd >= 0 && namespace_of(entry->d_name, "mnt") == record->mntns)
+		if (fd >= 0 && is_in(entry->d_name, record, mounts))
 			return fd;
 		cleanup_close_fd(&fd);
 	}
 	return -ESRCH;
 }
+
+/* Whose namespaces a new holder is to hold. */
+struct joined {
+	int pidfd;   /* negative: nobody's, but new ones */
+	bool mounts; /* that of mounts, too; else a new one: a container is in its own */
+};
 
 /* The first thing that the holder says, before it has ids; then it says a struct error. */
 struct greeting {
@@ -137,17 +148,20 @@ static void explain(struct error *err)
 }
 
 /* The user namespace, then the holder's program in it. Says by @report how it went. */
-static _Noreturn void become_holder(int join, int report, const char *path, uid_t uid)
+static _Noreturn void become_holder(const struct joined *join, int report, const char *path,
+				    uid_t uid)
 {
 	_cleanup_free_ char *variable = str_printf("%u:-1:%s", (unsigned int)uid, path);
-	char *argv[] = {"berth", ROOTLESS_COMMAND, (char *)path, join < 0 ? NULL : "again", NULL};
+	char *argv[] = {"berth", ROOTLESS_COMMAND, (char *)path,
+			join->pidfd >= 0 && join->mounts ? "again" : NULL, NULL};
 	struct greeting greeting = {.pid = getpid()};
 	char go;
 
 	systemd_scope_enter_holder();
-	if (join >= 0 && setns(join, CLONE_NEWUSER | CLONE_NEWNS) < 0)
+	if (join->pidfd >= 0 &&
+	    setns(join->pidfd, CLONE_NEWUSER | (join->mounts ? CLONE_NEWNS : 0)) < 0)
 		error_errno(&greeting.error, "enter the namespaces of this user's berth");
-	if (join < 0 && unshare(CLONE_NEWUSER) < 0)
+	if (join->pidfd < 0 && unshare(CLONE_NEWUSER) < 0)
 		error_errno(&greeting.error, "make a user namespace");
 	(void)fd_write_all(report, &greeting, sizeof(greeting));
 	/* Once it has ids. */
@@ -164,7 +178,7 @@ static _Noreturn void become_holder(int join, int report, const char *path, uid_
 }
 
 /* Nobody's child: it stays when we and our terminal go. */
-static void detach_holder(int join, const int pair[2], const char *path)
+static void detach_holder(const struct joined *join, const int pair[2], const char *path)
 {
 	uid_t uid = geteuid();
 	pid_t child = fork();
@@ -211,8 +225,7 @@ static int raise_holder(int report, bool new, struct error *err)
 	return take(&said, err);
 }
 
-/* @join: a pidfd of a process whose namespaces want a holder; negative: new ones. */
-static int start_holder(int join, const char *path, struct error *err)
+static int start_holder(const struct joined *join, const char *path, struct error *err)
 {
 	int pair[2], r;
 
@@ -220,9 +233,9 @@ static int start_holder(int join, const char *path, struct error *err)
 		return error_errno(err, "start the holder of this user's namespaces");
 	detach_holder(join, pair, path);
 	close(pair[1]);
-	r = raise_holder(pair[0], join < 0, err);
+	r = raise_holder(pair[0], join->pidfd < 0, err);
 	close(pair[0]);
-	if (r < 0 && join < 0 && err->code != ENOENT)
+	if (r < 0 && join->pidfd < 0 && err->code != ENOENT)
 		explain(err);
 	return r;
 }
@@ -241,6 +254,7 @@ static int find_holder(int directory, const char *path, struct error *err)
 	struct record record = {0};
 	bool recorded = read_record(directory, &record);
 	_cleanup_close_ int survivor = -EBADF;
+	struct joined join;
 	int pidfd, r;
 
 	if (!recorded) {
@@ -252,8 +266,13 @@ static int find_holder(int directory, const char *path, struct error *err)
 	pidfd = recorded ? process_adopt(record.pid, record.start) : -ESRCH;
 	if (pidfd >= 0)
 		return pidfd;
-	survivor = recorded ? find_survivor(&record) : find_lost(path);
-	r = start_holder(survivor, path, err);
+	survivor = recorded ? find_survivor(&record, true) : find_lost(path);
+	join.mounts = survivor >= 0;
+	/* With all keepers dead there are but containers: ids stay theirs, mounts are made anew. */
+	if (recorded && survivor < 0)
+		survivor = find_survivor(&record, false);
+	join.pidfd = survivor;
+	r = start_holder(&join, path, err);
 	if (r < 0)
 		return r;
 	if (!read_record(directory, &record))
