@@ -10,6 +10,7 @@ import tarfile
 import pytest
 
 from tests.support.sandbox import wait_until
+from tests.support.user import needs_root
 
 EVERYTHING = """\
 # syntax=docker/dockerfile:1
@@ -109,6 +110,7 @@ def saved(berth, name):
 
 
 @pytest.mark.skipif(not shutil.which("buildah"), reason="needs buildah")
+@needs_root
 def test_same_as_buildah(berth):
     path = everything(berth)
     build(berth, "-t", "ours", path)

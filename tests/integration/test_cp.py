@@ -40,6 +40,7 @@ def inside(project, *argv):
     return project.exec("app", *argv).stdout
 
 
+@needs_root
 def test_the_rules(project):
     """File and directory, to what is there and what is not, with and without /."""
     assert "app-1 Copied" in project.run("cp", "file", "app:/tmp/new").stderr
@@ -158,6 +159,7 @@ def test_export(project):
     assert "export container" in project.run("--dry-run", "export", "app").stdout
 
 
+@needs_root
 def test_commit(berth):
     """An image of the files and of how they are run; nothing of what was mounted is in it."""
     berth.run("image", "import", "-c", 'ENV A="b c"', "-c", 'CMD ["sh", "-c", "cat /new; echo $A"]',
@@ -165,6 +167,7 @@ def test_commit(berth):
     project = berth.project({"compose.yaml": {
         "services": {"app": {"image": "small", "command": ["sleep", "1000"], "init": True,
                              "configs": [{"source": "secret", "target": "/plain"}]}},
+from tests.support.user import needs_root
         "configs": {"secret": {"content": "hidden"}}}})
     project.run("up", "-d")
     project.exec("app", "sh", "-c", "echo fresh > /new; rm /gone")

@@ -5,9 +5,12 @@ import os
 import select
 import signal
 
+from tests.support.user import needs_root
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True, "stop_grace_period": "0s"}
 
 
+@needs_root
 def test_info(berth):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP, "b": SLEEP, "c": SLEEP}}})
     project.run("up", "-d")

@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+from tests.support.user import needs_root
+
 SLEEP = {"image": "busybox", "command": ["sleep", "1000"], "init": True}
 
 
@@ -57,6 +59,7 @@ def test_propagation(berth, propagation, seen):
     berth.command(["umount", "-R", here])
 
 
+@needs_root
 def test_propagation_out_of_it(berth):
     """What a container mounts below a shared bind shows on the host, and goes again."""
     project = berth.project({"here/sub/of_host": "x", "compose.yaml": {"services": {"a": {
@@ -229,7 +232,9 @@ def test_a_volume_is_whole_after_a_kill_while_it_was_filled(berth):
 def test_down_does_not_wait_for_a_volume_to_be_filled(berth):
     project = filled_from_image(berth)
     os.makedirs(f"{berth.root}/volumes", exist_ok=True)
+    berth.give(f"{berth.root}/volumes")
     with open(f"{berth.root}/volumes/.populate", "w", encoding="utf-8") as lock:
+        berth.give(lock.name)
         for command in (["stop", "-t", "0"], ["down", "-v"]):
             # Whoever is to fill a volume waits for this lock.
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -280,6 +285,7 @@ def test_a_volume_is_taken_into_use_or_removed_never_both(berth):
         berth.run("volume", "create", name)
     # As one that makes a container does, until its record says what it uses.
     with open(f"{berth.root}/volumes/.users.lock", "w", encoding="utf-8") as lock:
+        berth.give(lock.name)
         for words in (["rm", "kept", "other"], ["prune", "-f", "-a"]):
             fcntl.flock(lock, fcntl.LOCK_SH)
             remover = berth.popen("volume", *words)

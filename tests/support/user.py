@@ -4,12 +4,17 @@
 import os
 import shutil
 
+import pytest
+
 from tests.support import sandbox as sandboxes
 from tests.support.sandbox import wait_until
 
 UID = 12345
 FILES = {"passwd": f"alice:x:{UID}:{UID}::{{home}}:/bin/sh\n", "group": f"alice:x:{UID}:\n",
          "subuid": "alice:200000:65536\n", "subgid": "alice:300000:65536\n"}
+
+# With BERTH_TEST_USER=1, for what no ordinary user can do, or see the result of.
+needs_root = pytest.mark.skipif(bool(os.environ.get("BERTH_TEST_USER")), reason="needs root")
 
 
 class User:
