@@ -9,7 +9,7 @@ from tests.vm import machine
 @pytest.mark.parametrize("suite", machine.SUITES)
 @pytest.mark.parametrize("script", ["units.sh", "scopes.sh", "limits.sh", "features.sh",
                                     "slices.sh", "sockets.sh", "admin.sh", "messages.sh",
-                                    "places.sh"])
+                                    "places.sh", "hands.sh"])
 def test_units(suite, script, tmp_path):
     machine.run(suite, script, str(tmp_path))
 

@@ -10,6 +10,7 @@ check "... with its template unit" test -e /usr/lib/systemd/system/berth@.servic
 check "... and the one of users" test -e /usr/lib/systemd/user/berth@.service
 check "... its manual" sh -c "dpkg -L berth | grep -q man1/berth.1.gz"
 check "... its folder for projects" test -d /etc/berth
+check "... new libraries restart no stack" grep -q "berth@" /etc/needrestart/conf.d/berth.conf
 check "... what explains its messages" sh -c "journalctl --list-catalog | grep -q 'Container @BERTH_CONTAINER@ was started'"
 berth image import -c 'CMD ["sh"]' /b/busybox.tar busybox:latest > /dev/null
 mkdir -p /etc/berth/shop /srv/loose
