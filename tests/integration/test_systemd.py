@@ -165,6 +165,7 @@ def test_units_of_one_name(etc):
     assert done.returncode != 0
     assert f"{UNITS}/berth-a-b-c.timer is there already, and not of project a-b" in done.stderr
     assert text_of(etc, f"{UNITS}/berth-a-b-c.timer") == before
+    assert "berth@a-b" not in etc.command(["find", UNITS]).stdout
     one.run("systemd", "enable")
     etc.command(["tee", f"{UNITS}/berth-a-d.service"], input="# mine\n")
     assert "berth-a-d.service is there" in one.run("systemd", "enable", check=False).stderr

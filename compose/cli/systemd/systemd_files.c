@@ -271,6 +271,9 @@ static int write_dropin(struct project_args *args, const char *units, const char
 	if (args->files && strv_contains(args->files, "-"))
 		return error_set(err, EINVAL,
 				 "a unit cannot read its compose file from standard input");
+	/* Before anything is written. */
+	if (systemd_parts_check(units, project, err) < 0)
+		return -err->code;
 	unit = systemd_unit_name(project->name);
 	folder = str_printf("%s/%s.d", units, unit);
 	r = dropin_text(args, project, &text, err);

@@ -290,7 +290,6 @@ static int check_part(int dir, const char *units, const char *project, const cha
 			 units, part->name, project);
 }
 
-/* Before anything is written: what another project has, or somebody wrote, stays. */
 static int check_parts(const char *units, const struct parts *parts, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf mark = {0};
@@ -300,6 +299,18 @@ static int check_parts(const char *units, const struct parts *parts, struct erro
 	add_head(&mark, parts->project->name);
 	for (size_t i = 0; dir >= 0 && r == 0 && i < parts->count; i++)
 		r = check_part(dir, units, parts->project->name, mark.data, &parts->items[i], err);
+	return r;
+}
+
+int systemd_parts_check(const char *units, const struct project *project, struct error *err)
+{
+	const struct systemd_program program = {.path = ""};
+	struct parts parts = {.project = project, .program = &program};
+	int r;
+
+	make_parts(&parts);
+	r = check_parts(units, &parts, err);
+	parts_done(&parts);
 	return r;
 }
 

@@ -28,8 +28,10 @@ bool systemd_parts_has_sockets(const struct project *project);
 /* All of it is there for its sockets: the first connection may start the whole project. */
 bool systemd_parts_on_demand(const struct project *project);
 
+/* -EEXIST: one that another project has, or somebody wrote, bears the name of one of @project's. */
+int systemd_parts_check(const char *units, const struct project *project, struct error *err);
 /* Writes those of @project below @units (a folder) anew, and removes what of an earlier one is
- * left. */
+ * left. -EEXIST: see above. */
 int systemd_parts_write(const char *units, const struct project *project,
 			const struct systemd_program *program, struct error *err);
 /* All of the project of this name. *ret_removed: their names, to be freed. */
