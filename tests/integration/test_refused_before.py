@@ -199,6 +199,29 @@ def test_addresses_of_what_makes_room(berth):
     assert second.ps() == []
 
 
+def test_two_with_one_hardware_address_are_told(berth):
+    project = berth.project({"compose.yaml": both(mac_address="02:42:0a:4d:01:09", networks={"net": {}})})
+    told = project.run("up", "-d").stderr
+    assert f"{project.name}-a-1 and {project.name}-b-1 have the same mac_address, 02:42:0a:4d:01:09" in told
+
+
+def test_what_is_external_and_not_there(berth):
+    project = berth.project({"compose.yaml": FIRST})
+    project.run("up", "-d")
+    refused(project, {**service(volumes=["data:/x"]), "volumes": {"data": {"external": True}}},
+            'external volume "data" not found')
+    refused(project, {**service(networks=["net"]), "networks": {"net": {"external": True}}},
+            "network net declared as external, but could not be found")
+
+
+def test_a_port_that_is_taken(berth):
+    other = berth.project({"compose.yaml": service(ports=["8080:80"])})
+    other.run("up", "-d")
+    project = berth.project({"compose.yaml": FIRST})
+    project.run("up", "-d")
+    refused(project, service(ports=["8080:80"]), "service a: port 8080/tcp is already taken", word='"ports"')
+
+
 ACCEPTED = {
     "numbers": service(user="12345:999", group_add=["77"]),
     "name": service(user="nobody:daemon", group_add=["root"]),
@@ -206,7 +229,8 @@ ACCEPTED = {
     "swap": service(mem_limit="64m", memswap_limit="-1", mem_reservation="64m"),
     "rule": service(device_cgroup_rules=["a *:* rwm"]),
     "device-folder": service(devices=["/dev/null:/dev/mine:r"]),
-    "sysctl": service(sysctls={"net.ipv4.ip_local_port_range": "2000 3000", "kernel.shmmax": "4096"}),
+    "sysctl": service(sysctls={"net.ipv4.ip_local_port_range": "2000 3000", "kernel.shmmax": "4096",
+                               "net.ipv4.tcp_fastopen_key": "abcdef00-12345678-9abcdef0-12345678"}),
     "no-apparmor": service(security_opt=["no-new-privileges", "label:type:x"]),
     "file-below-volume": {**service(volumes=["data:/etc/data", "./bad.json:/etc/data/x"]), "volumes": {"data": {}}},
     "program-mounted": service(command=["/opt/run"], volumes=["./opt:/opt"]),
@@ -244,6 +268,9 @@ def test_without_a_start_only_what_a_creation_needs(berth):
     project = berth.project({"compose.yaml": service(user="nosuch", devices=["/dev/nosuch"])})
     project.run("create")
     assert project.ps()[0]["State"] == "created"
+    for words in ({"sysctls": {"net.ipv4.nosuch": "1"}}, {"volumes": ["./:/etc/passwd"]}):
+        project.write({"compose.yaml": service(**words)})
+        project.run("create")
     project.write({"compose.yaml": service(mem_limit="1m")})
     failed = project.run("create", check=False)
     assert failed.returncode == 1 and "the least is 6 MB" in failed.stderr

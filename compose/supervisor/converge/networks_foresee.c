@@ -110,8 +110,26 @@ static int under_service(struct error *err, const struct service *service,
 	return place_under(err, "services", service->name, "networks", row->name, NULL);
 }
 
-static int foresee_container(const struct converge *converge, struct foresight *foresight,
-			     const struct operation *operation, struct error *err)
+/* Nothing forbids it, and neither of the two will be reached reliably. */
+static void warn_of_same(struct converge *converge, struct map *seen,
+			 const struct operation *operation, const struct endpoint_options *wish)
+{
+	_cleanup_free_ char *key = NULL, *text = NULL;
+	const char *other;
+
+	if (!wish->mac_address)
+		return;
+	key = str_printf("%s %s", wish->network, wish->mac_address);
+	other = map_set(seen, key, operation->name);
+	if (!other)
+		return;
+	text = str_printf("network %s: %s and %s have the same mac_address, %s", wish->network,
+			  other, operation->name, wish->mac_address);
+	converge_warn(converge, text);
+}
+
+static int foresee_container(struct converge *converge, struct foresight *foresight,
+			     struct map *seen, const struct operation *operation, struct error *err)
 {
 	const struct service *service = service_made(converge, operation);
 
@@ -125,6 +143,7 @@ static int foresee_container(const struct converge *converge, struct foresight *
 				       &wish);
 		if (foresee_endpoint(foresight, &wish, err) < 0)
 			return under_service(err, service, row);
+		warn_of_same(converge, seen, operation, &wish);
 	}
 	return 0;
 }
@@ -133,6 +152,7 @@ int networks_foresee(struct converge *converge, struct error *err)
 {
 	_cleanup_(cleanup_foresee_end) struct foresight *foresight = NULL;
 	_cleanup_free_ const char **going = NULL, **leaving = NULL;
+	struct map seen = {0};
 	int r;
 
 	if (!has_wishes(converge))
@@ -142,6 +162,8 @@ int networks_foresee(struct converge *converge, struct error *err)
 	if (r >= 0)
 		r = foresee_networks(converge, foresight, err);
 	for (size_t i = 0; r >= 0 && i < converge->plan->count; i++)
-		r = foresee_container(converge, foresight, &converge->plan->operations[i], err);
+		r = foresee_container(converge, foresight, &seen, &converge->plan->operations[i],
+				      err);
+	map_done(&seen, NULL);
 	return r;
 }

@@ -110,13 +110,13 @@ static int check_all(struct check_room *room, const struct check_wish *wish, str
 		return r;
 	r = check_process(service, err);
 	if (r == 0)
-		r = check_machine(room, service, err);
+		r = check_machine(room, wish, err);
 	if (r == 0)
 		r = check_mounts(room, wish, err);
 	if (r == 0)
 		r = translate_check_files(room->project, service, err);
 	if (r == 0)
-		r = check_others(room, service, err);
+		r = check_others(room, wish, err);
 	return r == 0 ? check_image_of(room, wish, err) : r;
 }
 

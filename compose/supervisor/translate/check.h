@@ -46,7 +46,7 @@ struct check_room {
 int check_limits(const struct service *service, const struct resources_spec *resources,
 		 struct error *err);
 /* check_machine.c: what the kernel has to know. */
-int check_machine(struct check_room *room, const struct service *service, struct error *err);
+int check_machine(struct check_room *room, const struct check_wish *wish, struct error *err);
 /* check_mounts.c */
 int check_mounts(struct check_room *room, const struct check_wish *wish, struct error *err);
 /* Whether another service, once it runs, can make or change what is at @path of the host. */
@@ -56,6 +56,6 @@ bool check_may_be_made(const struct check_room *room, const struct service *serv
 int check_bind_is_directory(const struct check_room *room, const struct service *service,
 			    const struct mount *mount);
 /* check_others.c: containers that are called by name. */
-int check_others(struct check_room *room, const struct service *service, struct error *err);
+int check_others(struct check_room *room, const struct check_wish *wish, struct error *err);
 
 #endif

@@ -310,7 +310,7 @@ int check_image_of(struct check_room *room, const struct check_wish *wish, struc
 	if (!look.image)
 		return 0;
 	r = wish->started ? check_user(&look, err) : 0;
-	for (size_t i = 0; r == 0 && i < wish->service->volume_count; i++)
+	for (size_t i = 0; r == 0 && wish->started && i < wish->service->volume_count; i++)
 		r = check_target(&look, i, err);
 	if (r == 0)
 		r = check_directory(&look, err);

@@ -2,6 +2,7 @@
 /* check_machine.c - what the kernel does not know: names, sysctls, profiles to be confined by. */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,12 +52,24 @@ static bool is_fixed(const char *path)
 	return false;
 }
 
-/* A number where the kernel has numbers. */
+static bool is_numbers(const char *text)
+{
+	_cleanup_strv_ char **words = strv_split(text, " \t\n");
+
+	strv_foreach(word, words) {
+		char *end;
+
+		(void)strtoll(word, &end, 10);
+		if (*end)
+			return false;
+	}
+	return words != NULL;
+}
+
+/* A number where the kernel has numbers; none is for the kernel to judge. */
 static bool is_of_its_kind(const char *now, const char *value)
 {
-	static const char numbers[] = "+-0123456789 \t\n";
-
-	return !*now || strspn(now, numbers) != strlen(now) || (*value && strchr(numbers, *value));
+	return !is_numbers(now) || !*value || strchr("+-0123456789 \t", *value);
 }
 
 static int check_sysctl(const struct key_value *row, struct error *err)
@@ -151,11 +164,12 @@ static int check_security(struct check_room *room, const struct service *service
 	return 0;
 }
 
-int check_machine(struct check_room *room, const struct service *service, struct error *err)
+int check_machine(struct check_room *room, const struct check_wish *wish, struct error *err)
 {
+	const struct service *service = wish->service;
 	const char *parent;
 
-	if (check_names(service, err) < 0 || check_sysctls(service, err) < 0 ||
+	if (check_names(service, err) < 0 || (wish->started && check_sysctls(service, err) < 0) ||
 	    check_security(room, service, err) < 0)
 		return -err->code;
 	parent = service->cgroup_parent;

@@ -42,9 +42,10 @@ static int check_one(const struct check_room *room, const char *name, bool runs,
 	return r;
 }
 
-static int check_namespaces(const struct check_room *room, const struct service *service,
+static int check_namespaces(const struct check_room *room, const struct check_wish *wish,
 			    struct error *err)
 {
+	const struct service *service = wish->service;
 	const struct {
 		const char *key, *mode;
 	} rows[] = {
@@ -56,14 +57,14 @@ static int check_namespaces(const struct check_room *room, const struct service 
 
 	array_foreach(row, rows)
 		if (row->mode && str_starts_with(row->mode, "container:") &&
-		    check_one(room, row->mode + strlen("container:"), true, err) < 0) {
+		    check_one(room, row->mode + strlen("container:"), wish->started, err) < 0) {
 			error_wrap(err, "%s", row->key);
 			return place_under(err, row->key, NULL);
 		}
 	return 0;
 }
 
-static int check_list(const struct check_room *room, char *const *list, const char *key,
+static int check_list(const struct check_room *room, char *const *list, const char *key, bool runs,
 		      struct error *err)
 {
 	strv_foreach(text, list) {
@@ -76,8 +77,7 @@ static int check_list(const struct check_room *room, char *const *list, const ch
 		if (str_starts_with(text, "container:"))
 			start += strlen("container:");
 		name = alloc_string_n(start, strcspn(start, ":"));
-		/* Volumes are there also of one that does not run. */
-		if (check_one(room, name, !str_equal(key, "volumes_from"), err) < 0) {
+		if (check_one(room, name, runs, err) < 0) {
 			error_wrap(err, "%s", key);
 			return place_under(err, key, NULL);
 		}
@@ -85,10 +85,13 @@ static int check_list(const struct check_room *room, char *const *list, const ch
 	return 0;
 }
 
-int check_others(struct check_room *room, const struct service *service, struct error *err)
+int check_others(struct check_room *room, const struct check_wish *wish, struct error *err)
 {
-	if (check_namespaces(room, service, err) < 0 ||
-	    check_list(room, service->volumes_from, "volumes_from", err) < 0)
+	const struct service *service = wish->service;
+
+	/* Volumes are there also of one that does not run. */
+	if (check_namespaces(room, wish, err) < 0 ||
+	    check_list(room, service->volumes_from, "volumes_from", false, err) < 0)
 		return -err->code;
-	return check_list(room, service->external_links, "external_links", err);
+	return check_list(room, service->external_links, "external_links", wish->started, err);
 }
