@@ -8,6 +8,8 @@ import os
 
 import pytest
 
+from tests.support.registries import HOST, BadRegistry
+
 # What the world sees of it: processes, messages, files.
 CALLS = "clone3,sendmsg,sendto,recvmsg,write,rename,renameat,renameat2,unlinkat,mkdirat," \
         "pidfd_send_signal"
@@ -24,8 +26,16 @@ SERVICES = {
 }
 
 
+LATE = {"image": f"{HOST}/gated:1", "command": ["/busybox/bin/busybox", "sleep", "3000"], "init": True,
+        "volumes": [{"type": "image", "source": "busybox", "target": "/busybox"}]}
+
+
+def compose(services):
+    return {"compose.yaml": {"services": services, "volumes": {"data": {}}}}
+
+
 def bring_up(berth, *services):
-    project = berth.project({"compose.yaml": {"services": SERVICES, "volumes": {"data": {}}}})
+    project = berth.project(compose(SERVICES))
     project.run("up", "-d", *services)
     return project
 
@@ -119,8 +129,58 @@ def change(berth, project):
     """What takes no new container."""
     services = json.loads(json.dumps(SERVICES))
     services["web"].update(labels={"new": "yes"}, mem_limit="64m")
-    project.write({"compose.yaml": {"services": services, "volumes": {"data": {}}}})
+    project.write(compose(services))
     project.run("up", "-d")
+
+
+def with_successors(project):
+    """Two that take over while the ones before them still run."""
+    services = json.loads(json.dumps(SERVICES))
+    for name in ("web", "tty"):
+        services[name].update(environment={"NEW": "yes"}, deploy={"update_config": {"order": "start-first"}})
+    project.write(compose(services))
+
+
+def hand_over(berth, project):
+    before = {row["Service"]: row["ID"] for row in project.ps()}
+    with_successors(project)
+    project.run("up", "-d", "-t", "5")
+    for row in project.ps():
+        assert (row["ID"] == before[row["Service"]]) == (row["Service"] == "base"), row
+        assert row["Name"] == f"{project.name}-{row['Service']}-1"
+
+
+def have_taken_over(berth, project):
+    all_run_once(berth, project)
+    assert project.exec("web", "sh", "-c", "echo $NEW").stdout == "yes\n"
+    assert len(os.listdir(os.path.join(berth.root, "projects", project.name, "containers"))) == 3
+
+
+def serve(berth, project):
+    """The image is not here, and comes slowly only the first time."""
+    if not hasattr(berth, "registry"):
+        berth.registry = BadRegistry(berth)
+        berth.ignore_leftover("bad_registry.py")
+    berth.run("image", "rm", LATE["image"], cwd="/", check=False)
+    project.write(compose({**SERVICES, "late": {**LATE, "depends_on": ["base"]}}))
+
+
+def pull(berth, project):
+    begun = len(berth.registry.requests("gated/blobs"))
+    client = project.popen("up", "-d")
+    berth.wait_until(lambda: len(berth.registry.requests("gated/blobs")) > begun, 30, "it is pulled")
+    berth.registry.open("gated")
+    _, stderr = client.communicate(timeout=60)
+    assert client.returncode == 0, stderr
+
+
+def late_runs_too(berth, project):
+    berth.wait_until(lambda: {row["Service"]: row["State"] for row in project.ps()} == {
+        name: "running" for name in (*SERVICES, "late")}, 30, "all run")
+    assert len(os.listdir(os.path.join(berth.root, "projects", project.name, "containers"))) == 4
+    project.write(compose(SERVICES))
+    project.run("up", "-d", "--remove-orphans", "-t", "0")
+    all_run_once(berth, project)
 
 
 def execute(berth, project):
@@ -160,9 +220,11 @@ SCENARIOS = {
     "scale": ([], scale, are_three),
     "run": ([], run_once, nothing_else_is_there),
     "in-place": ([], change, all_run_once),
+    "start-first": ([], hand_over, have_taken_over),
+    "pull": (["base"], pull, late_runs_too),
 }
 # What comes before.
-PREPARED = {"start": stop}
+PREPARED = {"start": stop, "pull": serve}
 # Where something was left behind once: of each run.
 KNOWN = {"run": {5}}
 
@@ -199,4 +261,48 @@ def test_killed_at_each_point_of(berth, name):
             raise AssertionError(f"killed at call {number} of {total}: {error}") from error
         project.run("down", "-v", "-t", "0")
         # Of all projects before as well: they share this machine.
+        berth.wait_until(lambda: not berth.leftovers(), 30, str(berth.leftovers()))
+
+
+# The same for the command itself: what it asks and answers, and the files that it makes.
+CLIENTS = {
+    "up": (lambda berth, project: None, ["up", "-d"], all_run_once),
+    "start-first": (lambda berth, project: (up(berth, project), with_successors(project)),
+                    ["up", "-d", "-t", "5"], have_taken_over),
+    "pull": (lambda berth, project: (serve(berth, project), berth.registry.open("gated")), ["up", "-d"],
+             late_runs_too),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_client_killed_at_each_point_of(berth, name):
+    """Asked once more it ends as if nothing had happened."""
+    prepare, words, check = CLIENTS[name]
+    trace = os.path.join(berth.base, "client-calls")
+
+    def run(number=None):
+        inject = ["-e", f"inject={CALLS}:signal=SIGKILL:when={number}"] if number else []
+        return berth.command(["strace", "-qq", "-o", trace, "-e", f"trace={CALLS}", *inject,
+                              *berth.program, *words], cwd=project.path, check=False)
+
+    project = bring_up(berth, "base")
+    prepare(berth, project)
+    done = run()
+    assert done.returncode == 0, done.stderr
+    with open(trace, encoding="utf-8") as file:
+        total = sum(1 for line in file if "(" in line and " resumed>" not in line)
+    check(berth, project)
+    project.run("down", "-v", "-t", "0")
+    assert total >= 3
+    for number in points(total):
+        project = bring_up(berth, "base")
+        prepare(berth, project)
+        try:
+            run(number)
+            project.run(*words)
+            check(berth, project)
+        except AssertionError as error:
+            raise AssertionError(f"killed at call {number} of {total}: {error}") from error
+        project.run("down", "-v", "-t", "0")
         berth.wait_until(lambda: not berth.leftovers(), 30, str(berth.leftovers()))
