@@ -80,7 +80,8 @@ static int check_memory(const struct service *service, const struct resources_sp
 
 static int check_cpu(const struct service *service, double cpus, struct error *err)
 {
-	long there = sysconf(_SC_NPROCESSORS_ONLN);
+	/* Each time it is asked, libc reads a file. */
+	long there = cpus > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
 	int64_t period = service->cpu_period.set ? service->cpu_period.value : 0;
 	int64_t quota = service->cpu_quota.set ? service->cpu_quota.value : 0;
 
