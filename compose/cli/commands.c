@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,6 +384,15 @@ int command_main_of_projects(int argc, char **argv)
 	return commands_run(command, path, n - 1, argv + 1);
 }
 
+/* A disk that is full under what was printed is a failure, as with any tool. */
+static int finish_output(int exit_code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit_code;
+	fprintf(stderr, "write the output: %s\n", strerror(errno));
+	return exit_code ?: 1;
+}
+
 int command_main(int argc, char **argv)
 {
 	if (argc < 1)
@@ -390,6 +401,6 @@ int command_main(int argc, char **argv)
 		program_argv = strv_dup(argv);
 	if (docker_name_of_compose())
 		commands_called("berth", "docker-compose");
-	return docker_name() ? docker_name_main(argc - 1, argv + 1)
-			     : command_main_of_projects(argc - 1, argv + 1);
+	return finish_output(docker_name() ? docker_name_main(argc - 1, argv + 1)
+					   : command_main_of_projects(argc - 1, argv + 1));
 }

@@ -336,7 +336,7 @@ int converge_check_services(const struct project *project, char *const *services
 {
 	strv_foreach(name, services) {
 		if (project && !project_service(project, name))
-			return error_set(err, ENOENT, "no such service: %s", name);
+			return project_no_such_service(project, name, err);
 	}
 	return 0;
 }

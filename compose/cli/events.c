@@ -53,23 +53,16 @@ static void print_json(const json_t *event, const char *when)
 
 static void print_text(const json_t *event, int64_t nsec)
 {
-	json_t *attributes = json_object_get(event, "attributes"), *value;
-	_cleanup_strbuf_ struct strbuf list = {0};
+	_cleanup_free_ char *list = output_attributes(json_object_get(event, "attributes"));
 	time_t seconds = (time_t)(nsec / 1000000000);
 	char when[40];
-	const char *key;
 	struct tm tm;
 
-	json_object_foreach(attributes, key, value) {
-		_cleanup_free_ char *text = output_value(value);
-
-		strbuf_addf(&list, "%s%s=%s", list.length ? ", " : "", key, text);
-	}
 	localtime_r(&seconds, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	printf("%s.%06jd container %s %s (%s)\n", when, (intmax_t)(nsec / 1000 % 1000000),
 	       json_get_string(event, "action") ?: "", json_get_string(event, "container_id") ?: "",
-	       list.data ? list.data : "");
+	       list);
 }
 
 static void print_event(const json_t *event, char *const *services)

@@ -194,3 +194,28 @@ char *output_labels(const json_t *labels)
 			    json_string_value(value) ?: "");
 	return text.data ? strbuf_take(&text) : alloc_string("");
 }
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char *output_attributes(const json_t *attributes)
+{
+	_cleanup_free_ const char **keys =
+		new_array(const char *, json_object_size(attributes) + 1);
+	struct strbuf text = {0};
+	size_t count = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)attributes, key, value)
+		keys[count++] = key;
+	qsort(keys, count, sizeof(*keys), by_name);
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *shown = output_value(json_object_get(attributes, keys[i]));
+
+		strbuf_addf(&text, "%s%s=%s", i ? ", " : "", keys[i], shown);
+	}
+	return text.data ? strbuf_take(&text) : alloc_string("");
+}

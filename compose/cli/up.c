@@ -124,7 +124,7 @@ static void add_unattached(const struct project *project)
 static int check_attached(const struct project *project, struct error *err)
 {
 	if (exit_code_from && !project_service(project, exit_code_from))
-		return error_set(err, ENOENT, "no such service: %s", exit_code_from);
+		return project_no_such_service(project, exit_code_from, err);
 	if (converge_check_services(project, attach, err) < 0)
 		return -err->code;
 	return converge_check_services(project, no_attach, err);
@@ -142,9 +142,44 @@ static bool wants_menu(void)
 	       tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* Whose lines are shown. NULL: everybody's. */
+static char **services_shown(const struct project *project, char *const *services)
+{
+	struct map selected = {0};
+	char **names = NULL;
+
+	if (attach || !services || !services[0])
+		return strv_dup(attach);
+	if (!attach_dependencies)
+		return strv_dup(services);
+	project_select(project, services, no_deps, &selected);
+	map_foreach(entry, &selected)
+		strv_append(&names, entry->key);
+	map_done(&selected, NULL);
+	return names;
+}
+
+/* For whose end `up` waits: those that were asked for, or else those that are shown. */
+static char **services_awaited(const struct project *project, char *const *services,
+			       char *const *shown)
+{
+	char **names = NULL;
+
+	if (services && services[0])
+		return strv_dup(services);
+	for (size_t i = 0; i < project->service_count; i++) {
+		const char *name = project->services[i].name;
+
+		if ((!shown || strv_contains(shown, name)) && !strv_contains(no_attach, name))
+			strv_append(&names, name);
+	}
+	return names;
+}
+
 static int run_attached(struct project_args *args, struct project *project,
 			struct converge *converge, char **services)
 {
+	_cleanup_strv_ char **shown = services_shown(project, services), **awaited = NULL;
 	struct watch_rules rules = {0};
 	struct attached_options attached = {
 		.abort_on_exit = abort_on_exit,
@@ -158,9 +193,7 @@ static int run_attached(struct project_args *args, struct project *project,
 	};
 	struct log_session session = {
 		.project = converge->name,
-		.shown = attach                ? attach
-			 : attach_dependencies ? NULL
-					       : services,
+		.shown = shown,
 		.printer =
 			{
 				.prefix = !no_log_prefix,
@@ -179,6 +212,8 @@ static int run_attached(struct project_args *args, struct project *project,
 	watch_rules_done(&rules);
 	add_unattached(converge->project);
 	session.not_shown = no_attach;
+	awaited = services_awaited(project, services, shown);
+	session.awaited = awaited;
 	r = attached_run(args, converge, &session, &attached);
 	log_session_done(&session);
 	return r;

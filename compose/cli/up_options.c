@@ -61,7 +61,7 @@ static int parse_scale(const struct project *project, const char *text, struct p
 				 "invalid --scale option \"%s\". Should be SERVICE=NUM", text);
 	service = project_service(project, name);
 	if (!service)
-		return error_set(err, ENOENT, "no such service: %s", name);
+		return project_no_such_service(project, name, err);
 	if (n > 1 && service->container_name)
 		return error_set(err, EINVAL,
 				 "service %s: its container_name (%s) is one name, so it cannot be "

@@ -40,7 +40,7 @@ static int activate_chosen(struct loader *l, char ***active, struct error *err)
 		const struct service *service = project_service(l->project, name);
 
 		if (!service)
-			return error_set(err, ENOENT, "no such service: %s", name);
+			return project_no_such_service(l->project, name, err);
 		strv_foreach(profile, service->profiles)
 			if (!strv_contains(*active, profile))
 				strv_append(active, profile);

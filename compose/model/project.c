@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/model/project.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
 #include "common/json.h"
 #include "common/str.h"
 
@@ -56,6 +58,19 @@ void project_select(const struct project *project, char *const *names, bool no_d
 	}
 	for (size_t i = 0; i < project->service_count; i++)
 		map_set(selected, project->services[i].name, &project->services[i]);
+}
+
+int project_no_such_service(const struct project *project, const char *name, struct error *err)
+{
+	_cleanup_free_ const char **names = new_array(const char *, project->service_count + 1);
+	const char *meant;
+
+	for (size_t i = 0; i < project->service_count; i++)
+		names[i] = project->services[i].name;
+	meant = str_suggest(name, names, project->service_count);
+	return meant ? error_set(err, ENOENT, "no such service: %s (did you mean \"%s\"?)", name,
+				 meant)
+		     : error_set(err, ENOENT, "no such service: %s", name);
 }
 
 struct network *project_network(const struct project *project, const char *key)

@@ -565,6 +565,8 @@ struct service *project_service(const struct project *project, const char *name)
  */
 void project_select(const struct project *project, char *const *names, bool no_deps,
 		    struct map *selected);
+/* "no such service", with the one that was meant, if a name is near; -ENOENT. */
+int project_no_such_service(const struct project *project, const char *name, struct error *err);
 struct network *project_network(const struct project *project, const char *key);
 struct volume *project_volume(const struct project *project, const char *key);
 struct file_object *project_secret(const struct project *project, const char *key);

@@ -35,6 +35,8 @@ void observe_forget_images(struct supervisor *supervisor);
 bool observe_is_ours(const struct supervisor *supervisor, const json_t *labels);
 /* All labels of a container as `docker inspect` shows them: image, service, compose's own. */
 json_t *observe_labels(const struct instance *instance);
+/* Those of the image and of the file alone; new reference. */
+json_t *observe_own_labels(const struct instance *instance);
 /*
  * What a container mounts, volumes_from included, as rows {type, name, source, destination, rw}
  * (observe_mounts.c).

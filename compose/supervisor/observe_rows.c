@@ -66,9 +66,12 @@ static char *depends_on_label(const struct service *service)
 	return strbuf_take(&text);
 }
 
-static void put_own_labels(json_t *labels, const struct instance *instance)
+json_t *observe_own_labels(const struct instance *instance)
 {
 	const struct mapping *own = &instance->service->labels;
+	struct error err = ERROR_INIT;
+	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
+	json_t *labels = image && image->labels ? json_copy(image->labels) : json_object();
 
 	for (size_t i = 0; i < own->count; i++) {
 		const char *value = own->items[i].value;
@@ -76,6 +79,7 @@ static void put_own_labels(json_t *labels, const struct instance *instance)
 
 		json_put_string(labels, own->items[i].key, expanded ?: value ?: "");
 	}
+	return labels;
 }
 
 json_t *observe_labels(const struct instance *instance)
@@ -84,12 +88,9 @@ json_t *observe_labels(const struct instance *instance)
 	_cleanup_free_ char *depends = depends_on_label(instance->service);
 	_cleanup_free_ char *files = strv_join(project->config_files, ",");
 	_cleanup_free_ char *env_files = strv_join(project->env_files, ",");
-	struct error err = ERROR_INIT;
-	const struct image *image = observe_image(instance->supervisor, instance->image_id, &err);
-	json_t *labels = image && image->labels ? json_copy(image->labels) : json_object();
+	json_t *labels = observe_own_labels(instance);
 	char number[16];
 
-	put_own_labels(labels, instance);
 	snprintf(number, sizeof(number), "%u", instance->number);
 	json_put_string(labels, LABEL "project", project->name);
 	json_put_string(labels, LABEL "service", instance->service_name);

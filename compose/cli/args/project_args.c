@@ -258,8 +258,9 @@ static int profiles_with(struct project_args *args, const struct load_options *o
 		const struct service *service = project_service(project, name);
 
 		if (!service) {
+			r = project_no_such_service(project, name, err);
 			project_free(project);
-			return error_set(err, ENOENT, "no such service: %s", name);
+			return r;
 		}
 		strv_foreach(profile, service->profiles)
 			strv_append(&profiles, profile);

@@ -81,7 +81,7 @@ int config_print_hashes(const struct project *project, const char *wanted, struc
 
 	strv_foreach(name, names)
 		if (!project_service(project, name))
-			return error_set(err, ENOENT, "no such service: %s", name);
+			return project_no_such_service(project, name, err);
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];
 

@@ -39,8 +39,12 @@ static void add_prefix(const struct log_printer *printer, struct strbuf *line, c
 
 void log_printer_flush(struct log_printer *printer)
 {
+	int r = 0;
+
 	if (printer->lines.length)
-		(void)fd_write_all(printer->fd, printer->lines.data, printer->lines.length);
+		r = fd_write_all(printer->fd, printer->lines.data, printer->lines.length);
+	if (r < 0)
+		printer->write_error = -r;
 	printer->lines.length = 0;
 }
 

@@ -21,6 +21,7 @@ struct log_printer {
 	size_t width;             /* of the longest name so far */
 	struct strbuf lines;      /* not written yet ... */
 	int fd;                   /* ... and where they go */
+	int write_error;          /* errno of what could not be written; 0: none */
 	signed char terminals[2]; /* stdout and stderr: 1 it is one, -1 not, 0 not asked yet */
 };
 

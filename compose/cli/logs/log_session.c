@@ -29,9 +29,11 @@ void log_session_done(struct log_session *session)
 	for (size_t i = 0; i < session->count; i++)
 		source_done(&session->sources[i]);
 	free(session->sources);
+	json_decref(session->coming);
 	client_free(session->events);
 	log_printer_done(&session->printer);
 	session->sources = NULL;
+	session->coming = NULL;
 	session->events = NULL;
 	session->count = 0;
 }
@@ -64,6 +66,11 @@ static bool is_shown(const struct log_session *session, const char *service)
 	if (session->not_shown && strv_contains(session->not_shown, service))
 		return false;
 	return !session->shown || !session->shown[0] || strv_contains(session->shown, service);
+}
+
+static bool is_awaited(const struct log_session *session, const char *service)
+{
+	return !session->awaited || strv_contains(session->awaited, service);
 }
 
 static void open_reader(struct log_session *session, struct log_source *source)
@@ -128,6 +135,7 @@ static void add_container(struct log_session *session, const json_t *container)
 		session->project, json_get_string(container, "name") ?: source->id));
 	source->path = path && path[0] ? alloc_string(path) : NULL;
 	source->running = container_is_running(container) || end_will_be_told(session, container);
+	source->awaited = is_awaited(session, source->service);
 	source->color = color_of(session, source);
 	if (is_shown(session, source->service))
 		log_printer_add_name(&session->printer, source->name);
@@ -149,6 +157,23 @@ static void catch_up(struct log_session *session, const json_t *container)
 		source->running = container_is_running(container);
 }
 
+/* Of those that were to start, what a supervisor that died did not tell us any more. */
+static void expect_fewer(struct log_session *session, const json_t *containers)
+{
+	json_t *coming = json_object(), *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		const char *id = json_get_string(container, "id");
+
+		if (json_object_get(session->coming, id) &&
+		    str_equal(json_get_string(container, "state"), "created"))
+			json_put_bool(coming, id, true);
+	}
+	json_decref(session->coming);
+	session->coming = coming;
+}
+
 static int refresh(struct log_session *session, bool missed_events, struct error *err)
 {
 	struct target target = {.name = (char *)session->project};
@@ -164,6 +189,8 @@ static int refresh(struct log_session *session, bool missed_events, struct error
 		if (missed_events)
 			catch_up(session, container);
 	}
+	if (missed_events)
+		expect_fewer(session, containers);
 	return 0;
 }
 
@@ -278,6 +305,16 @@ static void container_ended(struct log_session *session, struct log_source *sour
 		session->ended(session->data, session, source);
 }
 
+/* It will start, or go without: `up` that recreates makes the new one before the old one ends. */
+static void expect_start(struct log_session *session, const json_t *event)
+{
+	if (!belongs(session, event) || !is_awaited(session, json_get_string(event, "service")))
+		return;
+	if (!session->coming)
+		session->coming = json_object();
+	json_put_bool(session->coming, json_get_string(event, "container_id"), true);
+}
+
 static int event_exit_code(const json_t *event)
 {
 	const json_t *attributes = json_object_get(event, "attributes");
@@ -307,6 +344,10 @@ static int take_event(struct log_session *session, const json_t *event, struct e
 		return 0;
 	start = !strcmp(action, "start");
 	die = !strcmp(action, "die");
+	if (!strcmp(action, "create"))
+		expect_start(session, event);
+	else if (start || !strcmp(action, "destroy"))
+		json_object_del(session->coming, id);
 	source = find_source(session, id);
 	if (!source && (start || die)) {
 		if (refresh(session, false, err) < 0)
@@ -371,7 +412,10 @@ int log_session_work(struct log_session *session, bool event_ready, struct error
 	/* A new supervisor: what happened while nobody told us shows in who is there. */
 	if (client_reconnects(session->events) != before && refresh(session, true, err) < 0)
 		return -err->code;
-	return take_event(session, event, err);
+	r = take_event(session, event, err);
+	/* What a container said before we watched its log wakes nobody. */
+	log_session_drain(session);
+	return r;
 }
 
 void log_session_finish(struct log_session *session)
@@ -399,10 +443,10 @@ void log_session_finish(struct log_session *session)
 
 static size_t count_running(const struct log_session *session)
 {
-	size_t running = 0;
+	size_t running = json_object_size(session->coming);
 
 	for (size_t i = 0; i < session->count; i++)
-		running += session->sources[i].running;
+		running += session->sources[i].awaited && session->sources[i].running;
 	return running;
 }
 

@@ -26,6 +26,7 @@ struct log_source {
 		bool given;
 	} pending[2]; /* of files, of the journal */
 	bool running, ended;
+	bool awaited; /* the session lasts as long as it runs */
 	int exit_code;
 	unsigned int color;
 };
@@ -35,8 +36,10 @@ struct log_session {
 	char *const *services; /* whose containers belong here; NULL: all */
 	char *const *shown;    /* of these, whose lines are shown; NULL: all */
 	char *const *not_shown;
-	bool quiet_exits; /* no "exited with code" */
-	int index;        /* only this number; 0: all */
+	char *const *awaited; /* for whose end the session waits; NULL: all */
+	json_t *coming;       /* by id: containers that are made, and have not started */
+	bool quiet_exits;     /* no "exited with code" */
+	int index;            /* only this number; 0: all */
 	/* Only this one (its id), one-off or not, under its whole name; NULL: as above. */
 	const char *container;
 	struct log_printer printer;
@@ -73,8 +76,9 @@ int log_session_work(struct log_session *session, bool event_ready, struct error
 void log_session_finish(struct log_session *session);
 
 /*
- * How many containers of the session are running or will come back by themselves: when events say
- * that none is left, the supervisor is asked, for it may be about to restart one.
+ * How many containers that the session waits for are running, are made and not yet started (as one
+ * that takes another's place), or will come back by themselves: when events say that none is left,
+ * the supervisor is asked, for it may be about to restart one.
  */
 size_t log_session_running(struct log_session *session);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/json.h"
@@ -75,13 +77,18 @@ static int read_options(struct log_reader_options *ret, struct error *err)
 
 static int follow_session(struct log_session *session, struct error *err)
 {
-	while (session->events && log_session_running(session) > 0) {
+	while (session->events && !session->printer.write_error &&
+	       log_session_running(session) > 0) {
 		_cleanup_free_ struct pollfd *polls =
-			new_array(struct pollfd, log_session_polls_max(session));
+			new_array(struct pollfd, log_session_polls_max(session) + 1);
 		size_t n = log_session_polls(session, polls);
 
-		if (poll(polls, n, -1) < 0)
+		polls[n] = (struct pollfd){STDOUT_FILENO, 0};
+		if (poll(polls, n + 1, -1) < 0)
 			continue;
+		/* Who read it has gone: as the next line would end us, however long it takes. */
+		if (polls[n].revents & POLLERR)
+			(void)raise(SIGPIPE);
 		if (log_session_work(session, polls[0].revents != 0, err) < 0)
 			return -err->code;
 	}
@@ -104,7 +111,10 @@ static int show(struct log_session *session, struct error *err)
 	if (r < 0)
 		return r;
 	log_session_drain(session);
-	return follow ? follow_session(session, err) : 0;
+	r = follow ? follow_session(session, err) : 0;
+	if (r >= 0 && session->printer.write_error)
+		return error_code(err, session->printer.write_error, "write the output");
+	return r;
 }
 
 static int run(struct project_args *args, int argc, char **argv)

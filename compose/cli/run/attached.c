@@ -35,7 +35,7 @@ struct attached {
 	struct watch_session *watch;
 	int signals, keys; /* keys: stdin, or -1 */
 	unsigned int interrupts;
-	bool opened, stopping, decided, up, detached, watch_wanted, background;
+	bool opened, stopping, decided, asked_ended, up, detached, watch_wanted, background;
 	int exit_code;
 };
 
@@ -147,14 +147,15 @@ static void container_ended(void *data, struct log_session *session,
 	bool failed = source->exit_code != 0, abort;
 
 	if (options->exit_code_from && str_equal(source->service, options->exit_code_from) &&
-	    !attached->decided) {
+	    !attached->asked_ended && !attached->interrupts) {
 		attached->exit_code = source->exit_code;
-		attached->decided = true;
+		attached->decided = attached->asked_ended = true;
 	}
 	abort = options->abort_on_exit || (options->abort_on_failure && failed);
-	if (!abort || attached->stopping)
+	if (!abort || attached->stopping || !source->awaited)
 		return;
-	if (!attached->decided && !options->exit_code_from && options->abort_on_failure && failed) {
+	/* That of the first one to end, unless the one that was asked for comes to an end. */
+	if (!attached->decided) {
 		attached->exit_code = source->exit_code;
 		attached->decided = true;
 	}

@@ -19,6 +19,7 @@
 #include "compose/cli/client.h"
 #include "compose/cli/command.h"
 #include "compose/cli/converge.h"
+#include "compose/cli/machine.h"
 #include "compose/cli/projects.h"
 #include "compose/cli/system/system_objects.h"
 #include "compose/cli/view/output.h"
@@ -29,6 +30,7 @@
 #define SETTLE_MSEC 200
 /* Events of the past come at once, but not in no time. */
 #define ARRIVAL_NSEC 1000000000
+#define LABEL        "com.docker.compose."
 
 static char **filters;
 static const char *format, *since, *until;
@@ -36,7 +38,7 @@ static const char *format, *since, *until;
 static const struct option options[] = {
 	{"filter", 'f', OPTION_LIST, &filters, "filter",
 	 "type=container, image, volume or network; event=ACTION; container=, image=, volume=, "
-	 "network=NAME or id"},
+	 "network=NAME or id; label=KEY or KEY=VALUE"},
 	{"format", 0, OPTION_STRING, &format, "string",
 	 "json, or a template such as '{{.Action}}'"},
 	{"since", 0, OPTION_STRING, &since, "string",
@@ -108,6 +110,28 @@ static bool passes_names(const json_t *event)
 	return true;
 }
 
+/* Unlike with other keys, every label that is asked for has to be there. */
+static bool passes_labels(const json_t *event)
+{
+	static const char key[] = "label=";
+	const json_t *attributes = json_object_get(event, "attributes");
+
+	strv_foreach(filter, filters) {
+		const char *wanted = filter + strlen(key), *equals;
+		_cleanup_free_ char *name = NULL;
+		const char *value;
+
+		if (!str_starts_with(filter, key))
+			continue;
+		equals = strchr(wanted, '=');
+		name = alloc_string_n(wanted, strcspn(wanted, "="));
+		value = json_get_string(attributes, name);
+		if (!value || (equals && strcmp(value, equals + 1) != 0))
+			return false;
+	}
+	return true;
+}
+
 /* Filters of one key are alternatives, those of several keys all hold: docker's rule. */
 static bool passes(const json_t *event)
 {
@@ -115,14 +139,14 @@ static bool passes(const json_t *event)
 	/* "health_status" of "health_status: healthy" */
 	_cleanup_free_ char *kind = alloc_string_n(action, strcspn(action, ":"));
 
-	return passes_names(event) && allows("event=", action, kind, NULL) &&
-	       allows("type=", type_of(event), NULL, NULL);
+	return passes_names(event) && passes_labels(event) &&
+	       allows("event=", action, kind, NULL) && allows("type=", type_of(event), NULL, NULL);
 }
 
 static int check_filters(struct error *err)
 {
 	static const char *const keys[] = {
-		"container=", "event=", "image=", "network=", "volume=", "type="};
+		"container=", "event=", "image=", "label=", "network=", "type=", "volume="};
 
 	strv_foreach(filter, filters) {
 		bool known = false;
@@ -164,17 +188,19 @@ static json_t *event_row(const json_t *event)
 static void print_text(const json_t *event)
 {
 	int64_t nsec = json_get_int(event, "time", 0);
-	_cleanup_free_ char *list = output_labels(json_object_get(event, "attributes"));
+	_cleanup_free_ char *list = output_attributes(json_object_get(event, "attributes"));
 	time_t seconds = (time_t)(nsec / 1000000000);
 	char when[40], zone[8];
+	bool utc;
 	struct tm tm;
 
 	localtime_r(&seconds, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), "%z", &tm);
-	printf("%s.%09jd%.3s:%s %s %s %s (%s)\n", when, (intmax_t)(nsec % 1000000000), zone,
-	       zone + 3, type_of(event), json_get_string(event, "action") ?: "", id_of(event),
-	       list);
+	utc = !strcmp(zone, "+0000");
+	printf("%s.%09jd%.3s%s%s %s %s %s (%s)\n", when, (intmax_t)(nsec % 1000000000),
+	       utc ? "Z" : zone, utc ? "" : ":", utc ? "" : zone + 3, type_of(event),
+	       json_get_string(event, "action") ?: "", id_of(event), list);
 }
 
 static int print_event(const json_t *event, struct error *err)
@@ -293,6 +319,22 @@ static int look_for_projects(struct sources *sources, struct error *err)
 	return 0;
 }
 
+/* What every container of a project is labelled with, and the supervisor does not repeat. */
+static void add_labels(json_t *event, const char *project)
+{
+	json_t *attributes = json_object_get(event, "attributes");
+	char number[24];
+
+	if (single_is(project) || !attributes)
+		return;
+	snprintf(number, sizeof(number), "%jd", (intmax_t)json_get_int(event, "number", 0));
+	json_put_string(attributes, LABEL "project", project);
+	json_put_string(attributes, LABEL "service", json_get_string(event, "service") ?: "");
+	json_put_string(attributes, LABEL "container-number", number);
+	json_put_string(attributes, LABEL "oneoff",
+			json_get_bool(event, "oneoff", false) ? "True" : "False");
+}
+
 static void receive(struct sources *sources, struct source *source)
 {
 	struct error ignored = ERROR_INIT;
@@ -310,6 +352,7 @@ static void receive(struct sources *sources, struct source *source)
 		json_decref(event);
 		return;
 	}
+	add_labels(event, source->project);
 	source->last_nsec = nsec;
 	source->destroyed = str_equal(json_get_string(event, "action"), "destroy");
 	*array_add(sources->events, sources->event_count) = event;

@@ -68,6 +68,8 @@ void output_table(const json_t *rows, const char *const *columns, enum output_st
 int output_inspected(const json_t *rows, const char *format, struct error *err);
 /* "a=b,c=d" of an object of strings. New string. */
 char *output_labels(const json_t *labels);
+/* "a=b, c=d" of an event's attributes, by their names. New string. */
+char *output_attributes(const json_t *attributes);
 
 /* Text of a value as a template prints it: strings bare. New string. */
 char *output_value(const json_t *value);

@@ -174,7 +174,7 @@ static json_t *exit_attributes(const struct instance *instance)
 static void do_ended(struct instance *instance)
 {
 	int64_t up_usec = units_monotonic_usec() - instance->started_usec;
-	bool asked = instance->state == INSTANCE_STOPPING || instance->by_hand;
+	bool stopped = instance->state == INSTANCE_STOPPING, asked = stopped || instance->by_hand;
 	bool failed = instance->error != NULL;
 
 	release_process(instance);
@@ -207,7 +207,7 @@ static void do_ended(struct instance *instance)
 	if (!failed)
 		instance->finished_nsec = units_now_nsec();
 	state_note(instance);
-	if (asked)
+	if (stopped)
 		events_emit(instance, "stop", NULL);
 	schedule_ended(instance);
 	exec_container_ended(instance);
@@ -234,10 +234,29 @@ static int stop_signal(const struct instance *instance)
 	return number > 0 ? number : SIGTERM;
 }
 
+static void tell_signal(struct instance *instance, int signal)
+{
+	json_t *attributes = json_object();
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", signal);
+	json_put_string(attributes, "signal", number);
+	events_emit(instance, "kill", attributes);
+}
+
+static void send_stop_signal(struct instance *instance)
+{
+	int signal = stop_signal(instance);
+
+	(void)process_pidfd_signal(instance->pidfd, signal);
+	tell_signal(instance, signal);
+}
+
 static void kill_all(struct instance *instance)
 {
 	struct error err = ERROR_INIT;
 
+	tell_signal(instance, SIGKILL);
 	if (instance->pidfd >= 0)
 		(void)process_pidfd_signal(instance->pidfd, SIGKILL);
 	if (instance->cgroup && cgroup_kill(instance->cgroup, &err) < 0)
@@ -291,7 +310,7 @@ static void pre_stop_done(struct instance *instance)
 
 	if (instance->state != INSTANCE_STOPPING || instance->pidfd < 0)
 		return;
-	(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+	send_stop_signal(instance);
 	if (give_grace(instance, instance->grace_usec, &err) < 0)
 		log_error("%s: %s", instance->name, err.message);
 }
@@ -303,7 +322,7 @@ static void pre_stop_done(struct instance *instance)
 static void signal_stop(struct instance *instance)
 {
 	if (instance->birth.report_fd < 0)
-		(void)process_pidfd_signal(instance->pidfd, stop_signal(instance));
+		send_stop_signal(instance);
 }
 
 /* Its hooks first; asked once more while they run, it goes on with them. */
@@ -477,25 +496,19 @@ void instance_restart(struct instance *instance)
 
 int instance_kill(struct instance *instance, int signal, struct error *err)
 {
-	json_t *attributes;
-	char number[16];
 	int r;
 
 	if (instance->pidfd < 0)
 		return error_set(err, ESRCH, "container %s is not running", instance->name);
-	snprintf(number, sizeof(number), "%d", signal);
-	attributes = json_object();
-	json_put_string(attributes, "signal", number);
 	if (signal == SIGKILL) {
 		/* As a stop by hand: no policy brings back what was killed on purpose. */
 		instance->by_hand = true;
 		state_note(instance);
 		kill_all(instance);
-		events_emit(instance, "kill", attributes);
 		return 0;
 	}
 	r = process_pidfd_signal(instance->pidfd, signal);
-	events_emit(instance, "kill", attributes);
+	tell_signal(instance, signal);
 	return r < 0 && r != -ESRCH ? error_code(err, r, "signal container %s", instance->name) : 0;
 }
 

@@ -53,10 +53,13 @@ static json_t *event_make(const struct instance *instance, const char *action, i
 	json_put_int(event, "time", now);
 	json_put_string(event, "action", action);
 	json_put_string(event, "service", instance->service_name);
+	json_put_int(event, "number", instance->number);
+	json_put_bool(event, "oneoff", instance->oneoff);
 	json_put_string(event, "container", instance->name);
 	json_put_string(event, "container_id", instance->id);
 	if (!attributes)
 		attributes = json_object();
+	json_object_update_missing_new(attributes, observe_own_labels(instance));
 	json_put_string(attributes, "name", instance->name);
 	json_put_string(attributes, "image", instance->service->image);
 	json_object_set_new(event, "attributes", attributes);
