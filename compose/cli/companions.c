@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/cli/companions.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "compose/cli/provider.h"
 #include "compose/cli/registry/docker_config.h"
 #include "compose/cli/view/output.h"
+#include "compose/model/shapes.h"
 
 #define SOCKET          "/var/run/docker.sock"
 #define CREDENTIALS     "/run/secrets/docker"
@@ -158,6 +160,38 @@ static int use_socket(struct service *service, struct error *err)
 	add_bind(service, config, CREDENTIALS "/config.json", true);
 	provider_put_variable(service, "DOCKER_CONFIG", CREDENTIALS);
 	return 0;
+}
+
+static bool is_socket_path(const char *path)
+{
+	return str_equal(path, SOCKET) || str_equal(path, "/run/docker.sock");
+}
+
+static void leave_out(struct service *service, size_t i)
+{
+	struct mount *mounts = service->volumes;
+
+	output_warn("service %s: %s is left out: there is no engine's socket, and berth has no API "
+		    "of Docker's to offer in its place",
+		    service->name, mounts[i].source);
+	mount_release(&mounts[i]);
+	service->volume_count--;
+	memmove(&mounts[i], &mounts[i + 1], (service->volume_count - i) * sizeof(*mounts));
+}
+
+void companions_leave_out_socket(struct project *project)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		struct service *service = &project->services[i];
+
+		for (size_t m = service->volume_count; m-- > 0;) {
+			const struct mount *mount = &service->volumes[m];
+
+			if (mount->type == MOUNT_BIND && is_socket_path(mount->source) &&
+			    access(mount->source, F_OK) < 0 && errno == ENOENT)
+				leave_out(service, m);
+		}
+	}
 }
 
 struct ordering {

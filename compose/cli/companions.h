@@ -12,6 +12,12 @@
 
 #include "compose/model/project.h"
 
+/*
+ * Leaves out binds of an engine's socket that is not there, with a warning: made as other sources
+ * of binds are, it would be a directory, in the way of an engine that is installed later.
+ */
+void companions_leave_out_socket(struct project *project);
+
 /* @services (may be NULL: all) and what they depend on. May take long. Changes @project. */
 int companions_up(struct project *project, char *const *services, struct error *err);
 /* Tells the providers of @services that can be stopped to stop what they provide. */

@@ -117,6 +117,7 @@ static int prepare(struct project_args *args, char *const *services, struct proj
 	if (r < 0)
 		return r;
 	project = *ret_project;
+	companions_leave_out_socket(project);
 	r = remote_confirm(args, project, o->yes, err);
 	if (r < 0)
 		return r;

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/fd.h"
 #include "common/fs.h"
+
+#include "compose/tree/utf16.h"
 
 /* Of one project: a file that is included twice counts twice. */
 #define FILES_MAX 20000
@@ -43,6 +46,16 @@ static char *shown_name(const struct loader *l, const char *path)
 	return alloc_string(path);
 }
 
+static void decode(struct source *source)
+{
+	char *text = utf16_to_utf8(source->text, source->size, &source->size);
+
+	if (!text)
+		return;
+	free(source->text);
+	source->text = text;
+}
+
 int files_read(struct loader *l, const char *path, size_t limit, struct source **ret,
 	       struct error *err)
 {
@@ -64,6 +77,7 @@ int files_read(struct loader *l, const char *path, size_t limit, struct source *
 		return error_set(err, ENOENT, "open %s: no such file or directory", path);
 	if (r < 0)
 		return r;
+	decode(source);
 	l->bytes += source->size;
 	if (l->bytes > BYTES_MAX)
 		return error_set(err, EFBIG, "%s: the project's files are larger than %d MiB", name,

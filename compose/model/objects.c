@@ -29,12 +29,14 @@ static int compare_children(const void *a, const void *b)
 	return strcmp((*(const struct node *const *)a)->key, (*(const struct node *const *)b)->key);
 }
 
+#define KEY_LENGTH_MAX 255
+
 /* Keys become parts of names on the machine, of paths and of host names. */
 static bool is_key(const char *s)
 {
 	size_t length = strlen(s);
 
-	return length && length <= 255 && strcmp(s, ".") && strcmp(s, "..") &&
+	return length && length <= KEY_LENGTH_MAX && strcmp(s, ".") && strcmp(s, "..") &&
 	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
 		       length;
 }
@@ -76,10 +78,17 @@ static void bad_key(struct decoder *d, const struct node *child)
 {
 	struct node place = {.at = child->key_at.source ? child->key_at : child->at};
 
-	decode_problem(d, &place,
-		       "additional properties '%s' not allowed: a name is made of letters, digits, "
-		       "'.', '_' and '-'",
-		       child->key);
+	if (strlen(child->key) > KEY_LENGTH_MAX)
+		decode_problem(d, &place,
+			       "additional properties '%.40s...' not allowed: a name of %zu "
+			       "characters; %d is the most",
+			       child->key, strlen(child->key), KEY_LENGTH_MAX);
+	else
+		decode_problem(d, &place,
+			       "additional properties '%s' not allowed: a name is made of letters, "
+			       "digits, "
+			       "'.', '_' and '-'",
+			       child->key);
 }
 
 void decode_objects(struct decoder *d, const struct node *node, const struct slot *slot)

@@ -97,7 +97,7 @@ int image_store_open(const char *root, struct image_store **ret, struct error *e
 		r = write_layout(store, err);
 	if (r < 0) {
 		image_store_close(store);
-		return r;
+		return error_wrap(err, "%s", root);
 	}
 	store_sweep(store);
 	*ret = store;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Mistakes in files, flags and names: position, hint, exit code, and nothing changed."""
+import json
+
 import pytest
 
 SLEEP = "image: busybox\n    command: sleep 1000\n"
@@ -138,3 +140,61 @@ def test_what_cannot_be_made_leaves_what_runs(berth):
     project.write({"compose.yaml": first})
     project.run("up", "-d")
     assert project.ps()[0]["ID"] == before[0]["ID"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+def test_files_as_windows_writes_them(berth, encoding):
+    """With a mark of their encoding in front, and both characters at the ends of lines."""
+    def text(lines):
+        return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode(encoding)
+
+    project = berth.project({})
+    for name, lines in (("compose.yaml", ["services:", "  a:", "    image: busybox",
+                                          "    hostname: ${NAME}", "    labels: {x: 'grün 🚢'}",
+                                          "    env_file: more.env"]),
+                        (".env", ["# ours", "NAME=häs", "export TAG=1"]),
+                        ("more.env", ["QUOTED='a b'", "PLAIN=c d"])):
+        with open(f"{project.path}/{name}", "wb") as file:
+            file.write(text(lines))
+    shown = json.loads(project.run("config", "--format", "json").stdout)["services"]["a"]
+    assert shown["hostname"] == "häs" and shown["labels"] == {"x": "grün 🚢"}
+    assert shown["environment"] == {"QUOTED": "a b", "PLAIN": "c d"}
+    project.write({"x": ""})
+    with open(f"{project.path}/compose.yaml", "wb") as file:
+        file.write(text(["services:", "  a:", "    imag: busybox"]))
+    failed = project.run("config", check=False)
+    assert failed.returncode == 1 and failed.stderr.startswith("compose.yaml:3:5: ")
+
+
+def test_names_that_are_too_long(berth):
+    long = "x" * 300
+    project = berth.project({"compose.yaml": f"services:\n  a:\n    {SLEEP}    hostname: {long}\n",
+                             "b.yaml": f"services:\n  {long}:\n    {SLEEP}"})
+    for args, text in ((["up", "-d"], 'has 300 characters; Linux takes 64'),
+                       (["-p", long, "up", "-d"], "has 300 characters; 200 is the most"),
+                       (["-f", "b.yaml", "up", "-d"], "a name of 300 characters; 255 is the most")):
+        failed = project.run(*args, check=False)
+        assert failed.returncode == 1 and text in failed.stderr
+    assert project.ps() == []
+
+
+def test_a_folder_that_is_gone(berth):
+    project = berth.project({"gone/x": ""})
+    done = berth.command(["bash", "-c", f'cd gone; rm -r ../gone; "{berth.program[0]}" up'],
+                         check=False, cwd=project.path)
+    assert done.returncode == 1
+    assert done.stderr == "the current directory is not there any more: change to one that is\n"
+
+
+def test_a_service_that_is_nearly_there(berth):
+    project = berth.project({"compose.yaml": f"services:\n  worker:\n    {SLEEP}"})
+    for command in (["up", "-d"], ["logs"], ["restart"], ["run"], ["config"]):
+        failed = project.run(*command, "wroker", check=False)
+        assert failed.returncode == 1
+        assert failed.stderr == 'no such service: wroker (did you mean "worker"?)\n', command
+
+
+def test_a_store_that_cannot_be_written(berth):
+    project = berth.project({"compose.yaml": f"services:\n  a:\n    {SLEEP}"})
+    failed = project.run("up", "-d", env={"BERTH_ROOT": "/proc/berth"}, check=False)
+    assert failed.returncode == 1 and "/proc/berth" in failed.stderr

@@ -140,3 +140,16 @@ def test_api_socket(berth):
     assert shown == '{"auths": {}}'
     project.run("down", "-t", "0")
     listener.kill()
+
+
+def test_a_bind_of_an_engine_s_socket_that_is_not_there(berth):
+    """It would be made as a directory, in the way of an engine that is installed later."""
+    project = berth.project({"compose.yaml": {"services": {"a": {
+        **SLEEP, "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro", "./x:/x"]}}}})
+    up = project.run("up", "-d")
+    assert "service a: /var/run/docker.sock is left out: there is no engine's socket" in up.stderr
+    assert berth.command(["test", "-e", "/var/run/docker.sock"], check=False).returncode == 1
+    assert project.exec("a", "test", "-e", "/var/run/docker.sock", check=False).returncode == 1
+    assert project.exec("a", "test", "-d", "/x").returncode == 0
+    assert project.run("plan", check=False).returncode == 0
+    assert "/var/run/docker.sock" in project.run("config").stdout

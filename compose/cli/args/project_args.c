@@ -113,6 +113,8 @@ static int take_variables(struct project_args *args, struct error *err)
 	return 0;
 }
 
+#define NAME_LENGTH_MAX 200
+
 /* A name that is also the name of a directory: nothing else may get as far as a path. */
 int project_args_check_name(const char *name, struct error *err)
 {
@@ -121,13 +123,18 @@ int project_args_check_name(const char *name, struct error *err)
 	for (const char *p = name; *p; p++)
 		good = good && (islower((unsigned char)*p) || isdigit((unsigned char)*p) ||
 				*p == '_' || *p == '-');
-	if (good && strlen(name) <= 200)
+	if (good && strlen(name) > NAME_LENGTH_MAX)
+		return error_set(err, ENAMETOOLONG,
+				 "project name \"%.40s...\" has %zu characters; %d is the most",
+				 name, strlen(name), NAME_LENGTH_MAX);
+	if (good)
 		return 0;
-	return error_set(err, EINVAL,
-			 "invalid project name \"%s\": must consist only of lowercase alphanumeric "
-			 "characters, hyphens, and underscores as well as start with a letter or "
-			 "number",
-			 name);
+	return error_set(
+		err, EINVAL,
+		"invalid project name \"%.100s\": must consist only of lowercase alphanumeric "
+		"characters, hyphens, and underscores as well as start with a letter or "
+		"number",
+		name);
 }
 
 int project_args_finish(struct project_args *args, struct error *err)
@@ -146,6 +153,10 @@ int project_args_finish(struct project_args *args, struct error *err)
 		return -err->code;
 	if (!args->working_dir)
 		args->working_dir = getcwd(NULL, 0);
+	if (!args->working_dir && errno == ENOENT)
+		return error_set(
+			err, ENOENT,
+			"the current directory is not there any more: change to one that is");
 	if (!args->working_dir)
 		return error_errno(err, "the current directory");
 	if (check_words(args, err) < 0)

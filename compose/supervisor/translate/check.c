@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compose/supervisor/translate/check.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,8 +87,16 @@ static int check_resources(struct check_room *room, const struct check_wish *wis
 static int check_process(const struct service *service, struct error *err)
 {
 	const char *cwd = service->working_dir;
+	const char *hostname = service->hostname;
 	uint64_t capabilities;
 
+	/* Placeholders in it are filled in for each container. */
+	if (hostname && !strstr(hostname, "{{") && strlen(hostname) > HOST_NAME_MAX) {
+		error_set(err, ENAMETOOLONG,
+			  "hostname \"%.40s...\" has %zu characters; Linux takes %d", hostname,
+			  strlen(hostname), HOST_NAME_MAX);
+		return place_under(err, "hostname", NULL);
+	}
 	if (cwd && cwd[0] && cwd[0] != '/') {
 		error_set(err, EINVAL, "working directory '%s': must be an absolute path", cwd);
 		return place_under(err, "working_dir", NULL);
