@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/str.h"
@@ -384,6 +386,18 @@ int command_main_of_projects(int argc, char **argv)
 	return commands_run(command, path, n - 1, argv + 1);
 }
 
+/* Started with one of 0, 1, 2 closed: what is opened later must not become it. */
+static void keep_standard_ones(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* A disk that is full under what was printed is a failure, as with any tool. */
 static int finish_output(int exit_code)
 {
@@ -395,6 +409,7 @@ static int finish_output(int exit_code)
 
 int command_main(int argc, char **argv)
 {
+	keep_standard_ones();
 	if (argc < 1)
 		return 1;
 	if (geteuid() != 0)

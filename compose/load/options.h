@@ -24,6 +24,8 @@ struct load_options {
 	 * that start nothing.
 	 */
 	bool unset_sources;
+	/* No warnings of what has no effect here: they are for commands that make something. */
+	bool no_unheeded;
 	/* Services that name no platform have $DOCKER_DEFAULT_PLATFORM's. */
 	bool default_platform;
 	/*

@@ -97,6 +97,7 @@ static void decode_tree(struct loader *l)
 	struct decoder decoder = {
 		.report = &l->report,
 		.warn = l->options->warn,
+		.no_unheeded = l->options->no_unheeded,
 		.warn_data = l->options->warn_data,
 		.told = &l->warned,
 		.resolve = l->options->no_path_resolution ? NULL : resolve,

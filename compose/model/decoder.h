@@ -33,6 +33,7 @@ struct decoder {
 	struct map *broken; /* "services.web", "services.web.ports": is wrong; may be NULL */
 	struct map *told;   /* "FILE:LINE:COLUMN" of what a warning was of: once is enough for an
 			       anchor; may be NULL */
+	bool no_unheeded;   /* no warnings of what has no effect here */
 	size_t ports;       /* so far, in the whole project: a range is short to write */
 };
 

@@ -259,6 +259,8 @@ void decode_unheeded(struct decoder *d, const struct node *node, const char *why
 {
 	char path[200], where[160];
 
+	if (d->no_unheeded)
+		return;
 	position_text(&node->at, where, sizeof(where));
 	if (*where && d->told && map_set(d->told, where, d))
 		return;

@@ -107,6 +107,10 @@ def test_tar_streams(project):
                                                                  for name in tar.getnames()}
     project.run("cp", "-", "app:/tmp", input=data, text=False)
     assert inside(project, "cat", "/tmp/made/sub/b", "/tmp/made/link") == "B\nA\n"
+    # What comes once is for all replicas.
+    project.run("cp", "-", "many:/tmp", input=data, text=False)
+    for number in ("1", "2"):
+        assert project.run("exec", "-T", "--index", number, "many", "cat", "/tmp/made/a").stdout == "A\n"
     for target, bad, text in (("app:/tmp/made/a", data, "must be a directory"),
                               ("app:/tmp", b"x" * 2000, "archive")):
         refused = project.run("cp", "-", target, input=bad, text=False, check=False)

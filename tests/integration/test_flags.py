@@ -221,3 +221,14 @@ def test_units_without_systemd(berth):
     assert refused.returncode == 1 and "systemd" in refused.stderr
     refused = project.run("systemd", "disable", "--user", check=False)
     assert refused.returncode == 1 and "without --user" in refused.stderr
+
+
+def test_what_has_no_effect_is_told_by_what_makes_it(berth):
+    """Not once more by every command after it."""
+    project = berth.project(stack(a={**SLEEP, "cpu_count": 2, "network_mode": "host", "ports": ["80:80"]}))
+    told = r"cpu_count has no effect here.*\n.*ports has no effect here|ports.*\n.*cpu_count"
+    for command in ("config", "up -d", "up -d", "create"):
+        assert re.search(told, project.run(*command.split()).stderr), command
+    for command in ("ps", "logs", "exec -T a true", "restart -t 0", "top", "port a 80", "stop -t 0",
+                    "start", "kill", "rm -f", "images", "down"):
+        assert "no effect" not in project.run(*command.split(), check=False).stderr, command

@@ -295,7 +295,7 @@ static int load_services(struct project_args *args, char *const *services, bool 
 	 * belongs to the project, or they would be orphans.
 	 */
 	project_args_load_options(args, &options);
-	options.unset_sources = !starts;
+	options.unset_sources = options.no_unheeded = !starts;
 	options.default_platform = true;
 	r = load(args, &options, &project, err);
 	if (r < 0)

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/json.h"
 #include "common/str.h"
 
@@ -45,8 +47,30 @@ static char *service_of(const char *word, const char **ret_path)
 struct copying {
 	const char *service, *from, *to; /* paths; from or to is the container's */
 	bool into;
+	int archive; /* for from "-": where the archive is read */
 	struct cp_options options;
 };
+
+/* For several containers one after another: an archive that comes through a pipe comes once. */
+static int keep_archive(int *ret, struct error *err)
+{
+	_cleanup_close_ int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char buffer[65536];
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, "keep the archive in /var/tmp");
+	while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0) {
+		r = fd_write_all(fd, buffer, (size_t)n);
+		if (r < 0)
+			return error_code(err, r, "keep the archive");
+	}
+	if (n < 0)
+		return error_errno(err, "read the archive");
+	*ret = TAKE_FD(fd);
+	return 0;
+}
 
 static int copy_one(const char *project, const json_t *container, const struct copying *copying,
 		    struct error *err)
@@ -61,7 +85,7 @@ static int copy_one(const char *project, const json_t *container, const struct c
 	if (root < 0)
 		return root;
 	if (!strcmp(here.path, "-"))
-		return copying->into ? cp_tar_read(STDIN_FILENO, &there, &copying->options, err)
+		return copying->into ? cp_tar_read(copying->archive, &there, &copying->options, err)
 				     : cp_tar_write(&there, &copying->options, STDOUT_FILENO, err);
 	return copying->into ? cp_tree(&here, &there, &copying->options, err)
 			     : cp_tree(&there, &here, &copying->options, err);
@@ -84,12 +108,17 @@ static json_t *chosen(const json_t *containers, bool into)
 }
 
 static int copy_all(struct project_args *args, const char *project, const json_t *containers,
-		    const struct copying *copying, struct error *err)
+		    struct copying *copying, struct error *err)
 {
+	_cleanup_close_ int kept = -EBADF;
 	_cleanup_(cleanup_progress_free) struct progress *progress = progress_new(args, "copy");
 	json_t *container;
 	size_t i;
 
+	if (copying->into && !strcmp(copying->from, "-") && json_array_size(containers) > 1 &&
+	    !args->dry_run && keep_archive(&kept, err) < 0)
+		return -err->code;
+	copying->archive = kept >= 0 ? kept : STDIN_FILENO;
 	json_array_foreach(containers, i, container) {
 		const char *name = json_get_string(container, "name") ?: "";
 		_cleanup_free_ char *id = str_printf("Container %s", name);
@@ -101,6 +130,8 @@ static int copy_all(struct project_args *args, const char *project, const json_t
 			continue;
 		}
 		progress_set(progress, id, PROGRESS_WORKING, "Copying", NULL);
+		if (kept >= 0)
+			(void)lseek(kept, 0, SEEK_SET);
 		if (copy_one(project, container, copying, err) < 0) {
 			progress_set(progress, id, PROGRESS_ERROR, "Error", err->message);
 			return error_wrap(err, "container %s", name);

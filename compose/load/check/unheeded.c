@@ -16,7 +16,7 @@ static void unheeded(struct loader *l, const struct service *service, const char
 {
 	char where[160];
 
-	if (check_is_broken(l, "services", service->name, attribute))
+	if (l->options->no_unheeded || check_is_broken(l, "services", service->name, attribute))
 		return;
 	position_text(check_at_service(l, service, attribute), where, sizeof(where));
 	loader_warn(l, "%s%sservices.%s.%s has no effect here: %s", where, *where ? ": " : "",
@@ -112,7 +112,8 @@ void check_unheeded_volume(struct loader *l, const struct volume *volume)
 {
 	char where[160];
 
-	if (!volume->berth.given || (!volume->external && !volume->driver_opts.count) ||
+	if (l->options->no_unheeded || !volume->berth.given ||
+	    (!volume->external && !volume->driver_opts.count) ||
 	    check_is_broken(l, "volumes", volume->key, "x-berth"))
 		return;
 	position_text(loader_at(l, "volumes", volume->key, "x-berth", NULL), where, sizeof(where));
