@@ -198,3 +198,17 @@ def test_a_store_that_cannot_be_written(berth):
     project = berth.project({"compose.yaml": f"services:\n  a:\n    {SLEEP}"})
     failed = project.run("up", "-d", env={"BERTH_ROOT": "/proc/berth"}, check=False)
     assert failed.returncode == 1 and "/proc/berth" in failed.stderr
+
+
+def test_two_services_with_one_port(berth):
+    def project_of(b, **more):
+        return berth.project({"compose.yaml": {"services": {
+            "a": {"image": "busybox", "ports": ["8080:80"], **more},
+            "b": {"image": "busybox", "ports": [b]}}}})
+
+    for project, text in (
+            (project_of("8080:90"), "service b: port 8080/tcp is already taken by service a\n"),
+            (project_of("90", scale=2), "service a: port 8080/tcp is already taken by another container of it\n")):
+        failed = project.run("up", "-d", check=False)
+        assert failed.returncode == 1 and failed.stderr == text
+        assert project.ps() == []

@@ -274,3 +274,4 @@ def test_mistakes(berth, build, error):
     p = project(berth, {"app": {"build": build}}, "FROM busybox\nRUN --network=none true\n")
     failed = p.run("build", check=False)
     assert failed.returncode != 0 and error in failed.stderr, failed.stderr
+    assert re.search(r'services?[ .]"?app|Dockerfile', failed.stderr), failed.stderr

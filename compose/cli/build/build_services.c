@@ -360,7 +360,8 @@ static int gather(struct building *b, char *const *services, struct error *err)
 	b->inputs = new_array(struct build_inputs, most + 1);
 	b->wholes = new_array(struct whole, count + 1);
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = add_service(b, due[i].service, err);
+		if (add_service(b, due[i].service, err) < 0)
+			r = error_wrap(err, "service %s", due[i].service->name);
 	for (size_t i = 0; i < b->count; i++)
 		b->jobs[i].options.shared = b->count > 1;
 	return r;
@@ -426,7 +427,13 @@ int build_services(struct project_args *args, struct project *project, char *con
 	if (r < 0) {
 		const struct build_job *job = failed_job(&b);
 
-		r = build_fail(args, job, job ? &job->error : &err);
+		if (job) {
+			err = job->error;
+			/* A report has it with its line of the Dockerfile. */
+			if (!job->report || !strstr(job->report, err.message))
+				error_wrap(&err, "service %s", job->name);
+		}
+		r = build_fail(args, job, &err);
 	} else if (options->print_ids && !options->check) {
 		for (size_t i = 0; i < b.whole_count; i++)
 			printf("%s\n", b.jobs[b.wholes[i].first].image_id);

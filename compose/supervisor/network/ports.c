@@ -58,6 +58,7 @@ static void held_free(struct ports *ports, struct held_port *held, bool drop)
 		if (drop)
 			keeper_client_drop(ports->supervisor->keeper, name);
 	}
+	free(held->reserved);
 	free(held);
 }
 
@@ -146,6 +147,22 @@ static int hold_new(struct ports *ports, const struct publish *wish, struct held
 	return 0;
 }
 
+static int is_taken(const struct service *service, const struct held_port *held, struct error *err)
+{
+	const char *port = held->key[0] == ':' ? held->key + 1 : held->key;
+	const char *by = "service ", *name = held->reserved;
+
+	if (held->owner) {
+		by = "container ";
+		name = held->owner->name;
+	} else if (!strcmp(held->reserved, service->name)) {
+		by = "another container of it";
+		name = "";
+	}
+	return error_set(err, EADDRINUSE, "service %s: port %s is already taken by %s%s",
+			 service->name, port, by, name);
+}
+
 int ports_reserve(struct ports *ports, const struct project *project, const struct service *service,
 		  const struct instance *instance, struct error *err)
 {
@@ -165,15 +182,12 @@ int ports_reserve(struct ports *ports, const struct project *project, const stru
 		if (held && held->owner && held->owner == instance)
 			continue;
 		if (held && (held->reserved || (held->owner && !held->owner->leaving)))
-			return error_set(err, EADDRINUSE,
-					 "service %s: port %s is already taken by %s%s",
-					 service->name, key[0] == ':' ? key + 1 : key,
-					 held->owner ? "container " : "another container of it",
-					 held->owner ? held->owner->name : "");
+			return is_taken(service, held, err);
 		r = held ? 0 : hold_new(ports, &wish, &held, err);
 		if (r < 0)
 			return error_wrap(err, "service %s", service->name);
-		held->reserved = true;
+		if (!held->reserved)
+			held->reserved = alloc_string(service->name);
 	}
 	return 0;
 }
@@ -183,7 +197,8 @@ void ports_unreserve(struct ports *ports)
 	map_foreach(entry, &ports->held) {
 		struct held_port *held = entry->value;
 
-		held->reserved = false;
+		free(held->reserved);
+		held->reserved = NULL;
 		if (!held->refs)
 			held_free(ports, held, true);
 	}

@@ -23,7 +23,7 @@ struct held_port {
 	int fds[2];
 	struct publish publish;
 	unsigned int refs;
-	bool reserved;
+	char *reserved; /* for a container of this service, which is about to be made; NULL: not */
 	struct instance *owner; /* the one whose rules lead here */
 	struct proxy *proxies[2];
 };
