@@ -217,24 +217,24 @@ def test_events_of_a_project_that_comes_again(project):
     with open(path, "w", encoding="utf-8") as file:
         listening = project.popen("events", "--json", stdout=file)
 
-    def told(action):
+    def told(value, key="action"):
         with open(path, encoding="utf-8") as lines:
-            return sum(f'"action":"{action}"' in line for line in lines)
+            return sum(f'"{key}":"{value}"' in line for line in lines)
 
-    def wait_for(action, times):
-        project.sandbox.wait_until(lambda: told(action) >= times, 10, f"{action} for the {times}. time")
+    def wait_for(value, times, key="action"):
+        project.sandbox.wait_until(lambda: told(value, key) >= times, 10, f"{value} for the {times}. time")
 
     for times in range(1, 8):
         project.run("up", "-d", "db")
         wait_for("start", times)
         if times == 3:
-            project.run("kill", "db")
-            wait_for("kill", 1)
+            project.run("kill", "-s", "HUP", "db")
+            wait_for("1", 1, "signal")
         for pid in project.keeper_pids() + project.supervisor_pids():
             project.sandbox.kill(pid)
         project.run("down", "-t", "0")
         assert listening.poll() is None
     wait_for("destroy", 7)
-    assert told("start") == 7 and told("kill") == 1
+    assert told("start") == 7 and told("1", "signal") == 1
     listening.send_signal(2)
     assert listening.wait(10) == 130
