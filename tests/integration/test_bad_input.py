@@ -210,5 +210,6 @@ def test_two_services_with_one_port(berth):
             (project_of("8080:90"), "service b: port 8080/tcp is already taken by service a\n"),
             (project_of("90", scale=2), "service a: port 8080/tcp is already taken by another container of it\n")):
         failed = project.run("up", "-d", check=False)
-        assert failed.returncode == 1 and failed.stderr == text
+        assert failed.returncode == 1
+        assert failed.stderr.startswith("compose.yaml:") and failed.stderr.endswith(f": {text}")
         assert project.ps() == []
