@@ -7,6 +7,8 @@ import tarfile
 
 import pytest
 
+from tests.support.user import needs_root
+
 APP = {"image": "busybox", "command": ["sleep", "1000"], "init": True,
        "volumes": ["data:/data", "./bind:/bind"], "tmpfs": ["/scratch"]}
 
@@ -171,7 +173,6 @@ def test_commit(berth):
     project = berth.project({"compose.yaml": {
         "services": {"app": {"image": "small", "command": ["sleep", "1000"], "init": True,
                              "configs": [{"source": "secret", "target": "/plain"}]}},
-from tests.support.user import needs_root
         "configs": {"secret": {"content": "hidden"}}}})
     project.run("up", "-d")
     project.exec("app", "sh", "-c", "echo fresh > /new; rm /gone")
