@@ -242,6 +242,11 @@ int systemd_bus_disable(struct systemd_bus *bus, const char *unit, struct error 
 	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "DisableUnitFiles", &failure,
 				NULL, "asb", 1, unit, 0);
 
+	/* Without its template there is no such unit: nothing to disable. */
+	if (r == -ENOENT || api.error_has_name(&failure, SERVICE ".NoSuchUnit")) {
+		api.error_free(&failure);
+		return 0;
+	}
 	return r < 0 ? bus_error(err, r, &failure, "disable the unit") : 0;
 }
 

@@ -410,6 +410,16 @@ def test_a_project_that_fails(berth, systemd):
     assert "no disk" in project.run("logs", "db").stdout
 
 
+def test_stopped_while_it_starts(berth, systemd):
+    """systemd ends the main process then; that is no failure of the unit's."""
+    project = berth.project({"compose.yaml": {"services": {"db": SLOW}}})
+    process = unit(project, systemd)
+    systemd.wait("STATUS=0 of 1 healthy, waiting for db")
+    berth.kill(process.inner_pid(), signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert {row["State"] for row in project.ps("-a")} == {"exited"}
+
+
 def test_a_file_that_is_wrong(berth, systemd):
     project = berth.project({"compose.yaml": "services: {a: {imag: busybox}}\n"})
     process = unit(project, systemd)

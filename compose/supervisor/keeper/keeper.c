@@ -55,6 +55,7 @@ struct keeper {
 
 	pid_t starter; /* of a unit, see KEEPER_STARTER; 0: none, or it has ended */
 	bool failed;   /* it, or what it was to bring up */
+	bool stopped;  /* told to end: that it was not through then is no failure */
 	size_t given;  /* sockets of systemd's in the store */
 	struct keeper_watchdog watchdog;
 };
@@ -212,7 +213,7 @@ static void supervisor_ended(struct keeper *keeper, const siginfo_t *info)
 static void starter_ended(struct keeper *keeper, const siginfo_t *info)
 {
 	keeper->starter = 0;
-	if (info->si_code == CLD_EXITED && info->si_status == 0)
+	if (keeper->stopped || (info->si_code == CLD_EXITED && info->si_status == 0))
 		return;
 	keeper->failed = true;
 	if (keeper->supervisor)
@@ -251,6 +252,8 @@ static bool handle_signals(struct keeper *keeper)
 	bool childless = false;
 
 	while (read(keeper->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGTERM)
+			keeper->stopped = true;
 		if (info.ssi_signo == SIGCHLD)
 			childless = reap_all(keeper);
 		else if (keeper->supervisor)

@@ -9,7 +9,7 @@ unit=berth@$shop.service
 group() { echo "/sys/fs/cgroup$(property $unit ControlGroup)/berth/$shop"; }
 below() { find "$(group)" -mindepth 1 -maxdepth 1 -type d | wc -l; }
 running() { berth -p $shop ps -q | wc -l; }
-nothing_runs() { test "$(running)" = 0 -a -z "$(keeper $shop)"; }
+nothing_runs() { test "$(running)" = 0 -a -z "$(pgrep -f '^sleep 10000')"; }
 says() { journalctl -q --no-pager -o cat -u $unit "$@"; }
 says_why() { says -p err | grep -q "$1"; }
 fails() { ! systemctl "$@" 2> /dev/null; }
