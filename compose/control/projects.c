@@ -15,8 +15,7 @@
 
 #include "compose/control/requests.h"
 
-#define RECORD_MAX  (1 << 20)
-#define PROJECT_MAX (64 << 20)
+#define RECORD_MAX (1 << 20)
 
 static int add_names(const char *base, char ***names, struct error *err)
 {
@@ -120,7 +119,7 @@ static int read_model(const json_t *record, json_t **ret, struct error *err)
 	_cleanup_free_ char *path =
 		str_printf("%s/accepted/%s.json", state, json_get_string(record, "project") ?: "");
 
-	return json_read(AT_FDCWD, path, PROJECT_MAX, ret, err);
+	return json_read(AT_FDCWD, path, PROJECT_BYTES_MAX, ret, err);
 }
 
 /* The record names anonymous volumes; those that have a name stand in the project. */

@@ -177,7 +177,9 @@ const char *paths_runtime(void);
 /* New strings. */
 char *paths_user_runtime(void); /* XDG_RUNTIME_DIR, and where that is when nobody says so */
 char *paths_project_runtime(const char *project); /* .../projects/NAME */
+/* With its project.json, of at most so many bytes: the project as last accepted. */
 char *paths_project_state(const char *project);
+#define PROJECT_BYTES_MAX (64 << 20)
 char *paths_control_socket(const char *project);
 /*
  * Where the project's control groups are: "berth/NAME", or "berth.TAG/NAME" with a BERTH_ROOT of

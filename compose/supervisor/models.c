@@ -14,8 +14,6 @@
 
 #include "compose/supervisor/state.h"
 
-#define PROJECT_MAX (64 << 20)
-
 struct model *model_ref(struct model *model)
 {
 	model->refs++;
@@ -79,7 +77,7 @@ int model_load(struct supervisor *supervisor, const char *hash, struct model **r
 		*ret = model_ref(model);
 		return 0;
 	}
-	r = json_read(supervisor->accepted_dir, file, PROJECT_MAX, &json, err);
+	r = json_read(supervisor->accepted_dir, file, PROJECT_BYTES_MAX, &json, err);
 	if (r < 0)
 		return error_wrap(err, "accepted project %.12s", hash);
 	return model_new(supervisor, json, hash, ret, err);

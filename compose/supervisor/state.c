@@ -21,8 +21,7 @@
 #include "compose/supervisor/network/ports.h"
 #include "compose/supervisor/observe.h"
 
-#define RECORD_MAX  (4 << 20)
-#define PROJECT_MAX (64 << 20)
+#define RECORD_MAX (4 << 20)
 
 static int open_below(int dir, const char *name, int *ret, struct error *err)
 {
@@ -134,7 +133,7 @@ int state_load(struct supervisor *supervisor, struct error *err)
 	_cleanup_json_ json_t *json = NULL;
 	int r;
 
-	r = json_read(supervisor->state_dir, "project.json", PROJECT_MAX, &json, err);
+	r = json_read(supervisor->state_dir, "project.json", PROJECT_BYTES_MAX, &json, err);
 	if (r >= 0)
 		r = model_parse(supervisor, json, &supervisor->current, err);
 	if (r < 0 && r != -ENOENT)

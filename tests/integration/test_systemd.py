@@ -451,6 +451,26 @@ def test_a_folder_that_is_gone(berth, systemd):
     assert process.wait(20) == 0 and project.ps() == []
 
 
+PROVIDER = """#!/bin/sh
+case "$*" in *" metadata") exit 1;; esac
+echo "$@" >> "$(dirname "$0")/said"
+"""
+
+
+def test_providers(berth, systemd):
+    """Who provides something is told of the unit's stop as of `down`."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": SLEEP, "db": {"provider": {"type": "cloud"}}}}, "bin/cloud": PROVIDER})
+    berth.command(["chmod", "+x", f"{project.path}/bin/cloud"])
+    path = {"PATH": f"{project.path}/bin:{berth.env['PATH']}"}
+    process = unit(project, systemd, **path)
+    systemd.wait("READY=1")
+    control(project, systemd, "stop", MAINPID="1", **path)
+    assert process.wait(20) == 0
+    with open(f"{project.path}/bin/said", encoding="utf-8") as file:
+        assert [line.split()[3] for line in file] == ["up", "down"]
+
+
 def test_watchdog(berth, systemd):
     """A supervisor that hangs is replaced; containers and systemd notice nothing."""
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})

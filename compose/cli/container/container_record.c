@@ -11,8 +11,7 @@
 #include "compose/cli/image/store_here.h"
 #include "compose/control/requests.h"
 
-#define RECORD_MAX  (1 << 20)
-#define PROJECT_MAX (64 << 20)
+#define RECORD_MAX (1 << 20)
 
 DEFINE_CLEANUP(struct image_store *, image_store_close);
 
@@ -26,7 +25,7 @@ static int read_files(const char *state, struct container_record *ret, struct er
 		return -err->code;
 	accepted = str_printf("%s/accepted/%s.json", state,
 			      json_get_string(ret->record, "project") ?: "");
-	if (json_read(AT_FDCWD, accepted, PROJECT_MAX, &json, err) < 0 ||
+	if (json_read(AT_FDCWD, accepted, PROJECT_BYTES_MAX, &json, err) < 0 ||
 	    project_from_json(json, &ret->project, err) < 0)
 		return -err->code;
 	ret->service = project_service(ret->project, json_get_string(ret->record, "service") ?: "");

@@ -28,6 +28,7 @@
 #include "common/units.h"
 
 #include "compose/cli/args/target.h"
+#include "compose/cli/companions.h"
 #include "compose/cli/keeper_start.h"
 #include "compose/cli/systemd/systemd.h"
 #include "compose/cli/systemd/systemd_cgroup.h"
@@ -373,6 +374,21 @@ static int run_reload(struct project_args *args, int argc, char **argv)
 	return r;
 }
 
+/* As it was brought up, whatever its files say meanwhile; NULL: nobody knows of any. */
+static struct project *accepted_project(const char *name)
+{
+	_cleanup_free_ char *state = paths_project_state(name);
+	_cleanup_free_ char *path = str_printf("%s/project.json", state);
+	_cleanup_json_ json_t *json = NULL;
+	struct error ignored = ERROR_INIT;
+	struct project *project = NULL;
+
+	if (json_read(AT_FDCWD, path, PROJECT_BYTES_MAX, &json, &ignored) < 0)
+		return NULL;
+	(void)project_from_json(json, &project, &ignored);
+	return project;
+}
+
 /*
  * systemd calls it for a main process that has died as well: then it is the next keeper's affair,
  * for that may find all containers as they were.
@@ -382,6 +398,8 @@ static int run_stop(struct project_args *args, int argc, char **argv)
 	struct converge down = {.verb = "down", .options = {.goal = PLAN_DOWN}};
 	struct error err = ERROR_INIT;
 	const char *main_process = getenv("MAINPID");
+	struct project *project;
+	int r;
 
 	if (project_args_check_name(argv[0], &err) < 0)
 		return output_fail(args, &err);
@@ -389,12 +407,16 @@ static int run_stop(struct project_args *args, int argc, char **argv)
 		return 0;
 	take_name(args, argv[0]);
 	(void)extend_timeout();
-	/* As it was brought up, whatever its files say meanwhile. */
+	project = accepted_project(argv[0]);
 	down.name = argv[0];
 	down.options.by_label = true;
 	down.options.remove_orphans = true;
 	down.options.timeout_usec = -1;
-	return converge_run(args, &down);
+	r = converge_run(args, &down);
+	if (r == 0 && project && companions_down(project, NULL, &err) < 0)
+		r = output_fail(args, &err);
+	project_free(project);
+	return r;
 }
 
 static int run_settle(struct project_args *args, int argc, char **argv)

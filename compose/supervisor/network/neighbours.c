@@ -14,8 +14,7 @@
 #include "compose/control/requests.h"
 #include "compose/model/shapes.h"
 
-#define RECORD_MAX  (4 << 20)
-#define PROJECT_MAX (64 << 20)
+#define RECORD_MAX (4 << 20)
 
 static bool is_meant(const json_t *record, const char *name)
 {
@@ -109,7 +108,7 @@ int neighbour_project(const struct neighbour *neighbour, struct project **ret, s
 	_cleanup_free_ char *path = str_printf("%s/projects/%s/accepted/%s.json", paths_root(),
 					       neighbour->state, neighbour->model ?: "");
 	_cleanup_json_ json_t *json = NULL;
-	int r = json_read(AT_FDCWD, path, PROJECT_MAX, &json, err);
+	int r = json_read(AT_FDCWD, path, PROJECT_BYTES_MAX, &json, err);
 
 	if (r >= 0)
 		r = project_from_json(json, ret, err);
