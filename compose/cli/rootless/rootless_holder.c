@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rootless_holder.c - the process that keeps a user's namespaces while anybody is in them, and
- * pasta, the way out of the network of the bridges, once somebody asked for it.
+ * rootless_holder.c - the process that keeps a user's namespaces while anybody is in them, and the
+ * way out of the network of the bridges (rootless_way.h).
  *
  * It is in the host's network itself, as pasta must be. It ends when nobody has the FIFO open for
  * writing and no other process is in its user namespace: containers, whose keepers were killed,
  * have no FIFO.
  */
-#include <ctype.h>
 #include <fcntl.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -31,33 +29,22 @@
 #include "common/process.h"
 #include "common/rootless.h"
 #include "common/str.h"
-#include "common/units.h"
 
 #include "netmgr/usermode.h"
 
 #include "compose/cli/rootless/rootless.h"
 #include "compose/cli/rootless/rootless_lost.h"
+#include "compose/cli/rootless/rootless_way.h"
 
 #define REPORT_FD 3
-#define PASTA_PID "pasta.pid"
-#define PASTA_LOG "pasta.log"
-
-/* So many that lived no longer: another one would not either. */
-#define SHORT_LIVES_MOST 5
-#define SHORT_LIFE_USEC  ((int64_t)USEC_PER_SEC)
 
 struct holder {
 	const char *path;
 	int directory, users, signals;
-	int netns;          /* of the bridges */
-	bool has_clients;   /* see ROOTLESS_CLIENTS */
-	int other, writer;  /* while we wait for another one to end, see hold() */
-	int routes;         /* tells of the host's routes: there may be a way now */
-	pid_t pasta;        /* while it comes up; then it is a daemon, see PASTA_PID */
-	int daemon;         /* its pidfd: the way is there */
-	bool is_asked;      /* for the way */
-	int64_t begun_usec; /* monotonic: when pasta was last started */
-	int short_lives;    /* of pasta, one after the other */
+	int netns;         /* of the bridges */
+	bool has_clients;  /* see ROOTLESS_CLIENTS */
+	int other, writer; /* while we wait for another one to end, see hold() */
+	struct rootless_way way;
 };
 
 static ino_t inode(const char *path)
@@ -186,67 +173,6 @@ static int open_users(struct holder *holder, struct error *err)
 	return 0;
 }
 
-static pid_t daemon_pid(struct holder *holder)
-{
-	_cleanup_free_ char *text = NULL;
-	struct error ignored = ERROR_INIT;
-
-	if (fs_read(holder->directory, PASTA_PID, 32, &text, NULL, &ignored) < 0)
-		return 0;
-	return atoi(text);
-}
-
-/* Perhaps of the holder before us: it is not our child, but its work is done all the same. */
-static void find_daemon(struct holder *holder)
-{
-	pid_t pid = daemon_pid(holder);
-	_cleanup_free_ char *path = str_printf("/proc/%d/comm", pid), *name = NULL;
-	_cleanup_close_ int pidfd = pid > 0 ? process_pidfd_open(pid) : -ESRCH;
-	struct error ignored = ERROR_INIT;
-
-	if (pidfd >= 0 && fs_read(AT_FDCWD, path, 64, &name, NULL, &ignored) >= 0 &&
-	    str_starts_with(name, "pas"))
-		holder->daemon = TAKE_FD(pidfd);
-	if (holder->daemon < 0) {
-		_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
-
-		holder->daemon = rootless_lost_pasta(netns);
-	}
-}
-
-static void tell_way(struct holder *holder, const char *why)
-{
-	struct error ignored = ERROR_INIT;
-
-	(void)fs_replace(holder->directory, ROOTLESS_WAY, why, strlen(why), FS_ATOMIC, &ignored);
-}
-
-/* Where the directory is another one now. */
-static void tell_daemon(struct holder *holder)
-{
-	_cleanup_free_ char *pid = str_printf("%d\n", process_pidfd_pid(holder->daemon));
-	struct error ignored = ERROR_INIT;
-
-	if (holder->daemon < 0)
-		return;
-	(void)fs_replace(holder->directory, PASTA_PID, pid, strlen(pid), FS_ATOMIC, &ignored);
-	tell_way(holder, "");
-}
-
-/* A machine may get to its network late, or somewhere else. */
-static void watch_routes(struct holder *holder)
-{
-	const struct sockaddr_nl address = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
-	};
-
-	holder->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (holder->routes >= 0 &&
-	    bind(holder->routes, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		cleanup_close_fd(&holder->routes);
-}
-
 static int prepare(struct holder *holder, bool again, struct error *err)
 {
 	sigset_t signals;
@@ -254,6 +180,7 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 
 	umask(077);
 	holder->directory = open(holder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	holder->way.directory = holder->directory;
 	if (holder->directory < 0)
 		return error_errno(err, "%s", holder->path);
 	r = again ? find_network(holder, err) : make_namespaces(holder, err);
@@ -261,11 +188,11 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 		open_network(holder);
 	holder->has_clients = faccessat(holder->directory, ROOTLESS_CLIENTS, F_OK, 0) == 0;
 	if (again) {
-		find_daemon(holder);
-		tell_daemon(holder);
-		holder->is_asked = holder->daemon >= 0;
+		rootless_way_find(&holder->way);
+		rootless_way_tell(&holder->way);
+		holder->way.is_asked = holder->way.daemon >= 0;
 	}
-	watch_routes(holder);
+	rootless_way_watch(&holder->way);
 	if (r >= 0)
 		r = open_users(holder, err);
 	if (r < 0)
@@ -279,61 +206,6 @@ static int prepare(struct holder *holder, bool again, struct error *err)
 	if (holder->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return error_errno(err, "watch signals");
 	return write_record(holder, err);
-}
-
-/*
- * No ports: those are sockets of the supervisors'. No way to the host's own loopback, which the
- * gateway's address would be: who publishes on 127.0.0.1 does not mean containers.
- */
-static _Noreturn void exec_pasta(struct holder *holder)
-{
-	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
-	_cleanup_free_ char *pid = str_printf("%s/" PASTA_PID, holder->path);
-	char *argv[] = {"pasta",   "--config-net", "--quiet", "--no-map-gw", "-t",   "none", "-u",
-			"none",    "-T",           "none",    "-U",          "none", "-P",   pid,
-			"--netns", netns,          NULL};
-	int log = openat(holder->directory, PASTA_LOG, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (log >= 0)
-		(void)dup2(log, STDERR_FILENO);
-	execvp(argv[0], argv);
-	if (errno == ENOENT)
-		dprintf(STDERR_FILENO, "pasta is missing: install the package passt\n");
-	else
-		dprintf(STDERR_FILENO, "pasta: %s\n", strerror(errno));
-	_exit(127);
-}
-
-static void want_way(struct holder *holder)
-{
-	holder->is_asked = true;
-	if (holder->daemon >= 0 || holder->pasta)
-		return;
-	(void)unlinkat(holder->directory, ROOTLESS_WAY, 0);
-	holder->begun_usec = units_monotonic_usec();
-	holder->pasta = fork();
-	if (holder->pasta == 0)
-		exec_pasta(holder);
-	if (holder->pasta < 0)
-		tell_way(holder, "pasta cannot be started");
-}
-
-/* The last line that it wrote. */
-static void tell_failure(struct holder *holder)
-{
-	_cleanup_free_ char *log = NULL, *why = NULL;
-	struct error ignored = ERROR_INIT;
-	char *line;
-
-	if (fs_read(holder->directory, PASTA_LOG, 65536, &log, NULL, &ignored) < 0)
-		log = alloc_string("");
-	line = strrchr(str_trim(log), '\n');
-	line = line ? line + 1 : log;
-	why = str_starts_with(line, "pasta") ? alloc_string(line) : str_printf("pasta: %s", line);
-	tell_way(holder, why);
 }
 
 static int open_writer(struct holder *holder)
@@ -380,13 +252,13 @@ static void renew(struct holder *holder)
 	cleanup_close_fd(&holder->directory);
 	cleanup_close_fd(&holder->users);
 	end_waiting(holder);
-	holder->directory = directory;
+	holder->directory = holder->way.directory = directory;
 	if (open_users(holder, &ignored) < 0 || mount_network(holder, &ignored) < 0)
 		return;
 	expect_hangup(holder);
 	if (holder->has_clients)
 		note_clients(holder);
-	tell_daemon(holder);
+	rootless_way_tell(&holder->way);
 	(void)write_record(holder, &ignored);
 }
 
@@ -405,53 +277,8 @@ static void reap(struct holder *holder)
 	int status;
 
 	read_signals(holder);
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != holder->pasta)
-			continue;
-		holder->pasta = 0;
-		if (status == 0)
-			find_daemon(holder);
-		if (status == 0)
-			tell_way(holder, "");
-		else
-			tell_failure(holder);
-	}
-}
-
-/* Somebody killed it; or it cannot live here: the next network or route may try once more. */
-static void lose_way(struct holder *holder)
-{
-	int64_t life_usec = units_monotonic_usec() - holder->begun_usec;
-
-	close(TAKE_FD(holder->daemon));
-	holder->short_lives = life_usec < SHORT_LIFE_USEC ? holder->short_lives + 1 : 0;
-	if (holder->short_lives < SHORT_LIVES_MOST) {
-		want_way(holder);
-		return;
-	}
-	holder->short_lives = 0;
-	tell_way(holder, "pasta ends as soon as it is up");
-}
-
-/* A default route that came up: what pasta lacked, perhaps. */
-static void read_routes(struct holder *holder)
-{
-	char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
-	bool is_new = false;
-	ssize_t n;
-
-	while ((n = recv(holder->routes, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
-		size_t left = (size_t)n;
-
-		for (struct nlmsghdr *m = (struct nlmsghdr *)buffer; NLMSG_OK(m, left);
-		     m = NLMSG_NEXT(m, left)) {
-			const struct rtmsg *route = NLMSG_DATA(m);
-
-			is_new = is_new || (m->nlmsg_type == RTM_NEWROUTE && !route->rtm_dst_len);
-		}
-	}
-	if (is_new && holder->is_asked)
-		want_way(holder);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		(void)rootless_way_reaped(&holder->way, pid, status);
 }
 
 /* A pidfd of a process besides us and pasta that is in our user namespace; -ESRCH: nobody is. */
@@ -459,7 +286,7 @@ static int find_other(struct holder *holder)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	ino_t ours = inode("/proc/self/ns/user");
-	pid_t pasta = holder->daemon >= 0 ? process_pidfd_pid(holder->daemon) : daemon_pid(holder);
+	pid_t pasta = rootless_way_pid(&holder->way);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -487,23 +314,17 @@ static bool has_users(struct holder *holder)
 static bool leave(struct holder *holder)
 {
 	_cleanup_free_ char *netns = str_printf("%s/" ROOTLESS_NETNS, holder->path);
-	static const char *const names[] = {ROOTLESS_HOLDER, ROOTLESS_USERS,   ROOTLESS_NETNS,
-					    ROOTLESS_WAY,    ROOTLESS_CLIENTS, PASTA_PID,
-					    PASTA_LOG};
+	static const char *const names[] = {ROOTLESS_HOLDER, ROOTLESS_USERS, ROOTLESS_NETNS,
+					    ROOTLESS_CLIENTS};
 	struct error ignored = ERROR_INIT;
 	int lock = fs_lock(holder->directory, "lock", &ignored);
-	pid_t pasta;
 
 	/* Nobody comes in by a directory that was removed. */
 	if ((lock < 0 && lock != -ENOENT) || has_users(holder)) {
 		cleanup_close_fd(&lock);
 		return false;
 	}
-	if (holder->daemon >= 0)
-		(void)process_pidfd_signal(holder->daemon, SIGKILL);
-	pasta = holder->pasta ?: daemon_pid(holder);
-	if (pasta > 0)
-		kill(pasta, SIGKILL);
+	rootless_way_end(&holder->way);
 	(void)umount2(netns, MNT_DETACH);
 	array_foreach(name, names)
 		(void)unlinkat(holder->directory, *name, 0);
@@ -518,18 +339,18 @@ static void hold(struct holder *holder)
 		struct pollfd polls[] = {{.fd = holder->signals, .events = POLLIN},
 					 {.fd = holder->users, .events = POLLIN},
 					 {.fd = holder->other, .events = POLLIN},
-					 {.fd = holder->daemon, .events = POLLIN},
-					 {.fd = holder->routes, .events = POLLIN}};
+					 {.fd = holder->way.daemon, .events = POLLIN},
+					 {.fd = holder->way.routes, .events = POLLIN}};
 		char wishes[64];
 
 		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
 			continue;
 		if (polls[1].revents & POLLIN && read(holder->users, wishes, sizeof(wishes)) > 0)
-			want_way(holder);
+			rootless_way_want(&holder->way);
 		if (polls[3].revents)
-			lose_way(holder);
+			rootless_way_lost(&holder->way);
 		if (polls[4].revents)
-			read_routes(holder);
+			rootless_way_read_routes(&holder->way);
 		if (polls[2].revents) {
 			end_waiting(holder);
 		} else if (polls[1].revents == POLLHUP) {
@@ -555,14 +376,13 @@ int rootless_holder_main(int argc, char **argv)
 		.netns = -EBADF,
 		.other = -EBADF,
 		.writer = -EBADF,
-		.routes = -EBADF,
-		.daemon = -EBADF,
+		.way = {.routes = -EBADF, .daemon = -EBADF},
 	};
 	struct error err = ERROR_INIT;
 
 	if (argc < 3)
 		return 1;
-	holder.path = argv[2];
+	holder.path = holder.way.path = argv[2];
 	(void)fd_set_cloexec(REPORT_FD, true);
 	(void)prepare(&holder, argc > 3, &err);
 	(void)fd_write_all(REPORT_FD, &err, sizeof(err));
