@@ -53,7 +53,7 @@
  *   ps         {all, brief: bool} -> done {project, working_dir, config_files,
  *              containers: [CONTAINER*, or BRIEF*]}
  *   events     {since?: nsec} -> container {time, action, service, container, container_id,
- *              attributes{}}* (until the client leaves)
+ *              attributes{}}*, settled {}* when a command is over (until the client leaves)
  *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
  *               detach, rows, columns} + [stdin, stdout, stderr] unless tty
  *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after
@@ -81,7 +81,8 @@
  * CONTAINER has these fields, the same of a container that runs and of one that does not:
  *   {id, name, service, number, oneoff, image, image_id, command, tty, labels{},
  *    schedule (x-berth's calendar, or ""), next: nsec (its next run; 0: none),
- *    state, health, exit_code, oom_killed, restart_count, error, pid, cgroup,
+ *    state, coming (it does not run, and what is under way starts it), health, exit_code,
+ *    oom_killed, restart_count, error, pid, cgroup,
  *    created, started, finished: nsec (0: not yet),
  *    health_log: [{start, end, exit_code, output}], health_note (what on_unhealthy did),
  *    publishers: [{url, target, published, protocol}],
@@ -89,7 +90,7 @@
  *    mounts: [{type, name, source, destination, rw}],
  *    log: {path, driver}}
  * BRIEF, for tables of many, has of these: id, name, service, number, oneoff, image, command,
- * state, health, exit_code, oom_killed, pid, created, started, finished, publishers.
+ * state, coming, health, exit_code, oom_killed, pid, created, started, finished, publishers.
  *
  * Log files: log.path is a directory with "00000001", "00000002", ... (compose/control/log_name.h),
  * in the CRI form "TIME stdout|stderr F|P text".

@@ -30,6 +30,7 @@
 #include "compose/supervisor/network/sockets.h"
 #include "compose/supervisor/notify.h"
 #include "compose/supervisor/observe.h"
+#include "compose/supervisor/requests/events.h"
 #include "compose/supervisor/schedule.h"
 #include "compose/supervisor/state.h"
 
@@ -89,6 +90,31 @@ void executor_birth_over(struct executor *executor)
 void executor_again(struct executor *executor)
 {
 	executor->again = true;
+}
+
+static bool starts(const struct operation *operation, const struct instance *instance)
+{
+	if (operation->kind != OP_START_CONTAINER)
+		return false;
+	if (operation->id || operation->oneoff || instance->oneoff)
+		return str_equal(operation->id ?: operation->name,
+				 operation->id ? instance->id : instance->name);
+	/* One that is made anew may still have another name. */
+	return operation->number == instance->number &&
+	       str_equal(operation->service, instance->service_name);
+}
+
+bool executor_will_start(const struct executor *executor, const struct instance *instance)
+{
+	if (instance->revive && !executor->supervisor->shutdown)
+		return true;
+	for (const struct converge *at = executor->first; at; at = at->next)
+		for (size_t i = 0; at->plan && !at->dry_run && i < at->plan->count; i++)
+			if ((at->runs[i].state == RUN_WAITING ||
+			     at->runs[i].state == RUN_RUNNING) &&
+			    starts(&at->plan->operations[i], instance))
+				return true;
+	return false;
 }
 
 size_t executor_births(const struct executor *executor)
@@ -200,6 +226,8 @@ static void finish(struct executor *executor, struct converge *converge)
 	if (converge->revive)
 		revive_end(converge);
 	settle_awaited(converge);
+	if (!converge->dry_run)
+		events_settled(supervisor->events);
 	if (!executor->first)
 		sockets_settle(supervisor->sockets);
 	tidy = changed;

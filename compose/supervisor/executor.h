@@ -65,6 +65,11 @@ void executor_forget_listener(struct executor *executor, void *context);
 void executor_instance_changed(struct executor *executor, struct instance *instance);
 /* The program of @instance runs: what is left of its start keeps no other birth waiting. */
 void executor_born(struct executor *executor, const struct instance *instance);
+/*
+ * Whether @instance, or the one that takes its place, is still to be started: as by a restart
+ * between its stop and its start. That nothing came of it shows once events_settled() was told.
+ */
+bool executor_will_start(const struct executor *executor, const struct instance *instance);
 /* Births under way: others may wait for the end of the group. */
 size_t executor_births(const struct executor *executor);
 /* The command at work (converge/converge.h), or NULL. */

@@ -11,6 +11,7 @@
 #include "common/str.h"
 
 #include "compose/control/requests.h"
+#include "compose/supervisor/executor.h"
 #include "compose/supervisor/instance/instance.h"
 #include "compose/supervisor/instance/slices.h"
 #include "compose/supervisor/network/ports.h"
@@ -188,6 +189,14 @@ static void put_details(json_t *json, const struct instance *instance)
 	json_put_string(json, "cgroup", cgroup);
 }
 
+static bool is_coming(const struct instance *instance)
+{
+	enum container_state state = instance_reported_state(instance);
+
+	return (state == CONTAINER_CREATED || state == CONTAINER_EXITED) &&
+	       executor_will_start(instance->supervisor->executor, instance);
+}
+
 static json_t *container_json(const struct instance *instance, bool brief)
 {
 	struct error err = ERROR_INIT;
@@ -208,6 +217,7 @@ static json_t *container_json(const struct instance *instance, bool brief)
 	json_put_string(json, "state", container_state_name(instance_reported_state(instance)));
 	json_put_string(json, "health", health_status_name(instance_health(instance)));
 	json_put_string(json, "health_note", instance->unhealthy.note ?: "");
+	json_put_bool(json, "coming", is_coming(instance));
 	json_put_int(json, "exit_code", instance->pid ? 0 : instance->exit_code);
 	json_put_bool(json, "oom_killed", instance->oom_killed);
 	json_put_int(json, "pid", instance->pid);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`logs -f` beside commands that replace, add and remove what it follows."""
 import re
+import secrets
 
 
 def says(**more):
@@ -10,7 +11,7 @@ def says(**more):
 
 class Follower:
     def __init__(self, project, *args):
-        self.path = f"{project.path}/followed"
+        self.path = f"{project.path}/followed-{secrets.token_hex(4)}"
         self.sandbox = project.sandbox
         with open(self.path, "wb") as out:
             self.process = project.popen("logs", "-f", *args, stdout=out)
@@ -81,4 +82,57 @@ def test_the_supervisor_dies_between(berth):
     project.run("up", "-d", "--force-recreate", "-t", "0")
     follower.wait("I am", 2)
     project.run("down", "-t", "0")
+    assert follower.process.wait(20) == 0
+
+
+def up_with_slow_end(berth):
+    """Between the stop and the start of b stands the end of a, which waits for the file go."""
+    project = berth.project({"compose.yaml": {"services": {
+        "a": {"image": "busybox", "stop_grace_period": "60s", "volumes": [".:/here"],
+              "command": ["sh", "-c", "trap 'until [ -e /here/go ]; do sleep 0.05; done; exit' TERM;"
+                                      " echo ready; while :; do sleep 0.05; done"]},
+        "b": says(depends_on=["a"])}}})
+    project.run("up", "-d")
+    Follower(project).wait("ready")
+    return project
+
+
+def test_a_restart_that_takes_its_time(berth):
+    """For a while nothing runs of what is followed, and it is still to come."""
+    project = up_with_slow_end(berth)
+    followers = [Follower(project, "b"), Follower(project, "--no-log-prefix", "b")]
+    attached = project.popen("up", "b")
+    for follower in followers:
+        follower.wait("I am")
+    restart = project.popen("restart")
+    followers[0].wait(r"^b-1 exited with code 143$")
+    followers.append(Follower(project, "--tail", "0", "b"))
+    project.write({"go": ""})
+    assert restart.wait(20) == 0
+    followers[0].wait(r"^b-1  \| I am", 2)
+    followers[1].wait("^I am", 2)
+    project.run("down", "-t", "0")
+    assert all(follower.process.wait(20) == 0 for follower in followers)
+    assert len(re.findall("I am", attached.communicate(timeout=20)[0])) == 1
+    assert len(re.findall("I am", followers[2].read())) == 1
+
+
+def test_a_restart_that_is_called_off(berth):
+    project = up_with_slow_end(berth)
+    follower = Follower(project, "b")
+    follower.wait("I am")
+    restart = project.popen("restart")
+    follower.wait(r"^b-1 exited with code 143$")
+    project.run("stop", "-t", "0")
+    assert restart.wait(20) == 1
+    assert follower.process.wait(20) == 0
+
+
+def test_a_restart_by_policy_that_is_called_off(berth):
+    project = up(berth, a={"image": "busybox", "command": ["sh", "-c", "echo I am; exit 3"],
+                           "deploy": {"restart_policy": {"condition": "any", "delay": "1h"}}})
+    follower = Follower(project)
+    follower.wait("I am")
+    project.wait_state("a", "restarting")
+    project.run("stop")
     assert follower.process.wait(20) == 0

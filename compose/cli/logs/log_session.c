@@ -340,6 +340,7 @@ static int take_event(struct log_session *session, const json_t *event, struct e
 	struct log_source *source;
 	bool start, die;
 
+	session->in_doubt |= str_equal(json_get_string(event, "event"), "settled");
 	if (!action || !id || is_old(session, event))
 		return 0;
 	start = !strcmp(action, "start");
@@ -456,17 +457,21 @@ size_t log_session_running(struct log_session *session)
 	_cleanup_json_ json_t *containers = NULL;
 	struct error ignored = ERROR_INIT;
 	json_t *container;
-	size_t i;
+	size_t coming = 0, i;
 
-	if (count_running(session) || !session->events ||
+	if ((count_running(session) && !session->in_doubt) || !session->events ||
 	    target_containers(&target, true, NULL, &containers, &ignored) < 0)
 		return count_running(session);
+	session->in_doubt = false;
 	json_array_foreach(containers, i, container) {
 		const char *id = json_get_string(container, "id");
 		struct log_source *source = id ? find_source(session, id) : NULL;
 
 		if (source)
 			source->running = container_is_running(container);
+		coming += json_get_bool(container, "coming", false) &&
+			  belongs(session, container) &&
+			  is_awaited(session, json_get_string(container, "service"));
 	}
-	return count_running(session);
+	return count_running(session) + coming;
 }

@@ -48,6 +48,7 @@ struct log_session {
 	size_t count;
 	struct client *events;     /* follow only */
 	int64_t events_since_nsec; /* 0: from now on */
+	bool in_doubt;             /* who runs by what we know may have been given up */
 	int64_t last_event_nsec;   /* a new supervisor may tell the same again */
 	/* Called for each container that has ended, its lines being printed; may be NULL. */
 	void (*ended)(void *data, struct log_session *session, const struct log_source *source);
@@ -77,8 +78,8 @@ void log_session_finish(struct log_session *session);
 
 /*
  * How many containers that the session waits for are running, are made and not yet started (as one
- * that takes another's place), or will come back by themselves: when events say that none is left,
- * the supervisor is asked, for it may be about to restart one.
+ * that takes another's place), or will come back: when events say that none is left, the supervisor
+ * is asked, for it, or a command at work, may be about to start one again.
  */
 size_t log_session_running(struct log_session *session);
 

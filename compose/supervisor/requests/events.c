@@ -81,6 +81,16 @@ void events_emit(struct instance *instance, const char *action, json_t *attribut
 	json_decref(event);
 }
 
+void events_settled(struct events *events)
+{
+	json_t *event = json_object();
+
+	json_put_string(event, "event", "settled");
+	for (size_t i = events->count; i-- > 0;)
+		events->subscribers[i].handler(events->subscribers[i].context, event);
+	json_decref(event);
+}
+
 void events_subscribe(struct events *events, int64_t since_nsec, event_handler *handler,
 		      void *context)
 {

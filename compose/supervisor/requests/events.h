@@ -23,6 +23,11 @@ void events_free(struct events *events);
 
 /* @attributes is taken and may be NULL. */
 void events_emit(struct instance *instance, const char *action, json_t *attributes);
+/*
+ * Tells those who listen that a command is over: what it did not start it will not start, and what
+ * was to come back by itself may have been called off.
+ */
+void events_settled(struct events *events);
 /* Gives what is remembered since @since_nsec (0: nothing), then whatever comes. */
 void events_subscribe(struct events *events, int64_t since_nsec, event_handler *handler,
 		      void *context);
