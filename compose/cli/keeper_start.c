@@ -357,7 +357,7 @@ static int open_locked(const char *path, int *ret_dir, struct error *err)
 		dir = fs_mkdir_path(path, 0700, err);
 		if (dir < 0)
 			return dir;
-		lock = fs_lock(dir, "start.lock", err);
+		lock = fs_lock(dir, START_LOCK, err);
 		if (lock == -ENOENT) {
 			error_clear(err);
 			continue;
@@ -365,6 +365,14 @@ static int open_locked(const char *path, int *ret_dir, struct error *err)
 		*ret_dir = TAKE_FD(dir);
 		return lock;
 	}
+}
+
+int keeper_start_lock(const char *project, struct error *err)
+{
+	_cleanup_free_ char *path = paths_project_runtime(project);
+	_cleanup_close_ int dir = -EBADF;
+
+	return open_locked(path, &dir, err);
 }
 
 /* The keeper's pidfd, once its supervisor listens or has taken too long. */

@@ -35,6 +35,11 @@ bool keeper_runs(const char *project);
 int keeper_find_lost(const char *project, struct error *err);
 
 /*
+ * As long as this fd is open nobody else starts a keeper of @project; who wants to waits for that.
+ */
+int keeper_start_lock(const char *project, struct error *err);
+
+/*
  * Becomes the project's keeper, as the main process of a unit: with our stdio, and what systemd
  * tells its services. @starter brings the project up: if that fails, so does the keeper. Returns
  * only with an error.

@@ -151,6 +151,11 @@ enum run_fd {
  */
 #define KEEPER_LOCK "keeper.lock"
 /*
+ * Beside it, and held by whoever starts a keeper, from before it looks whether there is one until
+ * the new one's supervisor listens. It is removed by who holds it only.
+ */
+#define START_LOCK "start.lock"
+/*
  * `berth __prober PROJECT` is the supervisor's child as long as there are commands to run for
  * health checks (compose/supervisor/probes/prober.h); their socket is its fd 3.
  */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -50,11 +51,16 @@
 static void remove_runtime_files(struct supervisor *supervisor)
 {
 	static const char *const names[] = {"control.sock", "containers",     "execs",
-					    "log.journal",  "supervisor.log", "start.lock",
-					    "control.new",  KEEPER_LOCK};
+					    "log.journal",  "supervisor.log", "control.new",
+					    KEEPER_LOCK};
 	_cleanup_free_ char *parent = str_printf("%s/projects", paths_runtime());
+	_cleanup_close_ int starting = -EBADF;
 	struct error err = ERROR_INIT;
 
+	/* Who holds that is about to start the next one, and nobody else may. */
+	starting = openat(supervisor->runtime_dir, START_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (starting >= 0 && flock(starting, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(supervisor->runtime_dir, START_LOCK, 0);
 	array_foreach(name, names)
 		if (fs_remove_tree(supervisor->runtime_dir, *name, &err) < 0)
 			log_debug("%s", err.message);
@@ -85,7 +91,8 @@ static bool anything_runs(const struct supervisor *supervisor)
 
 static bool may_leave(const struct supervisor *supervisor)
 {
-	if (!supervisor->met || supervisor->starter || !server_idle(supervisor->server) ||
+	if (!supervisor->met || supervisor->starter ||
+	    !server_idle(supervisor->server, supervisor->shutdown) ||
 	    !executor_idle(supervisor->executor))
 		return false;
 	return !supervisor->instances.count || (supervisor->shutdown && !anything_runs(supervisor));

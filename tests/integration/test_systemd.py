@@ -520,6 +520,58 @@ def test_one_that_runs_outside(berth, systemd):
     assert process.wait(20) == 0
 
 
+def test_looked_at_while_it_begins(berth, systemd):
+    """Between its look at who has the project and its having it nobody else gets it, though for
+    what somebody asks a keeper has to be started."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("create")
+    project.run("supervisor", "stop", project.name)
+    berth.wait_until(lambda: project.keeper_pids() == [])
+    calls = os.path.join(berth.base, "calls")
+    process = berth.popen_command(
+        ["strace", "-qq", "-o", calls, "-e", "trace=umask", "-e", "inject=umask:delay_enter=2000000",
+         *berth.program, "systemd", "run", project.name], cwd=project.path, env=systemd.env(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # Just before it becomes the keeper: strace, it, and its child that is to bring the project up.
+    berth.wait_until(lambda: berth.command(["pgrep", "-fc", f"systemd run {project.name}"],
+                                           check=False).stdout == "3\n")
+    lookers = [project.popen("ps", "-a", "-q") for _ in range(3)]
+    for looker in lookers:
+        assert looker.wait(20) == 0 and len(looker.stdout.read().splitlines()) == 1
+    systemd.wait("READY=1")
+    assert len(project.keeper_pids()) == 1
+    stop(project, systemd, process)
+
+
+def test_one_that_runs_outside_and_is_followed(berth, systemd):
+    """Who only listens keeps neither that one nor the unit, and hears of what comes next."""
+    project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
+    project.run("up", "-d")
+    said = os.path.join(berth.base, "said")
+    with open(said, "w") as file:
+        project.popen("events", stdout=file)
+
+    def heard(what, times=1):
+        with open(said) as lines:
+            return lines.read().count(f" container {what} ") >= times
+
+    berth.wait_until(lambda: project.run("kill", "-s", "CONT", "a") and heard("kill"))
+    outside = project.keeper_pids()
+    process = unit(project, systemd)
+    ready = systemd.wait("READY=1") + 1
+    assert project.keeper_pids() not in ([], outside)
+    berth.wait_until(lambda: heard("stop") and heard("start"))
+    # As systemd ends a main process that the stop has left.
+    control(project, systemd, "stop", MAINPID="1")
+    if process.poll() is None:
+        berth.kill(process.inner_pid(), signal.SIGTERM)
+    assert process.wait(20) == 0
+    process = unit(project, systemd)
+    systemd.wait("READY=1", after=ready)
+    berth.wait_until(lambda: heard("start", 2))
+    control(project, systemd, "stop", MAINPID="1")
+
+
 def test_term_stops_everything(berth, systemd):
     project = berth.project({"compose.yaml": {"services": {"a": SLEEP}}})
     process = unit(project, systemd)

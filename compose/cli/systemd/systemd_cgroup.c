@@ -20,14 +20,17 @@
 #define DEPTH_MAX      16
 #define TEXT_BYTES_MAX (1 << 20)
 
-/* Our group's directory, of the unified hierarchy mounted as systemd does; NULL: there is none. */
-static char *own_group(void)
+/*
+ * The directory of a process's group (0: ours), of the unified hierarchy mounted as systemd does;
+ * NULL: there is none.
+ */
+static char *group_of(pid_t pid)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *file = str_printf("/proc/%d/cgroup", pid ?: getpid());
 	struct error ignored = ERROR_INIT;
 	char *line;
 
-	if (fs_read(AT_FDCWD, "/proc/self/cgroup", TEXT_BYTES_MAX, &text, NULL, &ignored) < 0)
+	if (fs_read(AT_FDCWD, file, TEXT_BYTES_MAX, &text, NULL, &ignored) < 0)
 		return NULL;
 	for (char *at = text; (line = strsep(&at, "\n"));)
 		if (str_starts_with(line, "0::/"))
@@ -56,9 +59,18 @@ static bool find_delegated(char *path)
 	return false;
 }
 
+bool systemd_cgroup_has(pid_t pid)
+{
+	_cleanup_free_ char *path = group_of(0), *other = group_of(pid);
+
+	if (!path || !other || !find_delegated(path) || !str_starts_with(other, path))
+		return false;
+	return other[strlen(path)] == '/' || !other[strlen(path)];
+}
+
 bool systemd_cgroup_delegated(void)
 {
-	_cleanup_free_ char *path = own_group();
+	_cleanup_free_ char *path = group_of(0);
 
 	return path && find_delegated(path);
 }
@@ -102,7 +114,7 @@ static void open_up(int group, int depth)
 
 int systemd_cgroup_open_up(struct error *err)
 {
-	_cleanup_free_ char *path = own_group();
+	_cleanup_free_ char *path = group_of(0);
 	_cleanup_close_ int group = -EBADF;
 
 	if (!path || !find_delegated(path))

@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/error.h"
 
@@ -17,6 +18,9 @@
  * with them.
  */
 int systemd_cgroup_open_up(struct error *err);
+
+/* Whether process @pid is in the group that is delegated to us, or below it. */
+bool systemd_cgroup_has(pid_t pid);
 
 /* Whether our group, or the one above it, is delegated to us: a unit of the user's own, say. */
 bool systemd_cgroup_delegated(void);

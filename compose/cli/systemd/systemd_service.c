@@ -225,6 +225,18 @@ static bool anything_runs(const char *name)
 	       json_array_size(containers) > 0;
 }
 
+static bool all_in_unit(const json_t *containers)
+{
+	json_t *container;
+	size_t i;
+
+	json_array_foreach(containers, i, container) {
+		if (!systemd_cgroup_has((pid_t)json_get_int(container, "pid", 0)))
+			return false;
+	}
+	return true;
+}
+
 /* What failed stays to be looked at: its containers are stopped, not removed. */
 static void give_up(struct project_args *args, const char *name)
 {
@@ -252,8 +264,8 @@ static void turn_away(void)
 		listen_turn_away(fd);
 }
 
-/* The child of `run`. Exit code: that of the unit, if it is not 0. */
-static int starter(struct project_args *args, const char *name, int keeper)
+/* The child of `run`. Takes @lock. Exit code: that of the unit, if it is not 0. */
+static int starter(struct project_args *args, const char *name, int keeper, int lock)
 {
 	struct output_failure failure = {0};
 	_cleanup_close_ int held = -EBADF;
@@ -264,6 +276,8 @@ static int starter(struct project_args *args, const char *name, int keeper)
 	args->failure = &failure;
 	/* Held until the end: a supervisor that has nothing to do yet would leave. */
 	held = keeper_await(name, keeper, LISTEN_USEC, &err);
+	/* Who looked at the project meanwhile is answered now. */
+	close(lock);
 	if (held < 0) {
 		(void)output_fail(args, &err);
 	} else {
@@ -291,6 +305,35 @@ static int starter(struct project_args *args, const char *name, int keeper)
 	return r == 0 || ran ? 0 : 1;
 }
 
+/*
+ * Of one whose containers are the unit's already, it is the keeper alone that is in the way:
+ * somebody looked at the project while systemd was about to start us again after a keeper that was
+ * killed. So is that one, and we find the containers as it did.
+ */
+static int end_keeper(const char *name, int pidfd, struct error *err)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	const json_t *containers;
+	bool any, ours;
+	int r = client_call(name, CLIENT_NEVER_START, REQUEST_PS, NULL, &reply, err);
+
+	if (r == -ENOENT) {
+		error_clear(err);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	containers = json_object_get(reply, "containers");
+	any = json_array_size(containers) > 0;
+	ours = any && all_in_unit(containers);
+	if (any && !ours)
+		log_info("project %s: it runs outside of the unit; stopping it first", name);
+	r = process_pidfd_signal(pidfd, ours ? SIGKILL : SIGTERM);
+	if (r < 0 && r != -ESRCH)
+		return error_code(err, r, "project %s: end its keeper", name);
+	return 0;
+}
+
 /* One that `berth up` started by hand: its containers shall be the unit's. */
 static int end_other_keeper(const char *name, struct error *err)
 {
@@ -312,9 +355,8 @@ static int end_other_keeper(const char *name, struct error *err)
 	pidfd = pid > 1 ? process_pidfd_open(pid) : -ESRCH;
 	if (pidfd < 0)
 		return 0;
-	log_info("project %s: it runs outside of the unit; stopping it first", name);
-	if (kill(pid, SIGTERM) < 0)
-		return error_errno(err, "project %s: end its keeper", name);
+	if (end_keeper(name, pidfd, err) < 0)
+		return -err->code;
 	extending = extend_timeout();
 	gone.fd = pidfd;
 	while (poll(&gone, 1, -1) < 0 && errno == EINTR)
@@ -326,12 +368,14 @@ static int end_other_keeper(const char *name, struct error *err)
 static int run_run(struct project_args *args, int argc, char **argv)
 {
 	const char *name = argv[0];
-	_cleanup_close_ int self = process_pidfd_open(getpid());
+	_cleanup_close_ int self = process_pidfd_open(getpid()), lock = -EBADF;
 	struct error err = ERROR_INIT;
 	pid_t pid;
 
-	if (project_args_check_name(name, &err) < 0 || client_check_privileges(name, &err) < 0 ||
-	    end_other_keeper(name, &err) < 0)
+	if (project_args_check_name(name, &err) < 0 || client_check_privileges(name, &err) < 0)
+		return output_fail(args, &err);
+	lock = keeper_start_lock(name, &err);
+	if (lock < 0 || end_other_keeper(name, &err) < 0)
 		return output_fail(args, &err);
 	take_name(args, name);
 	pid = fork();
@@ -341,7 +385,7 @@ static int run_run(struct project_args *args, int argc, char **argv)
 	}
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(starter(args, name, self));
+		_exit(starter(args, name, self, lock));
 	}
 	(void)keeper_become(name, pid, &err);
 	kill(pid, SIGKILL);

@@ -20,11 +20,18 @@
 #define CONNECTIONS_MAX 1024
 
 /* Those that have all they asked for, or are to be told as the last thing, keep nobody here. */
-bool server_idle(const struct server *server)
+static bool keeps_us(const struct connection *connection, bool told_to_end)
+{
+	bool has_all = connection->ending || (told_to_end && connection->follows);
+
+	return !(has_all && !message_queued(connection->stream)) &&
+	       !executor_is_parting(connection->server->supervisor->executor, connection);
+}
+
+bool server_idle(const struct server *server, bool told_to_end)
 {
 	for (const struct connection *at = server->first; at; at = at->next)
-		if (!(at->ending && !message_queued(at->stream)) &&
-		    !executor_is_parting(server->supervisor->executor, at))
+		if (keeps_us(at, told_to_end))
 			return false;
 	return true;
 }

@@ -20,7 +20,8 @@ struct supervisor;
 /* Listens at the project's socket, or goes on with the one that the keeper kept. */
 int server_new(struct supervisor *supervisor, struct server **ret, struct error *err);
 void server_free(struct server *server);
-bool server_idle(const struct server *server);
+/* Nobody waits for us. @told_to_end: nor do those keep us who only listen for what comes. */
+bool server_idle(const struct server *server, bool told_to_end);
 
 void server_instance_changed(struct server *server, struct instance *instance);
 void server_instance_gone(struct server *server, struct instance *instance);

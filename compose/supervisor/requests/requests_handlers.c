@@ -165,6 +165,7 @@ static void on_event(void *context, json_t *event)
 static void handle_events(struct connection *connection, const json_t *request, int *fds,
 			  size_t count)
 {
+	connection->follows = true;
 	events_subscribe(connection->server->supervisor->events, json_get_int(request, "since", 0),
 			 on_event, connection);
 }

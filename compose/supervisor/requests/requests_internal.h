@@ -21,8 +21,9 @@ struct connection {
 	struct message_stream *stream;
 	sd_event_source *source;
 	char id[33];
-	bool asked;  /* its request came */
-	bool ending; /* its last message is on the way */
+	bool asked;   /* its request came */
+	bool ending;  /* its last message is on the way */
+	bool follows; /* it listens to events, and can do so with the next supervisor */
 	void (*closed)(struct connection *connection, void *data);
 	void *data;
 	char **waiting; /* `wait`: ids that did not exit yet */
