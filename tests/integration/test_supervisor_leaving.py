@@ -27,8 +27,8 @@ def kill_everything(berth, project):
 def test_down_returns_when_all_is_gone(berth):
     project = berth.project({"compose.yaml": {
         "services": {"a": {**SLEEP, "ports": ["8080:80"], "devices": ["/dev/null:/dev/x"]},
-                     "b": {**SLEEP, "volumes": ["v:/v"], "mem_limit": "64m"}},
-        "volumes": {"v": {}}}})
+                     "b": {**SLEEP, "volumes": ["vol:/v"], "mem_limit": "64m"}},
+        "volumes": {"vol": {}}}})
     for _ in range(5):
         project.run("up", "-d")
         project.run("down", "-v", "-t", "0")
