@@ -47,7 +47,6 @@ static struct {
 	typeof(sd_bus_get_property_trivial) *get_property_trivial;
 	typeof(sd_bus_match_signal) *match_signal;
 	typeof(sd_bus_message_append) *message_append;
-	typeof(sd_bus_message_at_end) *message_at_end;
 	typeof(sd_bus_message_enter_container) *message_enter_container;
 	typeof(sd_bus_message_new_method_call) *message_new_method_call;
 	typeof(sd_bus_message_read) *message_read;
@@ -78,7 +77,6 @@ static int load(struct error *err)
 		DL_SYMBOL(api.get_property_trivial, sd_bus_get_property_trivial),
 		DL_SYMBOL(api.match_signal, sd_bus_match_signal),
 		DL_SYMBOL(api.message_append, sd_bus_message_append),
-		DL_SYMBOL(api.message_at_end, sd_bus_message_at_end),
 		DL_SYMBOL(api.message_enter_container, sd_bus_message_enter_container),
 		DL_SYMBOL(api.message_new_method_call, sd_bus_message_new_method_call),
 		DL_SYMBOL(api.message_read, sd_bus_message_read),
@@ -370,19 +368,28 @@ int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 	return 0;
 }
 
-int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, struct error *err)
+int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, const char *ending,
+			   struct error *err)
 {
 	_cleanup_(unref_message) sd_bus_message *reply = NULL;
 	sd_bus_error failure = SD_BUS_ERROR_NULL;
+	const char *unit, *job;
+	bool any = false;
 	int r = api.call_method(bus->bus, SERVICE, OBJECT, MANAGER, "ListUnitsByPatterns", &failure,
 				&reply, "asas", 4, "active", "reloading", "activating",
 				"deactivating", 1, pattern);
 
 	if (r >= 0)
 		r = api.message_enter_container(reply, 'a', "(ssssssouso)");
-	if (r >= 0)
-		r = api.message_at_end(reply, 0);
-	return r < 0 ? bus_error(err, r, &failure, "list its units") : !r;
+	while (r >= 0 && !any) {
+		r = api.message_read(reply, "(ssssssouso)", &unit, NULL, NULL, NULL, NULL, NULL,
+				     NULL, NULL, &job, NULL);
+		if (r <= 0)
+			break;
+		/* A restart is a job of its own until all is stopped, and then a start. */
+		any = !str_equal(unit, ending) || (job[0] && strcmp(job, "stop") != 0);
+	}
+	return r < 0 ? bus_error(err, r, &failure, "list its units") : any;
 }
 
 int systemd_bus_version(struct systemd_bus *bus, struct error *err)

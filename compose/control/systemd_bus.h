@@ -43,8 +43,12 @@ struct systemd_unit_state {
 int systemd_bus_unit_state(struct systemd_bus *bus, const char *unit,
 			   struct systemd_unit_state *ret, struct error *err);
 
-/* 1: a unit whose name matches @pattern is active, or on the way to be so, or not to be so. */
-int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, struct error *err);
+/*
+ * 1: a unit whose name matches @pattern is active, or on the way to be so, or not to be so. Not so
+ * @ending (may be NULL), from whose last command this is called, unless it is to start once more.
+ */
+int systemd_bus_any_active(struct systemd_bus *bus, const char *pattern, const char *ending,
+			   struct error *err);
 
 /* WorkingDirectory= and Environment= of a service, whether or not it runs; both new. */
 int systemd_bus_unit_place(struct systemd_bus *bus, const char *unit, char **ret_folder,

@@ -120,6 +120,36 @@ def test_the_template_goes_with_the_last_project(etc):
     assert "WantedBy" in text_of(etc, f"{UNITS}/berth@.service")
 
 
+def test_what_was_disabled_while_it_ran(etc, systemd):
+    """Its drop-in is there for its stop, and goes with that, as does the template of the last."""
+    one, two = (etc.project({"compose.yaml": {"services": {"a": SLEEP}}}) for _ in range(2))
+    there = etc.command(["find", "/etc/systemd"]).stdout
+    one.run("systemd", "enable")
+    control(one, systemd, "settle", SERVICE_RESULT="success")
+    dropin = f"{UNITS}/berth@{one.name}.service.d/project.conf"
+    text = text_of(etc, dropin)
+    # As disable leaves it where it runs, which needs systemd.
+    etc.command(["rm", f"{UNITS}/multi-user.target.wants/berth@{one.name}.service"])
+    etc.command(["tee", dropin], input="# Disabled while it ran: goes with its stop.\n" + text)
+    control(two, systemd, "settle", SERVICE_RESULT="success")
+    control(one, systemd, "settle", SERVICE_RESULT="signal")
+    assert text in text_of(etc, dropin)
+    two.run("systemd", "enable")
+    control(one, systemd, "settle", SERVICE_RESULT="success")
+    assert one.name not in etc.command(["ls", UNITS]).stdout
+    assert "WantedBy" in text_of(etc, f"{UNITS}/berth@.service")
+    # Enabled once more it is one like any other.
+    two_dropin = f"{UNITS}/berth@{two.name}.service.d/project.conf"
+    etc.command(["tee", two_dropin], input="# Disabled while it ran: goes with its stop.\n")
+    two.run("systemd", "enable")
+    control(two, systemd, "settle", SERVICE_RESULT="success")
+    assert "RequiresMountsFor=" in text_of(etc, two_dropin)
+    etc.command(["rm", f"{UNITS}/multi-user.target.wants/berth@{two.name}.service"])
+    etc.command(["tee", two_dropin], input="# Disabled while it ran: goes with its stop.\n")
+    control(two, systemd, "settle", SERVICE_RESULT="success")
+    assert etc.command(["find", "/etc/systemd"]).stdout == there
+
+
 def test_enable_with_flags(etc):
     project = etc.project({
         "app 100%.yaml": {"services": {"a": {**SLEEP, "image": "${IMAGE}"},

@@ -245,18 +245,65 @@ static int remove_parts(const char *units, const char *name, struct error *err)
 	return r == 0 ? systemd_bus_reload(bus, err) : r;
 }
 
-/* Of the last project. One that runs needs the template still, to be stopped by it. */
-static int remove_template(const char *units, struct error *err)
+/*
+ * Of the last project. One that runs needs the template still, to be stopped by it; not so @ending
+ * (may be NULL), which is about to have been.
+ */
+static int remove_template(struct systemd_bus *bus, const char *units, const char *ending,
+			   struct error *err)
+{
+	int r = bus ? systemd_bus_any_active(bus, "berth@*", ending, err) : 0;
+
+	return r ? r : systemd_files_remove_template(units, err);
+}
+
+static int remove_files(const char *units, const char *name, bool runs, struct error *err)
 {
 	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
-	int r = systemd_booted() ? systemd_bus_open(user, &bus, err) : 0;
+	int r = runs ? 0 : systemd_files_remove_place(units, name, err);
 
-	if (r == 0 && bus)
-		r = systemd_bus_any_active(bus, "berth@*", err);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = systemd_files_remove_template(units, err);
+	if (r == 0 && systemd_booted())
+		r = systemd_bus_open(user, &bus, err);
+	if (r == 0)
+		r = remove_template(bus, units, NULL, err);
 	return r > 0 && bus ? systemd_bus_reload(bus, err) : r;
+}
+
+int systemd_settle_disabled(bool of_user, const char *project, struct error *err)
+{
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
+	_cleanup_free_ char *units = systemd_files_units(of_user);
+	_cleanup_free_ char *unit = systemd_unit_name(project);
+	int r = 0;
+
+	if (!systemd_files_place_ends(units, project))
+		return 0;
+	if (systemd_booted())
+		r = systemd_bus_open(of_user, &bus, err);
+	if (r == 0 && bus)
+		r = systemd_bus_any_active(bus, unit, unit, err);
+	if (r == 0)
+		r = systemd_files_remove_place(units, project, err);
+	/* systemd forgets the unit by itself once it is stopped. */
+	if (r == 0)
+		r = remove_template(bus, units, unit, err);
+	return r < 0 ? r : 0;
+}
+
+/* Without --now it goes on, and its stop needs the drop-in: 1. */
+static int keep_running(const char *units, const char *name, const char *service, struct error *err)
+{
+	_cleanup_(cleanup_systemd_bus_close) struct systemd_bus *bus = NULL;
+	int r;
+
+	if (now || !systemd_booted())
+		return 0;
+	r = systemd_bus_open(user, &bus, err);
+	if (r == 0)
+		r = systemd_bus_any_active(bus, service, NULL, err);
+	if (r > 0 && systemd_files_end_place(units, name, err) < 0)
+		return -err->code;
+	return r;
 }
 
 static int run_disable(struct project_args *args, int argc, char **argv)
@@ -264,16 +311,20 @@ static int run_disable(struct project_args *args, int argc, char **argv)
 	_cleanup_free_ char *units = systemd_files_units(user), *name = NULL;
 	_cleanup_(set_done) struct unit_set set = {0};
 	struct error err = ERROR_INIT;
+	int runs;
 
 	if (may_change("disable", &err) < 0 ||
 	    systemd_files_name(args, argc ? argv[0] : NULL, &name, &err) < 0)
 		return output_fail(args, &err);
 	set_init(&set, name);
-	/* While it runs, its stop still needs the drop-in. */
-	if (disable_units(units, &set, &err) < 0 || remove_parts(units, name, &err) < 0 ||
-	    systemd_files_remove_place(units, name, &err) < 0 || remove_template(units, &err) < 0)
+	runs = keep_running(units, name, set.service, &err);
+	if (runs < 0 || disable_units(units, &set, &err) < 0 ||
+	    remove_parts(units, name, &err) < 0 || remove_files(units, name, runs, &err) < 0)
 		return output_fail(args, &err);
 	printf("%s disabled%s\n", set.service, now ? " and stopped" : "");
+	if (runs)
+		fprintf(stderr, "note: it runs on, until systemctl %sstop %s\n",
+			user ? "--user " : "", set.service);
 	return 0;
 }
 

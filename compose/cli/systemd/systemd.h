@@ -7,7 +7,16 @@
  * the unit calls (systemd_service.c).
  */
 
+#include "common/error.h"
+
 #include "compose/cli/command.h"
+
+/*
+ * The last command of a project's unit (of a user's with @user) that ends well: if it was disabled
+ * while it ran, its files go now, and after the last project the template. Not if systemd is about
+ * to start it once more.
+ */
+int systemd_settle_disabled(bool user, const char *project, struct error *err);
 
 extern const struct command command_systemd_run;
 extern const struct command command_systemd_reload;

@@ -18,6 +18,7 @@
 
 #define DROPIN          "project.conf"
 #define SYSTEMD_DROPINS "berth@?*.service.d" /* of any project */
+#define PLACE_ENDS      "# Disabled while it ran: goes with its stop.\n"
 #define TEXT_BYTES_MAX  (1 << 20)
 
 static char *user_config(void)
@@ -334,10 +335,43 @@ int systemd_files_link_template(const char *units, bool user, const char *unit, 
 				  err);
 }
 
-int systemd_files_remove_place(const char *units, const char *project, struct error *err)
+static char *dropin_folder(const char *units, const char *project)
 {
 	_cleanup_free_ char *unit = systemd_unit_name(project);
-	_cleanup_free_ char *folder = str_printf("%s/%s.d", units, unit);
+
+	return str_printf("%s/%s.d", units, unit);
+}
+
+/* NULL: there is none. New string. */
+static char *read_dropin(const char *folder)
+{
+	_cleanup_free_ char *path = str_printf("%s/" DROPIN, folder);
+	struct error ignored = ERROR_INIT;
+	char *text = NULL;
+
+	return fs_read(AT_FDCWD, path, TEXT_BYTES_MAX, &text, NULL, &ignored) < 0 ? NULL : text;
+}
+
+int systemd_files_end_place(const char *units, const char *project, struct error *err)
+{
+	_cleanup_free_ char *folder = dropin_folder(units, project), *old = read_dropin(folder);
+	_cleanup_free_ char *text = str_printf(PLACE_ENDS "%s", old ?: "");
+
+	if (old && str_starts_with(old, PLACE_ENDS))
+		return 0;
+	return systemd_files_write(folder, DROPIN, text, err);
+}
+
+bool systemd_files_place_ends(const char *units, const char *project)
+{
+	_cleanup_free_ char *folder = dropin_folder(units, project), *text = read_dropin(folder);
+
+	return text && str_starts_with(text, PLACE_ENDS);
+}
+
+int systemd_files_remove_place(const char *units, const char *project, struct error *err)
+{
+	_cleanup_free_ char *folder = dropin_folder(units, project);
 	_cleanup_free_ char *dropin = str_printf("%s/" DROPIN, folder);
 
 	if (unlink(dropin) < 0 && errno != ENOENT)

@@ -43,6 +43,13 @@ int systemd_files_place(struct project_args *args, const char *units, bool user,
 /* Undoes that; drop-ins that somebody else wrote stay. */
 int systemd_files_remove_place(const char *units, const char *project, struct error *err);
 /*
+ * For one that runs and is disabled: the drop-in, which its stop needs, is to go with its end, and
+ * is no reason any more for the template to stay.
+ */
+int systemd_files_end_place(const char *units, const char *project, struct error *err);
+/* Whether it is so. */
+bool systemd_files_place_ends(const char *units, const char *project);
+/*
  * The name of a project as @given, else this folder's; an unreadable file is no reason not to find
  * it. New string.
  */

@@ -463,24 +463,35 @@ static int run_stop(struct project_args *args, int argc, char **argv)
 	return r;
 }
 
+/* The containers of a keeper that was killed are in the next one's way. */
+static int make_room(const char *unit, struct error *err)
+{
+	struct systemd_unit_state state;
+	struct systemd_bus *bus = NULL;
+	int r;
+
+	if (!systemd_booted())
+		return 0;
+	if (systemd_bus_open(is_of_user(), &bus, err) < 0)
+		return -err->code;
+	r = systemd_bus_unit_state(bus, unit, &state, err);
+	systemd_bus_close(bus);
+	return r == 0 && !state.subgroup[0] ? systemd_cgroup_open_up(err) : r;
+}
+
 static int run_settle(struct project_args *args, int argc, char **argv)
 {
 	const char *result = getenv("SERVICE_RESULT");
-	_cleanup_free_ char *unit = NULL;
-	struct systemd_unit_state state;
-	struct systemd_bus *bus = NULL;
+	_cleanup_free_ char *unit = systemd_unit_name(argv[0]);
 	struct error err = ERROR_INIT;
 	int r;
 
-	if (!result || !strcmp(result, "success") || !systemd_booted())
+	if (!result)
 		return 0;
-	if (systemd_bus_open(is_of_user(), &bus, &err) < 0)
-		return output_fail(args, &err);
-	unit = systemd_unit_name(argv[0]);
-	r = systemd_bus_unit_state(bus, unit, &state, &err);
-	systemd_bus_close(bus);
-	if (r == 0 && !state.subgroup[0])
-		r = systemd_cgroup_open_up(&err);
+	if (!strcmp(result, "success"))
+		r = systemd_settle_disabled(is_of_user(), argv[0], &err);
+	else
+		r = make_room(unit, &err);
 	return r < 0 ? output_fail(args, &err) : 0;
 }
 
@@ -517,7 +528,7 @@ const struct command command_systemd_stop = {
 const struct command command_systemd_settle = {
 	.name = "settle",
 	.operands = "PROJECT",
-	.summary = "ExecStopPost=: make room for the next keeper",
+	.summary = "ExecStopPost=: make room for the next keeper, or clear up after the last",
 	.min_operands = 1,
 	.max_operands = 1,
 	.hidden = true,

@@ -66,8 +66,11 @@ check "disabled while it runs" berth systemd disable
 systemctl daemon-reload
 check "... it runs" has $unit ActiveState active
 check "... its template is there" has $unit LoadState loaded
+check "... also for a restart" systemctl restart $unit
+check "... it runs again" has $unit ActiveState active
 check "... stop" systemctl stop $unit
 check "... nothing runs" nothing_runs
+check "... nothing is left" test -z "$(find /etc/systemd -name '*berth*')"
 check "enable once more" berth systemd enable --now
 check "disable --now" berth systemd disable --now
 check "disable twice" berth systemd disable
