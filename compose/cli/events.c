@@ -106,18 +106,18 @@ static int watch_for_socket(const char *project)
 }
 
 /* Scripts listen before they start the project. 1: --until has passed before there was one. */
-static int subscribe(const char *project, int64_t since_nsec, int64_t until_nsec,
-		     struct client **ret, struct error *err)
+static int subscribe(const char *project, enum client_start start, int64_t since_nsec,
+		     int64_t until_nsec, struct client **ret, struct error *err)
 {
-	_cleanup_json_ json_t *arguments = json_object();
+	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "guest", 1);
 
 	if (since_nsec)
 		json_put_int(arguments, "since", since_nsec);
 	for (;;) {
 		_cleanup_close_ int watch = watch_for_socket(project);
 		struct pollfd change = {watch, POLLIN};
-		int r = client_request(project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments,
-				       NULL, 0, ret, err);
+		int r = client_request(project, start, REQUEST_EVENTS, arguments, NULL, 0, ret,
+				       err);
 
 		if (r != -ENOENT)
 			return r;
@@ -171,6 +171,7 @@ static int run(struct project_args *args, int argc, char **argv)
 	_cleanup_(cleanup_client_free) struct client *client = NULL;
 	_cleanup_target_ struct target target = {0};
 	int64_t since_nsec = 0, until_nsec = 0, now = units_now_nsec();
+	enum client_start start = CLIENT_START_FOR_STATE;
 	struct error err = ERROR_INIT;
 
 	if ((since && units_parse_time(since, now, &since_nsec) < 0) ||
@@ -182,13 +183,17 @@ static int run(struct project_args *args, int argc, char **argv)
 		return output_fail(args, &err);
 	converge_exit_on_signals();
 	for (;;) {
-		int r = subscribe(target.name, since_nsec, until_nsec, &client, &err);
+		int r = subscribe(target.name, start, since_nsec, until_nsec, &client, &err);
 
 		if (r == 0)
 			r = follow(client, argv, until_nsec, &since_nsec, &err);
 		if (r != -EPIPE)
 			return r < 0 ? output_fail(args, &err) : 0;
-		/* Its supervisor has gone: maybe the whole project, maybe to come again. */
+		/*
+		 * Its supervisor has gone: maybe the whole project, maybe to come again. What was
+		 * told to end is not started again to be listened to.
+		 */
+		start = CLIENT_NEVER_START;
 		error_clear(&err);
 		client_free(TAKE_PTR(client));
 		since_nsec = since_nsec ?: now;

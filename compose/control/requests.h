@@ -52,8 +52,9 @@
  *              alone, and only to be read]
  *   ps         {all, brief: bool} -> done {project, working_dir, config_files,
  *              containers: [CONTAINER*, or BRIEF*]}
- *   events     {since?: nsec} -> container {time, action, service, container, container_id,
- *              attributes{}}*, settled {}* when a command is over (until the client leaves)
+ *   events     {since?: nsec, guest: bool} -> container {time, action, service, container,
+ *              container_id, attributes{}}*, settled {}* when a command is over (until the client
+ *              leaves). guest: for it alone the supervisor does not stay once all else is done.
  *   exec       {container: id or name | service, index, args, env[], user, cwd, tty, privileged,
  *               detach, rows, columns} + [stdin, stdout, stderr] unless tty
  *              -> started {exec} + [pty master] with tty, done {exit_code}; detach: done after

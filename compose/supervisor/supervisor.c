@@ -47,6 +47,9 @@
 /* Whoever started us gets this long to ask for something; who comes later starts another one. */
 #define FIRST_CLIENT_USEC (2 * USEC_PER_SEC)
 
+/* Guests who do not read what is still to be told are not waited for any longer. */
+#define GUESTS_USEC (2 * USEC_PER_SEC)
+
 /* The lock file last: as long as it is there, a new keeper waits for us. */
 static void remove_runtime_files(struct supervisor *supervisor)
 {
@@ -98,6 +101,26 @@ static bool may_leave(const struct supervisor *supervisor)
 	return !supervisor->instances.count || (supervisor->shutdown && !anything_runs(supervisor));
 }
 
+static int on_patience_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct supervisor *supervisor = data;
+
+	event_source_drop(&supervisor->patience);
+	if (may_leave(supervisor))
+		server_drop_guests(supervisor->server, supervisor->shutdown);
+	supervisor_maybe_end(supervisor);
+	return 0;
+}
+
+static bool guests_know_all(struct supervisor *supervisor)
+{
+	if (server_guests_served(supervisor->server, supervisor->shutdown))
+		return true;
+	return !supervisor->patience &&
+	       sd_event_add_time_relative(supervisor->event, &supervisor->patience, CLOCK_MONOTONIC,
+					  GUESTS_USEC, 0, on_patience_over, supervisor) < 0;
+}
+
 void supervisor_maybe_end(struct supervisor *supervisor)
 {
 	if (supervisor->ending || !supervisor->server || !jobs_idle(supervisor->jobs))
@@ -106,6 +129,8 @@ void supervisor_maybe_end(struct supervisor *supervisor)
 		executor_part(supervisor->executor);
 		return;
 	}
+	if (!guests_know_all(supervisor))
+		return;
 	if (!supervisor->instances.count &&
 	    (!supervisor->current || str_starts_with(supervisor->project, SINGLE_PREFIX)))
 		supervisor->removed = true;

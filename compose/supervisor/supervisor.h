@@ -51,7 +51,8 @@ struct supervisor {
 	bool removed;        /* `down` took everything: the state goes too */
 	bool default_bridge; /* some container of it was on the network "bridge" */
 	bool met;            /* somebody came to ask, or whoever started us has had the time to */
-	struct sd_event_source *starter; /* a unit's, which is still to bring us up; NULL: none */
+	struct sd_event_source *patience; /* with guests, when all else is done; NULL: not yet */
+	struct sd_event_source *starter;  /* a unit's, which is still to bring us up; NULL: none */
 
 	struct keeper_client *keeper;
 	struct image_store *images;

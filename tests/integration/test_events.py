@@ -106,3 +106,39 @@ def test_a_single_container_is_no_project_s(berth):
     assert rows[-1]["Actor"]["Attributes"] == {"image": "busybox", "name": "box", "x": "y"}
     listener.stop()
     berth.run("container", "rm", "-f", "box")
+
+
+@pytest.mark.parametrize("command", [["events", "--json"], ["system", "events", "--format", "json"]])
+def test_a_listener_keeps_nobody(project, command):
+    """What is taken down or told to end goes, and tells its listeners all of it before."""
+    sandbox = project.sandbox
+    listener = Listener(project, *command, "--since", "1h")
+    listener.until(lambda line: sum('"start"' in line for line in listener.lines) == 2)
+    keeper, = project.keeper_pids()
+    project.run("down", "-t", "0")
+    assert keeper not in project.keeper_pids()
+    listener.until(lambda line: sum('"destroy"' in line for line in listener.lines) == 2)
+    project.run("up", "-d")
+    listener.until(lambda line: sum('"start"' in line for line in listener.lines) == 4)
+    sandbox.kill(project.keeper_pids()[0], signal.SIGTERM)
+    listener.until(lambda line: sum('"die"' in line for line in listener.lines) == 4)
+    assert sandbox.wait_until(lambda: not project.keeper_pids(), 20, "the keeper has left")
+    project.run("start")
+    listener.until(lambda line: sum('"start"' in line for line in listener.lines) == 6)
+    listener.stop()
+    project.run("down", "-t", "0")
+
+
+def test_a_listener_that_does_not_read(project):
+    """More is told than the socket between takes."""
+    listener = Listener(project, "events", "--json", "--since", "1h")
+    listener.until(lambda line: True)
+    listener.process.send_signal(signal.SIGSTOP)
+    long = {"labels": {f"label{i}": "x" * 2000 for i in range(20)}}
+    project.write({"compose.yaml": {"services": {"a": sleeps(**long), "b": sleeps(**long)}}})
+    project.run("up", "-d", "-t", "0")
+    project.run("down", "-t", "0")
+    assert project.sandbox.wait_until(lambda: not project.keeper_pids(), 20, "the keeper has left")
+    listener.process.send_signal(signal.SIGCONT)
+    listener.until(lambda line: "label19" in line)
+    listener.stop()

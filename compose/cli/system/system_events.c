@@ -2,7 +2,6 @@
 /* `system events`: what happens to containers, images, volumes and networks, in the order of time.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
-#include "common/fs.h"
 #include "common/json.h"
 #include "common/str.h"
 #include "common/units.h"
@@ -52,7 +50,6 @@ struct source {
 	char *project;
 	struct client *client; /* NULL: it has no supervisor now */
 	int64_t last_nsec;     /* everything up to here has been received */
-	bool destroyed;        /* its last event was a container's end */
 };
 
 struct sources {
@@ -264,18 +261,8 @@ static struct source *find_source(struct sources *sources, const char *project)
 		if (!strcmp(sources->items[i].project, project))
 			return &sources->items[i];
 	source = array_add(sources->items, sources->count);
-	*source = (struct source){alloc_string(project), NULL, sources->since_nsec - 1, false};
+	*source = (struct source){alloc_string(project), NULL, sources->since_nsec - 1};
 	return source;
-}
-
-static bool has_containers(const char *project)
-{
-	_cleanup_free_ char *state = paths_project_state(project);
-	_cleanup_free_ char *path = str_printf("%s/containers", state);
-	_cleanup_strv_ char **ids = NULL;
-	struct error none = ERROR_INIT;
-
-	return fs_list(AT_FDCWD, path, &ids, &none) >= 0 && strv_length(ids);
 }
 
 static void drop(struct source *source)
@@ -288,18 +275,19 @@ static void drop(struct source *source)
 static void connect_source(struct source *source)
 {
 	_cleanup_free_ char *socket = paths_control_socket(source->project);
-	_cleanup_json_ json_t *arguments = json_object();
+	_cleanup_json_ json_t *arguments = json_pack("{s:b}", "guest", 1);
 	struct error ignored = ERROR_INIT;
 
 	if (access(socket, F_OK) < 0)
 		return;
 	json_put_int(arguments, "since", source->last_nsec + 1);
-	if (client_request(source->project, CLIENT_START_FOR_STATE, REQUEST_EVENTS, arguments, NULL,
-			   0, &source->client, &ignored) < 0)
+	if (client_request(source->project, CLIENT_NEVER_START, REQUEST_EVENTS, arguments, NULL, 0,
+			   &source->client, &ignored) < 0)
 		source->client = NULL;
+	else
+		client_stay(source->client);
 }
 
-/* A supervisor stays as long as it has a listener, so one without containers gets none. */
 static int look_for_projects(struct sources *sources, struct error *err)
 {
 	_cleanup_strv_ char **projects = NULL;
@@ -309,11 +297,7 @@ static int look_for_projects(struct sources *sources, struct error *err)
 	strv_foreach(project, projects) {
 		struct source *source = find_source(sources, project);
 
-		if (source->client && !source->destroyed)
-			continue;
-		if (!has_containers(project))
-			drop(source);
-		else if (!source->client)
+		if (!source->client)
 			connect_source(source);
 	}
 	return 0;
@@ -354,7 +338,6 @@ static void receive(struct sources *sources, struct source *source)
 	}
 	add_labels(event, source->project);
 	source->last_nsec = nsec;
-	source->destroyed = str_equal(json_get_string(event, "action"), "destroy");
 	*array_add(sources->events, sources->event_count) = event;
 }
 

@@ -19,12 +19,16 @@
 
 #define CONNECTIONS_MAX 1024
 
+static bool is_guest(const struct connection *connection, bool told_to_end)
+{
+	return connection->guest || (told_to_end && connection->follows);
+}
+
 /* Those that have all they asked for, or are to be told as the last thing, keep nobody here. */
 static bool keeps_us(const struct connection *connection, bool told_to_end)
 {
-	bool has_all = connection->ending || (told_to_end && connection->follows);
-
-	return !(has_all && !message_queued(connection->stream)) &&
+	return !is_guest(connection, told_to_end) &&
+	       !(connection->ending && !message_queued(connection->stream)) &&
 	       !executor_is_parting(connection->server->supervisor->executor, connection);
 }
 
@@ -34,6 +38,28 @@ bool server_idle(const struct server *server, bool told_to_end)
 		if (keeps_us(at, told_to_end))
 			return false;
 	return true;
+}
+
+static bool is_unserved(const struct connection *connection, bool told_to_end)
+{
+	return is_guest(connection, told_to_end) && message_queued(connection->stream);
+}
+
+bool server_guests_served(const struct server *server, bool told_to_end)
+{
+	for (const struct connection *at = server->first; at; at = at->next)
+		if (is_unserved(at, told_to_end))
+			return false;
+	return true;
+}
+
+void server_drop_guests(struct server *server, bool told_to_end)
+{
+	for (struct connection *at = server->first, *next; at; at = next) {
+		next = at->next;
+		if (is_unserved(at, told_to_end))
+			connection_free(at);
+	}
 }
 
 /* False: the connection is no more. */
@@ -54,10 +80,12 @@ static bool receive(struct connection *connection)
 		}
 		return false;
 	}
-	if (!connection->asked)
+	if (!connection->asked) {
 		requests_dispatch(connection, request, fds, count);
-	else if (json_get_string(request, "image"))
+		connection->server->supervisor->met |= !connection->guest;
+	} else if (json_get_string(request, "image")) {
 		executor_image_told(connection->server->supervisor->executor, connection, request);
+	}
 	for (size_t i = 0; i < count; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -81,12 +109,12 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *data)
 		alive = receive(connection);
 	if (alive && (events & EPOLLHUP))
 		alive = false;
-	if (alive) {
+	if (!alive)
+		connection_free(connection);
+	else
 		connection_watch(connection);
-		return 0;
-	}
-	connection_free(connection);
-	supervisor_maybe_end(supervisor);
+	if (!alive || (events & EPOLLOUT))
+		supervisor_maybe_end(supervisor);
 	return 0;
 }
 
@@ -112,7 +140,6 @@ static int on_connect(sd_event_source *source, int listening, uint32_t events, v
 		close(fd);
 		return 0;
 	}
-	server->supervisor->met = true;
 	connection = new (struct connection);
 	connection->server = server;
 	connection->next = server->first;

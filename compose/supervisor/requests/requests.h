@@ -20,8 +20,15 @@ struct supervisor;
 /* Listens at the project's socket, or goes on with the one that the keeper kept. */
 int server_new(struct supervisor *supervisor, struct server **ret, struct error *err);
 void server_free(struct server *server);
-/* Nobody waits for us. @told_to_end: nor do those keep us who only listen for what comes. */
+/*
+ * Nobody is here but guests: those who only listen to events, and are content with the next
+ * supervisor. @told_to_end: that are all who listen.
+ */
 bool server_idle(const struct server *server, bool told_to_end);
+/* True: guests have read all there is. Else supervisor_maybe_end() is called when they have. */
+bool server_guests_served(const struct server *server, bool told_to_end);
+/* Does without those who have not. */
+void server_drop_guests(struct server *server, bool told_to_end);
 
 void server_instance_changed(struct server *server, struct instance *instance);
 void server_instance_gone(struct server *server, struct instance *instance);

@@ -166,6 +166,7 @@ static void handle_events(struct connection *connection, const json_t *request, 
 			  size_t count)
 {
 	connection->follows = true;
+	connection->guest = json_get_bool(request, "guest", false);
 	events_subscribe(connection->server->supervisor->events, json_get_int(request, "since", 0),
 			 on_event, connection);
 }

@@ -24,6 +24,7 @@ struct connection {
 	bool asked;   /* its request came */
 	bool ending;  /* its last message is on the way */
 	bool follows; /* it listens to events, and can do so with the next supervisor */
+	bool guest;   /* ... and only as long as we are here anyway */
 	void (*closed)(struct connection *connection, void *data);
 	void *data;
 	char **waiting; /* `wait`: ids that did not exit yet */
