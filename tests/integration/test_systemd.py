@@ -593,8 +593,7 @@ def test_one_that_runs_outside_and_is_followed(berth, systemd):
     berth.wait_until(lambda: heard("stop") and heard("start"))
     # As systemd ends a main process that the stop has left.
     control(project, systemd, "stop", MAINPID="1")
-    if process.poll() is None:
-        berth.kill(process.inner_pid(), signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     process = unit(project, systemd)
     systemd.wait("READY=1", after=ready)
