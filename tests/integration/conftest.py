@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 
 import pytest
 
@@ -28,9 +29,11 @@ from tests.support import user as users  # noqa: E402
 
 def pytest_configure(config):
     # Whoever runs us in the background of a script has these ignored, and so would what we start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # (A worker of xdist's may be another thread than its main one, which alone can change that.)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Shared by the workers of one run, removed by who made it.
     if not hasattr(config, "workerinput"):
         config.berth_shared = tempfile.mkdtemp(prefix="bt-shared-", dir=sandboxes.BASE)
