@@ -121,8 +121,7 @@ static int make_namespaces(struct holder *holder, struct error *err)
 	/* What the host mounts later is seen in here, and nothing of ours out there. */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return error_errno(err, "mount namespace");
-	/* Of a holder that was killed, with all who were in there: pasta goes when it goes, mostly.
-	 */
+	/* Of a holder that was killed, with all who were in there: pasta mostly goes with it. */
 	(void)unlinkat(holder->directory, ROOTLESS_NETNS, 0);
 	pasta = rootless_lost_pasta(netns);
 	if (pasta >= 0)

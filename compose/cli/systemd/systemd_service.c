@@ -532,8 +532,7 @@ const struct command command_systemd_settle = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.hidden = true,
-	/* Nobody holds the namespaces any more: who made them anew would stay in the unit's group.
-	 */
+	/* Their holder, if it had to be made anew, would stay in the unit's group. */
 	.outside = true,
 	.run = run_settle,
 };
